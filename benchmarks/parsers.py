@@ -27,7 +27,7 @@ os.environ.update(DISABLE_VERSION_CHECK="1", DS_ACCELERATOR="cpu", TRANSFORMERS_
 from vramlint.catalog.facts import Model
 from vramlint.catalog.models import Models
 from vramlint.dialects import DIALECTS
-from vramlint.dialects.base import Companion, Context, Reading
+from vramlint.dialects.kit.dialect import Companion, Context, Reading
 from vramlint.document import Document
 from vramlint.job import TrainingJob
 

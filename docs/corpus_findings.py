@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vramlint.analysis.analyse import Analysis, analyse
 from vramlint.document import Document
-from vramlint.lint.analysis import Analysis, analyse
 from vramlint.lint.finding import Finding
-from vramlint.lint.text import key_text
-from vramlint.lint.workspace import Workspace
+from vramlint.lint.format import key_text
+from vramlint.project.workspace import Workspace
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "corpus-findings.md"

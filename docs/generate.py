@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vramlint.dialects import DIALECTS
-from vramlint.dialects.base import UNSET, Dialect, Key
-from vramlint.dialects.notes import NOTES, Notes
+from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
+from vramlint.dialects.kit.notes import NOTES, Notes
 
 FOLDER = Path(__file__).parent / "dialects"
 _ROLES = {

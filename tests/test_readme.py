@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.registry import built_in
 from vramlint.dialects import DIALECTS
-from vramlint.lint.registry import built_in
-from vramlint.lint.settings import parse_settings
+from vramlint.project.settings import parse_settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,9 +9,9 @@ from functools import partial
 from vramlint.catalog.facts import Gpu
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import At, Related
-from vramlint.lint.subject import Subject
-from vramlint.lint.text import count, gib, gpu_name, model_name
+from vramlint.lint.format import count, gib, gpu_name, model_name
 from vramlint.memory import Estimate
 from vramlint.memory.estimate import Component
 

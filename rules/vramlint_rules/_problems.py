@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from vramlint.dialects.base import Problem
+from vramlint.dialects.kit.dialect import Problem
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import At, Finding, Related
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
 
 UNQUANTIZED_BASE = frozenset({"four-bit-lora", "quantization-without-bits"})
 CLAIMED = UNQUANTIZED_BASE

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.document.node import KeyPath
+from vramlint.lint.context import Subject
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Finding, Fix
-from vramlint.lint.keys import UnknownKeyAt, unknown_keys
+from vramlint.lint.format import key_text
 from vramlint.lint.rule import Rule
 from vramlint.lint.schema import schema_of
-from vramlint.lint.subject import Subject
-from vramlint.lint.text import key_text
+from vramlint.lint.unknown_keys import UnknownKeyAt, unknown_keys
 
 _FATE = {
     "dropped": " and drops it: it has no effect",

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from vramlint.catalog.spelling import nearest
+from vramlint.catalog.nearest import nearest
 from vramlint.document.edit import TextEdit
+from vramlint.lint.context import Subject
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.format import key_text, shorten
 from vramlint.lint.rule import Rule
 from vramlint.lint.schema import Violation, violations
-from vramlint.lint.subject import Subject
-from vramlint.lint.text import key_text, shorten
 
 _EXPONENT = re.compile(r"([+-]?\d[\d_]*)(\.\d*)?[eE]([+-]?)(\d+)")
 """What looks like a number in scientific notation; YAML 1.1 wants both a dot and a sign."""

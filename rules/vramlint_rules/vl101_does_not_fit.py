@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.job import Assumed
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
 from vramlint_rules._fit import blame, needs
 
 
@@ -87,6 +87,6 @@ class DoesNotFit(Rule):
 
     def fixes(self, subject: Subject, finding: Finding) -> Iterator[Fix]:
         """Changes that were checked to fit."""
-        from vramlint.lint.fitting import checked_fixes  # imported late: only fixes need it
+        from vramlint.lint.fit_fixes import checked_fixes  # imported late: only fixes need it
 
         return checked_fixes(subject)

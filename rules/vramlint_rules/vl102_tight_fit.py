@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.format import gib
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
-from vramlint.lint.text import gib
 from vramlint_rules._fit import blame, needs
 
 
@@ -67,6 +67,6 @@ class TightFit(Rule):
 
     def fixes(self, subject: Subject, finding: Finding) -> Iterator[Fix]:
         """Changes that were checked to fit with the whole band."""
-        from vramlint.lint.fitting import checked_fixes  # imported late: only fixes need it
+        from vramlint.lint.fit_fixes import checked_fixes  # imported late: only fixes need it
 
         return checked_fixes(subject)

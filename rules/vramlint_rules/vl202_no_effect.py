@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramlint.dialects.base import Problem
+from vramlint.dialects.kit.dialect import Problem
 from vramlint_rules._problems import CLAIMED, ProblemRule
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import At, Finding, Related
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
 
 _TRAINER = ("gradient_checkpointing", "activation_checkpointing")
 _ENGINE = ("activation_checkpointing", "fsdp_activation_checkpointing")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.job import Written
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
 
 _TITLES = {"zero1": "ZeRO-1", "zero2": "ZeRO-2", "zero3": "ZeRO-3"}
 

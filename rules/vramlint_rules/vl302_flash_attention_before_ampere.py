@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import Finding
+from vramlint.lint.format import gpu_name, key_text
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
-from vramlint.lint.text import gpu_name, key_text
 
 
 class FlashAttentionBeforeAmpere(Rule):

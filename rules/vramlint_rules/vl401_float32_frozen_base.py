@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.lint.context import Subject
 from vramlint.lint.editing import edits_of_changes
 from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.format import gib, key_text
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
-from vramlint.lint.text import gib, key_text
 
 _CHANGE = {"precision.weights": "bfloat16"}
 

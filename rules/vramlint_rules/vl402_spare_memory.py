@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.dialects.base import Changes
+from vramlint.dialects.kit.dialect import Changes
 from vramlint.job import TrainingJob
+from vramlint.lint.context import Subject
 from vramlint.lint.editing import edits_of_changes
 from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.format import gib, gpu_name
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
-from vramlint.lint.text import gib, gpu_name
 from vramlint.memory import CannotEstimate
 
 _USED = 0.35

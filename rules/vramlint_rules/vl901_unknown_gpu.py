@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.document.edit import TextEdit
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import Finding, Fix, Part
-from vramlint.lint.hardware import Declaration
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
+from vramlint.project.hardware import Declaration
 
 
 class UnknownGpu(Rule):

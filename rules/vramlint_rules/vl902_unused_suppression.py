@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.document.edit import TextEdit
+from vramlint.lint.context import Subject
 from vramlint.lint.directives import Suppression
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
 
 
 class UnusedSuppression(Rule):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.lint.context import Subject
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Append, Finding, Fix
-from vramlint.lint.pinned import pin_text
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
+from vramlint.project.settings_models import pin_text
 
 _PINS = 2
 """Nearest models that an entry in the settings is offered for."""

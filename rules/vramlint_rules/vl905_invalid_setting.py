@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from vramlint.lint.context import Subject
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
-from vramlint.lint.subject import Subject
 
 
 class InvalidSetting(Rule):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vramlint.advice import apply, largest_micro_batch, largest_sequence, marginal, suggest
-from vramlint.advice.moves import moves
+from vramlint.advice.remedies import moves
 from vramlint.catalog.facts import GIB
 from vramlint.catalog.models import Models
 from vramlint.job import Adapter, Quantization, TrainingJob

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vramlint.catalog.config_json import model_from_config
-from vramlint.catalog.declaration import MOST, parse_declaration
 from vramlint.catalog.facts import GIB
+from vramlint.catalog.gpu_spec import MOST, parse_declaration
 from vramlint.catalog.gpus import find_gpu, find_instance, meanings, nearest_gpus, search_gpus
 from vramlint.catalog.models import Models
 

@@ -2,7 +2,6 @@ from statistics import median
 
 import pytest
 
-from vramlint.catalog.data import FOLDER, Table
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.catalog.gpus import (
     HELD_BACK,
@@ -14,6 +13,7 @@ from vramlint.catalog.gpus import (
     normalised,
     search_gpus,
 )
+from vramlint.catalog.table import FOLDER, Table
 
 RECORDS = list(Table(FOLDER / "gpus.jsonl"))
 INSTANCES = list(Table(FOLDER / "instances.jsonl"))

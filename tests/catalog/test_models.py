@@ -1,7 +1,7 @@
 import pytest
 
-from vramlint.catalog.data import FOLDER, Table
 from vramlint.catalog.models import Models
+from vramlint.catalog.table import FOLDER, Table
 
 RECORDS = list(Table(FOLDER / "models.jsonl"))
 

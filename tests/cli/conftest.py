@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cli_running import ROOT, Outcome, Run
 
+from vramlint.analysis import failures
 from vramlint.cli import main
-from vramlint.lint import failures
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import pytest
 from cli_running import ROOT, Run
 
 from vramlint.cli import check
-from vramlint.cli.source import could_be_config
+from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import detect
-from vramlint.dialects.recognise import Signs
+from vramlint.dialects.kit.signs import Signs
 from vramlint.document import Document
 
 FULL = "examples/axolotl-llama-3.1-8b-full.yaml"

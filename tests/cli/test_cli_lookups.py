@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cli_running import Run
 
-from vramlint.lint.registry import built_in
+from vramlint.analysis.registry import built_in
 
 
 def test_explain_lists_every_rule(run: Run) -> None:

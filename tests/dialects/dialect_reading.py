@@ -11,7 +11,7 @@ import yaml
 
 from vramlint.catalog.models import Models
 from vramlint.dialects import detect
-from vramlint.dialects.base import REMOVE, Companion, Context, Reading, SetKey
+from vramlint.dialects.kit.dialect import REMOVE, Companion, Context, Reading, SetKey
 from vramlint.job import TrainingJob
 
 MODELS = Models()

@@ -12,9 +12,10 @@ from dialect_reading import MODELS, edited, job_of, value_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vramlint.dialects import DIALECTS, detect, job_file
-from vramlint.dialects.base import Context, Dialect
-from vramlint.dialects.job_file import write_job
+from vramlint.dialects import DIALECTS, detect
+from vramlint.dialects.job_file import read as job_file
+from vramlint.dialects.job_file.read import write_job
+from vramlint.dialects.kit.dialect import Context, Dialect
 from vramlint.job import TrainingJob
 
 AXOLOTL = """

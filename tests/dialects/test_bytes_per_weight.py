@@ -14,7 +14,7 @@ import pytest
 
 from vramlint.catalog.models import Models
 from vramlint.dialects import detect
-from vramlint.dialects.base import Context
+from vramlint.dialects.kit.dialect import Context
 from vramlint.job import TrainingJob
 
 MODELS = Models()

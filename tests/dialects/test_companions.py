@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from dialect_reading import reading
 
-from vramlint.dialects.interpolation import resolve
+from vramlint.dialects.kit.interpolation import resolve
 
 LAUNCHER: dict[str, Any] = {
     "compute_environment": "LOCAL_MACHINE",

@@ -10,8 +10,8 @@ import pytest
 from dialect_reading import expect, job_of, reading
 
 from vramlint.dialects import detect
-from vramlint.dialects.job_file import write_job
-from vramlint.dialects.job_keys import KEYS
+from vramlint.dialects.job_file.keys import KEYS
+from vramlint.dialects.job_file.read import write_job
 from vramlint.job import Assumed, TrainingJob, Written
 from vramlint_schemas import load_schema
 

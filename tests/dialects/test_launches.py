@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vramlint.dialects.launches import Launch, of_batch_script, of_skypilot
+from vramlint.dialects.kit.launches import Launch, of_batch_script, of_skypilot
 
 RUN = "cd work\naccelerate launch -m axolotl.cli.train qlora.yaml\n"
 

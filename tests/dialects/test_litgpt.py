@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dialect_reading import edited, expect, job_of, reading, value_at
 
-from vramlint.dialects.litgpt import DIALECT
+from vramlint.dialects.litgpt.read import DIALECT
 from vramlint.job import Assumed
 
 FULL: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from dialect_reading import edited, expect, job_of, reading, value_at
 
-from vramlint.dialects.llamafactory import DIALECT
+from vramlint.dialects.llamafactory.read import DIALECT
 from vramlint.job import FrameworkDefault, Written
 
 MODEL = "model_name_or_path: meta-llama/Llama-3.1-8B\n"

@@ -13,7 +13,7 @@ import pytest
 from dialect_reading import MODELS, job_of
 
 from vramlint.dialects import detect
-from vramlint.dialects.base import Context
+from vramlint.dialects.kit.dialect import Context
 from vramlint.job import TrainingJob
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vramlint.dialects.base import Companion, Key
-from vramlint.dialects.values import (
+from vramlint.dialects.kit.dialect import Companion, Key
+from vramlint.dialects.kit.reader import (
     Kind,
     Reader,
     at_least,

@@ -9,7 +9,7 @@ import pytest
 from dialect_reading import MODELS
 
 from vramlint.dialects import detect
-from vramlint.dialects.base import Companion, Context, Reading
+from vramlint.dialects.kit.dialect import Companion, Context, Reading
 from vramlint.job import Written
 from vramlint.memory import estimate_job
 

@@ -13,7 +13,7 @@ import pytest
 
 from vramlint.catalog.models import Models
 from vramlint.dialects import DIALECTS, FIRST_RING, detect
-from vramlint.dialects.base import UNSET, Context, Dialect, Key
+from vramlint.dialects.kit.dialect import UNSET, Context, Dialect, Key
 from vramlint.document import Document
 from vramlint.job import Adapter, Buckets, Generation, Parallel, Precision, Quantization, TrainingJob
 from vramlint_schemas import load_schema, names, section

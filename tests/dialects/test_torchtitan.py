@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dialect_reading import edited, expect, job_of, reading, value_at
 
-from vramlint.dialects.torchtitan import DIALECT
+from vramlint.dialects.torchtitan.read import DIALECT
 from vramlint.document import Document
 
 BASE: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dialect_reading import edited, expect, job_of, reading, value_at
 
-from vramlint.dialects.torchtune import DIALECT, UNBOUNDED
+from vramlint.dialects.torchtune.read import DIALECT, UNBOUNDED
 from vramlint.job import Assumed, Written
 
 FULL: dict[str, Any] = {

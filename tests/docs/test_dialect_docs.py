@@ -6,8 +6,8 @@ import pytest
 from doc_scripts import DOCS, script
 
 from vramlint.dialects import DIALECTS
-from vramlint.dialects.base import Dialect
-from vramlint.dialects.notes import NOTES
+from vramlint.dialects.kit.dialect import Dialect
+from vramlint.dialects.kit.notes import NOTES
 
 generator = script("generate")
 

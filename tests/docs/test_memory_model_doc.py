@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
+from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
-from vramlint.lint.analysis import analyse
-from vramlint.lint.workspace import Workspace
 from vramlint.memory import Estimate
+from vramlint.project.workspace import Workspace
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "memory-model.md"
 EXAMPLE = re.compile(r"```yaml\n(# example (\d+).*?)```\s+```text\n(.*?)```", re.DOTALL)

@@ -9,7 +9,7 @@ import time
 import pytest
 import yaml
 
-import vramlint.document.yaml as our_yaml
+import vramlint.document.yaml.compose as our_yaml
 from vramlint.document import Document, Place, Span
 
 TEXT = """\

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vramlint.analysis.analyse import Analysis, analyse, fixes_for
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
-from vramlint.lint.analysis import Analysis, analyse, fixes_for
-from vramlint.lint.workspace import Workspace
+from vramlint.project.workspace import Workspace
 
 SMALL = "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M\n"
 LARGE = "vramlint: 1\nmodel: mistralai/Mistral-7B-v0.1\nmicro_batch_size: 4\nsequence_length: 8192\n"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.dialects import DIALECTS
-from vramlint.dialects.base import Dialect
+from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document import Document
-from vramlint.lint.analysis import analyse, fixes_for
-from vramlint.lint.workspace import Workspace
+from vramlint.project.workspace import Workspace
 from vramlint_schemas import load_schema
 
 MODEL = "HuggingFaceTB/SmolLM2-360M"

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.dialects.base import REMOVE, SetKey
+from vramlint.analysis.analyse import analyse
+from vramlint.dialects.kit.dialect import REMOVE, SetKey
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
-from vramlint.lint.analysis import analyse
 from vramlint.lint.editing import declare_gpu_edit, difference, edits_of_keys, ignore_edit
-from vramlint.lint.workspace import Workspace
+from vramlint.project.workspace import Workspace
 
 TEXT = "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M # small\nnodes: 2\n"
 

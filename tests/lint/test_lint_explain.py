@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.analyse import Analysis, analyse
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.catalog.gpus import all_gpus
 from vramlint.document import Document, walk
-from vramlint.lint.analysis import Analysis, analyse
-from vramlint.lint.explain import (
+from vramlint.explain import (
     breakdown,
     explain_gpu,
     explain_key,
@@ -22,12 +22,12 @@ from vramlint.lint.explain import (
     row_of,
     verdict_line,
 )
-from vramlint.lint.explain.figures import bar, difference, percent, size, value_text
-from vramlint.lint.explain.model import nf4_bytes
-from vramlint.lint.explain.summary import peak_line
-from vramlint.lint.explain.what_if import estimate_with, largest_that_fits, replaced, steps
-from vramlint.lint.workspace import Workspace
+from vramlint.explain.format import bar, difference, percent, size, value_text
+from vramlint.explain.model import nf4_bytes
+from vramlint.explain.summary import peak_line
+from vramlint.explain.what_if import estimate_with, largest_that_fits, replaced, steps
 from vramlint.memory.estimate import TensorAtPeak
+from vramlint.project.workspace import Workspace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted(file for file in EXAMPLES.rglob("*") if file.suffix in (".yaml", ".toml", ".json"))

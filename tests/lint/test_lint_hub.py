@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.analyse import Analysis, analyse
 from vramlint.catalog.models import Models
 from vramlint.document import Document
-from vramlint.lint.analysis import Analysis, analyse
-from vramlint.lint.workspace import Workspace
+from vramlint.project.workspace import Workspace
 
 TEXT = "vramlint: 1\nmodel: acme/tiny-llama\n"
 STAND_IN = '''

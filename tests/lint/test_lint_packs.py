@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.analyse import analyse
+from vramlint.analysis.registry import find_rule, pack
 from vramlint.document import Document
-from vramlint.lint.analysis import analyse
 from vramlint.lint.directives import read_directives
-from vramlint.lint.registry import find_rule, pack
-from vramlint.lint.settings import parse_settings
-from vramlint.lint.workspace import Workspace
+from vramlint.project.settings import parse_settings
+from vramlint.project.workspace import Workspace
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "settings.md"
 PACK = '''

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from vramlint.lint.plain import plainly_valid
+from vramlint.lint.quick_validation import plainly_valid
 from vramlint_schemas import load_schema, names, walk
 
 LEAVES = st.one_of(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.analyse import Analysis, analyse, fixes_for
 from vramlint.document import Document
-from vramlint.lint.analysis import Analysis, analyse, fixes_for
-from vramlint.lint.locked import locked_versions
-from vramlint.lint.settings import parse_settings
-from vramlint.lint.workspace import Workspace
+from vramlint.project.lock_files import locked_versions
+from vramlint.project.settings import parse_settings
+from vramlint.project.workspace import Workspace
 
 TRL = "model_name_or_path: meta-llama/Llama-3.2-1B\ndataset_name: x\nper_device_train_batch_size: 1\n"
 OWN = "base_model: acme/support-7b\ndatasets: []\nmicro_batch_size: 1\nsequence_len: 512\n"

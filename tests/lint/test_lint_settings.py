@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.lint.settings import Settings, SettingsResolver, parse_settings
+from vramlint.project.settings import Settings, SettingsResolver, parse_settings
 
 
 def test_nearest_file_wins(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
-from vramlint.lint.analysis import analyse
-from vramlint.lint.workspace import Workspace
+from vramlint.project.workspace import Workspace
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 MILLISECONDS = 5.0

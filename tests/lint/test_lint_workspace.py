@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from vramlint.lint.settings import Settings
-from vramlint.lint.workspace import Workspace
+from vramlint.project.settings import Settings
+from vramlint.project.workspace import Workspace
 
 
 def write(file: Path, text: str = '{"zero_optimization": {"stage": 3}}') -> Path:

@@ -6,7 +6,7 @@ import pytest
 from lsp_talk import Editor
 from lsprotocol import types
 
-from vramlint.lint.settings import parse_settings
+from vramlint.project.settings import parse_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TEXT = "vramlint: 1\nmodel: mistralai/Mistral-7B-v0.l\n"

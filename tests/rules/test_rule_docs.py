@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.lint.registry import built_in
+from vramlint.analysis.registry import built_in
 
 FILE = Path(__file__).parent.parent.parent / "docs" / "rules.md"
 HEAD = """# The rules

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.analyse import Analysis, analyse
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
-from vramlint.lint.analysis import Analysis, analyse
-from vramlint.lint.workspace import Workspace
+from vramlint.project.workspace import Workspace
 
 AXOLOTL = """base_model: NousResearch/Llama-3.2-1B
 micro_batch_size: 1

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from vramlint.analysis.analyse import analyse
+from vramlint.analysis.registry import built_in
 from vramlint.document import Document
-from vramlint.lint.analysis import analyse
-from vramlint.lint.registry import built_in
 from vramlint.lint.rule import Rule
-from vramlint.lint.workspace import Workspace
+from vramlint.project.workspace import Workspace
 
 RULES = built_in()
 

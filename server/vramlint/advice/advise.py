@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from vramlint.advice.changes import Changes, apply
-from vramlint.advice.moves import Move, moves
+from vramlint.advice.remedies import Move, moves
 from vramlint.job import TrainingJob
 from vramlint.memory import CannotEstimate, Estimate, estimate_job
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from vramlint.catalog.data import FOLDER, Table
 from vramlint.catalog.facts import MIB, Gpu
-from vramlint.catalog.spelling import nearest, words_in
+from vramlint.catalog.nearest import nearest, words_in
+from vramlint.catalog.table import FOLDER, Table
 
 NOT_TOLD_APART = re.compile(
     "nvidia|geforce|tesla|quadro|amd|instinct|radeon|intel|gpu|generation|edition|[^0-9a-z]+"

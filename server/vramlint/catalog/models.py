@@ -15,10 +15,10 @@ from vramlint.catalog.config_json import (
     model_from_config,
     read_json,
 )
-from vramlint.catalog.data import FOLDER, Table
 from vramlint.catalog.facts import LinearModule, Model
+from vramlint.catalog.nearest import nearest, words_in
 from vramlint.catalog.reuploads import downloaded_names, original_names
-from vramlint.catalog.spelling import nearest, words_in
+from vramlint.catalog.table import FOLDER, Table
 
 
 class Models:

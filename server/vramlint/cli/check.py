@@ -9,13 +9,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
-from vramlint.cli.checker import Checker, Task
+from vramlint.cli.check_file import Checker, Task
 from vramlint.cli.console import complain, paint_for, say
+from vramlint.cli.options import Wishes, codes, refuse_unknown_gpu
 from vramlint.cli.output import FORMATS, render
+from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import FileReport, at_or_above
-from vramlint.cli.source import STDIN
 from vramlint.cli.walk import files_in
-from vramlint.cli.wishes import Wishes, codes, refuse_unknown_gpu
 from vramlint.lint.finding import SEVERITIES
 
 WITH_FIXES = frozenset({"full", "json", "sarif"})

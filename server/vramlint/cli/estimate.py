@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vramlint.analysis.analyse import Analysis
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.files import Reader
-from vramlint.cli.wishes import Wishes, refuse_unknown_gpu
+from vramlint.cli.options import Wishes, refuse_unknown_gpu
 from vramlint.document import Document
-from vramlint.lint.analysis import Analysis
 from vramlint.memory import Estimate
 
 
@@ -162,6 +162,6 @@ def _show_job(analysis: Analysis | None) -> None:
         return
     import yaml
 
-    from vramlint.dialects.job_file import write_job
+    from vramlint.dialects.job_file.read import write_job
 
     print(yaml.safe_dump(write_job(analysis.job), sort_keys=False, allow_unicode=True, width=100), end="")

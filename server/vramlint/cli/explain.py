@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
+from vramlint.analysis.registry import find_rule, rules_in_force
 from vramlint.cli.arguments import command_parser
 from vramlint.cli.console import Failure, say
-from vramlint.lint.registry import find_rule, rules_in_force
-from vramlint.lint.settings import SettingsResolver
+from vramlint.project.settings import SettingsResolver
 
 
 def parser() -> ArgumentParser:

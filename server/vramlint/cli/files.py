@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from vramlint.analysis import failures
+from vramlint.analysis.analyse import Analysis, analyse
 from vramlint.cli.console import complain
-from vramlint.cli.source import STDIN, read
-from vramlint.cli.wishes import Wishes
+from vramlint.cli.options import Wishes
+from vramlint.cli.prefilter import STDIN, read
 from vramlint.document import Document
-from vramlint.lint import failures
-from vramlint.lint.analysis import Analysis, analyse
-from vramlint.lint.settings import Settings, SettingsResolver
-from vramlint.lint.workspace import Workspace
+from vramlint.project.settings import Settings, SettingsResolver
+from vramlint.project.workspace import Workspace
 
 
 class _Overridden(SettingsResolver):

@@ -10,18 +10,18 @@ from itertools import islice
 
 from vramlint.advice import largest_micro_batch, largest_sequence, suggest
 from vramlint.advice.changes import Changes
+from vramlint.analysis.analyse import Analysis
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Paint, complain, paint_for, say
 from vramlint.cli.estimate import Estimated, Refusal, examine, located
 from vramlint.cli.files import Reader
+from vramlint.cli.options import Wishes, refuse_unknown_gpu
 from vramlint.cli.output.estimate_text import STYLES
-from vramlint.cli.wishes import Wishes, refuse_unknown_gpu
-from vramlint.dialects.base import REMOVE, SetKey
+from vramlint.dialects.kit.dialect import REMOVE, SetKey
+from vramlint.explain.format import WORDS, size, value_text
 from vramlint.job import TrainingJob
-from vramlint.lint.analysis import Analysis
 from vramlint.lint.editing import edits_of_changes
-from vramlint.lint.explain.figures import WORDS, size, value_text
-from vramlint.lint.text import gib, gpu_name, key_text
+from vramlint.lint.format import gib, gpu_name, key_text
 
 SHOWN = 6
 """How many ways to fit are printed."""

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from difflib import unified_diff
 from pathlib import Path
 
-from vramlint.cli.source import STDIN
+from vramlint.analysis.analyse import Analysis, fixes_for
+from vramlint.cli.prefilter import STDIN
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.document.node import KeyPath
-from vramlint.lint.analysis import Analysis, fixes_for
 from vramlint.lint.finding import Finding, Fix
 
 MOST_FIXES = 100

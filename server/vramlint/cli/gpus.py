@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from vramlint.catalog.gpus import all_gpus, find_gpu, nearest_gpus, search_gpus
 from vramlint.cli.arguments import command_parser
 from vramlint.cli.console import Failure, say
-from vramlint.lint.text import gib
+from vramlint.lint.format import gib
 
 
 def parser() -> ArgumentParser:

@@ -6,28 +6,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from vramlint.dialects import (
-    accelerate,
-    axolotl,
-    deepspeed,
-    gpt_neox,
-    h2o_llm_studio,
-    job_file,
-    litgpt,
-    llamafactory,
-    llm_foundry,
-    ms_swift,
-    nemo,
-    prime_rl,
-    skypilot,
-    torchtitan,
-    torchtune,
-    trl,
-    unsloth,
-    verl,
-)
-from vramlint.dialects.base import Dialect
-from vramlint.dialects.detection import Detection, choose
+from vramlint.dialects.accelerate import read as accelerate
+from vramlint.dialects.axolotl import read as axolotl
+from vramlint.dialects.deepspeed import read as deepspeed
+from vramlint.dialects.job_file import read as job_file
+from vramlint.dialects.kit.detect import Detection, choose
+from vramlint.dialects.kit.dialect import Dialect
+from vramlint.dialects.litgpt import read as litgpt
+from vramlint.dialects.llamafactory import read as llamafactory
+from vramlint.dialects.nemo import read as nemo
+from vramlint.dialects.others import gpt_neox, h2o_llm_studio, llm_foundry, ms_swift, prime_rl, skypilot
+from vramlint.dialects.torchtitan import read as torchtitan
+from vramlint.dialects.torchtune import read as torchtune
+from vramlint.dialects.trl import read as trl
+from vramlint.dialects.unsloth import read as unsloth
+from vramlint.dialects.verl import read as verl
 
 FIRST_RING: tuple[Dialect, ...] = (
     job_file.DIALECT,

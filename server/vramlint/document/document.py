@@ -193,6 +193,6 @@ def _parse(text: str, language: Language, lines: LineIndex, path: str | None) ->
         from vramlint.document.toml import parse_toml
 
         return parse_toml(text, lines)
-    from vramlint.document.recover import parse_yaml
+    from vramlint.document.yaml.recover import parse_yaml
 
     return parse_yaml(text, lines)

@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 from vramlint.document.document import Language
-from vramlint.document.scalars import plain_value
-from vramlint.document.yaml import Broken, compose
+from vramlint.document.yaml.compose import Broken, compose
+from vramlint.document.yaml.scalars import plain_value
 
 _BARE_TOML_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 

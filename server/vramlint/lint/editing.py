@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vramlint.dialects.base import REMOVE, Changes, SetKey
+from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, edited, remove_key, set_key
 from vramlint.document.node import Span
-from vramlint.lint.subject import Subject
+from vramlint.lint.context import Subject
 
 
 def edits_of_changes(subject: Subject, changes: Changes) -> tuple[TextEdit, ...] | None:

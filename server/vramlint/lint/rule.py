@@ -12,7 +12,7 @@ from vramlint.document.node import KeyPath, Span
 from vramlint.lint.finding import At, Finding, Fix, Part, Related, Severity
 
 if TYPE_CHECKING:
-    from vramlint.lint.subject import Subject
+    from vramlint.lint.context import Subject
 
 _EXAMPLE = re.compile(r"^## (Example|Use instead)\n+```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

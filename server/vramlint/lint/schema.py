@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from vramlint.dialects.base import Dialect
+from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document.node import KeyPath
-from vramlint.lint.plain import plainly_valid
+from vramlint.lint.quick_validation import plainly_valid
 from vramlint_schemas import load_schema
 
 

@@ -9,12 +9,12 @@ from lsprotocol import types
 from vramlint.catalog.gpus import find_gpu
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
-from vramlint.lint.explain.figures import WORDS
+from vramlint.explain.format import WORDS
 from vramlint.lint.finding import Finding, Fix
-from vramlint.lint.text import gib, gpu_name
+from vramlint.lint.format import gib, gpu_name
 from vramlint.lsp.diagnostics import diagnostic
 from vramlint.lsp.session import Session
-from vramlint.lsp.silence import silence
+from vramlint.lsp.suppress_action import silence
 from vramlint.lsp.view import View
 
 FIX_ALL = "source.fixAll.vramlint"

@@ -6,8 +6,8 @@ import platform
 import sys
 
 from vramlint import __version__
-from vramlint.lint.analysis import Analysis
-from vramlint.lint.explain import breakdown, verdict_line
+from vramlint.analysis.analyse import Analysis
+from vramlint.explain import breakdown, verdict_line
 from vramlint.lint.finding import Fix
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View

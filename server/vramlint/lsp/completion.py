@@ -10,10 +10,10 @@ from lsprotocol import types
 
 from vramlint.catalog.gpus import all_gpus
 from vramlint.catalog.models import Models
-from vramlint.dialects.base import UNSET, Dialect, Key
+from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
 from vramlint.document.node import KeyPath, Span
 from vramlint.document.write import CannotWrite, write_key, write_value
-from vramlint.lint.text import count, gib, shorten
+from vramlint.lint.format import count, gib, shorten
 from vramlint.lsp.cursor import Cursor, cursor_at
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View

@@ -8,13 +8,7 @@ from lsprotocol import types
 
 from vramlint.catalog.gpus import all_gpus
 from vramlint.document.node import KeyPath, Span
-from vramlint.lint.explain import (
-    explain_gpu,
-    explain_key,
-    explain_model,
-    explain_other_key,
-    row_of,
-)
+from vramlint.explain import explain_gpu, explain_key, explain_model, explain_other_key, row_of
 from vramlint.lsp.pages import rule_page
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View

@@ -9,7 +9,7 @@ from pathlib import Path
 from lsprotocol import types
 
 from vramlint.document.node import Span, walk
-from vramlint.lint.text import model_name
+from vramlint.lint.format import model_name
 from vramlint.lsp.diagnostics import companion_uri
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View

@@ -7,7 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from vramlint.lint.registry import find_rule
+from vramlint.analysis.registry import find_rule
 
 log = logging.getLogger(__name__)
 

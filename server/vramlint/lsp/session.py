@@ -11,13 +11,13 @@ from urllib.parse import unquote
 
 from pygls.uris import to_fs_path
 
+from vramlint.analysis.analyse import Analysis, analyse, fixes_for
 from vramlint.document import Document, Language
-from vramlint.lint.analysis import Analysis, analyse, fixes_for
 from vramlint.lint.finding import Finding, Fix
-from vramlint.lint.settings import Settings, SettingsResolver
-from vramlint.lint.workspace import Workspace
 from vramlint.lsp.client import Client
 from vramlint.lsp.view import View
+from vramlint.project.settings import Settings, SettingsResolver
+from vramlint.project.workspace import Workspace
 
 T = TypeVar("T")
 _LANGUAGES: dict[str, Language] = {

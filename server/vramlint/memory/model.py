@@ -9,7 +9,6 @@ from itertools import groupby
 
 from vramlint.catalog.facts import GIB
 from vramlint.job import TrainingJob
-from vramlint.memory.alive import PeakPlace, tensors_at
 from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.estimate import CannotEstimate, Component, Estimate, TensorAtPeak
@@ -17,6 +16,7 @@ from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.optimizers import Optimizer, optimizer_of
 from vramlint.memory.overhead import allocator_slack, device_overhead, error_band, typically_reserved
+from vramlint.memory.peak_tensors import PeakPlace, tensors_at
 from vramlint.memory.pipeline import StagePart, keep_part, parts
 from vramlint.memory.sharding import Plan, plan_of
 from vramlint.memory.step import Walk, walk

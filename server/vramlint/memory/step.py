@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.implementations import bitsandbytes_of
+from vramlint.memory.architectures.litgpt import bitsandbytes_of
 from vramlint.memory.architectures.network import Block, Inputs, Network
 from vramlint.memory.checkpointing import is_checkpointed, run_by
-from vramlint.memory.head import loss_of
 from vramlint.memory.ledger import Storage
+from vramlint.memory.loss_head import loss_of
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter, Tape, Tensor

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vramlint.job import Adapter, TrainingJob
-from vramlint.memory.converted import converted_targets
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, rounded
 from vramlint.memory.ops.adapters import RUNS, ia3_input
 from vramlint.memory.ops.experts import StackedWeight
 from vramlint.memory.ops.fused_lora import fused_lora
 from vramlint.memory.ops.linear import Linear, LoraWeights
 from vramlint.memory.ops.norm import Norm
+from vramlint.memory.peft_conversion import converted_targets
 from vramlint.memory.quantization import stored_bytes
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter

@@ -10,7 +10,7 @@ from hashlib import sha256
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport, pairs
 from vramlint.lint.finding import Severity
-from vramlint.lint.text import key_text
+from vramlint.lint.format import key_text
 
 SEVERITY: dict[Severity, str] = {"error": "major", "warning": "minor", "information": "info", "hint": "info"}
 

@@ -13,7 +13,7 @@ from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport, Placed
 from vramlint.document import LineIndex, Span
 from vramlint.lint.finding import Fix
-from vramlint.lint.text import key_text
+from vramlint.lint.format import key_text
 
 SCHEMA_VERSION = 1
 

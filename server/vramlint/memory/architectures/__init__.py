@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.declaration import Decoder
+from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.families import FAMILIES, family_of
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.weights import Weights
@@ -24,7 +24,7 @@ def network_of(job: TrainingJob, weights: Weights) -> Network:
 
         return vision_language(job, weights, network_of)
     if family is None:
-        from vramlint.memory.architectures.stand_in import stand_in
+        from vramlint.memory.architectures.fallback import stand_in
 
         return stand_in(job, weights)
     declared = family(job.model.config)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.declaration import Decoder, LayerKind
-from vramlint.memory.architectures.implementations import as_implemented
+from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.kernels import attention_call
 from vramlint.memory.architectures.layers import decoder_norm
+from vramlint.memory.architectures.litgpt import as_implemented
 from vramlint.memory.architectures.network import Inputs, Network, Stage
 from vramlint.memory.architectures.partition import gathered_sequence, rank_part, scattered_sequence
 from vramlint.memory.ledger import rounded

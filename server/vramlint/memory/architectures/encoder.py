@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.declaration import Decoder
+from vramlint.memory.architectures.deberta_attention import relative_positions
 from vramlint.memory.architectures.decoder import layers, shared_inputs
-from vramlint.memory.architectures.disentangled import relative_positions
+from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.network import Inputs, Network
 from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import add, cast, dropout

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vramlint.memory.architectures.declaration import Decoder
+from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.feed_forward import gated
 from vramlint.memory.architectures.network import FeedForward
 from vramlint.memory.ops.basic import add

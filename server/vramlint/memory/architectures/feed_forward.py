@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramlint.memory.architectures.declaration import Decoder
+from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.network import FeedForward
 from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import mul

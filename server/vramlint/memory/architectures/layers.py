@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vramlint.memory.architectures.declaration import Decoder, LayerKind
+from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.ops.basic import add, add_in_place, dropout, scaled
 from vramlint.memory.ops.norm import Norm, norm

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from vramlint.memory.architectures.declaration import Decoder, LayerKind
+from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.feed_forward import gated as gated_mlp
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.ops.attention import attention, batched_matmul

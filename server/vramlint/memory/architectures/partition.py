@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.declaration import AttentionBuilder, Decoder, FeedBuilder, LayerKind
+from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.tape import Gradients, Tape, Tensor
 from vramlint.memory.weights import Weights

@@ -4,7 +4,7 @@ and key.
 
 from __future__ import annotations
 
-from vramlint.memory.architectures.declaration import Decoder, LayerKind
+from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.ops.attention import attention, repeated
 from vramlint.memory.ops.basic import copied, scaled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vramlint.memory.architectures.declaration import Decoder, LayerKind
+from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.ops.basic import cast, copied, mul
 from vramlint.memory.ops.linear import linear

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramlint.memory.architectures.declaration import Decoder, LayerKind
+from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.ops.attention import attention
 from vramlint.memory.ops.embedding import rotated

@@ -15,10 +15,10 @@ from typing import Any
 
 from vramlint.catalog.facts import LinearModule
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.catalogued import Shape, chain, layer
+from vramlint.memory.architectures.fallback import flat
 from vramlint.memory.architectures.families.common import Config
+from vramlint.memory.architectures.from_linear_layers import Shape, chain, layer
 from vramlint.memory.architectures.network import FeedForward, Inputs, Network, Stage
-from vramlint.memory.architectures.stand_in import flat
 from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.tape import Parameter, Tape, Tensor

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from vramlint.memory.architectures.declaration import Decoder
+    from vramlint.memory.architectures.decoder_spec import Decoder
     from vramlint.memory.architectures.encoder import Encoder
     from vramlint.memory.architectures.encoder_decoder import EncoderDecoder
     from vramlint.memory.architectures.families.common import Config
@@ -72,22 +72,22 @@ FAMILIES: dict[str, str] = {
     "t5": "encoder_decoders.t5",
     "mt5": "encoder_decoders.t5",
     "bart": "encoder_decoders.bart",
-    "mixtral": "mixtures.mixtral",
-    "phimoe": "mixtures.phimoe",
-    "qwen2_moe": "mixtures.qwen2_moe",
-    "qwen3_moe": "mixtures.qwen3_moe",
-    "olmoe": "mixtures.olmoe",
-    "gpt_oss": "mixtures.gpt_oss",
-    "granitemoe": "mixtures.granitemoe",
-    "deepseek_v2": "mixtures.deepseek_v2",
-    "deepseek_v3": "mixtures.deepseek_v3",
-    "glm4_moe_lite": "mixtures.deepseek_v3",
-    "glm4_moe": "mixtures.glm4_moe",
-    "dots1": "mixtures.dots1",
-    "ernie4_5_moe": "mixtures.ernie4_5_moe",
-    "minimax_m2": "mixtures.minimax_m2",
-    "hunyuan_v1_moe": "mixtures.hunyuan_v1_moe",
-    "llama4_text": "mixtures.llama4_text",
+    "mixtral": "moe.mixtral",
+    "phimoe": "moe.phimoe",
+    "qwen2_moe": "moe.qwen2_moe",
+    "qwen3_moe": "moe.qwen3_moe",
+    "olmoe": "moe.olmoe",
+    "gpt_oss": "moe.gpt_oss",
+    "granitemoe": "moe.granitemoe",
+    "deepseek_v2": "moe.deepseek_v2",
+    "deepseek_v3": "moe.deepseek_v3",
+    "glm4_moe_lite": "moe.deepseek_v3",
+    "glm4_moe": "moe.glm4_moe",
+    "dots1": "moe.dots1",
+    "ernie4_5_moe": "moe.ernie4_5_moe",
+    "minimax_m2": "moe.minimax_m2",
+    "hunyuan_v1_moe": "moe.hunyuan_v1_moe",
+    "llama4_text": "moe.llama4_text",
     "lfm2": "hybrids.lfm2",
     "lfm2_moe": "hybrids.lfm2_moe",
 }

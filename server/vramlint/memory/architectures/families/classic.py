@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vramlint.memory.architectures.declaration import Arrangement, Decoder
+from vramlint.memory.architectures.decoder_spec import Arrangement, Decoder
 from vramlint.memory.architectures.families.common import Config, fraction, llama_kind, rotary_share, size
 from vramlint.memory.architectures.feed_forward import plain
 from vramlint.memory.architectures.layers import (

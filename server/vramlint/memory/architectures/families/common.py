@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vramlint.memory.architectures.declaration import AttentionBuilder, Decoder, FeedBuilder, LayerKind
+from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.feed_forward import gated
 from vramlint.memory.architectures.layers import pre_norm
 from vramlint.memory.architectures.self_attention import self_attention

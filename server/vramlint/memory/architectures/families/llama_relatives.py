@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vramlint.memory.architectures.declaration import Decoder
+from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.families.common import (
     Config,
     alternating,

@@ -1,0 +1,1 @@
+"""Runs the rules over one document: analyse, the registry of rules, suppression, internal failures."""

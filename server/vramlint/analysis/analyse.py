@@ -1,0 +1,247 @@
+"""From one version of a document to findings: the one path that the command line and the editor share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any
+
+from vramlint.analysis import suppress
+from vramlint.analysis.failures import failed
+from vramlint.analysis.registry import rules_in_force
+from vramlint.dialects import DIALECTS, detect
+from vramlint.dialects.kit.detect import Detection
+from vramlint.dialects.kit.dialect import Context, Dialect, Reading
+from vramlint.dialects.kit.launches import Launch
+from vramlint.document import Document
+from vramlint.document.edit import TextEdit, apply_edits
+from vramlint.document.node import Span
+from vramlint.job import TrainingJob
+from vramlint.lint.context import Cannot, Subject
+from vramlint.lint.directives import Directives, Suppression, read_directives
+from vramlint.lint.finding import SEVERITIES, At, Finding, Fix
+from vramlint.lint.rule import Rule
+from vramlint.memory import CannotEstimate, Estimate
+from vramlint.project.hardware import Declaration, file_key, strongest
+from vramlint.project.launchers import Launcher
+from vramlint.project.settings import Settings
+from vramlint.project.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis(Subject):
+    """A subject with what the rules found, in the order of the text."""
+
+    findings: tuple[Finding, ...] = ()
+    suppressed: tuple[Finding, ...] = ()
+    """Findings that a comment silences."""
+    rules: tuple[Rule, ...] = ()
+    """The rules that were in force."""
+
+    def span(self, at: At) -> Span:
+        """The place of a finding in the text."""
+        return suppress.span_of(self.document, at)
+
+
+def analyse(
+    document: Document,
+    workspace: Workspace,
+    gpu: str | None = None,
+    *,
+    named: bool = False,
+    ignore_comments: bool = False,
+) -> Analysis:
+    """Analyse one version of a document. Never raises, whatever the text.
+
+    `gpu` is the declaration of a flag or an editor setting; `named` says that the user asked for this very
+    file; with `ignore_comments` no finding is suppressed.
+    """
+    again = partial(analyse, workspace=workspace, gpu=gpu, named=named, ignore_comments=ignore_comments)
+    subject = understand(document, workspace, gpu, named, partial(_recheck, document, again))
+    rules, problems = rules_in_force(subject.settings.rules)
+    if problems:
+        subject = replace(subject, setting_problems=subject.setting_problems + problems)
+    findings = list(_run(rules, subject, after_suppressions=False))
+    suppressions = () if ignore_comments else subject.directives.suppressions
+    remaining, silenced, served = suppress.split(document, findings, suppressions)
+    unused = suppress.unused(suppressions, served, partial(_judged, rules, subject))
+    subject = replace(subject, unused=unused)
+    late, late_silenced, _ = suppress.split(
+        document, _run(rules, subject, after_suppressions=True), suppressions
+    )
+    facts = {f.name: getattr(subject, f.name) for f in fields(Subject)}
+    return Analysis(
+        **facts,
+        findings=tuple(sorted(remaining + late, key=partial(_order, document))),
+        suppressed=tuple(silenced + late_silenced),
+        rules=rules,
+    )
+
+
+def fixes_for(analysis: Analysis, finding: Finding) -> tuple[Fix, ...]:
+    """All fixes of a finding, those that its rule works out on request included; the preferred first."""
+    rule = next((rule for rule in analysis.rules if rule.code == finding.code), None)
+    if rule is None:
+        return finding.fixes
+    try:
+        return finding.fixes + tuple(rule.fixes(analysis, finding))
+    except Exception:
+        failed(f"rule {rule.code} failed to work out fixes")
+        return finding.fixes
+
+
+def understand(
+    document: Document,
+    workspace: Workspace,
+    gpu: str | None,
+    named: bool,
+    recheck: Callable[[tuple[TextEdit, ...]], Analysis],
+) -> Subject:
+    """Everything that is known of a document before the rules run."""
+    settings = workspace.settings_for(document.path)
+    directives = read_directives(document)
+    values = document.values()
+    detection, dialect, problem = _dialect_of(values, directives, settings)
+    in_file = file_key(values, dialect.gpu_key) if dialect else None
+    launcher: list[Launcher] = []
+    declared = strongest(
+        gpu, directives.gpu, in_file, partial(_launch, workspace, document, dialect, launcher), settings.gpu
+    )
+    subject = Subject(
+        document=document,
+        settings=settings,
+        directives=directives,
+        catalog=workspace.catalog_for(settings),
+        values=values,
+        named=named,
+        detection=detection,
+        dialect=dialect,
+        declared=declared,
+        recheck=recheck,
+        setting_problems=settings.problems + ((problem,) if problem else ()),
+        settings_file=workspace.settings_file(document.path, settings),
+    )
+    if dialect is None:
+        return subject
+    context = _context(document, workspace, settings, directives, declared)
+    try:
+        reading = dialect.read(values, context)
+    except Exception as error:
+        failed(f"dialect {dialect.name} failed on {document.path}")
+        why = Cannot("internal-error", f"reading the file failed in vramlint: {error!r}; please report it")
+        return replace(subject, context=context, cannot=why)
+    if launcher:
+        reading = replace(reading, companions=(*reading.companions, launcher[0].path))
+    estimate, cannot = _estimate(reading)
+    return replace(subject, context=context, reading=reading, estimate=estimate, cannot=cannot)
+
+
+def _launch(
+    workspace: Workspace, document: Document, dialect: Dialect | None, seen: list[Launcher]
+) -> Launch | None:
+    """What launches a training config; `seen` gets the launcher."""
+    if dialect is None or dialect.role != "training":
+        return None
+    found = workspace.launcher(document.path)
+    seen += [found] if found else []
+    return found.launch if found else None
+
+
+def _dialect_of(
+    values: Any, directives: Directives, settings: Settings
+) -> tuple[Detection | None, Dialect | None, str | None]:
+    """The dialect by directive, else by settings, else by content; with what is wrong with a forced name."""
+    if not isinstance(values, Mapping):
+        return None, None, None
+    detection = detect(values)
+    forced = directives.dialect[0] if directives.dialect else settings.dialect
+    if forced is None:
+        return detection, detection.dialect, None
+    if forced == "none":
+        return detection, None, None
+    dialect = next((dialect for dialect in DIALECTS if dialect.name == forced), None)
+    if dialect is None:
+        names = ", ".join(dialect.name for dialect in DIALECTS)
+        return detection, detection.dialect, f"dialect '{forced}' is not known: use one of {names}, or none"
+    return detection, dialect, None
+
+
+def _context(
+    document: Document,
+    workspace: Workspace,
+    settings: Settings,
+    directives: Directives,
+    declared: Declaration | None,
+) -> Context:
+    path = document.path
+    return Context(
+        catalog=workspace.catalog_for(settings),
+        folder=path.rpartition("/")[0] or "." if path else None,
+        gpu=declared.gpu if declared else None,
+        gpu_count=declared.count if declared else 1,
+        nodes=declared.nodes if declared else 1,
+        gpu_declared=declared is not None and declared.counted,
+        versions={**workspace.locked(path, settings), **settings.versions, **directives.versions},
+        open=workspace.opener(path, settings),
+    )
+
+
+LARGEST_TENSORS = 10
+"""Groups of tensors alive at the peak that hovers and reports may name."""
+
+
+def _estimate(reading: Reading) -> tuple[Estimate | None, Cannot | None]:
+    if reading.job is None:
+        obstacle = reading.obstacle
+        return None, Cannot(obstacle.code, obstacle.message, obstacle.key) if obstacle else None
+    from vramlint.memory import estimate_job  # late: a file without a training run never needs the model
+
+    try:
+        return estimate_job(reading.job, tensors=LARGEST_TENSORS), None
+    except CannotEstimate as reason:
+        return None, Cannot(reason.code, reason.message, _key_of(reading.job, reason.field))
+    except Exception as error:
+        failed("the memory model failed")
+        return None, Cannot("internal-error", f"the memory model failed: {error!r}; please report it")
+
+
+def _key_of(job: TrainingJob, field: str) -> tuple[str | int, ...]:
+    return job.written(field) or job.written(field.rpartition(".")[0]) or ()
+
+
+def _run(rules: tuple[Rule, ...], subject: Subject, *, after_suppressions: bool) -> Iterator[Finding]:
+    """Findings of all rules that the settings leave on, with the severity that the settings give them."""
+    for rule in rules:
+        if rule.after_suppressions != after_suppressions or not (subject.dialect or rule.any_file):
+            continue
+        try:
+            found = list(rule.check(subject))
+        except Exception:
+            failed(f"rule {rule.code} failed on {subject.document.path}")
+            continue
+        for finding in found:
+            level = subject.settings.level(finding.code, finding.name, finding.severity)
+            if level is not None:
+                yield finding if level == finding.severity else replace(finding, severity=level)
+
+
+def _judged(rules: tuple[Rule, ...], subject: Subject, suppression: Suppression) -> bool:
+    """Whether the rules that a suppression names could speak, so that it can be called unused."""
+    if subject.dialect is None:
+        return False
+    meant = [rule for rule in rules if suppression.covers(rule.code, rule.name)]
+    on = [rule for rule in meant if subject.settings.level(rule.code, rule.name, rule.severity) is not None]
+    if meant and not on:
+        return False
+    return subject.verdict != "unknown" or not any(rule.needs_verdict for rule in on)
+
+
+def _order(document: Document, finding: Finding) -> tuple[int, int, str]:
+    span = suppress.span_of(document, finding.at)
+    return span.start, SEVERITIES.index(finding.severity), finding.code
+
+
+def _recheck(document: Document, again: partial[Analysis], edits: tuple[TextEdit, ...]) -> Analysis:
+    text = apply_edits(document.text, edits)
+    return again(Document.parse(text, document.path, document.language))

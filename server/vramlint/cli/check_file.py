@@ -1,0 +1,55 @@
+"""Checks files one by one. What most files need, a look that says they are none of ours, is all it loads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vramlint.cli.console import Failure
+from vramlint.cli.options import Wishes
+from vramlint.cli.prefilter import STDIN, could_be_config, is_text, read
+from vramlint.cli.report import FileReport
+
+if TYPE_CHECKING:
+    from vramlint.cli.inspect_file import Inspector
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is done with every file. Plain data: it is sent to worker processes."""
+
+    wishes: Wishes
+    with_fixes: bool = False
+    fix: bool = False
+    unsafe: bool = False
+    diff: bool = False
+
+
+class Checker:
+    """Checks one file after the other."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._inspector: Inspector | None = None
+
+    def __call__(self, path: str) -> FileReport:
+        """What is found in the file at `path`."""
+        shown = self.task.wishes.stdin_name or path if path == STDIN else path
+        try:
+            data = read(path)
+        except Failure as failure:
+            return FileReport(shown, failure=str(failure))
+        if not is_text(data):
+            return FileReport(shown, failure=f"{shown}: not a text file: there are NUL bytes in it")
+        if not could_be_config(data, shown) and not (self.task.fix and path == STDIN):
+            return FileReport(shown)
+        return self.inspector.inspect(path, shown, data)
+
+    @property
+    def inspector(self) -> Inspector:
+        """Reads files as configs; there from the first file that could be one."""
+        if self._inspector is None:
+            from vramlint.cli.inspect_file import Inspector
+
+            self._inspector = Inspector(self.task)
+        return self._inspector

@@ -1,0 +1,73 @@
+"""Analyses one file for `check`, mends it where that is asked for, and reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vramlint.analysis.analyse import Analysis, fixes_for
+from vramlint.cli.check_file import Task
+from vramlint.cli.files import Reader
+from vramlint.cli.prefilter import STDIN
+from vramlint.cli.report import Annotation, FileReport, Placed
+from vramlint.dialects import detect
+from vramlint.document import Document, Span
+from vramlint.lint.finding import Finding
+
+
+class Inspector:
+    """Reads files as configs."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.reader = Reader(task.wishes)
+
+    def inspect(self, path: str, shown: str, data: bytes) -> FileReport:
+        """What is found in a file's content; with fixes asked for, what is left after them."""
+        document = self.reader.parse(data, path)
+        if document.root is None and (reason := _unreadable(data, document)):
+            return FileReport(shown, failure=f"{shown}: {reason}")
+        analysis = self.reader.analyse(document)
+        if not self.task.fix:
+            return self._report(shown, analysis)
+        from vramlint.cli import fixing  # imported late: most runs mend nothing
+
+        analysis, fixed = fixing.mend(analysis, self.reader.analyse, self.task.unsafe)
+        before, after = document.text, analysis.document.text
+        change = fixing.diff(shown, before, after) if self.task.diff else ""
+        if not self.task.diff and (before != after or path == STDIN):
+            try:
+                fixing.write(path, after)
+            except OSError as error:
+                return FileReport(shown, failure=f"{shown}: cannot be written: {error.strerror}")
+        return replace(self._report(shown, analysis), fixed=fixed, change=change)
+
+    def _report(self, shown: str, analysis: Analysis) -> FileReport:
+        estimate, dialect = analysis.estimate, analysis.dialect
+        return FileReport(
+            shown,
+            dialect.name if dialect else None,
+            analysis.verdict if dialect else None,
+            estimate.device_bytes if estimate else None,
+            analysis.document.text if analysis.findings else "",
+            tuple(self._placed(analysis, finding) for finding in analysis.findings),
+        )
+
+    def _placed(self, analysis: Analysis, finding: Finding) -> Placed:
+        if self.task.with_fixes:
+            finding = replace(finding, fixes=fixes_for(analysis, finding))
+        related = (
+            Annotation(
+                Span(0, 0) if note.at.document else analysis.span(note.at), note.message, note.at.document
+            )
+            for note in finding.related
+        )
+        return Placed(finding, analysis.span(finding.at), tuple(related))
+
+
+def _unreadable(data: bytes, document: Document) -> str | None:
+    """Why a config in no known encoding fails the run; None where it is none of ours in another encoding."""
+    problem = next((problem for problem in document.problems if problem.kind == "encoding"), None)
+    if problem is None:
+        return None
+    values = Document.parse(data.decode("latin-1"), document.path).values()
+    return problem.message if detect(values).dialect else None

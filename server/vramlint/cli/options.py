@@ -1,0 +1,38 @@
+"""What flags say about every file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vramlint.cli.console import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the flags say about every file. Plain data: it is sent to worker processes."""
+
+    gpu: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    ignore_comments: bool = False
+    stdin_name: str | None = None
+
+
+def refuse_unknown_gpu(text: str | None) -> None:
+    """A GPU that was asked for by flag and is none fails the run, with the nearest names."""
+    if text is None:
+        return
+    from vramlint.project.hardware import declaration
+
+    declared = declaration(text, "flag")
+    if declared.gpu is None:
+        near = ", ".join(declared.nearest)
+        raise Failure(
+            f'--gpu: no GPU "{text}"; ' + (f"nearest: {near}" if near else "`vramlint gpus` lists all")
+        )
+
+
+def codes(lists: Sequence[str] | None) -> tuple[str, ...]:
+    """`--select VL1,VL2 --select syntax` as one tuple."""
+    return tuple(code.strip() for text in lists or () for code in text.split(",") if code.strip())

@@ -1,0 +1,138 @@
+"""Writing changes of a job into an axolotl config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
+from vramlint.dialects.kit.edits import Editor, edit, key, translated
+from vramlint.dialects.kit.reader import names
+from vramlint.job import TrainingJob
+
+LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
+_ATTENTION_FLAGS = (
+    "flash_attention",
+    "sdp_attention",
+    "eager_attention",
+    "flex_attention",
+    "xformers_attention",
+    "sage_attention",
+)
+_ADAPTER_KEYS = ("adapter", "load_in_4bit", "load_in_8bit", "lora_r", "lora_alpha", "lora_dropout")
+_PRECISIONS: Mapping[str, tuple[tuple[str, Any], ...]] = {
+    "bfloat16": (("bf16", True),),
+    "float16": (("bf16", False), ("fp16", True)),
+    "float32": (("bf16", False),),
+}
+
+
+def _written(values: Mapping[str, Any], paths: tuple[str, ...]) -> list[SetKey]:
+    return [SetKey((path,), REMOVE) for path in paths if path in values]
+
+
+def _method(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey] | None:
+    if value == "full":
+        return _written(values, (*_ADAPTER_KEYS, "lora_target_linear", "lora_target_modules"))
+    if value not in ("lora", "qlora"):
+        return None
+    out = [SetKey(("adapter",), value)]
+    if value == "qlora":
+        out += [*_written(values, ("load_in_8bit",)), SetKey(("load_in_4bit",), True)]
+    else:
+        out += _written(values, ("load_in_4bit", "load_in_8bit"))
+    if not values.get("lora_r"):
+        out += [SetKey(("lora_r",), 16), SetKey(("lora_alpha",), 32)]
+    if not values.get("lora_target_linear") and not values.get("lora_target_modules"):
+        out.append(SetKey(("lora_target_linear",), True))
+    return out
+
+
+def _quantization(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey] | None:
+    if value == "bnb-nf4":
+        return [
+            SetKey(("adapter",), "qlora"),
+            *_written(values, ("load_in_8bit",)),
+            SetKey(("load_in_4bit",), True),
+        ]
+    if value == "bnb-int8":
+        return [
+            SetKey(("adapter",), "lora"),
+            *_written(values, ("load_in_4bit",)),
+            SetKey(("load_in_8bit",), True),
+        ]
+    return None
+
+
+def _precision(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey] | None:
+    if value not in _PRECISIONS:
+        return None
+    kept = dict(_PRECISIONS[value])
+    others = tuple(name for name in ("fp16", "bfloat16", "float16", "float32") if name not in kept)
+    return [*_written(values, others), *(SetKey((name,), flag) for name, flag in kept.items())]
+
+
+def _checkpointing(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey] | None:
+    if value == "none":
+        return [SetKey(("gradient_checkpointing",), False)]
+    if value not in ("full", "reentrant"):
+        return None
+    switch = SetKey(("gradient_checkpointing",), True)
+    return [switch, SetKey(("gradient_checkpointing_kwargs", "use_reentrant"), value == "reentrant")]
+
+
+def _offload(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey]:
+    if not value:
+        return _written(values, ("activation_offloading",))
+    # with an adapter, true would take the place of recomputation; legacy offloads what checkpointing keeps
+    kind = True if job.adapter is None else "legacy"
+    return [SetKey(("gradient_checkpointing",), True), SetKey(("activation_offloading",), kind)]
+
+
+def _attention(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey] | None:
+    spelled = {"flex": "flex_attention"}.get(value, value)
+    if spelled not in ("eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention"):
+        return None
+    return [*_written(values, _ATTENTION_FLAGS), SetKey(("attn_implementation",), spelled)]
+
+
+def _loss(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey] | None:
+    if value != "fused-linear":
+        return None
+    listed = list(names(values.get("plugins")) or ())
+    if not any("integrations.liger" in item for item in listed):
+        listed.append(LIGER_PLUGIN)
+    return [SetKey(("plugins",), listed), SetKey(("liger_fused_linear_cross_entropy",), True)]
+
+
+def _targets(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey]:
+    if value == "all-linear":
+        return [*_written(values, ("lora_target_modules",)), SetKey(("lora_target_linear",), True)]
+    chosen = value if isinstance(value, str) else list(value)
+    return [SetKey(("lora_target_linear",), REMOVE), SetKey(("lora_target_modules",), chosen)]
+
+
+EDITORS: Mapping[str, Editor] = {
+    "method": _method,
+    "quantization.scheme": _quantization,
+    "adapter.r": key("lora_r"),
+    "adapter.alpha": key("lora_alpha"),
+    "adapter.dropout": key("lora_dropout"),
+    "adapter.targets": _targets,
+    "precision.weights": _precision,
+    "gradient_checkpointing": _checkpointing,
+    "activation_offload": _offload,
+    "micro_batch_size": key("micro_batch_size"),
+    "gradient_accumulation_steps": key("gradient_accumulation_steps"),
+    "sequence_length": key("sequence_len"),
+    "packing": key("sample_packing"),
+    "optimizer": key("optimizer"),
+    "attention": _attention,
+    "loss": _loss,
+    "gradient_clipping": translated("max_grad_norm", {None: 0.0, 1.0: 1.0}),
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """The keys to set for `changes`."""
+    return edit(EDITORS, values, job, changes)

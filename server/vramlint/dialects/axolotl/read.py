@@ -1,0 +1,334 @@
+"""axolotl: one flat YAML; weights, gradients and moments in bf16 by default, no float32 master.
+
+Semantics of axolotl 0.19 (`loaders/model.py`, `loaders/adapter.py`, `utils/config/`, `core/builders/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.axolotl.checks import (
+    CONFLICTS,
+    CUT,
+    LIGER,
+    checkpoints,
+    deepspeed,
+    fsdp,
+    plugin,
+    unlisted_plugin_keys,
+)
+from vramlint.dialects.axolotl.edits import edits
+from vramlint.dialects.axolotl.keys import KEYS, RENAMED
+from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
+from vramlint.dialects.axolotl.weights import (
+    read_adapter,
+    read_attention,
+    read_method,
+    read_precision,
+    read_quantization,
+)
+from vramlint.dialects.engines.distribution import Distribution, World, split_off
+from vramlint.dialects.engines.fsdp import Flavour
+from vramlint.dialects.engines.hf_trainer import (
+    Batch,
+    Checkpointing,
+    optimizer_args,
+    read_clipping,
+    read_engine,
+    steps_in_backward,
+)
+from vramlint.dialects.kit.conflicts import report
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, Reading
+from vramlint.dialects.kit.reader import (
+    Reader,
+    boolean,
+    mapping,
+    names,
+    number,
+    positive,
+    sequence,
+    table,
+    text,
+)
+from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
+from vramlint.dialects.kit.signs import Signs
+from vramlint.job import Generation, Precision, TrainingJob
+
+VERSION = "0.19"
+_TABLE = table(KEYS)
+
+recognise = Signs(
+    decisive=("base_model+datasets", "base_model+pretraining_dataset", "base_model+test_datasets"),
+    strong=(
+        ("base_model", lambda value: isinstance(value, str)),
+        "sequence_len",
+        "sample_packing",
+        "lora_target_linear",
+        "micro_batch_size",
+        "val_set_size",
+        ("plugins", lambda value: any("axolotl." in str(item) for item in sequence(value) or ())),
+    ),
+    hint=(
+        "adapter",
+        "rl",
+        "lora_r",
+        "bf16",
+        "datasets",
+        "gradient_checkpointing",
+        "chat_template",
+        "flash_attention",
+    ),
+    foreign=("finetuning_type", "merge_method+models", "vramlint"),
+)
+
+_OBJECTIVES: Mapping[str, Any] = {
+    "dpo": "dpo",
+    "ipo": "dpo",
+    "gdpo": "grpo",
+    "simpo": "dpo",
+    "kto": "kto",
+    "orpo": "orpo",
+    "grpo": "grpo",
+    "ebft": "grpo",
+}
+
+
+def read(values: Mapping[str, Any], context: Context) -> Reading:
+    """The job that an axolotl config describes."""
+    version = framework_version(context, "axolotl", VERSION)
+    reader = Reader(values, "axolotl", version, _TABLE)
+    report(reader, CONFLICTS)
+    report(reader, unlisted_plugin_keys(reader))
+    model = find_model(reader, context, "base_model")
+    return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
+
+
+def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
+    method = read_method(reader)
+    kernel = read_attention(reader)
+    quantization = read_quantization(reader, model, method)
+    precision = read_precision(reader, context, model, method, kernel)
+    if quantization is not None:
+        quantization = replace(quantization, compute=precision.weights)
+    batch = _batch(reader)
+    world = _world(reader, context)
+    engine = _engine(reader, context, world, model, precision, method, batch)
+    adapter = read_adapter(reader, engine, world) if method != "full" else None
+    checkpointing, offload = _activations(reader, method)
+    optimizer = reader.take("optimizer", text)
+    return TrainingJob(
+        model=model,
+        objective=_objective(reader),
+        method=method,
+        adapter=adapter,
+        quantization=quantization,
+        precision=engine.precision,
+        optimizer=optimizer,
+        optimizer_args=optimizer_args(reader),
+        optimizer_in_backward=steps_in_backward(optimizer),
+        micro_batch_size=batch.micro,
+        gradient_accumulation_steps=batch.accumulation,
+        sequence_length=reader.take("sequence_len", positive),
+        packing=reader.take("sample_packing", boolean, False),
+        gradient_checkpointing=_checkpointed_by(engine, checkpointing),
+        activation_offload=offload,
+        attention=kernel,
+        loss=_loss(reader),
+        loop="trainer",
+        compile=reader.raw("torch_compile") in (True, "auto"),
+        gradient_clipping=read_clipping(reader),
+        parallel=engine.parallel,
+        reference_model=_reference(reader, method),
+        generation=_generation(reader),
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+
+
+def _checkpointed_by(engine: Distribution, own: Checkpointing) -> Any:
+    return engine.checkpointing if engine.checkpointing is not None and own == "none" else own
+
+
+def _batch(reader: Reader) -> Batch:
+    micro = reader.take("micro_batch_size", positive)
+    whole = reader.get("batch_size", positive)
+    if whole is not None and not reader.has("gradient_accumulation_steps"):
+        reader.written("gradient_accumulation_steps", "batch_size")
+        return Batch(micro, max(whole // micro, 1))
+    return Batch(micro, reader.take("gradient_accumulation_steps", positive))
+
+
+def _world(reader: Reader, context: Context) -> World:
+    size = world_size(reader, context)
+    if reader.flag("use_ray") and (workers := reader.get("ray_num_workers", positive)):
+        reader.written("parallel.data", "ray_num_workers")
+        size = workers
+    return World(size, context.nodes)
+
+
+def _engine(
+    reader: Reader,
+    context: Context,
+    world: World,
+    model: Model,
+    precision: Precision,
+    method: str,
+    batch: Batch,
+) -> Distribution:
+    version = fsdp(reader)
+    flavour = Flavour(version=version or 1, wrap="layer", upcast="none" if version == 2 else "trainable")
+    given = {
+        name: reader.get(path, positive)
+        for name, path in (("data", "dp_shard_size"), ("replicate", "dp_replicate_size"))
+    }
+    sizes = {
+        "tensor": reader.get("tensor_parallel_size", positive) or 1,
+        "context": reader.get("context_parallel_size", positive)
+        or reader.get("sequence_parallel_degree", positive)
+        or 1,
+        "expert": reader.get("expert_parallel_size", positive) or 1,
+    }
+    if deepspeed(reader) and reader.raw("bf16") == "full":
+        precision = replace(precision, autocast="bfloat16")  # what DeepSpeed's "auto" then resolves to
+    found = read_engine(
+        reader,
+        context,
+        world,
+        model,
+        precision,
+        full=method == "full",
+        flavour=flavour,
+        batch=batch,
+        batch_key="micro_batch_size",
+        shipped=SHIPPED_DEEPSPEED,
+    )
+    if max(sizes.values()) > 1:
+        found = split_off(found, **sizes)
+        for name, path in (("tensor", "tensor_parallel_size"), ("context", "context_parallel_size")):
+            if reader.has(path):
+                reader.written(f"parallel.{name}", path)
+    parallel = found.parallel
+    if given["data"] and parallel.strategy.startswith("fsdp"):
+        reader.written("parallel.data", "dp_shard_size")
+        parallel = replace(parallel, data=given["data"], replicate=given["replicate"] or 1)
+    return replace(found, parallel=parallel)
+
+
+def _activations(reader: Reader, method: str) -> tuple[Checkpointing, bool]:
+    """Checkpointing and offloading: with an adapter, offloading takes the place of recomputation."""
+    offloading = reader.raw("activation_offloading")
+    spelled_old = reader.raw("gradient_checkpointing") in ("offload", "offload_disk")
+    if spelled_old:
+        reader.written("activation_offload", "gradient_checkpointing")
+    elif offloading is True or text(offloading):
+        reader.written("activation_offload", "activation_offloading")
+    offload = spelled_old or offloading is True or text(offloading) is not None
+    if not checkpoints(reader):
+        if reader.has("gradient_checkpointing"):
+            reader.written("gradient_checkpointing", "gradient_checkpointing")
+        else:
+            reader.default("gradient_checkpointing")
+        return "none", offload
+    reader.written("gradient_checkpointing", "gradient_checkpointing")
+    if (
+        offload
+        and method != "full"
+        and offloading is not None
+        and offloading not in ("legacy", "hidden_states")
+    ):
+        reader.follow("gradient_checkpointing", "activation_offload")
+        return "none", True
+    if reader.raw("selective_checkpointing") and isinstance(
+        reader.raw("selective_checkpointing"), bool | Mapping
+    ):
+        reader.written("gradient_checkpointing", "selective_checkpointing")
+        return "selective-op", offload
+    reentrant = reader.get("gradient_checkpointing_kwargs.use_reentrant", boolean)
+    if reentrant is None and reader.get("gradient_checkpointing_kwargs", mapping) is None:
+        reentrant = reader.get("rl", text) is None and not reader.get("unfrozen_parameters", names)
+    return ("reentrant" if reentrant else "full"), offload
+
+
+def _loss(reader: Reader) -> str | int:
+    fused: tuple[tuple[str, bool], ...] = (
+        (
+            "liger_fused_linear_cross_entropy",
+            plugin(reader, LIGER) and reader.flag("liger_fused_linear_cross_entropy"),
+        ),
+        ("cut_cross_entropy", plugin(reader, CUT) and reader.raw("cut_cross_entropy") is not False),
+        ("dpo_use_liger_kernel", reader.flag("dpo_use_liger_kernel")),
+        ("trl.use_liger_loss", reader.flag("trl.use_liger_loss")),
+    )
+    for path, on in fused:
+        if on:
+            reader.written("loss", path if reader.has(path) else "plugins")
+            return "fused-linear"
+    if reader.flag("chunked_cross_entropy"):
+        reader.written("loss", "chunked_cross_entropy")
+        return reader.get("chunked_cross_entropy_num_chunks", positive) or 8
+    kernels = (("liger_cross_entropy", plugin(reader, LIGER)), ("flash_attn_cross_entropy", True))
+    for path, listed in kernels:
+        if listed and reader.flag(path):
+            reader.written("loss", path)
+            return "fused-cross-entropy"
+    reader.default("loss", "the model's own loss over the whole logits")
+    return "full-logits"
+
+
+def _objective(reader: Reader) -> Any:
+    rl = reader.get("rl", text)
+    if rl is not None and rl in _OBJECTIVES:
+        reader.written("objective", "rl")
+        return _OBJECTIVES[rl]
+    for path, objective in (("reward_model", "reward"), ("process_reward_model", "classification")):
+        if reader.flag(path):
+            reader.written("objective", path)
+            return objective
+    if reader.has("pretraining_dataset"):
+        reader.written("objective", "pretraining_dataset")
+        return "pretrain"
+    reader.default("objective")
+    return "sft"
+
+
+def _reference(reader: Reader, method: str) -> Literal["auto", "none", "resident"]:
+    """The second model. An adapter can be switched off instead; SimPO and ORPO have no use for one."""
+    rl = reader.get("rl", text)
+    if rl is None:
+        return "auto"
+    reader.written("reference_model", "rl")
+    if rl in ("orpo", "simpo", "ebft") or reader.flag("precompute_ref_log_probs"):
+        return "none"
+    if rl in ("grpo", "gdpo") and not (reader.get("trl.beta", number) or 0) > 0:
+        return "none"
+    return "none" if method != "full" else "resident"
+
+
+def _generation(reader: Reader) -> Generation | None:
+    if reader.get("rl", text) not in ("grpo", "gdpo"):
+        return None
+    colocated = reader.flag("trl.use_vllm") and reader.get("trl.vllm_mode", text) == "colocate"
+    if reader.has("trl.use_vllm"):
+        reader.written("generation.colocated", "trl.use_vllm")
+    return Generation(
+        colocated=colocated,
+        completion_length=reader.take("trl.max_completion_length", positive),
+        completions=reader.take("trl.num_generations", positive),
+    )
+
+
+DIALECT = Dialect(
+    name="axolotl",
+    title="Axolotl",
+    version=VERSION,
+    keys=KEYS,
+    recognise=recognise,
+    read=read,
+    edits=edits,
+    unknown_keys="dropped",
+    renamed=RENAMED,
+    schema="axolotl",
+)

@@ -1,0 +1,212 @@
+"""axolotl's weights: which are trained and in which dtype, what is quantized, what an adapter adds.
+
+Semantics of axolotl 0.19 (`loaders/model.py`, `loaders/adapter.py`, `utils/config/__init__.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
+from vramlint.dialects.engines.distribution import Distribution, World
+from vramlint.dialects.engines.hf_trainer import attention
+from vramlint.dialects.kit.dialect import Context
+from vramlint.dialects.kit.reader import Reader, at_least, boolean, mapping, names, number, positive, text
+from vramlint.job import Adapter, Dtype, Precision, Quantization
+
+_UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
+"""Model types whose input embedding is not found by name either (gpt2's is tied to the head)."""
+_NO_NORM_IN_NAME = frozenset({"gpt2", "gptj", "gpt_bigcode", "gpt_neo", "codegen"})
+"""Model types whose norm layers are named ln_…, so that casts by name pass them over."""
+_KEEPS_FLOAT32 = ("sdpa", "eager")
+"""Attention choices under which full fine-tuning leaves embeddings, head and norms in float32."""
+_FLAGS: tuple[tuple[str, str], ...] = (
+    ("flash_attention", "flash_attention_2"),
+    ("flex_attention", "flex"),
+    ("xformers_attention", "sdpa-efficient"),
+    ("sage_attention", "flash_attention_2"),
+    ("sdp_attention", "sdpa"),
+    ("eager_attention", "eager"),
+    ("s2_attention", "flash_attention_2"),
+)
+_ADAPTERS = ("lora", "qlora")
+
+
+def read_method(reader: Reader) -> str:
+    """full, or the adapter's method."""
+    adapter = reader.get("adapter", text)
+    if adapter not in _ADAPTERS:
+        if reader.get("unfrozen_parameters", names):
+            reader.assume(
+                "method", "unfrozen_parameters is not followed: counted as if every weight were trained"
+            )
+        else:
+            reader.default("method", "no adapter: every weight is trained")
+        return "full"
+    reader.written("method", "adapter")
+    if reader.flag("peft_use_dora"):
+        return "dora"
+    return adapter
+
+
+def read_quantization(reader: Reader, model: Model, method: str) -> Quantization | None:
+    """bitsandbytes' scheme of the frozen base, or that of a checkpoint stored quantized."""
+    adapter = reader.get("adapter", text)
+    prep: Any = "fp32-norms" if model.model_type in _NO_NORM_IN_NAME else "none"
+    if method == "full":
+        return None
+    if model.quantized_as is not None:
+        reader.follow("quantization", "model")
+        return Quantization(scheme=model.quantized_as, kbit_prep=prep)
+    if adapter == "qlora":
+        reader.written("quantization.scheme", "load_in_4bit" if reader.has("load_in_4bit") else "adapter")
+        options = reader.get("bnb_config_kwargs", mapping) or {}
+        kind = text(options.get("bnb_4bit_quant_type"))
+        double = boolean(options.get("bnb_4bit_use_double_quant"))
+        reader.default("quantization.double_quant")
+        return Quantization(
+            scheme="bnb-fp4" if kind == "fp4" else "bnb-nf4", double_quant=double is not False, kbit_prep=prep
+        )
+    if adapter == "lora" and reader.flag("load_in_8bit"):
+        reader.written("quantization.scheme", "load_in_8bit")
+        return Quantization(scheme="bnb-int8", double_quant=False, kbit_prep=prep)
+    return None
+
+
+def read_precision(reader: Reader, context: Context, model: Model, method: str, kernel: str) -> Precision:
+    """Dtype of the weights and autocast, with the modules that full fine-tuning leaves in float32."""
+    weights, autocast = _dtypes(reader, context)
+    if reader.get("adapter", text) == "lora" and reader.flag("load_in_4bit") and model.quantized_as is None:
+        reader.written("precision.weights", "load_in_4bit")
+        return Precision(weights="float32", autocast=autocast)
+    kept: tuple[str, ...] = ()
+    cut = plugin(reader, CUT) and reader.raw("cut_cross_entropy") is not False
+    if (
+        method == "full"
+        and weights != "float32"
+        and kernel in _KEEPS_FLOAT32
+        and not cut
+        and fsdp(reader) is None
+    ):
+        kept = _float32_modules(model)
+        reader.follow("precision.fp32_modules", "attention")
+    return Precision(
+        weights=weights,
+        autocast=autocast,
+        fp32_modules=kept,
+        fp8="tensorwise" if reader.flag("fp8") else "none",
+    )
+
+
+def _float32_modules(model: Model) -> tuple[str, ...]:
+    found = [] if model.model_type in _NO_NORM_IN_NAME else ["norms"]
+    tied = model.config.get("tie_word_embeddings", model.model_type == "gpt2")
+    if model.model_type not in _UNMATCHED_EMBEDDING or tied:
+        found.append("embeddings")
+    return (*found, "head")
+
+
+def _dtypes(reader: Reader, context: Context) -> tuple[Dtype, Literal["none", "bfloat16", "float16"]]:
+    """Load dtype and autocast of the four precision keys."""
+
+    def both(path: str) -> None:
+        reader.written("precision.weights", path)
+        reader.written("precision.autocast", path)
+
+    bf16 = reader.raw("bf16")
+    if bf16 == "full":
+        both("bf16")
+        return "bfloat16", "none"
+    if boolean(bf16):
+        both("bf16")
+        return "bfloat16", "bfloat16"
+    if reader.flag("bfloat16"):
+        both("bfloat16")
+        return "bfloat16", "bfloat16"
+    if reader.flag("fp16"):
+        both("fp16")
+        return "float16", "float16"
+    if reader.flag("float16"):
+        both("float16")
+        return "float16", "none"
+    if boolean(bf16) is False:
+        both("bf16")
+        return ("float16" if reader.flag("load_in_8bit") else "float32"), "none"
+    able = context.gpu is None or context.gpu.supports.get("bf16", True)
+    if bf16 == "auto":
+        both("bf16")
+    else:
+        reader.default("precision.weights", "bf16: auto")
+        reader.default("precision.autocast", "bf16: auto")
+    return ("bfloat16", "bfloat16") if able else ("float16", "float16")
+
+
+def read_adapter(reader: Reader, engine: Distribution, world: World) -> Adapter:
+    """The adapter; its weights are float32 unless the file or the engine says otherwise."""
+    r = reader.get("lora_r", positive)
+    if r is None:
+        reader.assume("adapter.r", "lora_r is not set: PEFT's own 8")
+    else:
+        reader.written("adapter.r", "lora_r")
+    dtype: Any = "float32"
+    if reader.get("peft_autocast_adapter_dtype", boolean) is False:
+        reader.written("adapter.dtype", "peft_autocast_adapter_dtype")
+        dtype = "same-as-base"
+    else:
+        reader.default("adapter.dtype", "PEFT raises adapters to float32")
+    if engine.adapter_dtype is not None:
+        reader.follow("adapter.dtype", "parallel.strategy")
+        dtype = engine.adapter_dtype
+    return Adapter(
+        r=r or 8,
+        alpha=reader.take("lora_alpha", number, 8.0),
+        dropout=reader.take("lora_dropout", number),
+        targets=_targets(reader),
+        dtype=dtype,
+        modules_to_save=reader.get("lora_modules_to_save", names) or (),
+        fused_kernels=_fused_kernels(reader, world),
+    )
+
+
+def _targets(reader: Reader) -> str | tuple[str, ...]:
+    if reader.flag("lora_target_linear"):
+        reader.written("adapter.targets", "lora_target_linear")
+        return "all-linear"
+    raw = reader.raw("lora_target_modules")
+    chosen = raw if isinstance(raw, str) and raw else reader.get("lora_target_modules", names)
+    if chosen:
+        reader.written("adapter.targets", "lora_target_modules")
+        return chosen
+    reader.default("adapter.targets", "nothing is adapted")
+    return ()
+
+
+def _fused_kernels(reader: Reader, world: World) -> bool:
+    """Whether axolotl's own LoRA kernels run: as written, else on wherever they can."""
+    for name in LORA_KERNELS:
+        if reader.get(name, boolean) is not None:
+            reader.written("adapter.fused_kernels", name)
+            return any(reader.flag(kernel) for kernel in LORA_KERNELS)
+    reader.default("adapter.fused_kernels", "switched on with an adapter where nothing speaks against it")
+    if reader.flag("load_in_8bit") or reader.flag("trust_remote_code"):
+        return False
+    if not at_least(reader.version, "0.14") and (
+        reader.get("lora_dropout", number) != 0 or reader.get("rl", text) is not None
+    ):
+        return False
+    return at_least(reader.version, "0.9") and not (world.size > 1 and fsdp(reader) == 1)
+
+
+def read_attention(reader: Reader) -> str:
+    """The kernel, by attn_implementation or by the older flags."""
+    chosen = reader.get("attn_implementation", text)
+    if chosen is not None:
+        reader.written("attention", "attn_implementation")
+        return "sdpa-efficient" if chosen == "xformers" else attention(chosen) or "sdpa"
+    for flag, kernel in _FLAGS:
+        if reader.flag(flag):
+            reader.written("attention", flag)
+            return kernel
+    reader.default("attention", "transformers' choice")
+    return "sdpa"

@@ -1,0 +1,115 @@
+"""accelerate's launcher file beside a training config: how many processes, and which engine spreads the
+run over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.deepspeed import read_deepspeed, unseen_deepspeed
+from vramlint.dialects.engines.distribution import Distribution, Half, World, half_of, replicated, split_off
+from vramlint.dialects.engines.fsdp import Flavour, read_fsdp
+from vramlint.dialects.kit.dialect import Context
+from vramlint.dialects.kit.reader import Reader, choice, integer, positive, text
+from vramlint.dialects.kit.reading import open_companion
+from vramlint.job import Precision
+
+_MIXED: dict[str, Half] = {"bf16": "bfloat16", "fp16": "float16", "fp8": "bfloat16"}
+FLAVOUR = Flavour(version=1, wrap="none")
+TRAINER_FLAVOUR = Flavour(version=1, wrap="layer")
+"""Behind the Trainer, which names a wrap policy where the launcher's file names none."""
+
+
+LAUNCHERS: Mapping[str, Mapping[str, Any]] = {
+    "single_gpu": {"distributed_type": "NO", "num_processes": 1},
+    "multi_gpu": {"distributed_type": "MULTI_GPU", "num_processes": 8},
+    "zero1": {"distributed_type": "DEEPSPEED", "num_processes": 8, "deepspeed_config": {"zero_stage": 1}},
+    "zero2": {"distributed_type": "DEEPSPEED", "num_processes": 8, "deepspeed_config": {"zero_stage": 2}},
+    "zero3": {"distributed_type": "DEEPSPEED", "num_processes": 8, "deepspeed_config": {"zero_stage": 3}},
+    "fsdp1": {"distributed_type": "FSDP", "num_processes": 8, "fsdp_config": {"fsdp_version": 1}},
+    "fsdp2": {"distributed_type": "FSDP", "num_processes": 8, "fsdp_config": {"fsdp_version": 2}},
+}
+"""The launcher settings that come with trl and are named instead of a file."""
+
+
+def processes(reader: Reader, declared: World) -> World:
+    """The world that the file states (`num_processes` counts all machines), else the declared one."""
+    size = reader.get("num_processes", positive)
+    nodes = reader.get("num_machines", positive) or declared.nodes
+    if size is None:
+        return replace(declared, nodes=nodes)
+    reader.written("parallel.data", "num_processes")
+    return World(size, nodes)
+
+
+def with_flag(reader: Reader, precision: Precision) -> Precision:
+    """Mixed precision from the launcher, where the training config asks for none."""
+    half: Half | None = reader.get("mixed_precision", choice(_MIXED))
+    if half is None or half_of(precision) is not None:
+        return precision
+    reader.written("precision.autocast", "mixed_precision")
+    return replace(precision, autocast=half)
+
+
+def read_accelerate(
+    reader: Reader,
+    context: Context,
+    declared: World,
+    model: Model,
+    precision: Precision,
+    *,
+    full: bool,
+    flavour: Flavour = TRAINER_FLAVOUR,
+) -> Distribution:
+    """The run under the launcher file that `reader` reads."""
+    world = processes(reader, declared)
+    precision = with_flag(reader, precision)
+    kind = (reader.get("distributed_type", text) or "").upper()
+    if kind == "DEEPSPEED":
+        return _deepspeed(reader, context, world, model, precision)
+    if kind == "FSDP":
+        section = reader.section("fsdp_config") or reader.named({}, "distributed_type")
+        reader.written("parallel.strategy", "distributed_type")
+        release = context.versions.get("accelerate", "1.15")
+        found = read_fsdp(section, world, precision, full=full, flavour=flavour, release=release)
+    else:
+        found = replicated(world, precision)
+    sizes = {
+        job: reader.get(f"parallelism_config.parallelism_config_{name}_size", positive)
+        or reader.get(f"parallelism_config.{name}_size", positive)
+        or 1
+        for job, name in (("tensor", "tp"), ("context", "cp"))
+    }
+    return split_off(found, **sizes) if max(sizes.values()) > 1 else found
+
+
+def _deepspeed(
+    reader: Reader, context: Context, world: World, model: Model, precision: Precision
+) -> Distribution:
+    """The `deepspeed_config` section: a JSON's path, or the few options that accelerate turns into one."""
+    path = "deepspeed_config.deepspeed_config_file"
+    if reader.has(path):
+        companion = open_companion(reader, context, path)
+        if companion is None:
+            return unseen_deepspeed(reader, path, world, precision)
+        return read_deepspeed(reader.inside(companion), world, model, precision)
+    section = reader.section("deepspeed_config")
+    stage = 2 if section is None else section.get("zero_stage", integer)
+    stage = 2 if stage is None else stage
+    zero = {"stage": stage}
+    offloads = {"offload_optimizer": "offload_optimizer_device", "offload_param": "offload_param_device"}
+    devices = {
+        name: {"device": device}
+        for name, option in offloads.items()
+        if section is not None and (device := section.get(option, text)) in ("cpu", "nvme")
+    }
+    built = Reader({"zero_optimization": {**zero, **devices}}, reader.framework, reader.version)
+    found = read_deepspeed(built, world, model, precision)
+    if section is not None:
+        section.written("parallel.strategy", "zero_stage" if section.has("zero_stage") else "")
+        if devices:
+            section.written("parallel.offload", offloads[next(iter(devices))])
+    return found

@@ -1,0 +1,167 @@
+"""FSDP's options as accelerate, transformers and axolotl spell them: what is sharded, gathered and upcast.
+
+Semantics of accelerate 1.15 (`accelerator.py`, `utils/fsdp_utils.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vramlint.dialects.engines.distribution import Distribution, World, half_of
+from vramlint.dialects.kit.reader import Reader, at_least, boolean, integer, text
+from vramlint.job import Parallel, Precision
+
+Sharding = Literal["full", "grad-op", "none", "hybrid"]
+Wrap = Literal["layer", "none", "size"]
+Upcast = Literal["trainable", "all", "none"]
+
+_STRATEGIES: Mapping[str, Sharding] = {
+    "FULL_SHARD": "full",
+    "SHARD_GRAD_OP": "grad-op",
+    "NO_SHARD": "none",
+    "HYBRID_SHARD": "hybrid",
+    "HYBRID_SHARD_ZERO2": "hybrid",
+    "1": "full",
+    "2": "grad-op",
+    "3": "none",
+    "4": "hybrid",
+    "5": "hybrid",
+}
+_WRAPS: Mapping[str, Wrap] = {"TRANSFORMER_BASED_WRAP": "layer", "SIZE_BASED_WRAP": "size", "NO_WRAP": "none"}
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """How a front end runs FSDP: the version when none is written, what it wraps by default, what it
+    upcasts.
+    """
+
+    version: int = 2
+    wrap: Wrap = "layer"
+    upcast: Upcast | None = None
+    """None: as the release of accelerate does."""
+
+
+def accelerate_upcast(version: int, release: str) -> Upcast:
+    """What accelerate casts to float32 before sharding under mixed precision, by FSDP version and its own
+    release.
+
+    FSDP2: up to 1.12 the whole model; 1.13 nothing (the cast is lost, accelerate issue 3979); later the
+    trained weights.
+    """
+    if version == 1 or at_least(release, "1.14"):
+        return "trainable"
+    return "none" if at_least(release, "1.13") else "all"
+
+
+def spelled(reader: Reader, name: str) -> str:
+    """The spelling of an option in this section: with or without the prefix."""
+    return f"fsdp_{name}" if reader.has(f"fsdp_{name}") else name
+
+
+def read_fsdp(
+    reader: Reader,
+    world: World,
+    precision: Precision,
+    *,
+    full: bool,
+    flavour: Flavour,
+    release: str = "1.15",
+    options: tuple[str, ...] = (),
+) -> Distribution:
+    """The run under the FSDP section that `reader` reads.
+
+    `full`: all weights are trained. `release`: of accelerate. `options`: the words of transformers' string
+    form ("full_shard auto_wrap").
+    """
+    version = _version(reader, flavour)
+    sharding = _sharding(reader, version, options)
+    hybrid = sharding == "hybrid" and world.nodes > 1
+    parallel = Parallel(
+        strategy="ddp" if sharding == "none" else "fsdp1" if version == 1 else "fsdp2",
+        data=world.per_node if hybrid else world.size,
+        replicate=world.nodes if hybrid else 1,
+        sharding="full" if sharding == "hybrid" and not hybrid else sharding,
+        wrap=_wrap(reader, flavour, options),
+        offload=_offload(reader, options),
+    )
+    if sharding == "none":
+        return Distribution(parallel, precision, _checkpointing(reader))
+    upcast = flavour.upcast or accelerate_upcast(version, release)
+    held, half = _held(precision, full, upcast), half_of(precision)
+    parallel = replace(parallel, param_dtype=half or "none", reduce_dtype=half or "none")
+    return Distribution(parallel, held, _checkpointing(reader))
+
+
+def _held(precision: Precision, full: bool, upcast: Upcast) -> Precision:
+    """The shards' dtype. Autocast finds weights that FSDP has cast already, so that it holds no copies of
+    its own.
+    """
+    if half_of(precision) is None:
+        return precision
+    raised = upcast == "all" or (upcast == "trainable" and full)
+    weights = "float32" if raised else precision.weights
+    return replace(precision, weights=weights, autocast="none", fp32_modules=())
+
+
+def _version(reader: Reader, flavour: Flavour) -> int:
+    for path in ("fsdp_version", "version"):
+        given = reader.get(path, integer)
+        if given in (1, 2):
+            reader.written("parallel.strategy", path)
+            return given
+    return flavour.version
+
+
+def _sharding(reader: Reader, version: int, options: tuple[str, ...]) -> Sharding:
+    path = spelled(reader, "reshard_after_forward")
+    reshard = reader.get(path, boolean)
+    if reshard is not None:
+        reader.written("parallel.sharding", path)
+        return "full" if reshard else "grad-op"
+    words = [
+        (path, reader.get(path, text)),
+        (name := spelled(reader, "sharding_strategy"), _word(reader, name)),
+    ]
+    for source, word in words if version == 1 else ():
+        if word and word.upper() in _STRATEGIES:
+            reader.written("parallel.sharding", source)
+            return _STRATEGIES[word.upper()]
+    for option in options:
+        if option.upper() in _STRATEGIES:
+            return _STRATEGIES[option.upper()]
+    return "full"
+
+
+def _word(reader: Reader, path: str) -> str | None:
+    number = reader.get(path, integer)
+    return str(number) if number is not None else reader.get(path, text)
+
+
+def _wrap(reader: Reader, flavour: Flavour, options: tuple[str, ...]) -> Wrap:
+    path = spelled(reader, "auto_wrap_policy")
+    policy = reader.get(path, text)
+    if policy and policy.upper() in _WRAPS:
+        reader.written("parallel.wrap", path)
+        return _WRAPS[policy.upper()]
+    named = spelled(reader, "transformer_layer_cls_to_wrap")
+    return "layer" if reader.has(named) or "auto_wrap" in options else flavour.wrap
+
+
+def _offload(reader: Reader, options: tuple[str, ...]) -> Literal["none", "both"]:
+    for name in ("offload_params", "cpu_offload"):
+        path = spelled(reader, name)
+        if reader.flag(path):
+            reader.written("parallel.offload", path)
+            return "both"
+    return "both" if "offload" in options else "none"
+
+
+def _checkpointing(reader: Reader) -> str | None:
+    path = spelled(reader, "activation_checkpointing")
+    if reader.get(path, boolean) is not True:
+        return None
+    reader.written("gradient_checkpointing", path)
+    return "full"

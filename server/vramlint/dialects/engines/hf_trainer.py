@@ -1,0 +1,207 @@
+"""What every front end on transformers' Trainer reads alike: batch, optimizer, checkpointing, attention,
+engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Literal
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.accelerate import read_accelerate
+from vramlint.dialects.engines.deepspeed import check_against, read_deepspeed, unseen_deepspeed
+from vramlint.dialects.engines.distribution import Distribution, World, replicated
+from vramlint.dialects.engines.fsdp import Flavour, read_fsdp
+from vramlint.dialects.kit.dialect import Context
+from vramlint.dialects.kit.reader import Reader, boolean, mapping, names, number, positive, text
+from vramlint.dialects.kit.reading import open_companion
+from vramlint.job import Precision
+
+Checkpointing = Literal["none", "full", "reentrant", "selective-op"] | int
+Autocast = Literal["none", "bfloat16", "float16"]
+
+TRAINER_FSDP = Flavour(version=2, wrap="layer")
+"""FSDP through TrainingArguments."""
+SINGLE_STEP_OPTIMIZERS = ("lomo", "adalomo")
+"""They update each weight as its gradient arrives, as the "_layerwise" ones do."""
+
+_KERNELS: tuple[tuple[str, str], ...] = (
+    (r"flash[-_]?attn3|flash_attention_3|fa3", "flash_attention_3"),
+    (r"flash[-_]?attn|flash_attention|fa2", "flash_attention_2"),
+    (r"flex", "flex"),
+    (r"eager", "eager"),
+    (r"sdpa", "sdpa"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The batch of one GPU."""
+
+    micro: int
+    accumulation: int
+
+
+def attention(value: Any) -> str | None:
+    """The job's name of an attention implementation, also of a kernel named by its hub repository."""
+    name = text(value)
+    if name is None:
+        return None
+    return next((kernel for pattern, kernel in _KERNELS if re.search(pattern, name.lower())), "sdpa")
+
+
+def read_batch(reader: Reader) -> Batch:
+    """Batch size and accumulation as TrainingArguments name them."""
+    return Batch(
+        reader.take("per_device_train_batch_size", positive),
+        reader.take("gradient_accumulation_steps", positive),
+    )
+
+
+def read_clipping(reader: Reader, path: str = "max_grad_norm") -> float | None:
+    """The norm to which gradients are clipped; 0 means none."""
+    return reader.take(path, number, 1.0) or None
+
+
+def optimizer_args(reader: Reader, path: str = "optim_args") -> dict[str, Any]:
+    """`optim_args`: "rank=64, update_proj_gap=100" or a mapping."""
+    pairs: Mapping[Any, Any] = reader.get(path, mapping) or {}
+    if not pairs and (written := reader.get(path, text)):
+        pairs = dict(part.split("=", 1) for part in written.split(",") if "=" in part)
+    found: dict[str, Any] = {}
+    for name, value in pairs.items():
+        exact = number(value)
+        found[str(name).strip()] = value if exact is None else int(exact) if exact == int(exact) else exact
+    targets = reader.get("optim_target_modules", names)
+    if targets is not None:
+        found["target_modules"] = " ".join(targets)
+    if found:
+        reader.written("optimizer_args", path if reader.has(path) else "optim_target_modules")
+    return found
+
+
+def steps_in_backward(optimizer: str) -> bool:
+    """Whether the optimizer consumes gradients during the backward pass."""
+    return optimizer.endswith("_layerwise") or optimizer in SINGLE_STEP_OPTIMIZERS
+
+
+def read_autocast(reader: Reader, default: Autocast = "none", note: str = "") -> Autocast:
+    """Mixed precision of the flags bf16 and fp16."""
+    flags: tuple[tuple[str, Autocast], ...] = (("bf16", "bfloat16"), ("fp16", "float16"))
+    for path, dtype in flags:
+        if reader.flag(path):
+            reader.written("precision.autocast", path)
+            return dtype
+    if reader.get("bf16", boolean) is False:
+        reader.written("precision.autocast", "bf16")
+        return "none"
+    reader.default("precision.autocast", note)
+    return default
+
+
+def read_checkpointing(reader: Reader, default: bool, reentrant: bool = False) -> Checkpointing:
+    """Checkpointing of layers. `default` and `reentrant`: what the front end does where the file is
+    silent.
+    """
+    spellings = ("gradient_checkpointing", "activation_checkpointing")
+    if not reader.take(spellings, boolean, default):
+        return "none"
+    for spelling in spellings:
+        kwargs = f"{spelling}_kwargs"
+        every = reader.get(f"{kwargs}.every_n_layers", positive)
+        if every is not None and every > 1:
+            reader.written("gradient_checkpointing", f"{kwargs}.every_n_layers")
+            return every
+        if reader.flag(f"{kwargs}.selective"):
+            reader.written("gradient_checkpointing", f"{kwargs}.selective")
+            return "selective-op"
+        given = reader.get(f"{kwargs}.use_reentrant", boolean)
+        reentrant = reentrant if given is None else given
+    return "reentrant" if reentrant else "full"
+
+
+def offloads_activations(reader: Reader) -> bool:
+    """Whether the trainer's checkpointing keeps its inputs on the host."""
+    for spelling in ("gradient_checkpointing", "activation_checkpointing"):
+        path = f"{spelling}_kwargs.offload"
+        if reader.flag(path):
+            reader.written("activation_offload", path)
+            return True
+    return False
+
+
+def read_engine(
+    reader: Reader,
+    context: Context,
+    world: World,
+    model: Model,
+    precision: Precision,
+    *,
+    full: bool,
+    flavour: Flavour = TRAINER_FSDP,
+    batch: Batch | None = None,
+    batch_key: str = "per_device_train_batch_size",
+    launcher: Reader | None = None,
+    shipped: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Distribution:
+    """The engine that the keys `deepspeed` and `fsdp`, or a launcher file, put under the run; DDP where
+    there is none.
+
+    `full`: every weight is trained. `launcher`: reads the accelerate file that goes with the config.
+    `shipped`: DeepSpeed files that come with the front end, by file name.
+    """
+    if reader.get("deepspeed", mapping) is not None or reader.get("deepspeed", text) is not None:
+        return _deepspeed(reader, context, world, model, precision, batch, batch_key, shipped or {})
+    options = _fsdp_options(reader)
+    section = reader.section("fsdp_config")
+    if options is not None or (section is not None and not reader.has("fsdp") and section.values):
+        path = "fsdp" if options is not None else "fsdp_config"
+        reader.written("parallel.strategy", path)
+        inner = section or Reader({}, reader.framework, reader.version, reader.keys, record=reader.record)
+        release = context.versions.get("accelerate", "1.15")
+        return read_fsdp(
+            inner, world, precision, full=full, flavour=flavour, release=release, options=options or ()
+        )
+    if launcher is not None:
+        return read_accelerate(launcher, context, world, model, precision, full=full)
+    return replicated(world, precision)
+
+
+def _deepspeed(
+    reader: Reader,
+    context: Context,
+    world: World,
+    model: Model,
+    precision: Precision,
+    batch: Batch | None,
+    batch_key: str,
+    shipped: Mapping[str, Mapping[str, Any]],
+) -> Distribution:
+    inner = reader.section("deepspeed")
+    if inner is None:
+        companion = open_companion(reader, context, "deepspeed")
+        known = shipped.get(PurePath(reader.get("deepspeed", text) or "").name)
+        if companion is None and known is not None:
+            return read_deepspeed(reader.named(known, "deepspeed"), world, model, precision)
+        if companion is None:
+            return unseen_deepspeed(reader, "deepspeed", world, precision)
+        inner = reader.inside(companion)
+    found = read_deepspeed(inner, world, model, precision)
+    if batch is not None:
+        expected = {
+            "train_micro_batch_size_per_gpu": (batch_key, batch.micro),
+            "gradient_accumulation_steps": ("gradient_accumulation_steps", batch.accumulation),
+        }
+        check_against(inner, {path: pair for path, pair in expected.items() if reader.has(pair[0])})
+    return found
+
+
+def _fsdp_options(reader: Reader) -> tuple[str, ...] | None:
+    """The words of `fsdp`: true, "full_shard auto_wrap" or a list of such; None where FSDP is off."""
+    flag = reader.get("fsdp", boolean)
+    if flag is not None:
+        return () if flag else None
+    return reader.get("fsdp", names)

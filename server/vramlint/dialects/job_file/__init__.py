@@ -1,0 +1,1 @@
+"""vramlint's own dialect (docs/job-file.md)."""

@@ -1,0 +1,281 @@
+"""The job file: vramlint's own dialect, and the written form of every TrainingJob."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import GIB, MIB, Gpu, Model
+from vramlint.dialects.job_file.keys import KEYS
+from vramlint.dialects.kit.dialect import (
+    UNSET,
+    Changes,
+    Context,
+    Dialect,
+    Evidence,
+    Obstacle,
+    Reading,
+    SetKey,
+)
+from vramlint.dialects.kit.edits import Editor, edit, key
+from vramlint.dialects.kit.reader import Kind, Reader, boolean, mapping, names, number, positive, table, text
+from vramlint.dialects.kit.reading import find_model, finish
+from vramlint.job import Adapter, Buckets, Generation, Parallel, Precision, Quantization, TrainingJob, Written
+
+VERSION = "1"
+ADAPTER_METHODS = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
+
+
+def _one_of(choices: tuple[Any, ...]) -> Kind[str]:
+    return lambda value: value if isinstance(value, str) and value in choices else None
+
+
+def _checkpointing(value: Any) -> str | int | None:
+    if isinstance(value, Mapping):
+        return positive(value.get("every"))
+    if isinstance(value, bool):
+        return "full" if value else "none"
+    known = ("none", "full", "reentrant", "selective-op")
+    return value if isinstance(value, str) and value in known else positive(value)
+
+
+def _loss(value: Any) -> str | int | None:
+    return positive(value.get("chunks")) if isinstance(value, Mapping) else positive(value) or text(value)
+
+
+def _targets(value: Any) -> str | tuple[str, ...] | None:
+    return () if value == [] else text(value) or names(value)
+
+
+_KINDS: dict[str, Kind[Any]] = {
+    "adapter.r": positive,
+    "adapter.alpha": number,
+    "adapter.dropout": number,
+    "adapter.targets": _targets,
+    "adapter.modules_to_save": names,
+    "precision.fp32_modules": names,
+    "gradient_checkpointing": _checkpointing,
+    "loss": _loss,
+    "optimizer": text,
+    "trainable_layers": positive,
+    "gradient_clipping": number,
+    "attention": text,
+}
+"""Coercions of the keys that neither their choices nor the type of their default fixes."""
+_BY_TYPE: dict[type, Kind[Any]] = {bool: boolean, int: positive, float: number, str: text}
+_READ_APART = frozenset({"vramlint", "model", "optimizer_args", "versions", "gpu", "parallel.data"})
+_GROUPS = ("adapter", "quantization", "precision", "parallel", "parallel.buckets", "generation")
+
+
+def _kind(row: Any) -> Kind[Any]:
+    if row.path in _KINDS:
+        return _KINDS[row.path]
+    return _one_of(row.choices) if row.choices else _BY_TYPE[type(row.default)]
+
+
+def recognise(values: Mapping[str, Any]) -> Evidence:
+    """A job file says so itself."""
+    return Evidence(1.0, ("vramlint",)) if "vramlint" in values else Evidence(0.0)
+
+
+def read(values: Mapping[str, Any], context: Context) -> Reading:
+    """The job that a job file states; what it leaves out has the defaults of `TrainingJob`."""
+    reader = Reader(values, "the job file", VERSION, table(KEYS))
+    model = _model(reader, context)
+    if isinstance(model, Obstacle):
+        return finish(DIALECT, reader, model)
+    found = {row.path: reader.take(row.path, _kind(row)) for row in KEYS if row.path not in _READ_APART}
+    if reader.has("gradient_clipping") and reader.get("gradient_clipping", number) in (None, 0):
+        found["gradient_clipping"] = None
+    group = {name: _members(found, name) for name in ("", *_GROUPS)}
+    parallel = {**group["parallel"], **_data(reader), "buckets": Buckets(**group["parallel.buckets"])}
+    versions = {name: str(version) for name, version in (reader.get("versions", mapping) or {}).items()}
+    top = group[""]
+    top.update(
+        adapter=Adapter(**group["adapter"]) if top["method"] in ADAPTER_METHODS else None,
+        quantization=_quantization(reader, top["method"], group["quantization"]),
+        precision=Precision(**group["precision"]),
+        parallel=Parallel(**parallel),
+        generation=Generation(**group["generation"]) if reader.has("generation") else None,
+        optimizer_args=dict(reader.get("optimizer_args", mapping) or {}),
+        versions={**versions, **context.versions},
+    )
+    top.update(_hardware(reader, context, top["nodes"]))
+    origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, Written)}
+    return finish(DIALECT, reader, TrainingJob(model=model, **top, origins=origins))
+
+
+def _members(found: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """The values right under `group`, by their last name."""
+    return {
+        path.rpartition(".")[2]: value for path, value in found.items() if path.rpartition(".")[0] == group
+    }
+
+
+def _model(reader: Reader, context: Context) -> Model | Obstacle:
+    inline = reader.get("model", mapping)
+    if inline is None:
+        return find_model(reader, context, "model")
+    reader.written("model", "model")
+    name = text(inline.get("name")) or text(inline.get("model_type")) or "the model"
+    config = {key: value for key, value in inline.items() if key != "name"}
+    return context.catalog.from_config(config, name) or Obstacle(
+        "no-model", "model: an inline model needs model_type, or parameters alone", ("model",)
+    )
+
+
+def _data(reader: Reader) -> dict[str, int]:
+    """`parallel.data`: a number, or {shard, replicate} for a hybrid."""
+    hybrid = reader.get("parallel.data", mapping)
+    if hybrid is None:
+        return {"data": reader.take("parallel.data", positive, 1)}
+    reader.written("parallel.data", "parallel.data.shard")
+    reader.written("parallel.replicate", "parallel.data.replicate")
+    return {"data": positive(hybrid.get("shard")) or 1, "replicate": positive(hybrid.get("replicate")) or 1}
+
+
+def _quantization(reader: Reader, method: str, given: Mapping[str, Any]) -> Quantization | None:
+    return Quantization(**given) if method == "qlora" or reader.has("quantization.scheme") else None
+
+
+def memory_bytes(value: Any) -> int | None:
+    """Bytes of "24GiB", "80 GB", "24576 MiB" or a plain number of bytes."""
+    if (plain := positive(value)) is not None:
+        return plain
+    match = re.fullmatch(r"\s*([\d.]+)\s*(GiB|MiB|GB|MB)\s*", value) if isinstance(value, str) else None
+    units = {"GiB": GIB, "MiB": MIB, "GB": 10**9, "MB": 10**6}
+    amount = number(match[1]) if match else None
+    return int(amount * units[match[2]]) if match and amount else None
+
+
+def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
+    """The declared hardware; what the file says itself counts where nothing stronger does."""
+    gpu, count = context.gpu, context.gpu_count
+    own = reader.get("gpu", mapping) or {}
+    size = memory_bytes(own.get("memory"))
+    if gpu is None and size:
+        gpu = Gpu(f"{size / GIB:.3g} GiB card", size, size, confidence="stated")
+        count = positive(own.get("count")) or 1
+    if reader.has("gpu"):
+        reader.written("gpu", "gpu")
+    return {"gpu": gpu, "gpu_count": count, "nodes": max(nodes, context.nodes)}
+
+
+def write_job(job: TrainingJob) -> dict[str, Any]:
+    """`job` as the mapping of a job file that reads back as the same job: the settings that everyone asks
+    for, and all that differ from defaults.
+    """
+    out: dict[str, Any] = {"vramlint": 1, "model": _written_model(job.model)}
+    for row in KEYS:
+        if row.path in _READ_APART:
+            continue
+        value = _value(job, row.path)
+        if value is UNSET or (value == row.default and row.path not in _ALWAYS):
+            continue
+        _put(out, row.path, _plain(row.path, value))
+    _put_data(out, job.parallel)
+    if job.optimizer_args:
+        out["optimizer_args"] = dict(job.optimizer_args)
+    if job.versions:
+        out["versions"] = dict(job.versions)
+    if job.gpu is not None:
+        out["gpu"] = _written_gpu(job.gpu, job.gpu_count)
+    return out
+
+
+_ALWAYS = frozenset(
+    {
+        *("objective", "method", "optimizer", "micro_batch_size", "gradient_accumulation_steps"),
+        *("sequence_length", "gradient_checkpointing", "attention", "loss", "loop"),
+        *("precision.weights", "precision.autocast", "adapter.r", "adapter.targets", "adapter.dtype"),
+        *("quantization.scheme", "generation.colocated"),
+    }
+)
+
+
+def _written_model(model: Model) -> Any:
+    if not model.config and model.parameters:
+        return {"parameters": model.parameters}
+    if model.source in ("config.json", "the file itself"):
+        counted = {"parameters": model.parameters} if model.parameters else {}
+        return {"name": model.name, **model.config, **counted}
+    return model.name
+
+
+def _written_gpu(gpu: Gpu, count: int) -> Any:
+    if gpu.confidence == "stated":
+        return {"memory": f"{gpu.memory_bytes / MIB:g}MiB", "count": count}
+    return f"{gpu.name} x{count}"
+
+
+def _value(job: TrainingJob, path: str) -> Any:
+    value: Any = job
+    for name in path.split("."):
+        if value is None:
+            return UNSET
+        value = getattr(value, name)
+    return value
+
+
+def _plain(path: str, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, int) and not isinstance(value, bool) and path in ("loss", "gradient_checkpointing"):
+        return {"chunks" if path == "loss" else "every": value}
+    return value
+
+
+def _put(out: dict[str, Any], path: str, value: Any) -> None:
+    *above, last = path.split(".")
+    for name in above:
+        out = out.setdefault(name, {})
+    out[last] = value
+
+
+def _put_data(out: dict[str, Any], parallel: Parallel) -> None:
+    if parallel.data != 1:
+        _put(out, "parallel.data", parallel.data)
+
+
+def _checkpointing_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...]:
+    return (SetKey(("gradient_checkpointing",), _plain("gradient_checkpointing", value)),)
+
+
+def _method_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...]:
+    edits = [SetKey(("method",), value)]
+    if value in ADAPTER_METHODS and job.adapter is None:
+        edits += [SetKey(("adapter", "r"), 16), SetKey(("adapter", "targets"), "all-linear")]
+    if value == "qlora" and job.quantization is None:
+        edits.append(SetKey(("quantization", "scheme"), "bnb-nf4"))
+    return tuple(edits)
+
+
+_EDITORS: dict[str, Editor] = {
+    "method": _method_edit,
+    "gradient_checkpointing": _checkpointing_edit,
+    **{
+        row.path: key(row.path)
+        for row in KEYS
+        if row.field and row.path not in ("model", "method", "gradient_checkpointing")
+    },
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """Fields are keys here, so every change can be written."""
+    return edit(_EDITORS, values, job, changes)
+
+
+DIALECT = Dialect(
+    name="job",
+    title="vramlint job file",
+    version=VERSION,
+    keys=KEYS,
+    recognise=recognise,
+    read=read,
+    edits=edits,
+    unknown_keys="refused",
+    schema="job",
+    gpu_key="gpu",
+)

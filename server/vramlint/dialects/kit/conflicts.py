@@ -1,0 +1,29 @@
+"""Tables of what a framework refuses or ignores: a condition over the file, and what to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from vramlint.dialects.kit.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One combination of written keys. `message` may use {name} for the value at a key of one name."""
+
+    kind: str
+    key: str
+    related: tuple[str, ...]
+    when: Callable[[Reader], bool]
+    message: str
+    severity: Literal["error", "warning", "information"] = "error"
+
+
+def report(reader: Reader, conflicts: Iterable[Conflict]) -> None:
+    """Record every conflict that the file holds."""
+    for conflict in conflicts:
+        if conflict.when(reader):
+            related = tuple(name for name in conflict.related if reader.has(name))
+            reader.problem(conflict.kind, conflict.key, conflict.message, conflict.severity, related)

@@ -1,0 +1,84 @@
+"""Writing changes of a job as keys of a dialect: one small editor for each job field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from vramlint.dialects.kit.dialect import REMOVE, UNSET, Changes, SetKey
+from vramlint.dialects.kit.reader import look_up, split
+from vramlint.job import KeyPath, TrainingJob
+
+Editor = Callable[[Mapping[str, Any], TrainingJob, Any], "Iterable[SetKey] | None"]
+"""From the document's values, the job as it is and the new value to the keys to set; None where the
+dialect cannot say it.
+"""
+
+
+def key(path: str) -> Editor:
+    """The editor of a field that is written as it is, at one key."""
+
+    def write(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...]:
+        return (SetKey(split(path), value),)
+
+    return write
+
+
+def translated(path: str, table: Mapping[Any, Any]) -> Editor:
+    """The editor of a field whose values the dialect spells otherwise."""
+
+    def write(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+        return (SetKey(split(path), table[value]),) if value in table else None
+
+    return write
+
+
+def spelling(values: Mapping[str, Any], *paths: str) -> str:
+    """The spelling of a key that the file uses already, else the first."""
+    return next((path for path in paths if look_up(values, path) is not UNSET), paths[0])
+
+
+def edit(
+    editors: Mapping[str, Editor], values: Mapping[str, Any], job: TrainingJob, changes: Changes
+) -> tuple[SetKey, ...] | None:
+    """All edits of `changes`, in the order of the table `editors`, so that a later row may refine what an
+    earlier one wrote.
+    """
+    if not set(changes) <= set(editors):
+        return None
+    edits: dict[KeyPath, SetKey] = {}
+    for name, editor in editors.items():
+        if name not in changes:
+            continue
+        written = editor(values, job, changes[name])
+        if written is None:
+            return None
+        edits.update((item.path, item) for item in written)
+    return tuple(item for item in edits.values() if item.value is not REMOVE or _stands(values, item.path))
+
+
+def _stands(values: Mapping[str, Any], path: KeyPath) -> bool:
+    """Whether there is something to remove at `path`."""
+    return look_up(values, ".".join(str(part) for part in path)) is not UNSET
+
+
+def whole_batch(
+    path: str, values: Mapping[str, Any], job: TrainingJob, changes: Changes
+) -> tuple[SetKey, ...]:
+    """The edit of a key that counts the rows of a whole step over all GPUs, where micro-batch or
+    accumulation change.
+
+    Nothing is written where the key already says so, or where it is absent and nothing is accumulated.
+    """
+    micro = changes.get("micro_batch_size", job.micro_batch_size)
+    steps = changes.get("gradient_accumulation_steps", job.gradient_accumulation_steps)
+    rows = micro * steps * job.parallel.data * job.parallel.replicate
+    written = look_up(values, path)
+    if written == rows or (written is UNSET and steps == 1):
+        return ()
+    return (SetKey(split(path), rows),)
+
+
+def without_accumulation(changes: Changes) -> Changes:
+    """The changes that are left once accumulation is said by the rows of a whole step."""
+    return {name: value for name, value in changes.items() if name != "gradient_accumulation_steps"}

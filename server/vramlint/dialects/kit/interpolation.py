@@ -1,0 +1,71 @@
+"""References inside a file, `${optimizer.lr}`, as OmegaConf resolves them. What cannot be resolved stays as
+it
+is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vramlint.dialects.kit.dialect import UNSET
+from vramlint.dialects.kit.reader import look_up
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.\-]*)\}")
+_DEEPEST = 8
+_MOST = 2000
+"""References followed in one file: a file that refers in circles ends here."""
+_LONGEST = 4096
+"""Characters; text that grows longer by its references is left as it is."""
+
+
+def resolve(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`values` with each reference to another key replaced by that key's value; a lone reference keeps the
+    value's type.
+    """
+    if not _refers(values):
+        return values
+    resolver = _Resolver(values)
+    return {key: resolver.resolved(value, 0) for key, value in values.items()}
+
+
+def _refers(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_refers(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(_refers(inner) for inner in value)
+    return isinstance(value, str) and "${" in value
+
+
+@dataclass(slots=True)
+class _Resolver:
+    """Follows references from the root of one file."""
+
+    root: Mapping[str, Any]
+    left: int = _MOST
+
+    def resolved(self, value: Any, depth: int) -> Any:
+        """`value` without references, as far as they lead anywhere."""
+        if isinstance(value, Mapping):
+            return {key: self.resolved(inner, depth) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(inner, depth) for inner in value]
+        if not isinstance(value, str) or "${" not in value or depth > _DEEPEST:
+            return value
+        lone = _REFERENCE.fullmatch(value.strip())
+        if lone:
+            target = self._follow(lone[1])
+            return value if target is UNSET else self.resolved(target, depth + 1)
+        replaced = _REFERENCE.sub(self._text, value)
+        done = replaced == value or len(replaced) > _LONGEST
+        return value if done else self.resolved(replaced, depth + 1)
+
+    def _follow(self, path: str) -> Any:
+        self.left -= 1
+        return look_up(self.root, path) if self.left >= 0 else UNSET
+
+    def _text(self, match: re.Match[str]) -> str:
+        target = self._follow(match[1])
+        return match[0] if target is UNSET or isinstance(target, Mapping | list) else str(target)

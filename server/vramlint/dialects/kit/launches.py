@@ -1,0 +1,94 @@
+"""What starts a run says of it: SkyPilot tasks and SLURM batch scripts, read for GPUs, nodes and configs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vramlint.dialects.kit.reader import look_up, positive, text
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One way to start runs. `gpu` is the kind as written there; `count` GPUs a node, None where not said.
+
+    `configs`: the config files that the command names, as written.
+    """
+
+    gpu: str | None
+    count: int | None
+    nodes: int
+    configs: tuple[str, ...]
+    exact: bool = True
+    """False where a name such as "a100" can be several cards: SLURM's names are the site's own."""
+
+
+_CONFIG = re.compile(r"[\w./${}~+=:@%-]*\.(?:ya?ml|toml|json)\b")
+_VARIABLE = re.compile(r"\$\{?\w+\}?")
+_BATCH = re.compile(r"^#SBATCH[ \t]+(.*)$", re.MULTILINE)
+_OPTION = re.compile(r"(?:^|\s)(--[a-z-]+|-[NGn])(?:[= ]\s*|(?=\d))(\S+)")
+_PER_NODE = re.compile(r"--(?:nproc[_-]per[_-]node|num_gpus|gpus-per-node)[= ]+(\d{1,3})\b")
+_PROCESSES = re.compile(r"--num[_-]processes[= ]+(\d{1,5})\b")
+
+
+def of_skypilot(values: Mapping[str, Any]) -> Launch | None:
+    """What a SkyPilot task asks for; None where it leaves a choice or asks for no GPU."""
+    asked = look_up(values, "resources.accelerators")
+    options = [asked] if isinstance(asked, str) else list(asked) if isinstance(asked, Mapping | list) else []
+    if len(options) != 1 or not isinstance(options[0], str):
+        return None
+    name, _, count = options[0].partition(":")
+    if isinstance(asked, Mapping):
+        count = str(asked[name])
+    nodes = positive(values.get("num_nodes")) or 1
+    configs = tuple(_configs(text(values.get("run")) or ""))
+    folder = text(values.get("workdir"))
+    below = tuple(f"{folder.rstrip('/')}/{name}" for name in configs if name[0] not in "/~") if folder else ()
+    return Launch(name.strip(), positive(count) or 1, nodes, configs + below)
+
+
+def of_batch_script(script: str) -> Launch | None:
+    """What a SLURM batch script asks for; None for a script of another kind."""
+    options: dict[str, str] = {}
+    for line in _BATCH.finditer(script):
+        options |= dict(_OPTION.findall(line[1].partition(" #")[0]))
+    if not options:
+        return None
+    body = re.sub(r"^\s*#.*$", "", script.replace("\\\n", " "), flags=re.MULTILINE)
+    nodes = _nodes(options.get("--nodes") or options.get("-N") or "1")
+    kind, count = _asked(options, nodes)
+    started = _PER_NODE.search(body)
+    processes = _PROCESSES.search(body)
+    if started:
+        count = int(started[1])
+    elif processes and int(processes[1]) % nodes == 0:
+        count = int(processes[1]) // nodes
+    return Launch(kind, count or None, nodes, tuple(_configs(body)), exact=False)
+
+
+def _asked(options: Mapping[str, str], nodes: int) -> tuple[str | None, int | None]:
+    """Kind and count a node of the first option that asks for GPUs."""
+    for option, per_node in (("--gpus-per-node", True), ("--gres", True), ("--gpus", False), ("-G", False)):
+        value = options.get(option)
+        if value is None:
+            continue
+        wanted = next((part for part in value.split(",") if option != "--gres" or part.startswith("gpu")), "")
+        *kind, number = [part for part in wanted.split("(")[0].split(":") if part != "gpu"] or [""]
+        count = positive(number)
+        if count is None:
+            kind, count = [number] if number else [], 1
+        return (kind[-1] if kind else None), count if per_node else count // nodes
+    return None, None
+
+
+def _nodes(value: str) -> int:
+    """The nodes that are asked for; of a range, the fewest."""
+    return positive(value.partition("-")[0]) or 1
+
+
+def _configs(command: str) -> Iterator[str]:
+    """The config files that a command names; a variable stands for any text ("*")."""
+    for name in dict.fromkeys(_CONFIG.findall(command)):
+        yield _VARIABLE.sub("*", name.rpartition("=")[2])

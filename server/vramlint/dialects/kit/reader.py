@@ -1,0 +1,246 @@
+"""Reading plain values: coercions that never raise, and a Reader that remembers where each job field came
+from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from vramlint.dialects.kit.dialect import UNSET, Companion, Key, Problem
+from vramlint.job import Assumed, FrameworkDefault, KeyPath, Origin, Written
+
+T = TypeVar("T")
+Kind = Callable[[Any], T | None]
+"""A coercion: the typed value, or None where the value has another type (the schema's rules report that)."""
+
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+def boolean(value: Any) -> bool | None:
+    """True and False, also as the words that dataclass parsers accept."""
+    if isinstance(value, bool):
+        return value
+    word = value.lower() if isinstance(value, str) else None
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def integer(value: Any) -> int | None:
+    """A whole number, also written as 1e3 or as a string."""
+    exact = number(value)
+    return int(exact) if exact is not None and exact == int(exact) else None
+
+
+def positive(value: Any) -> int | None:
+    """A whole number above zero: batch sizes, lengths, ranks."""
+    whole = integer(value)
+    return whole if whole is not None and whole > 0 else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number; YAML reads 1e-4 as a string, and so do the trainers' parsers."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        result = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return result if abs(result) < 1e300 else None
+
+
+def text(value: Any) -> str | None:
+    """A string that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def mapping(value: Any) -> Mapping[str, Any] | None:
+    """A mapping."""
+    return value if isinstance(value, Mapping) else None
+
+
+def sequence(value: Any) -> tuple[Any, ...] | None:
+    """A list."""
+    return tuple(value) if isinstance(value, list | tuple) else None
+
+
+def names(value: Any) -> tuple[str, ...] | None:
+    """Names: a list of strings, or one string with commas or blanks between."""
+    if isinstance(value, str):
+        return tuple(part for part in re.split(r"[,\s]+", value.strip()) if part) or None
+    if isinstance(value, list | tuple):
+        return tuple(item for item in value if isinstance(item, str)) or None
+    return None
+
+
+def choice(allowed: Mapping[Any, T]) -> Kind[T]:
+    """A coercion through a table; what is not in the table counts as absent."""
+
+    def look_up(value: Any) -> T | None:
+        return allowed.get(value) if isinstance(value, str | bool | int) else None
+
+    return look_up
+
+
+def at_least(version: str, floor: str) -> bool:
+    """Whether a release is `floor` or newer; suffixes such as ".post1" and "rc1" are ignored."""
+
+    def release(name: str) -> list[int]:
+        numbers = [int(part) for part in re.findall(r"\d+", re.split(r"[a-z+]", name.lstrip("v"))[0])]
+        while numbers and numbers[-1] == 0:
+            numbers.pop()
+        return numbers
+
+    return release(version) >= release(floor)
+
+
+def table(keys: Iterable[Key]) -> dict[str, Key]:
+    """A dialect's rows by their dotted path."""
+    return {key.path: key for key in keys}
+
+
+def split(path: str) -> KeyPath:
+    """The key path of a dotted name."""
+    return tuple(path.split("."))
+
+
+def look_up(values: Any, path: str) -> Any:
+    """The value at a dotted path, or UNSET where a key on the way is missing."""
+    if not isinstance(values, dict | Mapping):
+        return UNSET
+    if path in values:
+        return values[path]
+    if "." not in path:
+        return UNSET
+    for name in path.split("."):
+        if not isinstance(values, dict | Mapping) or name not in values:
+            return UNSET
+        values = values[name]
+    return values
+
+
+@dataclass(slots=True)
+class Record:
+    """What reading collects on the way; shared by a reader and the readers of its sections and companions."""
+
+    origins: dict[str, Origin] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    companions: list[str] = field(default_factory=list)
+    missing: list[tuple[KeyPath, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads one mapping of a document and records for every job field whether it was written, a default,
+    or assumed.
+
+    `keys` is the dialect's table: `take` finds there the field that a key decides and the framework's
+    default. `prefix` and `document` place a section of the file, or a companion file.
+    """
+
+    values: Mapping[str, Any]
+    framework: str
+    version: str
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    prefix: KeyPath = ()
+    document: str | None = None
+    record: Record = field(default_factory=Record)
+    at_prefix: bool = False
+    """The values do not stand in the document: every key of theirs is placed at `prefix`."""
+
+    def raw(self, path: str) -> Any:
+        """The value as it stands, or UNSET."""
+        return look_up(self.values, path)
+
+    def has(self, path: str) -> bool:
+        """Whether the key is written, be it as null."""
+        return self.raw(path) is not UNSET
+
+    def get(self, path: str, kind: Kind[T]) -> T | None:
+        """The typed value, or None where the key is absent, null or of another type. Records nothing."""
+        value = self.raw(path)
+        return None if value is UNSET or value is None else kind(value)
+
+    def flag(self, path: str) -> bool:
+        """Whether a boolean key is written as true."""
+        return self.get(path, boolean) is True
+
+    def take(
+        self,
+        path: str | tuple[str, ...],
+        kind: Kind[T],
+        default: Any = UNSET,
+        *,
+        field: str = "",
+        note: str = "",
+    ) -> T:
+        """The typed value of a key (or of the first of several spellings), with its origin recorded under
+        the field that it decides.
+
+        Where the file is silent: `default`, or else the default of the key's row in the table.
+        """
+        paths = (path,) if isinstance(path, str) else path
+        row = self.keys.get(".".join(str(part) for part in self.at(paths[0])))
+        decided = field or (row.field if row else None) or paths[0]
+        for spelling in paths:
+            value = self.get(spelling, kind)
+            if value is not None:
+                self.written(decided, spelling)
+                return value
+        self.default(decided, note)
+        if default is UNSET and row is not None:
+            default = row.default
+        assert default is not UNSET, f"{paths[0]} has no default"
+        result: T = default
+        return result
+
+    def at(self, path: str) -> KeyPath:
+        """The whole key path of a key of this reader."""
+        return self.prefix + (split(path) if path and not self.at_prefix else ())
+
+    def written(self, field: str, path: str) -> None:
+        """Record that the key `path` decided `field`."""
+        self.record.origins[field] = Written(self.at(path), self.document)
+
+    def default(self, field: str, note: str = "") -> None:
+        """Record that the framework decided `field`."""
+        self.record.origins[field] = FrameworkDefault(self.framework, self.version, note)
+
+    def assume(self, field: str, reason: str) -> None:
+        """Record an assumption of ours."""
+        self.record.origins[field] = Assumed(reason)
+
+    def follow(self, field: str, source: str) -> None:
+        """Record that `field` follows from what decided the field `source`."""
+        if source in self.record.origins:
+            self.record.origins[field] = self.record.origins[source]
+
+    def problem(
+        self, kind: str, path: str, message: str, severity: Any = "warning", related: tuple[str, ...] = ()
+    ) -> None:
+        """Record something the framework refuses or ignores. `path` and `related` are keys of this reader."""
+        places = tuple(self.at(other) for other in related)
+        self.record.problems.append(Problem(kind, self.at(path), message, severity, places, self.document))
+
+    def section(self, path: str) -> Reader | None:
+        """A reader of the mapping at `path`, or None where there is none."""
+        inner = self.get(path, mapping)
+        return None if inner is None else self._child(inner, self.at(path), self.document)
+
+    def inside(self, companion: Companion) -> Reader:
+        """A reader of a companion file; what it records names that file."""
+        if companion.path not in self.record.companions:
+            self.record.companions.append(companion.path)
+        return self._child(mapping(companion.values) or {}, (), companion.path)
+
+    def named(self, values: Mapping[str, Any], path: str) -> Reader:
+        """A reader of settings that the key `path` only names: all that they decide is recorded as written
+        there.
+        """
+        return Reader(values, self.framework, self.version, self.keys, self.at(path), None, self.record, True)
+
+    def _child(self, values: Mapping[str, Any], prefix: KeyPath, document: str | None) -> Reader:
+        return Reader(
+            values, self.framework, self.version, self.keys, prefix, document, self.record, self.at_prefix
+        )

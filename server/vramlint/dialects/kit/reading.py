@@ -1,0 +1,82 @@
+"""The steps that every dialect's reader shares: finding the model, opening companions, and closing the
+reading.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Obstacle, Reading
+from vramlint.dialects.kit.reader import Reader, text
+from vramlint.job import TrainingJob
+
+
+def framework_version(context: Context, framework: str, newest: str) -> str:
+    """The version of a framework that is declared, else the newest known."""
+    return context.versions.get(framework, newest)
+
+
+def find_model(reader: Reader, context: Context, path: str) -> Model | Obstacle:
+    """The model named at the key `path`, recorded as the origin of `model`; or why there is none."""
+    name = reader.get(path, text)
+    if name is None:
+        return Obstacle(
+            "no-model", f"no model: {path} is not set", reader.at(path) if reader.has(path) else ()
+        )
+    model = context.catalog.model(name, context.folder)
+    if model is None:
+        return Obstacle(
+            "unknown-model",
+            f"{path}: nothing is known of the model {name!r}; name the folder of its config.json instead",
+            reader.at(path),
+        )
+    reader.written("model", path)
+    return model
+
+
+def open_companion(reader: Reader, context: Context, path: str) -> Companion | None:
+    """The file named at the key `path`; a file that cannot be opened is recorded as missing."""
+    name = reader.get(path, text)
+    if name is None:
+        return None
+    companion = context.open(name)
+    if companion is None:
+        reader.record.missing.append((reader.at(path), name))
+    return companion
+
+
+def world_size(reader: Reader, context: Context) -> int:
+    """GPUs that take part as far as the declared hardware says, with the origin of `parallel.data`
+    recorded.
+    """
+    world = max(context.gpu_count, 1) * max(context.nodes, 1)
+    if context.gpu_declared:
+        reader.assume("parallel.data", f"{world} GPU{'s' if world > 1 else ''} declared")
+    else:
+        reader.assume("parallel.data", "one GPU: neither the file nor a declaration says how many")
+    return world
+
+
+def hardware(context: Context) -> dict[str, Any]:
+    """The fields of TrainingJob that the declared hardware fills."""
+    return {
+        "gpu": context.gpu,
+        "gpu_count": context.gpu_count,
+        "nodes": context.nodes,
+        "versions": dict(context.versions),
+    }
+
+
+def finish(dialect: Dialect, reader: Reader, outcome: TrainingJob | Obstacle) -> Reading:
+    """The reading that a dialect returns."""
+    job = outcome if isinstance(outcome, TrainingJob) else None
+    return Reading(
+        dialect=dialect,
+        version=reader.version,
+        job=job,
+        obstacle=None if isinstance(outcome, TrainingJob) else outcome,
+        problems=tuple(reader.record.problems),
+        companions=tuple(reader.record.companions),
+        missing_companions=tuple(reader.record.missing),
+    )

@@ -1,0 +1,31 @@
+"""What the dialects of the second ring share: they are recognised, answer hovers, say why they are silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, Reading, SetKey
+from vramlint.dialects.kit.hydra_defaults import inherit
+from vramlint.dialects.kit.reader import Reader, table
+from vramlint.dialects.kit.reading import finish, framework_version
+from vramlint.job import TrainingJob
+
+
+def no_edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """For dialects whose files are not written back."""
+    return None
+
+
+def reader_of(dialect: Dialect, values: Mapping[str, Any], context: Context) -> Reader:
+    """A reader of the file alone."""
+    version = framework_version(context, dialect.name, dialect.version)
+    return Reader(values, dialect.name, version, table(dialect.keys))
+
+
+def silent(dialect: Dialect, values: Mapping[str, Any], context: Context, why: str) -> Reading:
+    """A reading without a job. Parents are followed, so that a circle is said."""
+    found = inherit(values, context)
+    reader = reader_of(dialect, found.values, context)
+    found.report(reader, missing=False)
+    return finish(dialect, reader, Obstacle("not-modelled", why))

@@ -1,0 +1,389 @@
+"""LLaMA-Factory: flat files for its Trainer-based engine, and files for its second engine (v1).
+
+Semantics of 0.9.5 (`hparams/parser.py`, `model/loader.py`, `model/adapter.py`, `model/model_utils/`).
+Weights load in the checkpoint's
+dtype; what is trained is then upcast to float32, except under pure_bf16 or ZeRO-3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.distribution import Distribution, World
+from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, Reading
+from vramlint.dialects.kit.interpolation import resolve
+from vramlint.dialects.kit.reader import (
+    Reader,
+    boolean,
+    choice,
+    integer,
+    names,
+    number,
+    positive,
+    table,
+    text,
+)
+from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
+from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.llamafactory import edits as llamafactory_edits
+from vramlint.dialects.llamafactory import v1 as llamafactory_v1
+from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
+from vramlint.job import Adapter, Precision, Quantization, TrainingJob
+
+VERSION = "0.9.5"
+ACCELERATE = "1.11"
+"""The newest accelerate that it admits; which weights FSDP2 upcasts depends on it."""
+
+_OBJECTIVES: Mapping[Any, Any] = {
+    "pt": "pretrain", "sft": "sft", "rm": "reward", "ppo": "ppo", "dpo": "dpo", "kto": "kto",
+}  # fmt: skip
+_ATTENTION: Mapping[Any, str] = {
+    "auto": "sdpa",
+    "disabled": "eager",
+    "sdpa": "sdpa",
+    "fa2": "flash_attention_2",
+    "fa3": "flash_attention_3",
+}
+_SCHEMES: Mapping[tuple[str, int], str] = {
+    ("bnb", 8): "bnb-int8",
+    ("hqq", 8): "bnb-int8",
+    ("eetq", 8): "bnb-int8",
+    ("hqq", 4): "hqq-int4",
+}
+_LORA_ONLY = ("use_dora", "use_rslora", "pissa_init", "loraplus_lr_ratio")
+_QUANTIZATION_ONLY = ("quantization_method", "quantization_type", "double_quantization")
+
+
+def _names_data(value: Any) -> bool:
+    """A name, or names with commas between: not a list of mappings as Axolotl's `datasets`."""
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
+
+
+SIGNS = Signs(
+    decisive=("cutoff_len", "finetuning_type", "lora_target", "quantization_bit"),
+    strong=(
+        "stage", "template", "dataset_dir", ("dataset", _names_data), "lora_rank", "quantization_method",
+        "train_dataset", "dist_config.name", "peft_config.name", "do_train",
+    ),
+    hint=("model_name_or_path", "per_device_train_batch_size", "plot_loss", "overwrite_cache"),
+    foreign=("base_model", "vramlint", "actor_rollout_ref", "datasets", "resources"),
+)  # fmt: skip
+
+
+def recognise(values: Mapping[str, Any]) -> Evidence:
+    """Its own names of length, method and targets, beside a model."""
+    found = SIGNS(values)
+    return (
+        found
+        if "model_name_or_path" in values or "model" in values
+        else Evidence(min(found.score, 0.4), found.keys)
+    )
+
+
+def read(values: Mapping[str, Any], context: Context) -> Reading:
+    """The run that a training file describes."""
+    version = framework_version(context, "llamafactory", VERSION)
+    reader = Reader(resolve(values), "llamafactory", version, table(KEYS))
+    if "model_name_or_path" not in values and "model" in values:
+        return finish(DIALECT, reader, llamafactory_v1.job_of(reader, context))
+    outcome = _obstacle(reader) or find_model(reader, context, "model_name_or_path")
+    return finish(
+        DIALECT, reader, outcome if isinstance(outcome, Obstacle) else _job(reader, context, outcome)
+    )
+
+
+def _obstacle(reader: Reader) -> Obstacle | None:
+    if reader.has("export_dir") and not reader.flag("do_train") and not reader.has("stage"):
+        return Obstacle(
+            "not-a-training-file", "export_dir without a stage: the file exports a model", ("export_dir",)
+        )
+    if any(reader.flag(name) for name in ("do_predict", "do_eval")) and not reader.flag("do_train"):
+        message = "do_train is not set: the file evaluates or predicts"
+        key = "do_predict" if reader.flag("do_predict") else "do_eval"
+        return Obstacle("not-a-training-file", message, (key,))
+    unknown = {
+        "use_kt": "KTransformers keeps the experts on the host, which is not modelled",
+        "use_badam": "BAdam trains one block of layers at a time, which is not modelled",
+        "use_unsloth": "Unsloth replaces the model's layers, which is not modelled in LLaMA-Factory",
+    }
+    for key, reason in unknown.items():
+        if reader.flag(key):
+            return Obstacle("not-modelled", f"{key}: {reason}", (key,))
+    if reader.get("finetuning_type", text) == "oft":
+        return Obstacle("not-modelled", "finetuning_type: oft is not modelled", ("finetuning_type",))
+    return None
+
+
+def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
+    method = reader.take("finetuning_type", text)
+    quantization = _quantization(reader, model)
+    objective, reference = _objective(reader, method)
+    batch = read_batch(reader)
+    precision = _precision(reader, model, quantization)
+    world = World(reader.get("ray_num_workers", positive) or world_size(reader, context), context.nodes)
+    pinned = replace(context, versions={"accelerate": ACCELERATE, **context.versions})
+    engine = read_engine(reader, pinned, world, model, precision, full=method == "full", batch=batch)
+    _check(reader, method, quantization, engine)
+    adapter = _adapter(reader, engine) if method == "lora" else None
+    optimizer, arguments, layerwise = _optimizer(reader)
+    packing = _packing(reader, objective)
+    return TrainingJob(
+        model=model,
+        objective=objective,
+        method=_method(reader, method, quantization),
+        adapter=adapter,
+        quantization=quantization,
+        precision=_upcast(reader, engine),
+        optimizer=optimizer,
+        optimizer_args=arguments,
+        optimizer_in_backward=layerwise,
+        trainable_layers=abs(reader.take("freeze_trainable_layers", integer)) if method == "freeze" else None,
+        micro_batch_size=batch.micro,
+        gradient_accumulation_steps=batch.accumulation,
+        sequence_length=reader.take("cutoff_len", positive),
+        packing=packing,
+        gradient_checkpointing=_checkpointing(reader, engine),
+        activation_offload=reader.take("use_unsloth_gc", boolean),
+        attention=reader.take("flash_attn", choice(_ATTENTION), "sdpa"),
+        loss=_loss(reader, objective),
+        loop="trainer",
+        gradient_clipping=read_clipping(reader),
+        parallel=engine.parallel,
+        reference_model=reference,
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+
+
+def _quantization(reader: Reader, model: Model) -> Quantization | None:
+    bits = reader.get("quantization_bit", positive)
+    if bits is None:
+        for key in _QUANTIZATION_ONLY:
+            if reader.has(key):
+                message = (
+                    f"{key} does nothing without quantization_bit: the base stays unquantized; add "
+                    "quantization_bit: 4"
+                )
+                reader.problem("quantization-without-bits", key, message)
+        if model.quantized_as:
+            reader.follow("quantization.scheme", "model")
+            return Quantization(scheme=model.quantized_as, double_quant=False)
+        return None
+    reader.written("quantization", "quantization_bit")
+    method = (reader.get("quantization_method", text) or "bnb").lower()
+    kind = reader.take("quantization_type", choice({"nf4": "nf4", "fp4": "fp4"}))
+    half = "float16" if reader.flag("fp16") else "bfloat16"
+    return Quantization(
+        scheme=_SCHEMES.get((method, bits), f"bnb-{kind}"),
+        double_quant=reader.take("double_quantization", boolean) and bits == 4,
+        compute="float16" if half == "float16" else "bfloat16",
+        kbit_prep="none",
+    )
+
+
+def _objective(reader: Reader, method: str) -> tuple[Any, Any]:
+    """What is trained for, and what becomes of the reference model."""
+    objective = reader.take("stage", choice(_OBJECTIVES), "sft")
+    if objective == "dpo" and reader.get("pref_loss", text) in ("orpo", "simpo"):
+        reader.written("objective", "pref_loss")
+        return "orpo", "none"
+    if objective not in ("dpo", "kto", "ppo"):
+        return objective, "none"
+    if reader.has("ref_model_quantization_bit") and reader.has("ref_model"):
+        reader.written("reference_model", "ref_model_quantization_bit")
+        return objective, "quantized"
+    if reader.get("ref_model", text):
+        reader.written("reference_model", "ref_model")
+        return objective, "resident"
+    reader.default(
+        "reference_model", "LoRA switches its adapter off instead" if method == "lora" else "a second model"
+    )
+    return objective, "none" if method == "lora" else "resident"
+
+
+def _precision(reader: Reader, model: Model, quantization: Quantization | None) -> Precision:
+    """Weights as loaded, and the autocast of the flags. What is trained is upcast later, once the engine is
+    known."""
+    stored: Any = model.dtype if model.dtype in ("float32", "bfloat16", "float16") else "bfloat16"
+    if quantization is not None and stored == "float32":
+        stored = quantization.compute
+    reader.default("precision.weights", "the checkpoint's own dtype")
+    autocast: Any = "none"
+    for key, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
+        if reader.flag(key):
+            reader.written("precision.autocast", key)
+            autocast = dtype
+            break
+    else:
+        reader.default("precision.autocast", "off unless bf16 or fp16 is written")
+    if reader.flag("pure_bf16"):
+        reader.written("precision.weights", "pure_bf16")
+        stored, autocast = "bfloat16", "none"
+    norms = ("norms",) if reader.flag("upcast_layernorm") else ()
+    if norms:
+        reader.written("precision.fp32_modules", "upcast_layernorm")
+    return Precision(weights=stored, autocast=autocast, fp32_modules=norms)
+
+
+def _upcast(reader: Reader, engine: Distribution) -> Precision:
+    """Trained base weights become float32, unless the engine decides dtypes itself or pure_bf16 is on."""
+    if engine.parallel.strategy not in ("none", "ddp") or reader.flag("pure_bf16"):
+        return engine.precision
+    reader.default("precision.trainable", "what is trained is upcast; pure_bf16 turns it off")
+    return replace(engine.precision, trainable="float32")
+
+
+def _adapter(reader: Reader, engine: Distribution) -> Adapter:
+    rank = reader.take("lora_rank", positive)
+    alpha = reader.take("lora_alpha", number, 2 * rank)
+    written = reader.get("lora_target", names)
+    if written is None:
+        reader.default("adapter.targets")
+    else:
+        reader.written("adapter.targets", "lora_target")
+    targets: Any = "all-linear" if written is None or "all" in written else written
+    saved = reader.get("additional_target", names) or ()
+    if saved:
+        reader.written("adapter.modules_to_save", "additional_target")
+    elif reader.flag("resize_vocab"):
+        reader.written("adapter.modules_to_save", "resize_vocab")
+        saved = ("embed_tokens", "lm_head")
+    return Adapter(
+        r=rank,
+        alpha=alpha,
+        dropout=reader.take("lora_dropout", number),
+        targets=targets,
+        dtype=engine.adapter_dtype or "float32",
+        modules_to_save=saved,
+    )
+
+
+def _method(reader: Reader, method: str, quantization: Quantization | None) -> str:
+    if method != "lora":
+        return method if method in ("full", "freeze") else "full"
+    if reader.flag("use_dora"):
+        reader.written("method", "use_dora")
+        return "dora"
+    return "qlora" if quantization is not None else "lora"
+
+
+def _optimizer(reader: Reader) -> tuple[str, dict[str, float | int | str | bool], bool]:
+    """The optimizer, its arguments, and whether it steps in the backward pass."""
+    for name in ("galore", "apollo"):
+        if reader.flag(f"use_{name}"):
+            reader.written("optimizer", f"use_{name}")
+            rank = reader.get(f"{name}_rank", positive) or 16
+            return f"{name}_adamw", {"rank": rank}, reader.flag(f"{name}_layerwise")
+    for key, name in (("use_adam_mini", "adam_mini"), ("use_muon", "muon")):
+        if reader.flag(key):
+            reader.written("optimizer", key)
+            return name, {}, False
+    return reader.take("optim", text), {}, False
+
+
+def _packing(reader: Reader, objective: str) -> bool:
+    for key in ("neat_packing", "packing"):
+        if reader.flag(key):
+            reader.written("packing", key)
+            return True
+    if reader.get("packing", boolean) is None and objective == "pretrain":
+        reader.default("packing", "on in stage pt")
+        return True
+    return False
+
+
+def _checkpointing(reader: Reader, engine: Distribution) -> Any:
+    if reader.take("disable_gradient_checkpointing", boolean):
+        return engine.checkpointing or "none"
+    if reader.get("gradient_checkpointing", boolean) is False:
+        message = (
+            "gradient_checkpointing: false does nothing here; disable_gradient_checkpointing: true turns it "
+            "off"
+        )
+        reader.problem("ineffective-key", "gradient_checkpointing", message)
+    reentrant = reader.get("use_reentrant_gc", boolean) is not False and engine.parallel.strategy != "fsdp2"
+    return "reentrant" if reentrant else "full"
+
+
+def _loss(reader: Reader, objective: str) -> str:
+    if not reader.flag("enable_liger_kernel"):
+        reader.default("loss")
+        return "full-logits"
+    if objective in ("pretrain", "sft"):
+        reader.written("loss", "enable_liger_kernel")
+        return "fused-linear"
+    message = (
+        f"enable_liger_kernel leaves the loss as it is in stage {reader.get('stage', text)}: full logits "
+        "remain"
+    )
+    reader.problem("ineffective-key", "enable_liger_kernel", message, "information", ("stage",))
+    return "full-logits"
+
+
+def _check(reader: Reader, method: str, quantization: Quantization | None, engine: Distribution) -> None:
+    """What the argument parser refuses."""
+
+    def refuse(kind: str, key: str, message: str, *related: str) -> None:
+        reader.problem(kind, key, message, "error", tuple(name for name in related if reader.has(name)))
+
+    bits = reader.get("quantization_bit", positive)
+    if bits is not None:
+        if method in ("full", "freeze"):
+            message = f"quantization_bit: {bits} needs finetuning_type: lora; {method} is refused"
+            refuse("quantized-full-finetuning", "quantization_bit", message, "finetuning_type")
+        for key in ("resize_vocab", "pissa_init"):
+            if reader.flag(key):
+                refuse(
+                    "quantization-conflict",
+                    key,
+                    f"{key} is refused with quantization_bit: {bits}",
+                    "quantization_bit",
+                )
+        four_bit = quantization is not None and quantization.scheme in ("bnb-nf4", "bnb-fp4")
+        if engine.parallel.strategy in ("zero3", "fsdp1", "fsdp2") and not four_bit:
+            message = (
+                f"quantization_bit: {bits} is refused under ZeRO-3 and FSDP; only 4-bit bitsandbytes is "
+                "allowed"
+            )
+            refuse("quantized-sharding", "quantization_bit", message, "deepspeed", "fsdp")
+    if reader.flag("pure_bf16") and engine.parallel.strategy == "zero3":
+        refuse(
+            "pure-bf16-zero3",
+            "pure_bf16",
+            "pure_bf16 is refused with ZeRO-3, which keeps an fp32 master",
+            "deepspeed",
+        )
+    for key in ("use_galore", "use_apollo"):
+        if reader.flag(key) and method == "lora":
+            refuse(
+                "optimizer-conflict", key, f"{key} is refused with finetuning_type: lora", "finetuning_type"
+            )
+        elif reader.flag(key) and reader.has("deepspeed"):
+            refuse("optimizer-conflict", key, f"{key} is refused with DeepSpeed", "deepspeed")
+    if method != "lora":
+        for key in _LORA_ONLY:
+            if reader.flag(key) or (key == "loraplus_lr_ratio" and reader.get(key, number) is not None):
+                refuse(
+                    "lora-only-key",
+                    key,
+                    f"{key} needs finetuning_type: lora, which is {method}",
+                    "finetuning_type",
+                )
+
+
+DIALECT = Dialect(
+    name="llamafactory",
+    title="LLaMA-Factory",
+    version=VERSION,
+    keys=KEYS,
+    recognise=recognise,
+    read=read,
+    edits=llamafactory_edits.edits,
+    unknown_keys="refused",
+    renamed=RENAMED,
+    schema="llamafactory",
+)

@@ -1,0 +1,1 @@
+"""NeMo RL and NeMo Automodel."""

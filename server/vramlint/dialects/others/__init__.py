@@ -1,0 +1,1 @@
+"""Formats that are recognised; what of them is estimated, each module says."""

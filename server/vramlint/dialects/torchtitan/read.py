@@ -1,0 +1,304 @@
+"""torchtitan up to 0.2: TOML with sections for job, model, training, parallelism.
+
+Semantics of 0.2.2 (`torchtitan/train.py`, `distributed/parallel_dims.py`, `distributed/utils.py`,
+`models/llama3/infra/parallelize.py`).
+Releases from 0.3 read Python functions instead of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.catalog.names import torchtitan_model
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Obstacle, Reading, SetKey
+from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
+from vramlint.dialects.kit.reader import (
+    Reader,
+    boolean,
+    choice,
+    integer,
+    names,
+    number,
+    positive,
+    table,
+    text,
+)
+from vramlint.dialects.kit.reading import finish, framework_version, hardware, world_size
+from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
+from vramlint.job import Parallel, Precision, TrainingJob
+
+VERSION = "0.2.2"
+SECTIONS = ("job", "model", "training", "parallelism", "optimizer", "activation_checkpoint")
+
+_DTYPES: Mapping[Any, Any] = {"float32": "float32", "bfloat16": "bfloat16"}
+_IMPLEMENTATIONS = {"fused": "adamw_torch_fused", "foreach": "adamw_torch", "for-loop": "adamw_torch"}
+_DEGREES = {
+    "replicate": "parallelism.data_parallel_replicate_degree",
+    "shard": "parallelism.data_parallel_shard_degree",
+    "tensor": "parallelism.tensor_parallel_degree",
+    "context": "parallelism.context_parallel_degree",
+    "pipeline": "parallelism.pipeline_parallel_degree",
+}
+
+
+def recognise(values: Mapping[str, Any]) -> Evidence:
+    """Its sections, and degrees of parallelism or a flavor among their keys."""
+    seen = tuple(name for name in SECTIONS if isinstance(values.get(name), Mapping))
+    parallelism = values.get("parallelism") if "parallelism" in seen else {}
+    degrees = [name for name in parallelism or () if str(name).endswith("_degree")]
+    flavored = "model" in seen and "flavor" in values["model"]
+    score = 0.95 if degrees and len(seen) >= 3 else 0.9 if flavored and "training" in seen else 0.0
+    return Evidence(score, (*seen, *(f"parallelism.{name}" for name in degrees)))
+
+
+def read(values: Mapping[str, Any], context: Context) -> Reading:
+    """The run that a job config describes."""
+    reader = Reader(values, "torchtitan", framework_version(context, "torchtitan", VERSION), table(KEYS))
+    model = _model(reader, context)
+    return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
+
+
+def _model(reader: Reader, context: Context) -> Model | Obstacle:
+    name, flavor = reader.get("model.name", text) or "llama3", reader.get("model.flavor", text)
+    if flavor is None:
+        return Obstacle(
+            "no-model", "no model: model.flavor is not set", ("model",) if reader.has("model") else ()
+        )
+    known = torchtitan_model(name, flavor)
+    found = (
+        context.catalog.model(known, context.folder)
+        if isinstance(known, str)
+        else context.catalog.from_config(known, f"{name} {flavor}")
+        if known
+        else None
+    )
+    if found is None:
+        message = f"model.flavor: nothing is known of the flavor {flavor!r} of {name}"
+        return Obstacle("unknown-model", message, reader.at("model.flavor"))
+    reader.written("model", "model.flavor")
+    return found
+
+
+def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
+    parallel = _parallel(reader, context)
+    sharded = parallel.strategy == "fsdp2"
+    weights = reader.take("training.dtype", choice(_DTYPES))
+    rows = reader.take(("training.local_batch_size", "training.batch_size"), positive)
+    micro, accumulation = _batch(reader, rows, parallel)
+    length = reader.take("training.seq_len", positive)
+    job = TrainingJob(
+        model=model,
+        objective="pretrain",
+        method="full",
+        precision=Precision(weights=weights, autocast=_autocast(reader, parallel, weights), fp8=_fp8(reader)),
+        optimizer=_optimizer(reader),
+        optimizer_in_backward=reader.take("optimizer.early_step_in_backward", boolean),
+        micro_batch_size=micro,
+        gradient_accumulation_steps=accumulation,
+        sequence_length=length,
+        packing=True,
+        gradient_checkpointing=_checkpointing(reader),
+        attention="flex" if "flex" in (reader.get("model.flavor", text) or "") else "sdpa",
+        loss="full-logits",
+        loop="freed",
+        compile=_compiled(reader),
+        gradient_clipping=reader.take("training.max_norm", number) or None,
+        parallel=parallel,
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+    reader.default("objective", "it pretrains")
+    reader.default("packing", "every row is full")
+    _check(reader, job, rows, sharded)
+    return job
+
+
+def _parallel(reader: Reader, context: Context) -> Parallel:
+    """The mesh. A shard degree of -1 takes what the other degrees leave of the declared GPUs."""
+    world = world_size(reader, context)
+    sizes = {name: reader.get(path, integer) for name, path in _DEGREES.items()}
+    for name, path in _DEGREES.items():
+        if reader.has(path) and not (name == "shard" and sizes[name] == -1):
+            reader.written(f"parallel.{'data' if name == 'shard' else name}", path)
+    fixed = {name: size if size and size > 0 else 1 for name, size in sizes.items()}
+    product = fixed["replicate"] * fixed["tensor"] * fixed["context"] * fixed["pipeline"]
+    shard = fixed["shard"]
+    if sizes["shard"] in (None, -1):
+        shard = max(world // product, 1)
+        if not context.gpu_declared and product > 1:
+            reader.assume(
+                "parallel.data", f"no GPUs are declared, so the {product} of the other degrees are taken"
+            )
+    _check_degrees(reader, context, world, product * shard)
+    expert = reader.take("parallelism.expert_parallel_degree", positive)
+    sharding = shard > 1 or fixed["context"] > 1
+    if sharding:
+        reader.default("parallel.strategy", "FSDP2 over the shard and context degrees")
+    strategy: Any = "fsdp2" if sharding else "ddp" if fixed["replicate"] > 1 else "none"
+    reduce: Any = reader.take("training.mixed_precision_reduce", choice(_DTYPES))
+    param: Any = reader.take("training.mixed_precision_param", choice(_DTYPES))
+    return Parallel(
+        strategy=strategy,
+        data=shard if sharding else fixed["replicate"],
+        replicate=fixed["replicate"] if sharding else 1,
+        sharding="grad-op" if sharding and _keeps_gathered(reader, fixed["pipeline"]) else "full",
+        tensor=fixed["tensor"],
+        sequence=fixed["tensor"] > 1,
+        context=fixed["context"],
+        pipeline=fixed["pipeline"],
+        expert=expert,
+        offload="both" if sharding and reader.take("training.enable_cpu_offload", boolean) else "none",
+        param_dtype="none" if not sharding or param == "float32" else param,
+        reduce_dtype=reduce if sharding else "none",
+    )
+
+
+def _keeps_gathered(reader: Reader, pipeline: int) -> bool:
+    policy = reader.take("parallelism.fsdp_reshard_after_forward", text, field="parallel.sharding")
+    return policy == "never" or (policy == "default" and pipeline > 1)
+
+
+def _check_degrees(reader: Reader, context: Context, world: int, product: int) -> None:
+    if not context.gpu_declared or product == world:
+        return
+    named = next(
+        (path for path in reversed(_DEGREES.values()) if (reader.get(path, integer) or 1) > 1), "parallelism"
+    )
+    message = (
+        f"the parallel degrees multiply to {product}, but {world} GPUs are declared; torchtitan refuses that"
+    )
+    reader.problem("degrees-exceed-world", named, message, "error")
+
+
+def _autocast(reader: Reader, parallel: Parallel, weights: str) -> Any:
+    """Autocast serves only where neither FSDP nor tensor nor pipeline parallelism does."""
+    plain = parallel.strategy in ("none", "ddp") and parallel.tensor == parallel.pipeline == 1
+    param = reader.get("training.mixed_precision_param", choice(_DTYPES)) or "bfloat16"
+    reader.follow("precision.autocast", "parallel.param_dtype")
+    return param if plain and param != "float32" and weights == "float32" else "none"
+
+
+def _batch(reader: Reader, rows: int, parallel: Parallel) -> tuple[int, int]:
+    """Rows of one forward pass, and how many passes a step has."""
+    whole = reader.get("training.global_batch_size", positive)
+    steps = 1
+    if whole is not None:
+        reader.written("gradient_accumulation_steps", "training.global_batch_size")
+        steps = max(whole // (rows * parallel.data * parallel.replicate), 1)
+    else:
+        reader.default("gradient_accumulation_steps")
+    if parallel.pipeline > 1:
+        micro = reader.take("parallelism.pipeline_parallel_microbatch_size", positive)
+        return micro, max(rows // micro, 1) * steps
+    return rows, steps
+
+
+def _checkpointing(reader: Reader) -> Any:
+    mode = reader.take("activation_checkpoint.mode", text)
+    if mode != "selective":
+        if mode == "memory_budget":
+            reader.assume("gradient_checkpointing", "memory_budget: taken as the selection by operations")
+        return {"none": "none", "full": "full"}.get(mode, "selective-op")
+    option = reader.raw("activation_checkpoint.selective_ac_option")
+    reader.take("activation_checkpoint.selective_ac_option", lambda value: value, "2")
+    return "selective-op" if option == "op" else positive(option) or 2
+
+
+def _compiled(reader: Reader) -> bool:
+    enabled = reader.take(("compile.enable", "training.compile"), boolean, False, field="compile")
+    components = reader.get("compile.components", names)
+    return enabled and (components is None or "model" in components)
+
+
+def _optimizer(reader: Reader) -> str:
+    name = reader.take("optimizer.name", text)
+    if name not in ("Adam", "AdamW"):
+        return name.lower()
+    implementation = reader.get("optimizer.implementation", text)
+    return _IMPLEMENTATIONS.get(implementation or "fused", "adamw_torch_fused")
+
+
+def _fp8(reader: Reader) -> Any:
+    """Float8 linears, when the converter is switched on."""
+    if "quantize.linear.float8" not in (reader.get("model.converters", names) or ()):
+        return "none"
+    reader.written("precision.fp8", "model.converters")
+    recipe = reader.get("quantize.linear.float8.recipe_name", text) or "tensorwise"
+    return "rowwise" if recipe.startswith("rowwise") else "tensorwise"
+
+
+def _check(reader: Reader, job: TrainingJob, rows: int, sharded: bool) -> None:
+    """What torchtitan refuses."""
+    parallel = job.parallel
+    divisor = (parallel.tensor if parallel.sequence else 1) * (
+        2 * parallel.context if parallel.context > 1 else 1
+    )
+    if job.sequence_length % divisor:
+        message = (
+            f"training.seq_len: {job.sequence_length} must divide by {divisor} "
+            "(tensor degree × 2 × context degree); take a multiple of it"
+        )
+        reader.problem("indivisible-length", "training.seq_len", message, "error")
+    if parallel.pipeline > 1 and job.optimizer_in_backward:
+        message = "optimizer.early_step_in_backward is refused with pipeline parallelism"
+        related = (_DEGREES["pipeline"],)
+        reader.problem("in-backward-conflict", "optimizer.early_step_in_backward", message, "error", related)
+    if parallel.pipeline > 1 and rows % job.micro_batch_size:
+        message = (
+            f"training.local_batch_size: {rows} must divide by the pipeline microbatch of "
+            f"{job.micro_batch_size}"
+        )
+        reader.problem("indivisible-batch", "training.local_batch_size", message, "error")
+    whole = reader.get("training.global_batch_size", positive)
+    if whole is not None and sharded and whole % (rows * parallel.data * parallel.replicate):
+        each = rows * parallel.data * parallel.replicate
+        message = (
+            f"training.global_batch_size: {whole} must divide by {each}, the rows of one pass over all GPUs"
+        )
+        reader.problem("indivisible-batch", "training.global_batch_size", message, "error")
+
+
+def _checkpointing_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    mode, option = ("activation_checkpoint", "mode"), ("activation_checkpoint", "selective_ac_option")
+    if value in ("full", "none"):
+        return (SetKey(mode, value),)
+    chosen = "op" if value == "selective-op" else str(value) if isinstance(value, int) else None
+    return (SetKey(mode, "selective"), SetKey(option, chosen)) if chosen else None
+
+
+_EDITORS: Mapping[str, Editor] = {
+    "micro_batch_size": key("training.local_batch_size"),
+    "sequence_length": key("training.seq_len"),
+    "gradient_checkpointing": _checkpointing_edit,
+    "optimizer_in_backward": key("optimizer.early_step_in_backward"),
+    "precision.weights": key("training.dtype"),
+    "parallel.offload": translated("training.enable_cpu_offload", {"both": True, "none": False}),
+    "parallel.data": key("parallelism.data_parallel_shard_degree"),
+    "parallel.tensor": key("parallelism.tensor_parallel_degree"),
+    "parallel.context": key("parallelism.context_parallel_degree"),
+    "parallel.pipeline": key("parallelism.pipeline_parallel_degree"),
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """The keys that say `changes`; None where torchtitan cannot."""
+    written = edit(_EDITORS, values, job, without_accumulation(changes))
+    if written is None or not {"micro_batch_size", "gradient_accumulation_steps"} & set(changes):
+        return written
+    return (*written, *whole_batch("training.global_batch_size", values, job, changes))
+
+
+DIALECT = Dialect(
+    name="torchtitan",
+    title="torchtitan",
+    version=VERSION,
+    keys=KEYS,
+    recognise=recognise,
+    read=read,
+    edits=edits,
+    unknown_keys="refused",
+    renamed=RENAMED,
+    schema="torchtitan",
+)

@@ -1,0 +1,82 @@
+"""How changes of a job are written in a torchtune config, and its names of optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.dialects.kit.dialect import Changes, SetKey
+from vramlint.dialects.kit.edits import Editor, edit, key, translated
+from vramlint.job import TrainingJob
+
+OPTIMIZERS: Mapping[str, str] = {
+    "AdamW": "adamw_torch",
+    "Adam": "adamw_torch",
+    "SGD": "sgd",
+    "Adafactor": "adafactor",
+    "PagedAdamW": "paged_adamw_32bit",
+    "PagedAdamW8bit": "paged_adamw_8bit",
+    "AdamW8bit": "adamw_8bit",
+    "AdamW4bit": "adamw_torch_4bit",
+    "AdamWFp8": "adamw_torch_8bit",
+    "_AdamW": "adamw_torch",
+    "PagedLion8bit": "paged_lion_8bit",
+    "Lion8bit": "lion_8bit",
+}
+"""Classes of torch, bitsandbytes and torchao, and transformers' names of the same."""
+COMPONENTS: Mapping[str, str] = {
+    "adamw_torch": "torch.optim.AdamW",
+    "adamw_torch_fused": "torch.optim.AdamW",
+    "sgd": "torch.optim.SGD",
+    "adamw_8bit": "bitsandbytes.optim.AdamW8bit",
+    "adamw_bnb_8bit": "bitsandbytes.optim.AdamW8bit",
+    "paged_adamw_8bit": "bitsandbytes.optim.PagedAdamW8bit",
+    "paged_adamw_32bit": "bitsandbytes.optim.PagedAdamW",
+    "adamw_torch_8bit": "torchao.optim.AdamW8bit",
+    "adamw_torch_4bit": "torchao.optim.AdamW4bit",
+}
+
+
+def _method_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    """LoRA and QLoRA share a recipe and differ by the builder's prefix; other methods need another recipe."""
+    section = values.get("model")
+    component = section.get("_component_") if isinstance(section, Mapping) else None
+    if (
+        not isinstance(component, str)
+        or job.method not in ("lora", "qlora")
+        or value not in ("lora", "qlora")
+    ):
+        return None
+    module, _, name = component.rpartition(".")
+    renamed = f"{value}_{name.split('_', 1)[1]}"
+    return (SetKey(("model", "_component_"), f"{module}.{renamed}"),)
+
+
+def _optimizer_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    component = COMPONENTS.get(value)
+    if component is None:
+        return None
+    fused = (SetKey(("optimizer", "fused"), True),) if value == "adamw_torch_fused" else ()
+    return (SetKey(("optimizer", "_component_"), component), *fused)
+
+
+_EDITORS: Mapping[str, Editor] = {
+    "method": _method_edit,
+    "adapter.r": key("model.lora_rank"),
+    "micro_batch_size": key("batch_size"),
+    "gradient_accumulation_steps": key("gradient_accumulation_steps"),
+    "sequence_length": key("tokenizer.max_seq_len"),
+    "packing": key("dataset.packed"),
+    "gradient_checkpointing": translated("enable_activation_checkpointing", {"full": True, "none": False}),
+    "activation_offload": key("enable_activation_offloading"),
+    "optimizer": _optimizer_edit,
+    "optimizer_in_backward": key("optimizer_in_bwd"),
+    "precision.weights": translated("dtype", {"bfloat16": "bf16", "float32": "fp32"}),
+    "compile": key("compile"),
+    "parallel.offload": translated("fsdp_cpu_offload", {"both": True, "none": False}),
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """The keys that say `changes`; None where the recipe cannot."""
+    return edit(_EDITORS, values, job, changes)

@@ -1,0 +1,1 @@
+"""The arguments of TRL and of the Hugging Face Trainer, as YAML or JSON."""

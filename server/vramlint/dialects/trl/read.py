@@ -1,0 +1,341 @@
+"""TRL recipes (SFT, DPO, KTO, reward, GRPO, RLOO …) and scripts that take plain TrainingArguments.
+
+Semantics of trl 0.18 … 1.16 and transformers 5.23. What a recipe holds in memory depends on the release
+more than in any other dialect: the load dtype, checkpointing, mixed precision and the loss all changed
+their defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.accelerate import LAUNCHERS
+from vramlint.dialects.engines.distribution import Distribution, World
+from vramlint.dialects.engines.hf_trainer import (
+    offloads_activations,
+    optimizer_args,
+    read_batch,
+    read_checkpointing,
+    read_clipping,
+    read_engine,
+    steps_in_backward,
+)
+from vramlint.dialects.kit.conflicts import report
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, Reading
+from vramlint.dialects.kit.reader import Reader, at_least, boolean, mapping, positive, table, text
+from vramlint.dialects.kit.reading import (
+    find_model,
+    finish,
+    framework_version,
+    hardware,
+    open_companion,
+    world_size,
+)
+from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.trl.checks import COMMON, TRL, float32_compute
+from vramlint.dialects.trl.edits import edits
+from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
+from vramlint.dialects.trl.method import read_generation, read_objective, read_reference
+from vramlint.dialects.trl.weights import (
+    read_adapter,
+    read_attention,
+    read_method,
+    read_precision,
+    read_quantization,
+)
+from vramlint.job import TrainingJob
+
+VERSION = "1.16"
+TRANSFORMERS = "5.23"
+_TABLE = table(KEYS)
+
+_SIGNS = Signs(
+    decisive=(
+        "model_name_or_path+per_device_train_batch_size",
+        "model_name_or_path+dataset_name",
+        "model_name_or_path+use_peft",
+        "model_name_or_path+dataset_train_split",
+        "model_name_or_path+dataset_mixture",
+        "output_dir+per_device_train_batch_size",
+    ),
+    strong=(
+        "model_name_or_path",
+        "per_device_train_batch_size",
+        "num_generations",
+        "precompute_ref_log_probs",
+        "use_peft",
+        ("attn_implementation", lambda value: isinstance(value, str)),
+        "lora_target_modules",
+        "max_length",
+    ),
+    hint=(
+        "dataset_name",
+        "output_dir",
+        "learning_rate",
+        "num_train_epochs",
+        "optim",
+        "bf16",
+        "gradient_checkpointing",
+    ),
+    foreign=(
+        "finetuning_type",
+        "cutoff_len",
+        ("template", lambda value: isinstance(value, str)),
+        "quantization_bit",
+        "lora_target",
+        "vramlint",
+        "actor_rollout_ref",
+        "distributed_type",
+        "zero_optimization",
+    ),
+)
+
+_OWN_SCRIPT = (
+    "use_slow_tokenizer",
+    "with_tracking",
+    "checkpointing_steps",
+    "hf_metadata_dataset",
+    "use_lora",
+    "use_qlora",
+    "train_file",
+    "block_size",
+    "do_train",
+    "dataset_config_name",
+    "max_source_length",
+    "task_name",
+)
+"""Arguments of transformers' example scripts and of people's own, over TrainingArguments' names."""
+_ONLY_TRL = (
+    "dataset_name",
+    "datasets",
+    "use_peft",
+    "dtype",
+    "torch_dtype",
+    "attn_implementation",
+    "max_length",
+    "max_prompt_length",
+    "max_completion_length",
+    "dataset_train_split",
+    "dataset_test_split",
+    "dataset_mixture",
+    "dataset_mixer",
+    "dataset_text_field",
+    "dataset_config",
+    "assistant_only_loss",
+    "completion_only_loss",
+    "num_generations",
+    "reward_funcs",
+    "reward_model_name_or_path",
+    "precompute_ref_log_probs",
+    "beta",
+    "loss_type",
+    "packing",
+    "padding_free",
+    "use_bnb_nested_quant",
+    "activation_offloading",
+    "desirable_weight",
+    "chat_template_path",
+    "lora_task_type",
+    "load_in_4bit",
+    "load_in_8bit",
+    "model_init_kwargs",
+    "accelerate_config",
+    "teacher_model_name_or_path",
+)
+"""Arguments that say TRL where none of `_OWN_SCRIPT` speaks against it."""
+_LENGTHS = (
+    "max_length",
+    "max_seq_length",
+    "max_seq_len",
+    "model_max_length",
+    "block_size",
+    "max_source_length",
+)
+_DEFAULT_LENGTH = 1024
+
+
+def recognise(values: Mapping[str, Any]) -> Evidence:
+    """A model under `model_name_or_path`, or none, beside the names of TrainingArguments."""
+    return _SIGNS(values)
+
+
+def read(values: Mapping[str, Any], context: Context) -> Reading:
+    """The job that a recipe describes."""
+    reader = _reader(values, context)
+    report(reader, COMMON)
+    if reader.framework == "trl":
+        report(reader, TRL)
+        report(reader, [found for found in (float32_compute(reader),) if found])
+    model = find_model(reader, context, "model_name_or_path")
+    return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
+
+
+def _reader(values: Mapping[str, Any], context: Context) -> Reader:
+    """A reader that knows which framework, and which release of it, the file is for."""
+    plain = any(name in values for name in _OWN_SCRIPT) or not any(name in values for name in _ONLY_TRL)
+    if plain and "trl" not in context.versions:
+        return Reader(
+            values, "transformers", framework_version(context, "transformers", TRANSFORMERS), _TABLE
+        )
+    reader = Reader(values, "trl", framework_version(context, "trl", VERSION), _TABLE)
+    if "trl" in context.versions:
+        return reader
+    known = [(release, name) for name, release in LAST_KNOWN.items() if values.get(name) is not None]
+    if known:
+        release, name = min(known, key=lambda pair: [int(part) for part in pair[0].split(".")])
+        reader.version = release
+        reader.problem(
+            "older-release",
+            name,
+            f"{name} is unknown to trl {VERSION}, which drops it; read as trl {release}, the last release "
+            f"seen that knew it",
+            "information",
+        )
+    return reader
+
+
+def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
+    is_trl = reader.framework == "trl"
+    modern = is_trl and at_least(reader.version, "0.20")
+    objective = read_objective(reader)
+    quantization = read_quantization(reader, model)
+    method = read_method(reader, quantization)
+    precision = read_precision(reader, context, model, mixed=modern)
+    batch = read_batch(reader)
+    engine = _engine(reader, context, model, precision, method, batch)
+    generation = read_generation(reader, objective)
+    offload = reader.take("activation_offloading", boolean) or offloads_activations(reader)
+    checkpointing = read_checkpointing(reader, default=modern)
+    optimizer = reader.take("optim", text)
+    return TrainingJob(
+        model=model,
+        objective=objective,
+        method=method,
+        adapter=None if method == "full" else read_adapter(reader, model, engine, quantization),
+        quantization=quantization if method != "full" else None,
+        precision=engine.precision,
+        optimizer=optimizer,
+        optimizer_args=optimizer_args(reader),
+        optimizer_in_backward=steps_in_backward(optimizer),
+        micro_batch_size=batch.micro,
+        gradient_accumulation_steps=batch.accumulation,
+        sequence_length=_length(reader, generation.completion_length if generation else None),
+        packing=reader.take("packing", boolean) or reader.flag("padding_free"),
+        gradient_checkpointing=engine.checkpointing or checkpointing,  # type: ignore[arg-type]
+        activation_offload=offload,
+        attention=read_attention(reader),
+        loss=_loss(reader, objective),
+        loop=_loop(reader),
+        compile=reader.take("torch_compile", boolean),
+        gradient_clipping=read_clipping(reader),
+        parallel=engine.parallel,
+        reference_model=read_reference(reader, objective, method),
+        generation=generation,
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+
+
+def _length(reader: Reader, completion: int | None) -> int:
+    """Tokens of the longest row."""
+    if completion is not None:
+        prompt = reader.get("max_prompt_length", positive)
+        if prompt is None:
+            reader.assume(
+                "sequence_length", f"prompts are not cut: 512 tokens and {completion} of a completion"
+            )
+        else:
+            given = reader.has("max_completion_length")
+            reader.written("sequence_length", "max_completion_length" if given else "max_prompt_length")
+        return (prompt or 512) + completion
+    for path in _LENGTHS:
+        length = reader.get(path, positive)
+        if length is not None:
+            reader.written("sequence_length", path)
+            return length
+    if reader.has("max_length"):
+        reader.assume(
+            "sequence_length", "max_length: null cuts nothing; 2048 tokens taken for the longest sample"
+        )
+        return 2048
+    if reader.framework == "trl":
+        reader.default("sequence_length")
+    else:
+        reader.assume("sequence_length", f"no key says how long a row is; {_DEFAULT_LENGTH} tokens taken")
+    return _DEFAULT_LENGTH
+
+
+def _loss(reader: Reader, objective: str) -> str:
+    """Where the logits live: the whole of them, TRL's chunks of 256 tokens, or its fused head."""
+    is_trl, sft = reader.framework == "trl", objective == "sft"
+    if is_trl and at_least(reader.version, "1.16"):
+        reader.default("loss", "the head and the loss in one kernel")
+        return "trl-fused-head"
+    for path in ("use_liger_kernel", "use_liger_loss", "use_liger"):
+        if reader.flag(path):
+            reader.written("loss", path)
+            return "fused-linear"
+    if is_trl and sft and at_least(reader.version, "1.9"):
+        kind = reader.take("loss_type", text, "chunked_nll", field="loss")
+        return "trl-chunked" if kind == "chunked_nll" else "full-logits"
+    reader.default("loss", "the model's own loss over the whole logits")
+    return "full-logits"
+
+
+def _loop(reader: Reader) -> str:
+    reader.default("loop")
+    if reader.framework != "trl" or not at_least(reader.version, "0.16"):
+        return "trainer"
+    return "trl@1.16" if at_least(reader.version, "1.16") else "trl@1.10"
+
+
+def _engine(
+    reader: Reader, context: Context, model: Model, precision: Any, method: str, batch: Any
+) -> Distribution:
+    world = World(world_size(reader, context), context.nodes)
+    processes = reader.get("num_processes", positive)
+    if processes is not None:
+        reader.written("parallel.data", "num_processes")
+        world = World(processes, context.nodes)
+    return read_engine(
+        reader,
+        context,
+        world,
+        model,
+        precision,
+        full=method == "full",
+        batch=batch,
+        launcher=_launcher(reader, context, processes),
+    )
+
+
+def _launcher(reader: Reader, context: Context, processes: int | None) -> Reader | None:
+    """The launcher's settings named by `accelerate_config`: one of those that come with trl, or a file."""
+    name = reader.get("accelerate_config", text)
+    if name is None:
+        return None
+    given = {} if processes is None else {"num_processes": processes}
+    if name in LAUNCHERS:
+        return reader.named({**LAUNCHERS[name], **given}, "accelerate_config")
+    companion = open_companion(reader, context, "accelerate_config")
+    if companion is None or mapping(companion.values) is None:
+        return None
+    inner = reader.inside(companion)
+    inner.values = {**inner.values, **given}
+    return inner
+
+
+DIALECT = Dialect(
+    name="trl",
+    title="TRL and Hugging Face Trainer",
+    version=VERSION,
+    keys=KEYS,
+    recognise=recognise,
+    read=read,
+    edits=edits,
+    unknown_keys="dropped",
+    renamed=RENAMED,
+    schema="trl",
+)

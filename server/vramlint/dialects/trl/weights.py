@@ -1,0 +1,158 @@
+"""TRL's weights: the dtype they are loaded in, quantization, the adapter, and the attention kernel.
+
+Semantics of trl's ModelConfig and `create_model_from_path`, peft 0.21 and transformers' BitsAndBytesConfig.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.distribution import Distribution
+from vramlint.dialects.engines.hf_trainer import attention, read_autocast
+from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
+from vramlint.dialects.kit.dialect import Context
+from vramlint.dialects.kit.reader import Reader, at_least, boolean, choice, names, number, positive, text
+from vramlint.job import Adapter, Dtype, Precision, Quantization
+
+_DTYPES: dict[Any, Dtype] = {
+    "float32": "float32",
+    "float16": "float16",
+    "bfloat16": "bfloat16",
+    "fp32": "float32",
+    "fp16": "float16",
+    "bf16": "bfloat16",
+    "torch.float32": "float32",
+    "torch.float16": "float16",
+    "torch.bfloat16": "bfloat16",
+}
+_DTYPE_KEYS = ("dtype", "torch_dtype", "model_init_kwargs.dtype", "model_init_kwargs.torch_dtype")
+_ADAPTER_FLAGS = ("use_peft", "use_lora", "use_qlora")
+
+
+def read_quantization(reader: Reader, model: Model) -> Quantization | None:
+    """bitsandbytes' scheme of the base, or that of a checkpoint stored quantized."""
+    double = reader.take("use_bnb_nested_quant", boolean, field="quantization.double_quant")
+    compute = load_dtype(reader, model) or "float32"
+    for path in ("load_in_4bit", "use_qlora"):
+        if reader.flag(path):
+            reader.written("quantization.scheme", path)
+            kind = reader.get("bnb_4bit_quant_type", text)
+            scheme = "bnb-fp4" if kind == "fp4" else "bnb-nf4"
+            return Quantization(scheme, double, compute, _kbit_prep(reader))
+    if reader.flag("load_in_8bit"):
+        reader.written("quantization.scheme", "load_in_8bit")
+        return Quantization("bnb-int8", False, compute, _kbit_prep(reader))
+    if model.quantized_as is not None:
+        reader.follow("quantization", "model")
+        return Quantization(model.quantized_as, True, compute, _kbit_prep(reader))
+    return None
+
+
+def _kbit_prep(reader: Reader) -> Any:
+    """Up to 0.24, TRL prepared the base as PEFT does and then cast all but the norms back to bfloat16."""
+    old = reader.framework == "trl" and not at_least(reader.version, "0.25")
+    return "fp32-norms" if old else "none"
+
+
+def read_method(reader: Reader, quantization: Quantization | None) -> str:
+    """full, or the adapter's method."""
+    for path in _ADAPTER_FLAGS:
+        if reader.flag(path):
+            reader.written("method", path)
+            return "dora" if reader.flag("use_dora") else "qlora" if quantization is not None else "lora"
+    reader.default("method", "no adapter: every weight is trained")
+    return "full"
+
+
+def load_dtype(reader: Reader, model: Model) -> Dtype | None:
+    """The dtype that the file asks for; None where it is silent. Records its origin."""
+    for path in _DTYPE_KEYS:
+        word = reader.get(path, text)
+        named: Dtype | None = reader.get(path, choice(_DTYPES))
+        dtype = _of_checkpoint(model) if word == "auto" else named
+        if dtype is not None:
+            reader.written("precision.weights", path)
+            reader.written("quantization.compute", path)
+            return dtype
+    return None
+
+
+def _of_checkpoint(model: Model) -> Dtype:
+    return _DTYPES.get(model.dtype, "bfloat16")
+
+
+def read_precision(reader: Reader, context: Context, model: Model, *, mixed: bool) -> Precision:
+    """Load dtype and autocast. `mixed`: the release runs under bf16 autocast unless told otherwise."""
+    weights = load_dtype(reader, model)
+    if weights is None:
+        transformers = context.versions.get("transformers", "5.23")
+        own_default = reader.framework == "trl" and at_least(reader.version, "0.25")
+        if own_default or not at_least(transformers, "5"):
+            reader.default("precision.weights")
+            weights = "float32"
+        else:
+            reader.default("precision.weights", "the checkpoint's own dtype")
+            weights = _of_checkpoint(model)
+    autocast = read_autocast(reader, "bfloat16" if mixed else "none")
+    return Precision(weights=weights, autocast=autocast)
+
+
+def read_adapter(
+    reader: Reader, model: Model, engine: Distribution, quantization: Quantization | None
+) -> Adapter:
+    """The adapter: float32 over a plain base, bfloat16 over a quantized one."""
+    dtype: Any = "float32"
+    if engine.adapter_dtype is not None:
+        reader.follow("adapter.dtype", "parallel.strategy")
+        dtype = engine.adapter_dtype
+    elif quantization is not None and reader.framework == "trl":
+        reader.default("adapter.dtype", "adapters of a quantized base are cast to bfloat16")
+        dtype = "bfloat16"
+    else:
+        reader.default("adapter.dtype", "PEFT raises adapters to float32")
+    return Adapter(
+        r=reader.take(("lora_r", "lora_rank"), positive),
+        alpha=reader.take("lora_alpha", number),
+        dropout=reader.take("lora_dropout", number),
+        targets=_targets(reader, model),
+        dtype=dtype,
+        modules_to_save=reader.get("lora_modules_to_save", names) or (),
+    )
+
+
+def _targets(reader: Reader, model: Model) -> str | tuple[str, ...]:
+    chosen = reader.get("lora_target_modules", names)
+    raw = reader.raw("lora_target_modules")
+    if isinstance(raw, str) and raw and chosen is not None and len(chosen) == 1:
+        chosen = (raw,)
+    if chosen:
+        reader.written("adapter.targets", "lora_target_modules")
+        regular = len(chosen) == 1 and (chosen[0] == "all-linear" or not chosen[0].replace("_", "").isalnum())
+        return chosen[0] if regular else chosen
+    reader.default("adapter.targets", f"PEFT's table for {model.model_type or 'this architecture'}")
+    found = DEFAULT_TARGETS.get(model.model_type)
+    if found is None and model.model_type:
+        reader.problem(
+            "no-default-targets",
+            "use_peft" if reader.has("use_peft") else "",
+            f"PEFT has no default target modules for {model.model_type}: the run stops; "
+            "write lora_target_modules: all-linear",
+            "error",
+        )
+    return found or ()
+
+
+def read_attention(reader: Reader) -> str:
+    """The attention kernel; transformers' choice where the file is silent."""
+    for path in ("attn_implementation", "model_init_kwargs.attn_implementation"):
+        kernel = attention(reader.get(path, text))
+        if kernel is not None:
+            reader.written("attention", path)
+            return kernel
+    for path in ("use_flash_attention_2", "use_flash_attn"):
+        if reader.flag(path):
+            reader.written("attention", path)
+            return "flash_attention_2"
+    reader.default("attention", "transformers' choice")
+    return "sdpa"

@@ -1,0 +1,1 @@
+"""Unsloth's command line as YAML."""

@@ -1,0 +1,148 @@
+"""Unsloth's command line: YAML with the sections data, training, lora, logging.
+
+Semantics of 2026.10.9 (`unsloth_cli/config.py`, `unsloth_cli/commands/train.py`, `unsloth/models/llama.py`,
+`unsloth_zoo/`): a 4-bit base with an adapter in float32 and Unsloth's own kernels, layer inputs kept on the
+host, a loss that never holds all logits, 8-bit AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Key, Obstacle, Reading, SetKey
+from vramlint.dialects.kit.edits import Editor, edit, key, translated
+from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
+from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
+from vramlint.dialects.kit.recognised_only import reader_of
+from vramlint.dialects.kit.signs import Signs
+from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
+
+_SEVEN = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
+_SHORT = 512
+"""Tokens below which layer inputs stay on the GPU (unsloth_zoo/gradient_checkpointing.py)."""
+KEYS = (
+    Key("model", "model", "The model that is trained: hub id or folder."),
+    Key(
+        "training.training_type",
+        "method",
+        "lora freezes the base and trains an adapter; full trains every weight in bf16.",
+        "lora",
+        ("lora", "full"),
+    ),
+    Key(
+        "training.max_seq_length", "sequence_length", "Tokens of a row; activations grow in proportion.", 2048
+    ),
+    Key("training.load_in_4bit", "quantization.scheme", "Stores the frozen linears in 4 bits.", True),
+    Key("training.batch_size", "micro_batch_size", "Rows of one forward pass.", 2),
+    Key("training.gradient_accumulation_steps", "gradient_accumulation_steps", "Micro-batches of a step.", 4),
+    Key(
+        "training.gradient_checkpointing",
+        "gradient_checkpointing",
+        "unsloth keeps each layer's input on the host and recomputes the layer in backward; true keeps it on "
+        "the GPU; none keeps everything.",
+        "unsloth",
+        ("unsloth", "true", "none"),
+    ),
+    Key("training.packing", "packing", "Fills every row with several samples.", False),
+    Key("lora.lora_r", "adapter.r", "Rank: each adapted linear gains r × (in + out) float32 weights.", 64),
+    Key("lora.lora_alpha", "adapter.alpha", "Scale of the adapter. Costs no memory.", 16),
+    Key("lora.lora_dropout", "adapter.dropout", "Above 0, switches Unsloth's fused kernels off.", 0.0),
+    Key("lora.target_modules", "adapter.targets", "Linears that get an adapter.", _SEVEN),
+    Key("lora.use_dora", "method", "DoRA adds a magnitude vector to each adapted linear.", False),
+)
+_SIGNS = Signs(
+    decisive=(
+        "training.training_type",
+        "training.max_seq_length+lora.lora_r",
+        "model+training.max_seq_length",
+    ),
+    strong=("lora.lora_r", "training.load_in_4bit", "training.batch_size", "data.format_type"),
+    foreign=("vramlint", "llm_backbone", "job", ("model", lambda value: not isinstance(value, str))),
+)
+_CHECKPOINTS: Mapping[Any, Any] = {
+    "unsloth": "full",
+    "true": "full",
+    True: "full",
+    "none": "none",
+    False: "none",
+}
+
+
+def recognise(values: Mapping[str, Any]) -> Evidence:
+    """A model's name beside the sections `training` and `lora`."""
+    return _SIGNS(values)
+
+
+def read(values: Mapping[str, Any], context: Context) -> Reading:
+    """The job that `unsloth train --config` runs."""
+    reader = reader_of(DIALECT, values, context)
+    model = find_model(reader, context, "model")
+    if isinstance(model, Model) and model.kind != "decoder":
+        model = Obstacle(
+            "not-modelled", f"model: Unsloth's way with a {model.kind} is not modelled", ("model",)
+        )
+    return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
+
+
+def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
+    full = reader.take("training.training_type", text, field="method") == "full"
+    four_bit = not full and (reader.take("training.load_in_4bit", boolean) or model.quantized_as is not None)
+    dora = not full and reader.flag("lora.use_dora")
+    dropout = reader.take("lora.lora_dropout", number)
+    length = reader.take("training.max_seq_length", positive)
+    checkpointing = reader.take("training.gradient_checkpointing", choice(_CHECKPOINTS), "full")
+    offloads = reader.raw("training.gradient_checkpointing") not in ("true", "none", True, False)
+    for field, note in (
+        ("optimizer", "the command line trains with 8-bit AdamW"),
+        ("loss", "Unsloth's fused cross entropy never holds all logits"),
+        ("precision.weights", "bf16, wherever the GPU has it"),
+        ("adapter.dtype", "adapters are kept in float32"),
+    ):
+        reader.default(field, note)
+    reader.follow("activation_offload", "gradient_checkpointing")
+    world = world_size(reader, context)
+    return TrainingJob(
+        model=model,
+        method="full" if full else "dora" if dora else "qlora" if four_bit else "lora",
+        adapter=None
+        if full
+        else Adapter(
+            r=reader.take("lora.lora_r", positive),
+            alpha=reader.take("lora.lora_alpha", number),
+            dropout=dropout,
+            targets=reader.take("lora.target_modules", names, tuple(_SEVEN.split(","))),
+            fused_kernels=dropout == 0 and not dora,
+        ),
+        quantization=Quantization(double_quant=True) if four_bit else None,
+        precision=Precision(weights="bfloat16", autocast="bfloat16"),
+        optimizer="adamw_8bit",
+        micro_batch_size=reader.take("training.batch_size", positive),
+        gradient_accumulation_steps=reader.take("training.gradient_accumulation_steps", positive),
+        sequence_length=length,
+        packing=reader.take("training.packing", boolean),
+        gradient_checkpointing=checkpointing,
+        activation_offload=offloads and length >= _SHORT,
+        loss="fused-linear",
+        parallel=Parallel("ddp", data=world) if world > 1 else Parallel(),
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+
+
+_EDITORS: Mapping[str, Editor] = {
+    "micro_batch_size": key("training.batch_size"),
+    "gradient_accumulation_steps": key("training.gradient_accumulation_steps"),
+    "sequence_length": key("training.max_seq_length"),
+    "gradient_checkpointing": translated("training.gradient_checkpointing", {"full": "true", "none": "none"}),
+    "adapter.r": key("lora.lora_r"),
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """The keys to set for changes of the job."""
+    return edit(_EDITORS, values, job, changes)
+
+
+DIALECT = Dialect("unsloth", "Unsloth's command line", "2026.10.9", KEYS, recognise, read, edits, "unchecked")

@@ -1,0 +1,1 @@
+"""YAML with positions, that goes on after an error."""

@@ -1,0 +1,85 @@
+"""The whole estimate on one page of Markdown: what the breakdown panel shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vramlint.analysis.analyse import Analysis
+from vramlint.explain.format import LABELS, percent, size, value_text
+from vramlint.explain.model import explain_model_facts
+from vramlint.explain.summary import fit_bar, verdict_line
+from vramlint.job import Assumed, FrameworkDefault, TrainingJob
+from vramlint.lint.format import gib, shorten
+from vramlint.memory.estimate import COMPONENTS, Estimate
+
+_TENSORS = 12
+_WIDTH = 24
+
+
+def breakdown(analysis: Analysis) -> str | None:
+    """The page, or None where the file has no dialect."""
+    if analysis.dialect is None:
+        return None
+    name = (analysis.document.path or "untitled").replace("\\", "/").rpartition("/")[2]
+    version = f" {analysis.reading.version}" if analysis.reading else ""
+    blocks = [f"# {name}", f"{analysis.dialect.title}{version}", verdict_line(analysis)]
+    estimate, job = analysis.estimate, analysis.job
+    if estimate is not None and job is not None:
+        blocks += [
+            fit_bar(analysis),
+            "\n".join(_components(estimate)),
+            "## The peak",
+            "\n".join(_phases(estimate)),
+            "\n".join(_tensors(estimate)),
+            "## The model",
+            explain_model_facts(analysis, job.model),
+            "## What was assumed",
+            "\n".join(_assumptions(job)) or "nothing: the file says everything",
+            "\n".join(f"- {note}" for note in estimate.notes),
+        ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _components(estimate: Estimate) -> Iterator[str]:
+    yield "| per GPU | whole | at the peak | | |"
+    yield "|:--|--:|--:|--:|:--|"
+    for component in COMPONENTS:
+        whole, now = estimate.component_sizes.get(component, 0), estimate.components.get(component, 0)
+        share = percent(now, estimate.device_bytes)
+        bar = "█" * round(_WIDTH * now / max(1, estimate.device_bytes))
+        yield f"| {LABELS[component]} | {size(whole)} | {size(now)} | {share} | {bar} |"
+    band = f"± {estimate.error_band:.0%}"
+    yield f"| **as nvidia-smi shows it** | | **{size(estimate.device_bytes)}** | {band} | |"
+    yield f"| reserved by PyTorch | | {size(estimate.peak_reserved_bytes)} | | |"
+    yield f"| allocated | | {size(estimate.peak_allocated_bytes)} | | |"
+
+
+def _phases(estimate: Estimate) -> Iterator[str]:
+    yield "| phase | allocated at most |"
+    yield "|:--|--:|"
+    for phase, peak in estimate.phase_peaks.items():
+        mark = "**" if phase == estimate.peak_phase else ""
+        yield f"| {mark}{phase}{mark} | {mark}{size(peak)}{mark} |"
+
+
+def _tensors(estimate: Estimate) -> Iterator[str]:
+    if not estimate.tensors:
+        return
+    yield "| alive then | shape | dtype | count | GiB |"
+    yield "|:--|:--|:--|--:|--:|"
+    for tensor in sorted(estimate.tensors, key=lambda tensor: -tensor.bytes)[:_TENSORS]:
+        shape = " × ".join(f"{side:,}" for side in tensor.shape)
+        yield f"| {tensor.name} | {shape} | {tensor.dtype} | {tensor.count:,} | {gib(tensor.bytes)} |"
+
+
+def _assumptions(job: TrainingJob) -> Iterator[str]:
+    rows = [(name, o) for name, o in job.origins.items() if isinstance(o, FrameworkDefault | Assumed)]
+    if not rows:
+        return
+    yield "| field | value | why |"
+    yield "|:--|:--|:--|"
+    for name, origin in sorted(rows):
+        value: object = job
+        for part in name.split("."):
+            value = getattr(value, part, None)
+        yield f"| {name} | {shorten(value_text(value))} | {origin} |"

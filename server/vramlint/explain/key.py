@@ -1,0 +1,148 @@
+"""What one key of a config costs: the text of its hover."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vramlint.analysis.analyse import Analysis
+from vramlint.dialects.kit.dialect import Dialect, Key
+from vramlint.document.node import KeyPath
+from vramlint.explain.format import LABELS, MARKS, difference, percent, size, value_text
+from vramlint.explain.summary import PHASES, component_table, fit_bar, footnote, peak_line, verdict_line
+from vramlint.explain.what_if import Step, largest_that_fits, steps
+from vramlint.explain.what_if_ranges import SHARED, TRAINED, decides, lever
+from vramlint.job import TrainingJob
+from vramlint.lint.finding import Fix
+from vramlint.lint.format import count, key_text, shorten
+from vramlint.memory.estimate import Estimate
+
+_NOTHING = 2**20
+"""Differences below one MiB are none."""
+
+
+def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix] = ()) -> str:
+    """The hover of a key that decides memory, as Markdown.
+
+    First what it costs, then the verdict, the components, what other values would cost, how to make it fit,
+    what the key does, and last what was assumed. `fixes` are those of the finding that it does not fit.
+    """
+    name = f"**{key_text(path)}**"
+    if key.field is None:
+        return "\n\n".join((name, key.effect, verdict_line(analysis)))
+    value = value_at(analysis, path)
+    if not isinstance(value, dict) and analysis.document.node(path) is not None:
+        name += f": `{shorten(value_text(value))}`"
+    estimate, job = analysis.estimate, analysis.job
+    if estimate is None or job is None:
+        return "\n\n".join((name, key.effect, verdict_line(analysis)))
+    compared = steps(analysis, key, path, value)
+    now = estimate.device_bytes
+    free = bool(compared) and all(abs(step.device_bytes - now) < _NOTHING for step in compared)
+    clause = free_of_cost(estimate, compared) if free else cost(job, key.field, estimate)
+    blocks = [
+        f"{name} · {clause}" if clause else name,
+        verdict_line(analysis),
+        component_table(analysis, None if free else lever(key.field).component),
+        f"{fit_bar(analysis)}  \n{peak_line(estimate)}",
+        marginals(analysis, key, path, value, compared),
+        advice_line(fixes),
+        key.effect,
+        footnote(analysis),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def value_at(analysis: Analysis, path: KeyPath) -> object:
+    """The value of a key as the trainer reads it."""
+    node = analysis.document.node(path)
+    return None if node is None else node.resolved().value
+
+
+def free_of_cost(estimate: Estimate, compared: tuple[Step, ...]) -> str:
+    """Where no neighbouring value changes anything."""
+    values = " and ".join(f"`{value_text(step.value)}`" for step in compared)
+    verb = "needs" if len(compared) == 1 else "need"
+    peak = PHASES.get(estimate.peak_phase, estimate.peak_phase)
+    same = size(estimate.device_bytes)
+    return f"costs nothing at the peak, which is {peak}: {values} {verb} the same {same}"
+
+
+def cost(job: TrainingJob, field: str, estimate: Estimate) -> str:
+    """What the key costs now, in one clause; empty where it has no share of its own."""
+    component = lever(field).component
+    if component is not None:
+        whole, at_peak = estimate.component_sizes.get(component, 0), estimate.components.get(component, 0)
+        part = percent(at_peak, estimate.device_bytes)
+        share = f"{part} of the peak" if at_peak else "freed before the peak"
+        return f"{size(whole)} of {LABELS[component]}, {share}"
+    if decides(field, SHARED):
+        return f"{shared_by(job)}: {size(estimate.device_bytes)} on each"
+    return trained(estimate) if decides(field, TRAINED) else ""
+
+
+def trained(estimate: Estimate) -> str:
+    """How much of the model is trained, and what its gradients and states take."""
+    sizes = estimate.component_sizes
+    states = sizes.get("gradients", 0) + sizes.get("optimizer_states", 0)
+    if estimate.trainable_parameters == estimate.parameters:
+        share = f"all {count(estimate.parameters)} parameters are trained"
+    else:
+        part = percent(estimate.trainable_parameters, estimate.parameters)
+        share = f"{count(estimate.trainable_parameters)} parameters are trained ({part})"
+    return f"{share}: {size(states)} of gradients and optimizer states"
+
+
+def shared_by(job: TrainingJob) -> str:
+    """The GPUs of the run and how they share it."""
+    world = job.parallel.world_size
+    how = "" if job.parallel.strategy == "none" else f" with {job.parallel.strategy}"
+    return f"{world} GPU{'s' if world != 1 else ''}{how}"
+
+
+def marginals(analysis: Analysis, key: Key, path: KeyPath, value: object, compared: tuple[Step, ...]) -> str:
+    """One line: what other values would cost, and the largest that fits."""
+    estimate = analysis.estimate
+    assert estimate is not None
+    texts = []
+    for step in compared:
+        more = step.device_bytes - estimate.device_bytes
+        if abs(more) >= _NOTHING:
+            text = f"`{value_text(step.value)}` → {size(step.device_bytes)} ({difference(more)})"
+            texts.append(f"{text} {MARKS[step.verdict]}".rstrip())
+    if texts:
+        texts[0] = f"other values: {texts[0]}"
+    largest = largest_that_fits(analysis, key, value)
+    if largest is not None:
+        texts.append(f"largest that fits: {f'**{largest}**' if largest else 'none'}")
+    return " · ".join(texts)
+
+
+def advice_line(fixes: Sequence[Fix]) -> str:
+    """The best fixes, each checked by analysing the edited file."""
+    return "\n".join(["to make it fit:", *(f"- {fix.title}" for fix in fixes[:2])]) if fixes else ""
+
+
+def explain_other_key(analysis: Analysis, path: KeyPath, ignored: str | None) -> str | None:
+    """The hover of a key that decides no memory: ignored, a group of keys, or free. None below free keys."""
+    if analysis.dialect is None:
+        return None
+    name = f"**{key_text(path)}**"
+    if ignored is not None:
+        return f"{name} has no effect: {ignored}"
+    if any(row.path.startswith(f"{key_text(path)}.") for row in analysis.dialect.keys):
+        blocks = (name, verdict_line(analysis), component_table(analysis), fit_bar(analysis))
+        return "\n\n".join(block for block in blocks if block)
+    if len(path) > 1 or analysis.estimate is None:
+        return None
+    return f"{name} costs no GPU memory"
+
+
+def row_of(dialect: Dialect, path: KeyPath) -> tuple[KeyPath, Key | None]:
+    """The row of the dialect's table for a path, else for its nearest ancestor, with that row's path."""
+    for length in range(len(path), 0, -1):
+        names = [part for part in path[:length] if isinstance(part, str)]
+        row = dialect.key(".".join(names)) if names and isinstance(path[length - 1], str) else None
+        if row is not None:
+            return path[:length], row
+    top = next((index for index, part in enumerate(path) if isinstance(part, int)), len(path))
+    return path[: top or 1], None

@@ -1,0 +1,59 @@
+"""The short forms: one line for the whole file, one figure for a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vramlint.analysis.analyse import Analysis
+from vramlint.document.node import KeyPath
+from vramlint.explain.format import LABELS, MARKS, size
+from vramlint.explain.what_if_ranges import lever
+from vramlint.lint.format import count, gib, gpu_name
+from vramlint.memory.estimate import COMPONENTS, Component
+
+_NEGLIGIBLE = 2**26
+"""Components under 64 MiB are left out of one-line summaries."""
+
+
+def fit_line(analysis: Analysis) -> str:
+    """ "98.5 of 23.5 GiB ✗ RTX 4090 · weights 15.0 · gradients 15.0 · activations 55.1"."""
+    estimate = analysis.estimate
+    if estimate is None:
+        return f"no estimate: {analysis.cannot.message}" if analysis.cannot else ""
+    if analysis.capacity is not None and analysis.gpu is not None:
+        mark = MARKS[analysis.verdict]
+        head = f"{gib(estimate.device_bytes)} of {gib(analysis.capacity)} GiB {mark} {gpu_name(analysis.gpu)}"
+    else:
+        head = f"{size(estimate.device_bytes)} per GPU"
+    shown = [name for name in COMPONENTS if estimate.component_sizes.get(name, 0) > _NEGLIGIBLE]
+    parts = [f"{LABELS[name]} {gib(estimate.component_sizes[name])}" for name in shown]
+    return " · ".join([head, *parts])
+
+
+def key_shares(analysis: Analysis) -> Iterator[tuple[KeyPath, str]]:
+    """The keys that decide memory, each with its share."""
+    job, estimate = analysis.job, analysis.estimate
+    if job is None or estimate is None:
+        return
+    named: set[Component] = set()
+    for field in _FIELDS:
+        path = job.written(field)
+        if path is None or analysis.document.node(path) is None:
+            continue
+        component = lever(field).component
+        if component is None:
+            yield path, f"{count(estimate.trainable_parameters)} trained"
+        elif component not in named:
+            named.add(component)
+            yield path, f"{size(estimate.component_sizes.get(component, 0))} of {LABELS[component]}"
+
+
+_FIELDS = (
+    "model",
+    "adapter.r",
+    "trainable_layers",
+    "optimizer",
+    "micro_batch_size",
+    "sequence_length",
+)
+"""The fields that are hinted, each component at the first that is written."""

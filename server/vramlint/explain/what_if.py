@@ -1,0 +1,83 @@
+"""The same file with another value at a key: read again by its dialect, estimated again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vramlint.advice import largest_micro_batch, largest_sequence
+from vramlint.analysis.analyse import Analysis
+from vramlint.dialects.kit.dialect import Key
+from vramlint.document.node import KeyPath
+from vramlint.explain.what_if_ranges import neighbours
+from vramlint.job import TrainingJob
+from vramlint.memory import estimate_job
+from vramlint.memory.estimate import CannotEstimate, Estimate, Verdict
+
+log = logging.getLogger(__name__)
+_SHOWN = 4
+_LARGEST: Mapping[str, Callable[[TrainingJob, int], int | None]] = {
+    "micro_batch_size": largest_micro_batch,
+    "sequence_length": largest_sequence,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One other value of a key, with what the run would need then."""
+
+    value: Any
+    device_bytes: int
+    verdict: Verdict
+
+
+def estimate_with(analysis: Analysis, path: KeyPath, value: Any) -> Estimate | None:
+    """The estimate if the file had `value` at `path`; None where the run could not be estimated then."""
+    if analysis.dialect is None or analysis.context is None:
+        return None
+    try:
+        reading = analysis.dialect.read(replaced(analysis.values, path, value), analysis.context)
+        return None if reading.job is None else estimate_job(reading.job)
+    except CannotEstimate:
+        return None
+    except Exception:
+        log.exception("%s = %r cannot be tried", path, value)
+        return None
+
+
+def replaced(values: Any, path: Sequence[str | int], value: Any) -> Any:
+    """A copy of plain values with another value at `path`; what is not on the path is shared."""
+    if not path:
+        return value
+    head, rest = path[0], path[1:]
+    if isinstance(values, list) and isinstance(head, int) and head < len(values):
+        return [replaced(item, rest, value) if index == head else item for index, item in enumerate(values)]
+    inside: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
+    return {**inside, head: replaced(inside.get(head), rest, value)}
+
+
+def steps(analysis: Analysis, key: Key, path: KeyPath, value: Any) -> tuple[Step, ...]:
+    """What the neighbouring values of a key would cost; of several that save the same, the first."""
+    found: dict[tuple[int, Any], Step] = {}
+    now = analysis.estimate.device_bytes if analysis.estimate else 0
+    for other in neighbours(key, value):
+        estimate = estimate_with(analysis, path, other)
+        if estimate is not None:
+            step = Step(other, estimate.device_bytes, estimate.verdict(analysis.capacity))
+            same = other if step.device_bytes == now else None
+            found.setdefault((step.device_bytes, same), step)
+    return tuple(found.values())[:_SHOWN]
+
+
+def largest_that_fits(analysis: Analysis, key: Key, value: Any) -> int | None:
+    """The largest value of a batch size or length that fits the card; 0 where not even the smallest does.
+
+    None where the question makes no sense: other keys, no card, or a key that is not the job field itself.
+    """
+    job, capacity = analysis.job, analysis.capacity
+    search = _LARGEST.get(key.field or "")
+    if job is None or capacity is None or search is None or getattr(job, key.field or "") != value:
+        return None
+    return search(job, capacity) or 0

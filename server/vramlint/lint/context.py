@@ -1,0 +1,105 @@
+"""What rules look at: one version of one file, read and estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vramlint.catalog.facts import Gpu
+from vramlint.dialects.kit.detect import Detection
+from vramlint.dialects.kit.dialect import Catalog, Context, Dialect, Reading
+from vramlint.document import Document
+from vramlint.document.edit import TextEdit
+from vramlint.document.node import KeyPath
+from vramlint.job import TrainingJob
+from vramlint.lint.directives import Directives, Suppression
+from vramlint.lint.format import key_text
+from vramlint.memory import Estimate
+from vramlint.memory.estimate import Verdict
+from vramlint.project.hardware import Declaration
+from vramlint.project.settings import Settings
+
+if TYPE_CHECKING:
+    from vramlint.analysis.analyse import Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Cannot:
+    """Why there is no estimate. `code` is stable; `key` the place in the file."""
+
+    code: str
+    message: str
+    key: KeyPath = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """All facts about one version of a document, before any rule has spoken."""
+
+    document: Document
+    settings: Settings
+    directives: Directives
+    catalog: Catalog
+    values: Any = None
+    named: bool = False
+    """The user asked for this very file, so that also a file that is not ours deserves a word."""
+    detection: Detection | None = None
+    dialect: Dialect | None = None
+    context: Context | None = field(default=None, repr=False, compare=False)
+    """What the dialect was told; with it, other values can be read the same way."""
+    reading: Reading | None = None
+    declared: Declaration | None = None
+    estimate: Estimate | None = None
+    cannot: Cannot | None = None
+    recheck: Callable[[tuple[TextEdit, ...]], Analysis] = field(repr=False, compare=False)
+    """Analyse the document again with edits applied."""
+    setting_problems: tuple[str, ...] = ()
+    settings_file: str | None = None
+    """Where settings of this file are written: the file they came from, else the workspace's own."""
+    unused: tuple[Suppression, ...] = ()
+    """Suppressions that silenced nothing (known to rules with `after_suppressions`)."""
+
+    @property
+    def job(self) -> TrainingJob | None:
+        """The job the file describes."""
+        return self.reading.job if self.reading else None
+
+    @property
+    def gpu(self) -> Gpu | None:
+        """The declared GPU, where the catalog knows it."""
+        return self.declared.gpu if self.declared else None
+
+    @property
+    def capacity(self) -> int | None:
+        """Bytes that the declared GPU can give; None without one."""
+        return self.gpu.usable_bytes if self.gpu else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it fits."""
+        return self.estimate.verdict(self.capacity) if self.estimate else "unknown"
+
+    @property
+    def headroom(self) -> int | None:
+        """Bytes left on the card; negative where it does not fit."""
+        if self.estimate is None or self.capacity is None:
+            return None
+        return self.capacity - self.estimate.device_bytes
+
+    def key(self, field_name: str) -> KeyPath | None:
+        """The key of this file that decides a job field; None where the file is silent on it."""
+        key = self.job.written(field_name) if self.job else None
+        return key if key is not None and self.document.node(key) is not None else None
+
+    def called(self, field_name: str) -> str:
+        """The job field in the words of the file: its key where written, else the dialect's name for it."""
+        key = self.key(field_name)
+        if key is not None:
+            return key_text(key)
+        row = (
+            next((row for row in self.dialect.keys if row.field == field_name), None)
+            if self.dialect
+            else None
+        )
+        return row.path if row else field_name

@@ -1,0 +1,176 @@
+"""Keys of a file that its framework does not know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, cast
+
+from vramlint.dialects.kit.dialect import Dialect
+from vramlint.document.node import KeyPath
+from vramlint.lint.context import Subject
+from vramlint.lint.schema import schema_of
+
+Fate: TypeAlias = Literal["dropped", "refused", "launcher"]
+"""What becomes of an unknown key: ignored in silence, refused, or handed to the launcher."""
+_FATES = ("dropped", "refused", "launcher")
+_LIKE = 0.84
+_VERY_LIKE = 0.9
+"""How alike a known key must be spelled to be proposed; more so where others add keys of their own."""
+_EXTENDED = frozenset(
+    {("trl", "dropped"), ("torchtune", "dropped"), ("deepspeed", "dropped"), ("torchtitan", "refused")}
+)
+"""Formats that people's own scripts read too: a key may be theirs, so only misspelt ones are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A key of older releases: `release` is the first without it, or the last with it (`last`)."""
+
+    release: str
+    last: bool = False
+    replacement: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownKeyAt:
+    """One unknown key, what becomes of it, the known key spelled most like it, and if it once existed."""
+
+    path: KeyPath
+    fate: Fate
+    close: str | None = None
+    gone: Gone | None = None
+    certain: bool = True
+    """False where a newer release than the one known may have added the key."""
+
+
+def unknown_keys(subject: Subject) -> Iterator[UnknownKeyAt]:
+    """The keys that neither the schema nor the dialect's table knows. Nothing where neither is complete."""
+    dialect = subject.dialect
+    if dialect is None or not isinstance(subject.values, Mapping):
+        return
+    schema = schema_of(dialect)
+    gone = _gone(dialect, schema, subject)
+    if schema is not None:
+        fate = schema.get("x-unknown", dialect.unknown_keys)
+        table = frozenset(_with_parents(dialect))
+        found = _below(subject.values, schema, (), fate, table)
+    elif dialect.unknown_keys == "refused":
+        found = _by_table(subject.values, dialect)
+    else:
+        return
+    old = _reads_as_older(subject)
+    same = schema is None or _same_release(subject, str(schema.get("x-version", "")))
+    for path, fate, known in found:
+        dotted = ".".join(str(part) for part in path)
+        extended = (dialect.name, fate) in _EXTENDED
+        close = _close(str(path[-1]), known, _VERY_LIKE if extended else _LIKE)
+        if dotted in gone:
+            if gone[dotted] is not None and not old:
+                yield UnknownKeyAt(path, fate, None, gone[dotted])
+        elif close or (same and not extended and not old):
+            yield UnknownKeyAt(path, fate, close, certain=schema is None or close is not None)
+
+
+@lru_cache(maxsize=1024)
+def _close(name: str, known: tuple[str, ...], least: float) -> str | None:
+    from difflib import SequenceMatcher  # both imported late: only files with a mistake need them
+
+    from vramlint.catalog.nearest import nearest
+
+    for found in nearest(name, known, 1):
+        alike = SequenceMatcher(None, name.lower(), found.lower()).ratio()
+        if alike >= least or (len(name) > 5 and found.startswith(name)):
+            return found
+    return None
+
+
+def _reads_as_older(subject: Subject) -> bool:
+    """Whether the dialect took the file for one of an older release, whose keys are not listed."""
+    problems = subject.reading.problems if subject.reading else ()
+    return any(problem.kind == "older-release" for problem in problems)
+
+
+def _gone(dialect: Dialect, schema: dict[str, Any] | None, subject: Subject) -> dict[str, Gone | None]:
+    """Dotted keys of older releases; None where the declared release still had it."""
+    removed = schema.get("x-removed", {}) if schema else {}
+    rows = {path: Gone(_named(dialect, last), last=True) for path, last in removed.items()}
+    rows |= {
+        row.path: Gone(_named(dialect, row.removed_in), False, row.replacement) for row in dialect.renamed
+    }
+    return {path: None if _still_there(row, subject) else row for path, row in rows.items()}
+
+
+def _named(dialect: Dialect, release: str) -> str:
+    """A release with its framework's name: "axolotl 0.4"."""
+    return release if release[:1].isalpha() else f"{dialect.name} {release}"
+
+
+def _still_there(row: Gone, subject: Subject) -> bool:
+    """Whether the file or the settings declare a release that still had the key."""
+    framework, _, release = row.release.partition(" ")
+    declared = subject.context.versions.get(framework) if subject.context else None
+    if declared is None:
+        return False
+    return _number(declared) <= _number(release) if row.last else _number(declared) < _number(release)
+
+
+def _same_release(subject: Subject, version: str) -> bool:
+    """Whether nobody declared another release of the framework than the schema was made from."""
+    name = subject.dialect.name if subject.dialect else ""
+    declared = subject.context.versions.get(name) if subject.context else None
+    return declared is None or _number(declared)[:2] == _number(version)[:2]
+
+
+def _number(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", release)[:3])
+
+
+def _with_parents(dialect: Dialect) -> Iterator[str]:
+    for row in dialect.keys:
+        parts = row.path.split(".")
+        yield from (".".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+
+
+def _below(
+    values: Mapping[Any, Any], section: Mapping[str, Any], path: KeyPath, fate: str, table: frozenset[str]
+) -> Iterator[tuple[KeyPath, Fate, tuple[str, ...]]]:
+    """Walk a mapping and its schema side by side. An empty value that is dropped is not worth a word."""
+    properties: Mapping[str, Any] = section.get("properties", {})
+    for key, value in values.items():
+        if not isinstance(key, str) or not key.isprintable():
+            continue
+        here = (*path, key)
+        inner = properties.get(key)
+        if inner is None:
+            empty = value is None and fate == "dropped"
+            if fate in _FATES and not empty and ".".join(str(part) for part in here) not in table:
+                yield here, cast(Fate, fate), tuple(properties)
+        elif isinstance(value, Mapping) and "properties" in inner:
+            yield from _below(value, inner, here, inner.get("x-unknown", "open"), table)
+        elif isinstance(value, list) and "properties" in (items := inner.get("items", {})):
+            for index, item in enumerate(value):
+                if isinstance(item, Mapping):
+                    yield from _below(item, items, (*here, index), items.get("x-unknown", "open"), table)
+
+
+def _by_table(values: Mapping[Any, Any], dialect: Dialect) -> Iterator[tuple[KeyPath, Fate, tuple[str, ...]]]:
+    """The same from the table of a dialect that refuses what is not in it."""
+    names: dict[str, set[str]] = {}
+    for path in _with_parents(dialect):
+        group, _, name = path.rpartition(".")
+        names.setdefault(group, set()).add(name)
+    leaves = {row.path for row in dialect.keys}
+    pending: list[tuple[KeyPath, Mapping[Any, Any]]] = [((), values)]
+    for here, mapping in pending:
+        group = ".".join(str(part) for part in here)
+        for key, value in mapping.items():
+            if not isinstance(key, str) or not key.isprintable():
+                continue
+            dotted = f"{group}.{key}" if group else key
+            if key not in names[group]:
+                yield (*here, key), "refused", tuple(sorted(names[group]))
+            elif isinstance(value, Mapping) and dotted in names and dotted not in leaves:
+                pending.append(((*here, key), value))

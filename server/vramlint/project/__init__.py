@@ -1,0 +1,1 @@
+"""What surrounds a file: settings, workspace, launchers, lock files, hardware."""

@@ -1,0 +1,108 @@
+"""Which GPU a file is meant for, and who said so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from vramlint.catalog import gpu_spec as catalog
+from vramlint.catalog.facts import Gpu
+from vramlint.catalog.gpus import meanings, nearest_gpus
+from vramlint.dialects.kit.launches import Launch
+from vramlint.document.node import KeyPath, Span
+
+Source: TypeAlias = Literal["flag", "directive", "file", "launcher", "settings", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A GPU declaration. Where the name is not known, `gpu` is None and `nearest` holds the closest names."""
+
+    text: str
+    source: Source
+    name: str
+    gpu: Gpu | None
+    count: int = 1
+    """GPUs per node."""
+    nodes: int = 1
+    counted: bool = False
+    """The number of GPUs was said, and not only their kind."""
+    nearest: tuple[str, ...] = ()
+    span: Span | None = None
+    """Of the declaration in a directive."""
+    key: KeyPath | None = None
+    """Of the declaration in the file."""
+
+
+def declaration(text: str, source: Source) -> Declaration:
+    """Read "A100-80GB x8", "24GiB x2", a cloud machine's name, or "auto"."""
+    read = _installed() if text.strip().lower() == "auto" else catalog.parse_declaration(text)
+    nearest = () if read.gpu else tuple(nearest_gpus(read.name, 3))
+    counted = read.name != text.strip() or read.count * read.nodes > 1
+    return Declaration(text, source, read.name, read.gpu, read.count, read.nodes, counted, nearest)
+
+
+@cache
+def _installed() -> catalog.Declaration:
+    """The GPUs of this machine; asked once, since they stay."""
+    return catalog.parse_declaration("auto")
+
+
+def strongest(
+    flag: str | None,
+    directive: tuple[str, Span] | None,
+    file: tuple[str, KeyPath] | None,
+    launch: Callable[[], Launch | None],
+    setting: str | None,
+) -> Declaration | None:
+    """The declaration that holds: flag or editor setting, directive, key of the file, what launches it,
+    settings.
+    """
+    if flag:
+        return declaration(flag, "flag")
+    if directive:
+        return replace(declaration(directive[0], "directive"), span=directive[1])
+    if file:
+        return replace(declaration(file[0], "file"), key=file[1])
+    weakest = _of_settings(setting)
+    started = launch()
+    return weakest if started is None else _of_launch(started, weakest)
+
+
+def _of_launch(launch: Launch, weakest: Declaration | None) -> Declaration | None:
+    """What a launcher asks for; where it is not certain which card, the settings name it."""
+    cards = catalog.parse_declaration(launch.gpu) if launch.gpu else None
+    gpu = cards.gpu if cards else None
+    if launch.gpu and not launch.exact and len({card.memory_bytes for card in meanings(launch.gpu)}) > 1:
+        gpu = None
+    counted = launch.count is not None
+    if gpu is not None and launch.gpu:
+        text = f"{launch.gpu} x{launch.count or 1}"
+        return Declaration(text, "launcher", launch.gpu, gpu, launch.count or 1, launch.nodes, counted)
+    if weakest is None or weakest.counted or not counted:
+        return weakest
+    return replace(weakest, count=launch.count or 1, nodes=launch.nodes, counted=True)
+
+
+def _of_settings(setting: str | None) -> Declaration | None:
+    if not setting:
+        return None
+    if setting.strip().lower() == "auto":
+        found = declaration("auto", "auto")
+        return found if found.gpu else None
+    return declaration(setting, "settings")
+
+
+def file_key(values: Mapping[str, Any], gpu_key: str | None) -> tuple[str, KeyPath] | None:
+    """What the file itself says of its GPU, under the key where its dialect has one, as a declaration."""
+    value: Any = values
+    path = tuple(gpu_key.split(".")) if gpu_key else ()
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if isinstance(value, str) and value.strip():
+        return value, path
+    if path and isinstance(value, Mapping) and "memory" in value:
+        return f"{value['memory']} x{value.get('count', 1)}", path
+    return None

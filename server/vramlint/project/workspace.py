@@ -1,0 +1,159 @@
+"""What surrounds a document: its settings, the catalog, and the other files it may name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from vramlint.catalog.hub import HubModels
+from vramlint.catalog.models import Models
+from vramlint.dialects import detect
+from vramlint.dialects.kit.dialect import Catalog, Companion
+from vramlint.document import Document
+from vramlint.project.launchers import NOT_SCANNED, Launcher, Launchers
+from vramlint.project.lock_files import locked_versions
+from vramlint.project.settings import Settings, SettingsResolver
+from vramlint.project.settings_models import PinnedModels
+
+_LARGEST_COMPANION = 4 * 2**20
+_SCAN_LIMIT = 5_000
+"""Directory entries that are looked at to find companions by their base name."""
+
+
+class Workspace:
+    """One folder, the documents open in it, and the catalog. Shared by all files that are analysed.
+
+    `overlay` holds the texts of open documents by absolute path; it may change between analyses.
+    """
+
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        *,
+        settings: SettingsResolver | None = None,
+        overlay: Mapping[str, str] | None = None,
+        catalog: Catalog | None = None,
+    ) -> None:
+        self.root = Path(root if root is not None else Path.cwd()).resolve()
+        self.settings = settings or SettingsResolver()
+        self.overlay: Mapping[str, str] = overlay if overlay is not None else {}
+        self.catalog: Catalog = catalog or Models()
+        self._by_base_name: dict[Path, dict[str, Path]] = {}
+        self._launchers = Launchers(self.root, self.overlay)
+        self._catalogs: dict[str, Catalog] = {}
+        self._locked: dict[Path, Mapping[str, str]] = {}
+        self._folders: dict[str, Path] = {}
+
+    def settings_for(self, path: str | None) -> Settings:
+        """The settings of one file."""
+        return self.settings.for_file(path)
+
+    def settings_file(self, path: str | None, settings: Settings) -> str | None:
+        """The file that settings of the document at `path` belong into; it may not be there yet."""
+        if settings.source is not None or path is None:
+            return settings.source
+        folder = self._folder_of(path)
+        return str((self.root if folder.is_relative_to(self.root) else folder) / "vramlint.toml")
+
+    def catalog_for(self, settings: Settings) -> Catalog:
+        """The catalog, with the models that the settings pin, and the hub where they turn it on."""
+        if not settings.models and not settings.hub:
+            return self.catalog
+        key = settings.source or ""
+        if key not in self._catalogs:
+            catalog = self.catalog
+            if settings.hub and isinstance(catalog, Models):
+                catalog = HubModels(catalog)
+            self._catalogs[key] = PinnedModels(settings.models, catalog) if settings.models else catalog
+        return self._catalogs[key]
+
+    def locked(self, path: str | None, settings: Settings) -> Mapping[str, str]:
+        """The versions of the lock file that holds for the document at `path`, where the settings ask."""
+        if settings.versions_from is None or path is None:
+            return {}
+        folder = self._folder_of(path)
+        if folder not in self._locked:
+            root = self.root if folder.is_relative_to(self.root) else folder
+            self._locked[folder] = locked_versions(folder, root)[0]
+        return self._locked[folder]
+
+    def opener(self, path: str | None, settings: Settings) -> Callable[[str], Companion | None]:
+        """A function that opens the companions of the document at `path` by the name written there."""
+        return partial(self._open, path, settings.companions_outside_workspace)
+
+    def launcher(self, path: str | None) -> Launcher | None:
+        """What launches the config at `path`, where exactly one kind of launch names it."""
+        return self._launchers.of(self._folder_of(path) / Path(path).name) if path else None
+
+    def forget(self) -> None:
+        """Look for settings, companions, launchers and locked versions again."""
+        self.settings.forget()
+        self._catalogs.clear()
+        self._locked.clear()
+        self._folders.clear()
+        self._launchers = Launchers(self.root, self.overlay)
+        self._by_base_name.clear()
+
+    def _folder_of(self, path: str) -> Path:
+        """The folder of a file, links followed; asked for often and seldom new."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._folders:
+            self._folders[folder] = Path(path).resolve().parent
+        return self._folders[folder]
+
+    def _open(self, path: str | None, outside: bool, name: str) -> Companion | None:
+        file = self._find(path, outside, name)
+        if file is None or (path is not None and file == Path(path).resolve()):
+            return None
+        text = self.overlay.get(str(file))
+        if text is None:
+            text = _read(file)
+        if text is None:
+            return None
+        shown = str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
+        values = Document.parse(text, shown).values()
+        dialect = detect(values).dialect if isinstance(values, dict) else None
+        return Companion(shown, values, dialect.name if dialect else None)
+
+    def _find(self, path: str | None, outside: bool, name: str) -> Path | None:
+        """Beside the document, else from the root, else the only file of that base name inside."""
+        if not name or "\0" in name or "\n" in name:
+            return None
+        folder = self._folder_of(path) if path else self.root
+        root = self.root if folder.is_relative_to(self.root) else folder
+        for base in (folder, root):
+            try:
+                file = (base / name).resolve()
+                if file.is_file() and (outside or file.is_relative_to(root)):
+                    return file
+            except (OSError, ValueError, RuntimeError):
+                return None
+        if root not in self._by_base_name:
+            self._by_base_name[root] = _single_files(root)
+        return self._by_base_name[root].get(Path(name).name)
+
+
+def _single_files(root: Path) -> dict[str, Path]:
+    """The files below `root` whose base name no other has; none where there is too much to look at."""
+    found: dict[str, Path | None] = {}
+    seen = 0
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in NOT_SCANNED]
+        seen += len(folders) + len(files)
+        for name in files:
+            found[name] = None if name in found else Path(folder, name)
+        if seen > _SCAN_LIMIT:
+            return {}
+    single = ((name, file.resolve()) for name, file in found.items() if file is not None)
+    return {name: file for name, file in single if file.is_relative_to(root)}
+
+
+def _read(file: Path) -> str | None:
+    try:
+        if file.stat().st_size > _LARGEST_COMPANION:
+            return None
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
