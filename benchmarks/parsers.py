@@ -27,7 +27,7 @@ os.environ.update(DISABLE_VERSION_CHECK="1", DS_ACCELERATOR="cpu", TRANSFORMERS_
 from vramlint.catalog.facts import Model
 from vramlint.catalog.models import Models
 from vramlint.dialects import DIALECTS
-from vramlint.dialects.kit.dialect import Companion, Context, Reading
+from vramlint.dialects.kit.dialect import Companion, Context, ReadResult
 from vramlint.document import Document
 from vramlint.job import TrainingJob
 
@@ -73,7 +73,7 @@ class Framework:
     refused: int = 0
 
 
-def read(dialect: str, values: Values, companion: Values | None = None, kind: str = "") -> Reading:
+def read(dialect: str, values: Values, companion: Values | None = None, kind: str = "") -> ReadResult:
     def opened(name: str) -> Companion | None:
         return None if companion is None else Companion(name, companion, kind)
 
@@ -81,7 +81,7 @@ def read(dialect: str, values: Values, companion: Values | None = None, kind: st
     return DIALECT[dialect].read(values, context)
 
 
-def job_of(reading: Reading) -> TrainingJob:
+def job_of(reading: ReadResult) -> TrainingJob:
     """The job of a reading. Files that we read as an older release's are not compared with the newest."""
     if reading.job is None or any(problem.kind == "older-release" for problem in reading.problems):
         raise Refused

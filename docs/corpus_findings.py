@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vramlint.analysis.analyse import Analysis, analyse
+from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import key_text
+from vramlint.lint.result import Analysis
 from vramlint.project.workspace import Workspace
 
 DOCS = Path(__file__).parent

@@ -9,7 +9,7 @@ from functools import partial
 from vramlint.catalog.facts import Gpu
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Related
 from vramlint.lint.format import count, gib, gpu_name, model_name
 from vramlint.memory import Estimate
@@ -62,20 +62,20 @@ def needs(estimate: Estimate, gpu: Gpu) -> str:
     return f"needs {gib(estimate.device_bytes)} GiB per GPU, {gpu_name(gpu)} has {gib(gpu.usable_bytes)}"
 
 
-def blame(subject: Subject, job: TrainingJob, estimate: Estimate, capacity: int) -> Blame:
+def blame(context: RuleContext, job: TrainingJob, estimate: Estimate, capacity: int) -> Blame:
     """The largest component that a key of the file decides; the model where weights alone are too much."""
-    related = partial(_related, subject, estimate)
+    related = partial(_related, context, estimate)
     sizes = estimate.component_sizes
-    model = subject.key("model") or ()
+    model = context.key("model") or ()
     if sizes["weights"] > capacity and model:
-        return Blame(model, _reason("weights", subject, job, estimate, "alone "), related(model))
+        return Blame(model, _reason("weights", context, job, estimate, "alone "), related(model))
     weighed = {name: size * _WEIGHT.get(name, 1.0) for name, size in estimate.components.items()}
     for component in sorted(weighed, key=lambda name: -weighed[name]):
         for field in _KEYS_OF[component]:
-            key = subject.key(field)
+            key = context.key(field)
             if key is not None and _can_shrink(job, field):
-                return Blame(key, _reason(component, subject, job, estimate), related(key))
-    return Blame(model, _reason("weights", subject, job, estimate), related(model))
+                return Blame(key, _reason(component, context, job, estimate), related(key))
+    return Blame(model, _reason("weights", context, job, estimate), related(model))
 
 
 def _can_shrink(job: TrainingJob, field: str) -> bool:
@@ -85,12 +85,12 @@ def _can_shrink(job: TrainingJob, field: str) -> bool:
 
 
 def _reason(
-    component: Component, subject: Subject, job: TrainingJob, estimate: Estimate, alone: str = ""
+    component: Component, context: RuleContext, job: TrainingJob, estimate: Estimate, alone: str = ""
 ) -> str:
     size = gib(estimate.component_sizes[component])
     if component == "activations":
-        batch = f"{subject.called('micro_batch_size')} {job.micro_batch_size}"
-        length = f"{subject.called('sequence_length')} {job.sequence_length}"
+        batch = f"{context.called('micro_batch_size')} {job.micro_batch_size}"
+        length = f"{context.called('sequence_length')} {job.sequence_length}"
         return f"{batch} × {length} keeps {size} GiB of activations"
     trained = f"{count(estimate.trainable_parameters)} trained parameters"
     if component == "optimizer_states":
@@ -102,17 +102,17 @@ def _reason(
     return f"{size} GiB are taken beside the tensors"
 
 
-def _related(subject: Subject, estimate: Estimate, blamed: KeyPath) -> tuple[Related, ...]:
+def _related(context: RuleContext, estimate: Estimate, blamed: KeyPath) -> tuple[Related, ...]:
     """The other keys of the file that feed the sum, one a component, with what each one holds."""
     related: list[Related] = []
     told: set[Component] = set()
     for field, component in _FEEDS:
-        key, size = subject.key(field), estimate.component_sizes[component]
+        key, size = context.key(field), estimate.component_sizes[component]
         if key is None or key == blamed or component in told or size < _WORTH_A_WORD * estimate.device_bytes:
             continue
         told.add(component)
         related.append(Related(At(key), f"{component.replace('_', ' ')} {gib(size)} GiB"))
-    key = subject.key("gradient_checkpointing")
-    if key not in (None, blamed) and subject.job and subject.job.gradient_checkpointing == "none":
+    key = context.key("gradient_checkpointing")
+    if key not in (None, blamed) and context.job and context.job.gradient_checkpointing == "none":
         related.append(Related(At(key or ()), "off: the activations of every layer are kept"))
     return tuple(related)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from vramlint.dialects.kit.dialect import Problem
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Finding, Related
 from vramlint.lint.rule import Rule
 
@@ -25,11 +25,11 @@ class ProblemRule(Rule):
         """Whether the problem belongs to this rule."""
         return problem.kind in self.kinds
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """One finding a problem."""
-        if subject.reading is None:
+        if context.reading is None:
             return
-        for problem in subject.reading.problems:
+        for problem in context.reading.problems:
             if self.takes(problem):
                 related = tuple(Related(At(key), "takes part") for key in problem.related)
                 yield self.finding(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
 
@@ -45,17 +45,17 @@ class Syntax(Rule):
     summary = "the file is not valid YAML, JSON or TOML"
     any_file = True
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Report what the parser refused; for a file that is not ours, only if it was asked for."""
-        if subject.dialect is None and not subject.named:
+        if context.dialect is None and not context.named:
             return
-        problems = [problem for problem in subject.document.problems if problem.kind != "duplicate-key"]
-        severity = self.severity if subject.dialect else "information"
+        problems = [problem for problem in context.document.problems if problem.kind != "duplicate-key"]
+        severity = self.severity if context.dialect else "information"
         for problem in problems:
             yield self.finding(problem.message, span=problem.span, severity=severity)
-        if not problems and subject.dialect is None and not isinstance(subject.values, dict):
-            kind = "a list" if isinstance(subject.values, list) else "a single value"
-            found = "the file is empty" if subject.values is None else f"{kind} stands at the top level"
+        if not problems and context.dialect is None and not isinstance(context.values, dict):
+            kind = "a list" if isinstance(context.values, list) else "a single value"
+            found = "the file is empty" if context.values is None else f"{kind} stands at the top level"
             yield self.finding(
                 f"{found}: a training config is a mapping of keys", part="file", severity=severity
             )

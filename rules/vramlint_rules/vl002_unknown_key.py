@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.document.node import KeyPath
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import key_text
@@ -30,7 +30,7 @@ class UnknownKey(Rule):
 
     ## Why it matters
 
-    Axolotl and TRL's scripts drop unknown keys in silence: the run starts and does not do what the file says.
+    Axolotl and TRL's scripts drop unknown keys silently: the run starts and does not do what the file says.
     A misspelt `micro_batch_size` trains with the default, so the memory is not what you planned either.
     Frameworks that refuse unknown keys stop at once; there the finding is an error, unless a newer release
     may have added the key. Formats that people's own scripts read too (TRL's, torchtune's, torchtitan's) are
@@ -58,26 +58,26 @@ class UnknownKey(Rule):
     severity = "warning"
     summary = "the framework does not know this key"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Compare the keys with the schema, or with the dialect's table where that is complete."""
-        for unknown in unknown_keys(subject):
-            message, name = _gone(unknown) or _never_known(unknown, _framework(subject))
+        for unknown in unknown_keys(context):
+            message, name = _gone(unknown) or _never_known(unknown, _framework(context))
             yield self.finding(
                 message,
                 unknown.path,
                 part="key",
                 severity="error" if unknown.fate == "refused" and unknown.certain else "warning",
-                fixes=_rename(subject, unknown.path, name) if name else (),
+                fixes=_rename(context, unknown.path, name) if name else (),
                 unnecessary=unknown.fate == "dropped",
             )
 
 
-def _framework(subject: Subject) -> str:
+def _framework(context: RuleContext) -> str:
     """The framework in a sentence, with the release whose keys are listed."""
-    if subject.dialect is None:
+    if context.dialect is None:
         return "the framework"
-    schema = schema_of(subject.dialect) or {}
-    return f"{schema.get('x-framework', subject.dialect.title)} {schema.get('x-version', '')}".strip()
+    schema = schema_of(context.dialect) or {}
+    return f"{schema.get('x-framework', context.dialect.title)} {schema.get('x-version', '')}".strip()
 
 
 def _gone(unknown: UnknownKeyAt) -> tuple[str, str | None] | None:
@@ -104,9 +104,9 @@ def _never_known(unknown: UnknownKeyAt, title: str) -> tuple[str, str | None]:
     )
 
 
-def _rename(subject: Subject, path: KeyPath, name: str) -> tuple[Fix, ...]:
+def _rename(context: RuleContext, path: KeyPath, name: str) -> tuple[Fix, ...]:
     """The quick fix that writes the right name, unless that stands there already."""
-    pair = subject.document.pair(path)
-    if pair is None or pair.merged_from is not None or subject.document.node((*path[:-1], name)):
+    pair = context.document.pair(path)
+    if pair is None or pair.merged_from is not None or context.document.node((*path[:-1], name)):
         return ()
-    return (Fix(f"rename to `{name}`", (rewrite(subject.document, pair.key.span, name),)),)
+    return (Fix(f"rename to `{name}`", (rewrite(context.document, pair.key.span, name),)),)

@@ -8,7 +8,7 @@ from typing import Any
 
 from vramlint.catalog.nearest import nearest
 from vramlint.document.edit import TextEdit
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import key_text, shorten
@@ -80,24 +80,24 @@ class WrongType(Rule):
     severity = "error"
     summary = "the framework cannot take this value"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Validate against the dialect's schema."""
-        if subject.dialect is None:
+        if context.dialect is None:
             return
-        for violation in violations(subject.dialect, subject.values):
-            finding = self._finding(subject, violation)
+        for violation in violations(context.dialect, context.values):
+            finding = self._finding(context, violation)
             if finding is not None:
                 yield finding
 
-    def _finding(self, subject: Subject, violation: Violation) -> Finding | None:
+    def _finding(self, context: RuleContext, violation: Violation) -> Finding | None:
         value, path = violation.value, violation.path
-        node = subject.document.node(path)
+        node = context.document.node(path)
         if not path or value is None or node is None or node.resolved().recovered:
             return None
         if isinstance(value, str) and (_TEMPLATE.search(value) or not value):
             return None
-        title = subject.dialect.title if subject.dialect else "the framework"
-        title = "a job file" if subject.dialect and subject.dialect.name == "job" else title
+        title = context.dialect.title if context.dialect else "the framework"
+        title = "a job file" if context.dialect and context.dialect.name == "job" else title
         key = key_text(path)
         exponent = _EXPONENT.fullmatch(value) if isinstance(value, str) else None
         if exponent and node.kind == "scalar" and node.style == "plain":
@@ -110,7 +110,7 @@ class WrongType(Rule):
         close = nearest(value, list(_choices(violation.schema)), 1) if isinstance(value, str) else []
         if not close or node.kind != "scalar":
             return self.finding(message, path)
-        fix = Fix(f"write {close[0]}", (rewrite(subject.document, node.span, close[0]),))
+        fix = Fix(f"write {close[0]}", (rewrite(context.document, node.span, close[0]),))
         return self.finding(f"{message}: did you mean {close[0]}?", path, fixes=(fix,))
 
 

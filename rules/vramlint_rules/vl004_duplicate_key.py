@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
 
@@ -44,8 +44,8 @@ class DuplicateKey(Rule):
     severity = "warning"
     summary = "a key stands twice: only the last counts"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Pass on what the parser saw."""
-        for problem in subject.document.problems:
+        for problem in context.document.problems:
             if problem.kind == "duplicate-key":
                 yield self.finding(problem.message, span=problem.span, unnecessary=True)

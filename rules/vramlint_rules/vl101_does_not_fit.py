@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.job import Assumed
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.rule import Rule
 from vramlint_rules._fit import blame, needs
@@ -70,12 +70,12 @@ class DoesNotFit(Rule):
     summary = "the run needs more memory than the GPU has"
     needs_verdict = True
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Speak only where it cannot fit even at the low end of the band."""
-        job, estimate, gpu = subject.job, subject.estimate, subject.gpu
-        if job is None or estimate is None or gpu is None or subject.verdict != "does_not_fit":
+        job, estimate, gpu = context.job, context.estimate, context.gpu
+        if job is None or estimate is None or gpu is None or context.verdict != "does_not_fit":
             return
-        why = blame(subject, job, estimate, gpu.usable_bytes)
+        why = blame(context, job, estimate, gpu.usable_bytes)
         length = job.origins.get("sequence_length")
         guessed = f" ({length})" if isinstance(length, Assumed) else ""
         yield self.finding(
@@ -85,8 +85,8 @@ class DoesNotFit(Rule):
             related=why.related,
         )
 
-    def fixes(self, subject: Subject, finding: Finding) -> Iterator[Fix]:
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """Changes that were checked to fit."""
         from vramlint.lint.fit_fixes import checked_fixes  # imported late: only fixes need it
 
-        return checked_fixes(subject)
+        return checked_fixes(context)

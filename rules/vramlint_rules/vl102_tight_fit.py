@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib
 from vramlint.lint.rule import Rule
@@ -55,18 +55,18 @@ class TightFit(Rule):
     summary = "the limit lies inside the estimate's error band"
     needs_verdict = True
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Say how far the band reaches over the limit."""
-        job, estimate, gpu = subject.job, subject.estimate, subject.gpu
-        if job is None or estimate is None or gpu is None or subject.verdict != "tight":
+        job, estimate, gpu = context.job, context.estimate, context.gpu
+        if job is None or estimate is None or gpu is None or context.verdict != "tight":
             return
-        why = blame(subject, job, estimate, gpu.usable_bytes)
+        why = blame(context, job, estimate, gpu.usable_bytes)
         band = f"± {estimate.error_band:.0%} reaches {gib(estimate.high_bytes)}"
         message = f"may not fit: {needs(estimate, gpu)} and {band}; {why.reason}"
         yield self.finding(message, why.key, related=why.related)
 
-    def fixes(self, subject: Subject, finding: Finding) -> Iterator[Fix]:
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """Changes that were checked to fit with the whole band."""
         from vramlint.lint.fit_fixes import checked_fixes  # imported late: only fixes need it
 
-        return checked_fixes(subject)
+        return checked_fixes(context)

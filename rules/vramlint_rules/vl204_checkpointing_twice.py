@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Finding, Related
 from vramlint.lint.rule import Rule
 
@@ -57,18 +57,18 @@ class CheckpointingTwice(Rule):
     severity = "error"
     summary = "checkpointing is switched on in two places"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Both must be written and true in one file of transformers' trainer."""
         if (
-            subject.dialect is None
-            or subject.dialect.name != "trl"
-            or not isinstance(subject.values, Mapping)
+            context.dialect is None
+            or context.dialect.name != "trl"
+            or not isinstance(context.values, Mapping)
         ):
             return
-        section = subject.values.get("fsdp_config")
+        section = context.values.get("fsdp_config")
         if not isinstance(section, Mapping):
             return
-        trainer = next((key for key in _TRAINER if subject.values.get(key) is True), None)
+        trainer = next((key for key in _TRAINER if context.values.get(key) is True), None)
         engine = next((key for key in _ENGINE if section.get(key) is True), None)
         if trainer and engine:
             yield self.finding(

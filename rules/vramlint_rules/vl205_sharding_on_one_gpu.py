@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.job import Written
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
 
@@ -49,9 +49,9 @@ class ShardingOnOneGpu(Rule):
     severity = "warning"
     summary = "ZeRO on one GPU shares nothing and costs memory"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Only where the one GPU is declared and the stage is written."""
-        job, declared = subject.job, subject.declared
+        job, declared = context.job, context.declared
         if job is None or declared is None or not declared.counted or declared.count * declared.nodes != 1:
             return
         parallel = job.parallel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import gpu_name, key_text
 from vramlint.lint.rule import Rule
@@ -49,9 +49,9 @@ class Bf16BeforeAmpere(Rule):
     severity = "warning"
     summary = "the GPU has no bfloat16 units"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Only for a bfloat16 that the file itself asks for; "auto" lets the framework choose."""
-        job, gpu = subject.job, subject.gpu
+        job, gpu = context.job, context.gpu
         if job is None or gpu is None or gpu.supports.get("bf16") is not False:
             return
         asked = {
@@ -61,8 +61,8 @@ class Bf16BeforeAmpere(Rule):
         }
         seen = set()
         for field in _FIELDS:
-            key = subject.key(field)
-            node = subject.document.node(key) if key else None
+            key = context.key(field)
+            node = context.document.node(key) if key else None
             if key is None or node is None or key in seen or asked[field] != "bfloat16":
                 continue
             seen.add(key)

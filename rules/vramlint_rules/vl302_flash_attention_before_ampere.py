@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import gpu_name, key_text
 from vramlint.lint.rule import Rule
@@ -49,9 +49,9 @@ class FlashAttentionBeforeAmpere(Rule):
     severity = "error"
     summary = "FlashAttention 2 needs Ampere or newer"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Only where the file itself asks for it."""
-        job, gpu, key = subject.job, subject.gpu, subject.key("attention")
+        job, gpu, key = context.job, context.gpu, context.key("attention")
         if job is None or gpu is None or key is None or gpu.vendor != "nvidia":
             return
         if gpu.supports.get("flash_attention_2") is False and job.attention.startswith("flash_attention"):

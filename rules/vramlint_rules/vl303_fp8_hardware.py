@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import gpu_name, key_text
 from vramlint.lint.rule import Rule
@@ -46,9 +46,9 @@ class Fp8Hardware(Rule):
     severity = "error"
     summary = "the GPU has no FP8 units"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Only where the file itself asks for it."""
-        job, gpu, key = subject.job, subject.gpu, subject.key("precision.fp8")
+        job, gpu, key = context.job, context.gpu, context.key("precision.fp8")
         if job is None or gpu is None or key is None or job.precision.fp8 == "none":
             return
         if gpu.supports.get("fp8") is False:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import edits_of_changes
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib, key_text
@@ -52,9 +52,9 @@ class Float32FrozenBase(Rule):
     severity = "information"
     summary = "a frozen base in float32 takes twice the memory it needs"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Speak where the base is frozen, whole, in float32, and was released in 16 bits."""
-        job, estimate = subject.job, subject.estimate
+        job, estimate = context.job, context.estimate
         if (
             job is None
             or estimate is None
@@ -63,22 +63,22 @@ class Float32FrozenBase(Rule):
             return
         if job.precision.weights != "float32" or job.quantization is not None or job.model.dtype == "float32":
             return
-        key = subject.key("precision.weights") or subject.key("method") or subject.key("model")
+        key = context.key("precision.weights") or context.key("method") or context.key("model")
         if key is None:
             return
         weights = estimate.component_sizes.get("weights", estimate.components["weights"])
-        where = "" if subject.key("precision.weights") else f" ({job.origin('precision.weights')})"
+        where = "" if context.key("precision.weights") else f" ({job.origin('precision.weights')})"
         half = f"{gib(weights)} GiB, half of it in bfloat16"
         yield self.finding(f"the frozen base is held in float32{where}: {half}; see `{key_text(key)}`", key)
 
-    def fixes(self, subject: Subject, finding: Finding) -> Iterator[Fix]:
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """Hold it in bfloat16."""
-        edits = edits_of_changes(subject, _CHANGE)
-        after = subject.recheck(edits) if edits else None
-        if edits is None or after is None or after.estimate is None or subject.estimate is None:
+        edits = edits_of_changes(context, _CHANGE)
+        after = context.recheck(edits) if edits else None
+        if edits is None or after is None or after.estimate is None or context.estimate is None:
             return
-        if after.estimate.device_bytes >= subject.estimate.device_bytes:
+        if after.estimate.device_bytes >= context.estimate.device_bytes:
             return
-        sizes = f"{gib(subject.estimate.device_bytes)} → {gib(after.estimate.device_bytes)} GiB"
+        sizes = f"{gib(context.estimate.device_bytes)} → {gib(after.estimate.device_bytes)} GiB"
         title = f"hold the frozen base in bf16: {sizes}"
         yield Fix(title, edits, False, after.estimate.device_bytes, after.verdict)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vramlint.dialects.kit.dialect import Changes
 from vramlint.job import TrainingJob
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import edits_of_changes
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib, gpu_name
@@ -62,28 +62,28 @@ class SpareMemory(Rule):
     summary = "a larger micro batch fits in place of accumulation"
     needs_verdict = True
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Speak where both keys are written and the card stays two thirds empty."""
-        job, estimate, gpu = subject.job, subject.estimate, subject.gpu
-        key = subject.key("gradient_accumulation_steps")
-        if job is None or estimate is None or gpu is None or key is None or subject.verdict != "fits":
+        job, estimate, gpu = context.job, context.estimate, context.gpu
+        key = context.key("gradient_accumulation_steps")
+        if job is None or estimate is None or gpu is None or key is None or context.verdict != "fits":
             return
-        if subject.key("micro_batch_size") is None or estimate.high_bytes > _USED * gpu.usable_bytes:
+        if context.key("micro_batch_size") is None or estimate.high_bytes > _USED * gpu.usable_bytes:
             return
         larger = _larger(job, gpu.usable_bytes)
         if larger is None:
             return
         used = f"{gib(estimate.device_bytes)} of {gib(gpu.usable_bytes)} GiB of {gpu_name(gpu)} are used"
-        micro = f"{subject.called('micro_batch_size')} {larger['micro_batch_size']}"
-        steps = f"{subject.called('gradient_accumulation_steps')} {larger['gradient_accumulation_steps']}"
+        micro = f"{context.called('micro_batch_size')} {larger['micro_batch_size']}"
+        steps = f"{context.called('gradient_accumulation_steps')} {larger['gradient_accumulation_steps']}"
         yield self.finding(f"{used}: {micro} with {steps} fits too", key)
 
-    def fixes(self, subject: Subject, finding: Finding) -> Iterator[Fix]:
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """The larger micro batch, checked to fit."""
-        job, capacity, estimate = subject.job, subject.capacity, subject.estimate
+        job, capacity, estimate = context.job, context.capacity, context.estimate
         changes = _larger(job, capacity) if job and capacity else None
-        edits = edits_of_changes(subject, changes) if changes else None
-        after = subject.recheck(edits) if edits else None
+        edits = edits_of_changes(context, changes) if changes else None
+        after = context.recheck(edits) if edits else None
         if not changes or not edits or after is None or after.estimate is None or estimate is None:
             return
         if after.verdict != "fits":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.document.edit import TextEdit
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix, Part
 from vramlint.lint.rule import Rule
 from vramlint.project.hardware import Declaration
@@ -46,33 +46,33 @@ class UnknownGpu(Rule):
     severity = "error"
     summary = "the declared GPU is not in the catalog"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Name the nearest cards."""
-        declared = subject.declared
+        declared = context.declared
         if declared is None or declared.gpu is not None or declared.source == "flag":
             return
-        where = f" in {subject.settings.source}" if declared.source == "settings" else ""
+        where = f" in {context.settings.source}" if declared.source == "settings" else ""
         message = f"no GPU is called '{declared.name}'{where}"
         if declared.nearest:
             message += f": did you mean {' or '.join(declared.nearest)}?"
         else:
             message += ": see `vramlint gpus`, or give its memory, like gpu=24GiB"
         if declared.span is not None:
-            yield self.finding(message, span=declared.span, fixes=_fixes(subject, declared))
+            yield self.finding(message, span=declared.span, fixes=_fixes(context, declared))
         else:
             part: Part = "value" if declared.key else "file"
-            yield self.finding(message, declared.key or (), part=part, fixes=_fixes(subject, declared))
+            yield self.finding(message, declared.key or (), part=part, fixes=_fixes(context, declared))
 
 
-def _fixes(subject: Subject, declared: Declaration) -> tuple[Fix, ...]:
+def _fixes(context: RuleContext, declared: Declaration) -> tuple[Fix, ...]:
     """Write the right name where the wrong one stands."""
     span = declared.span
     if span is None and declared.key is not None:
-        node = subject.document.node(declared.key)
+        node = context.document.node(declared.key)
         span = node.span if node is not None and node.kind == "scalar" else None
     if span is None:
         return ()
-    text = subject.document.text[span.start : span.end]
+    text = context.document.text[span.start : span.end]
     at = text.find(declared.name)
     if at < 0:
         return ()

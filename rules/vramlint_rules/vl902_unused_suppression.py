@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.document.edit import TextEdit
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.directives import Suppression
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.rule import Rule
@@ -49,14 +49,14 @@ class UnusedSuppression(Rule):
     summary = "the comment silences nothing"
     after_suppressions = True
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Report what analysis found unused, and directives that cannot be read."""
-        for suppression in subject.unused:
+        for suppression in context.unused:
             what = f"no {suppression.code}" if suppression.code else "nothing"
             where = "in this file" if suppression.line is None else "here"
             fix = Fix(
                 "remove the comment" if not suppression.others else f"remove {suppression.code}",
-                (_removal(subject, suppression),),
+                (_removal(context, suppression),),
                 safe=True,
             )
             yield self.finding(
@@ -65,13 +65,13 @@ class UnusedSuppression(Rule):
                 fixes=(fix,),
                 unnecessary=True,
             )
-        for problem in subject.directives.problems:
+        for problem in context.directives.problems:
             yield self.finding(problem.message, span=problem.span)
 
 
-def _removal(subject: Subject, suppression: Suppression) -> TextEdit:
+def _removal(context: RuleContext, suppression: Suppression) -> TextEdit:
     """The edit that takes out one code, with its comma; the whole comment where it is the only one."""
-    text, span, comment = subject.document.text, suppression.span, suppression.comment
+    text, span, comment = context.document.text, suppression.span, suppression.comment
     if suppression.others:
         start, end = span
         after = end + len(text[end : comment.end]) - len(text[end : comment.end].lstrip(" ,"))
@@ -80,7 +80,7 @@ def _removal(subject: Subject, suppression: Suppression) -> TextEdit:
         while text[start - 1] in " ,":
             start -= 1
         return TextEdit(start, end, "")
-    line = subject.document.lines.line_span(subject.document.lines.line_character(comment.start)[0])
+    line = context.document.lines.line_span(context.document.lines.line_character(comment.start)[0])
     before = text[line.start : comment.start]
     if before.strip():
         return TextEdit(line.start + len(before.rstrip()), comment.end, "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Append, Finding, Fix
 from vramlint.lint.rule import Rule
@@ -50,33 +50,33 @@ class UnknownModel(Rule):
     severity = "information"
     summary = "nothing is known of the model"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Name the nearest ids of the catalog."""
-        cannot = subject.cannot
+        cannot = context.cannot
         if cannot is None or cannot.code not in ("unknown-model", "no-model") or not cannot.key:
             return
         if cannot.code == "no-model":
             yield self.finding(f"there is no estimate: {cannot.message}", cannot.key)
             return
-        node = subject.document.node(cannot.key)
+        node = context.document.node(cannot.key)
         name = node.resolved().value if node is not None else None
-        close = subject.catalog.nearest(name, 3) if isinstance(name, str) else []
+        close = context.catalog.nearest(name, 3) if isinstance(name, str) else []
         hint = f": nearest are {', '.join(close)}" if close else ""
         fixes: tuple[Fix, ...] = ()
         if node is not None and node.kind == "scalar":
             fixes = tuple(
-                Fix(f"use {other}", (rewrite(subject.document, node.span, other),)) for other in close
+                Fix(f"use {other}", (rewrite(context.document, node.span, other),)) for other in close
             )
         if isinstance(name, str):
-            fixes += tuple(_pins(subject, name, close))
+            fixes += tuple(_pins(context, name, close))
         yield self.finding(
             f"nothing is known of the model '{name}', so there is no estimate{hint}", cannot.key, fixes=fixes
         )
 
 
-def _pins(subject: Subject, name: str, close: list[str]) -> Iterator[Fix]:
+def _pins(context: RuleContext, name: str, close: list[str]) -> Iterator[Fix]:
     """Entries in the settings that give the model the shapes of a listed one."""
-    file = subject.settings_file
+    file = context.settings_file
     if file is None:
         return
     for other in close[:_PINS]:

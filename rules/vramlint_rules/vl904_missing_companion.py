@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
 
@@ -51,8 +51,8 @@ class MissingCompanion(Rule):
     severity = "information"
     summary = "a file named here is not in the workspace"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """Pass on what the dialect could not open."""
-        effect = "there is no estimate" if subject.estimate is None else "the estimate is made without it"
-        for key, name in subject.reading.missing_companions if subject.reading else ():
+        effect = "there is no estimate" if context.estimate is None else "the estimate is made without it"
+        for key, name in context.reading.missing_companions if context.reading else ():
             yield self.finding(f"'{name}' is not in the workspace: {effect}", key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
 
@@ -44,10 +44,10 @@ class InvalidSetting(Rule):
     severity = "warning"
     summary = "vramlint's settings hold something that cannot be used"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, context: RuleContext) -> Iterator[Finding]:
         """One finding a problem, at the directive where it stands in one, else at the top of the file."""
-        source = subject.settings.source
-        for problem in subject.setting_problems:
-            where = f"{Path(source).name}: " if source and problem in subject.settings.problems else ""
-            span = subject.directives.dialect[1] if subject.directives.dialect and not where else None
+        source = context.settings.source
+        for problem in context.setting_problems:
+            where = f"{Path(source).name}: " if source and problem in context.settings.problems else ""
+            span = context.directives.dialect[1] if context.directives.dialect and not where else None
             yield self.finding(f"{where}{problem}", part="file", span=span)

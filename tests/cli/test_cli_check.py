@@ -18,7 +18,7 @@ from cli_running import ROOT, Run
 from vramlint.cli import check
 from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import detect
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.document import Document
 
 FULL = "examples/axolotl-llama-3.1-8b-full.yaml"
@@ -242,12 +242,12 @@ def test_two_processes_report_the_same_in_the_same_order(
     assert run("check", tmp_path, "--output-format", "json").out == alone
 
 
-def every_sign() -> Iterator[Signs]:
+def every_sign() -> Iterator[DetectionSignals]:
     """The signs of all dialects, wherever their modules keep them."""
     for name, module in list(sys.modules.items()):
         if name.startswith("vramlint.dialects."):
             yield from {
-                id(signs): signs for signs in vars(module).values() if isinstance(signs, Signs)
+                id(signs): signs for signs in vars(module).values() if isinstance(signs, DetectionSignals)
             }.values()
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from vramlint.catalog.models import Models
 from vramlint.dialects import detect
-from vramlint.dialects.kit.dialect import REMOVE, Companion, Context, Reading, SetKey
+from vramlint.dialects.kit.dialect import REMOVE, Companion, Context, ReadResult, SetKey
 from vramlint.job import TrainingJob
 
 MODELS = Models()
@@ -25,7 +25,7 @@ def reading(
     versions: Mapping[str, str] | None = None,
     files: Mapping[str, Any] | None = None,
     folder: str | None = None,
-) -> Reading:
+) -> ReadResult:
     """What the dialect that is detected makes of a config. `files`: companions by name."""
     values = yaml.safe_load(config) if isinstance(config, str) else config
     found = detect(values)

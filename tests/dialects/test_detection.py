@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from vramlint.dialects import FIRST_RING, detect
+from vramlint.dialects import FULLY_SUPPORTED, detect
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 NAMES = {"hf-trainer": "trl", "fsdp": "accelerate"}
-OURS = {dialect.name for dialect in FIRST_RING} | set(NAMES)
+OURS = {dialect.name for dialect in FULLY_SUPPORTED} | set(NAMES)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vramlint.dialects.kit.launches import Launch, of_batch_script, of_skypilot
+from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
 
 RUN = "cd work\naccelerate launch -m axolotl.cli.train qlora.yaml\n"
 
@@ -32,10 +32,10 @@ def test_what_a_task_asks_for(resources: Any, expected: tuple[str, int] | None) 
 
 def test_a_task_names_its_nodes_and_configs() -> None:
     task = {"resources": {"accelerators": "A100:8"}, "num_nodes": 2, "run": RUN, "workdir": "mistral"}
-    assert of_skypilot(task) == Launch("A100", 8, 2, ("qlora.yaml", "mistral/qlora.yaml"))
+    assert of_skypilot(task) == LaunchSpec("A100", 8, 2, ("qlora.yaml", "mistral/qlora.yaml"))
 
 
-def script(directives: str, body: str = "srun axolotl train configs/a.yaml") -> Launch | None:
+def script(directives: str, body: str = "srun axolotl train configs/a.yaml") -> LaunchSpec | None:
     lines = "".join(f"#SBATCH {line}\n" for line in directives.split("; ") if line)
     return of_batch_script(f"#!/bin/bash\n{lines}\n{body}\n")
 

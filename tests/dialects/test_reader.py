@@ -79,14 +79,14 @@ def test_releases(version: str, floor: str, newer: bool) -> None:
 
 def test_what_is_written_wins_over_the_table() -> None:
     reader = Reader({"batch": 2}, "framework", "1.0", KEYS)
-    assert reader.take("batch", positive) == 2
+    assert reader.read("batch", positive) == 2
     assert reader.record.origins == {"micro_batch_size": Written(("batch",))}
 
 
 @pytest.mark.parametrize("values", [{}, {"batch": None}, {"batch": "many"}, {"batch": [1]}])
 def test_silence_and_wrong_types_are_the_default(values: dict[str, Any]) -> None:
     reader = Reader(values, "framework", "1.0", KEYS)
-    assert reader.take("batch", positive) == 4
+    assert reader.read("batch", positive) == 4
     assert reader.record.origins == {"micro_batch_size": FrameworkDefault("framework", "1.0")}
 
 
@@ -94,13 +94,13 @@ def test_sections_place_their_keys_below() -> None:
     reader = Reader({"engine": {"stage": 3}}, "framework", "1.0", KEYS)
     section = reader.section("engine")
     assert section is not None
-    assert section.take("stage", positive) == 3
+    assert section.read("stage", positive) == 3
     assert reader.record.origins["parallel.strategy"] == Written(("engine", "stage"))
 
 
 def test_companions_name_their_file() -> None:
     reader = Reader({}, "framework", "1.0", KEYS)
-    inner = reader.inside(Companion("ds.json", {"stage": 1}, None))
+    inner = reader.companion_reader(Companion("ds.json", {"stage": 1}, None))
     inner.written("parallel.strategy", "stage")
     inner.problem("odd", "stage", "odd")
     assert reader.record.origins["parallel.strategy"] == Written(("stage",), "ds.json")
@@ -110,7 +110,7 @@ def test_companions_name_their_file() -> None:
 
 def test_settings_that_are_only_named_are_placed_at_the_name() -> None:
     reader = Reader({"launcher": "zero3"}, "framework", "1.0", KEYS)
-    inner = reader.named({"stage": 3}, "launcher")
+    inner = reader.virtual({"stage": 3}, "launcher")
     inner.written("parallel.strategy", "stage")
     assert reader.record.origins["parallel.strategy"] == Written(("launcher",))
 
@@ -118,5 +118,5 @@ def test_settings_that_are_only_named_are_placed_at_the_name() -> None:
 def test_assumptions_say_why() -> None:
     reader = Reader({}, "framework", "1.0", KEYS)
     reader.assume("parallel.data", "one GPU")
-    reader.follow("parallel.tensor", "parallel.data")
+    reader.same_origin_as("parallel.tensor", "parallel.data")
     assert reader.record.origins["parallel.tensor"] == Assumed("one GPU")

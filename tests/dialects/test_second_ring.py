@@ -9,7 +9,7 @@ import pytest
 from dialect_reading import MODELS
 
 from vramlint.dialects import detect
-from vramlint.dialects.kit.dialect import Companion, Context, Reading
+from vramlint.dialects.kit.dialect import Companion, Context, ReadResult
 from vramlint.job import Written
 from vramlint.memory import estimate_job
 
@@ -48,7 +48,7 @@ SILENT: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def read(values: Mapping[str, Any], **context: Any) -> Reading:
+def read(values: Mapping[str, Any], **context: Any) -> ReadResult:
     dialect = detect(values).dialect
     assert dialect is not None
     return dialect.read(values, Context(MODELS, **context))

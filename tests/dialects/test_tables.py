@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from vramlint.catalog.models import Models
-from vramlint.dialects import DIALECTS, FIRST_RING, detect
+from vramlint.dialects import DIALECTS, FULLY_SUPPORTED, detect
 from vramlint.dialects.kit.dialect import UNSET, Context, Dialect, Key
 from vramlint.document import Document
 from vramlint.job import Adapter, Buckets, Generation, Parallel, Precision, Quantization, TrainingJob
 from vramlint_schemas import load_schema, names, section
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
-RING = {dialect.name: dialect.name for dialect in FIRST_RING if dialect.name != "job"}
+RING = {dialect.name: dialect.name for dialect in FULLY_SUPPORTED if dialect.name != "job"}
 RING |= {"hf-trainer": "trl", "fsdp": "accelerate"}
 GROUPS: dict[str, Any] = {
     "": TrainingJob,

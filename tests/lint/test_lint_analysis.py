@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vramlint.analysis.analyse import Analysis, analyse, fixes_for
+from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
+from vramlint.lint.result import Analysis
 from vramlint.project.workspace import Workspace
 
 SMALL = "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M\n"

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import Analysis, analyse, fixes_for
+from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.lint.format import gib
+from vramlint.lint.result import Analysis
 from vramlint.project.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent.parent

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import Analysis, analyse
+from vramlint.analysis.analyse import analyse
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.catalog.gpus import all_gpus
 from vramlint.document import Document, walk
@@ -26,6 +26,7 @@ from vramlint.explain.format import bar, difference, percent, size, value_text
 from vramlint.explain.model import nf4_bytes
 from vramlint.explain.summary import peak_line
 from vramlint.explain.what_if import estimate_with, largest_that_fits, replaced, steps
+from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import TensorAtPeak
 from vramlint.project.workspace import Workspace
 

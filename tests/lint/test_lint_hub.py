@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import Analysis, analyse
+from vramlint.analysis.analyse import analyse
 from vramlint.catalog.models import Models
 from vramlint.document import Document
+from vramlint.lint.result import Analysis
 from vramlint.project.workspace import Workspace
 
 TEXT = "vramlint: 1\nmodel: acme/tiny-llama\n"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import Analysis, analyse
+from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
+from vramlint.lint.result import Analysis
 from vramlint.project.workspace import Workspace
 
 CONFIG = "base_model: NousResearch/Llama-3.2-1B\ndatasets: []\nmicro_batch_size: 1\nsequence_len: 512\n"

@@ -26,9 +26,9 @@ class ShortSequences(Rule):
     name = "short-sequences"
     summary = "sequences are short"
 
-    def check(self, subject):
-        if subject.job and subject.job.sequence_length < 512:
-            yield self.finding("sequences are short", subject.key("sequence_length") or ())
+    def check(self, context):
+        if context.job and context.job.sequence_length < 512:
+            yield self.finding("sequences are short", context.key("sequence_length") or ())
 
 
 RULES = [ShortSequences]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import Analysis, analyse, fixes_for
+from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
+from vramlint.lint.result import Analysis
 from vramlint.project.lock_files import locked_versions
 from vramlint.project.settings import parse_settings
 from vramlint.project.workspace import Workspace
@@ -74,8 +75,8 @@ def test_a_lock_counts_only_where_it_is_turned_on_and_is_the_weakest(tmp_path: P
     settings = tmp_path / "vramlint.toml"
     settings.write_text('versions-from = "lock"\n', encoding="utf-8")
     analysis = analysed(tmp_path, TRL)
-    assert analysis.context is not None
-    assert analysis.context.versions == {"trl": "0.12.2", "torch": "2.4.0"}
+    assert analysis.dialect_context is not None
+    assert analysis.dialect_context.versions == {"trl": "0.12.2", "torch": "2.4.0"}
     assert analysis.reading is not None
     assert analysis.reading.version == "0.12.2"
     settings.write_text('versions-from = "lock"\nversions = {trl = "1.10"}\n', encoding="utf-8")

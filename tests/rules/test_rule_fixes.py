@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import Analysis, analyse
+from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
+from vramlint.lint.result import Analysis
 from vramlint.project.workspace import Workspace
 
 AXOLOTL = """base_model: NousResearch/Llama-3.2-1B

@@ -34,13 +34,13 @@ class Advice:
 def suggest(
     job: TrainingJob,
     capacity_bytes: int,
-    sayable: Callable[[Changes], bool] = lambda changes: True,
+    expressible: Callable[[Changes], bool] = lambda changes: True,
 ) -> Iterator[Advice]:
     """Changes that make `job` fit into `capacity_bytes`, the smallest first.
 
     No advice goes further than another on the same way: where LoRA fits, QLoRA is not proposed.
 
-    `sayable` tells which changes the file can express at all.
+    `expressible` tells which changes the file can express at all.
     """
     before = _estimate(job)
     if before is None:
@@ -48,7 +48,7 @@ def suggest(
     enough: set[str] = set()
     useful: list[tuple[Move, Estimate]] = []
     for move in moves(job):
-        if move.group in enough or not sayable(move.changes):
+        if move.group in enough or not expressible(move.changes):
             continue
         after = _estimate(apply(job, move.changes))
         if after is None:

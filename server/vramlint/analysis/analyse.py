@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -12,36 +12,23 @@ from vramlint.analysis.failures import failed
 from vramlint.analysis.registry import rules_in_force
 from vramlint.dialects import DIALECTS, detect
 from vramlint.dialects.kit.detect import Detection
-from vramlint.dialects.kit.dialect import Context, Dialect, Reading
-from vramlint.dialects.kit.launches import Launch
+from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
+from vramlint.dialects.kit.launches import LaunchSpec
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
-from vramlint.document.node import Span
 from vramlint.job import TrainingJob
-from vramlint.lint.context import Cannot, Subject
+from vramlint.lint.context import Cannot, RuleContext
 from vramlint.lint.directives import Directives, Suppression, read_directives
-from vramlint.lint.finding import SEVERITIES, At, Finding, Fix
+from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.places import span_of
+from vramlint.lint.result import Analysis
 from vramlint.lint.rule import Rule
 from vramlint.memory import CannotEstimate, Estimate
 from vramlint.project.hardware import Declaration, file_key, strongest
 from vramlint.project.launchers import Launcher
 from vramlint.project.settings import Settings
+from vramlint.project.severity import SEVERITIES
 from vramlint.project.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Analysis(Subject):
-    """A subject with what the rules found, in the order of the text."""
-
-    findings: tuple[Finding, ...] = ()
-    suppressed: tuple[Finding, ...] = ()
-    """Findings that a comment silences."""
-    rules: tuple[Rule, ...] = ()
-    """The rules that were in force."""
-
-    def span(self, at: At) -> Span:
-        """The place of a finding in the text."""
-        return suppress.span_of(self.document, at)
 
 
 def analyse(
@@ -58,19 +45,19 @@ def analyse(
     file; with `ignore_comments` no finding is suppressed.
     """
     again = partial(analyse, workspace=workspace, gpu=gpu, named=named, ignore_comments=ignore_comments)
-    subject = understand(document, workspace, gpu, named, partial(_recheck, document, again))
-    rules, problems = rules_in_force(subject.settings.rules)
+    context = understand(document, workspace, gpu, named, partial(_recheck, document, again))
+    rules, problems = rules_in_force(context.settings.rules)
     if problems:
-        subject = replace(subject, setting_problems=subject.setting_problems + problems)
-    findings = list(_run(rules, subject, after_suppressions=False))
-    suppressions = () if ignore_comments else subject.directives.suppressions
+        context = replace(context, setting_problems=context.setting_problems + problems)
+    findings = list(_run(rules, context, after_suppressions=False))
+    suppressions = () if ignore_comments else context.directives.suppressions
     remaining, silenced, served = suppress.split(document, findings, suppressions)
-    unused = suppress.unused(suppressions, served, partial(_judged, rules, subject))
-    subject = replace(subject, unused=unused)
+    unused = suppress.unused(suppressions, served, partial(_judged, rules, context))
+    context = replace(context, unused=unused)
     late, late_silenced, _ = suppress.split(
-        document, _run(rules, subject, after_suppressions=True), suppressions
+        document, _run(rules, context, after_suppressions=True), suppressions
     )
-    facts = {f.name: getattr(subject, f.name) for f in fields(Subject)}
+    facts = {f.name: getattr(context, f.name) for f in fields(RuleContext)}
     return Analysis(
         **facts,
         findings=tuple(sorted(remaining + late, key=partial(_order, document))),
@@ -97,7 +84,7 @@ def understand(
     gpu: str | None,
     named: bool,
     recheck: Callable[[tuple[TextEdit, ...]], Analysis],
-) -> Subject:
+) -> RuleContext:
     """Everything that is known of a document before the rules run."""
     settings = workspace.settings_for(document.path)
     directives = read_directives(document)
@@ -108,7 +95,7 @@ def understand(
     declared = strongest(
         gpu, directives.gpu, in_file, partial(_launch, workspace, document, dialect, launcher), settings.gpu
     )
-    subject = Subject(
+    context = RuleContext(
         document=document,
         settings=settings,
         directives=directives,
@@ -123,23 +110,23 @@ def understand(
         settings_file=workspace.settings_file(document.path, settings),
     )
     if dialect is None:
-        return subject
-    context = _context(document, workspace, settings, directives, declared)
+        return context
+    told = _context(document, workspace, settings, directives, declared)
     try:
-        reading = dialect.read(values, context)
+        reading = dialect.read(values, told)
     except Exception as error:
         failed(f"dialect {dialect.name} failed on {document.path}")
         why = Cannot("internal-error", f"reading the file failed in vramlint: {error!r}; please report it")
-        return replace(subject, context=context, cannot=why)
+        return replace(context, dialect_context=told, cannot=why)
     if launcher:
         reading = replace(reading, companions=(*reading.companions, launcher[0].path))
     estimate, cannot = _estimate(reading)
-    return replace(subject, context=context, reading=reading, estimate=estimate, cannot=cannot)
+    return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)
 
 
 def _launch(
     workspace: Workspace, document: Document, dialect: Dialect | None, seen: list[Launcher]
-) -> Launch | None:
+) -> LaunchSpec | None:
     """What launches a training config; `seen` gets the launcher."""
     if dialect is None or dialect.role != "training":
         return None
@@ -191,7 +178,7 @@ LARGEST_TENSORS = 10
 """Groups of tensors alive at the peak that hovers and reports may name."""
 
 
-def _estimate(reading: Reading) -> tuple[Estimate | None, Cannot | None]:
+def _estimate(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
     if reading.job is None:
         obstacle = reading.obstacle
         return None, Cannot(obstacle.code, obstacle.message, obstacle.key) if obstacle else None
@@ -210,35 +197,35 @@ def _key_of(job: TrainingJob, field: str) -> tuple[str | int, ...]:
     return job.written(field) or job.written(field.rpartition(".")[0]) or ()
 
 
-def _run(rules: tuple[Rule, ...], subject: Subject, *, after_suppressions: bool) -> Iterator[Finding]:
+def _run(rules: tuple[Rule, ...], context: RuleContext, *, after_suppressions: bool) -> Iterator[Finding]:
     """Findings of all rules that the settings leave on, with the severity that the settings give them."""
     for rule in rules:
-        if rule.after_suppressions != after_suppressions or not (subject.dialect or rule.any_file):
+        if rule.after_suppressions != after_suppressions or not (context.dialect or rule.any_file):
             continue
         try:
-            found = list(rule.check(subject))
+            found = list(rule.check(context))
         except Exception:
-            failed(f"rule {rule.code} failed on {subject.document.path}")
+            failed(f"rule {rule.code} failed on {context.document.path}")
             continue
         for finding in found:
-            level = subject.settings.level(finding.code, finding.name, finding.severity)
+            level = context.settings.level(finding.code, finding.name, finding.severity)
             if level is not None:
                 yield finding if level == finding.severity else replace(finding, severity=level)
 
 
-def _judged(rules: tuple[Rule, ...], subject: Subject, suppression: Suppression) -> bool:
+def _judged(rules: tuple[Rule, ...], context: RuleContext, suppression: Suppression) -> bool:
     """Whether the rules that a suppression names could speak, so that it can be called unused."""
-    if subject.dialect is None:
+    if context.dialect is None:
         return False
     meant = [rule for rule in rules if suppression.covers(rule.code, rule.name)]
-    on = [rule for rule in meant if subject.settings.level(rule.code, rule.name, rule.severity) is not None]
+    on = [rule for rule in meant if context.settings.level(rule.code, rule.name, rule.severity) is not None]
     if meant and not on:
         return False
-    return subject.verdict != "unknown" or not any(rule.needs_verdict for rule in on)
+    return context.verdict != "unknown" or not any(rule.needs_verdict for rule in on)
 
 
 def _order(document: Document, finding: Finding) -> tuple[int, int, str]:
-    span = suppress.span_of(document, finding.at)
+    span = span_of(document, finding.at)
     return span.start, SEVERITIES.index(finding.severity), finding.code
 
 

@@ -9,14 +9,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
-from vramlint.cli.check_file import Checker, Task
+from vramlint.cli.check_file import Checker
 from vramlint.cli.console import complain, paint_for, say
-from vramlint.cli.options import Wishes, codes, refuse_unknown_gpu
+from vramlint.cli.options import Options, Task, codes, refuse_unknown_gpu
 from vramlint.cli.output import FORMATS, render
 from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import FileReport, at_or_above
 from vramlint.cli.walk import files_in
-from vramlint.lint.finding import SEVERITIES
+from vramlint.project.severity import SEVERITIES
 
 WITH_FIXES = frozenset({"full", "json", "sarif"})
 """Formats that show fixes. Working them out means estimating many variants of a file."""
@@ -62,7 +62,7 @@ def parser() -> ArgumentParser:
     result.add_argument(
         "--diff", action="store_true", help="print what --fix would change, and change nothing"
     )
-    result.add_argument("--no-ignores", action="store_true", help="report also what comments silence")
+    result.add_argument("--no-ignores", action="store_true", help="report also what comments suppress")
     result.add_argument(
         "--stdin-filename", metavar="NAME", help="read standard input as if it were this file"
     )
@@ -96,11 +96,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _task(options: Namespace) -> Task:
-    wishes = Wishes(
+    overrides = Options(
         options.gpu, codes(options.select), codes(options.ignore), options.no_ignores, options.stdin_filename
     )
     with_fixes = options.output_format in WITH_FIXES
-    return Task(wishes, with_fixes, options.fix or options.diff, options.unsafe_fixes, options.diff)
+    return Task(overrides, with_fixes, options.fix or options.diff, options.unsafe_fixes, options.diff)
 
 
 def _reports(files: Sequence[str], task: Task) -> Iterator[FileReport]:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vramlint.cli.console import Failure
-from vramlint.cli.options import Wishes
+from vramlint.cli.options import Task
 from vramlint.cli.prefilter import STDIN, could_be_config, is_text, read
 from vramlint.cli.report import FileReport
 
 if TYPE_CHECKING:
-    from vramlint.cli.inspect_file import Inspector
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is done with every file. Plain data: it is sent to worker processes."""
-
-    wishes: Wishes
-    with_fixes: bool = False
-    fix: bool = False
-    unsafe: bool = False
-    diff: bool = False
+    from vramlint.cli.inspect_file import FileInspector
 
 
 class Checker:
@@ -30,11 +18,11 @@ class Checker:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self._inspector: Inspector | None = None
+        self._inspector: FileInspector | None = None
 
     def __call__(self, path: str) -> FileReport:
         """What is found in the file at `path`."""
-        shown = self.task.wishes.stdin_name or path if path == STDIN else path
+        shown = self.task.options.stdin_name or path if path == STDIN else path
         try:
             data = read(path)
         except Failure as failure:
@@ -46,10 +34,10 @@ class Checker:
         return self.inspector.inspect(path, shown, data)
 
     @property
-    def inspector(self) -> Inspector:
+    def inspector(self) -> FileInspector:
         """Reads files as configs; there from the first file that could be one."""
         if self._inspector is None:
-            from vramlint.cli.inspect_file import Inspector
+            from vramlint.cli.inspect_file import FileInspector
 
-            self._inspector = Inspector(self.task)
+            self._inspector = FileInspector(self.task)
         return self._inspector

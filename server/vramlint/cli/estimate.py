@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.files import Reader
-from vramlint.cli.options import Wishes, refuse_unknown_gpu
+from vramlint.cli.options import Options, refuse_unknown_gpu
 from vramlint.document import Document
+from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
 
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
-    reader = Reader(Wishes(gpu=options.gpu))
+    reader = Reader(Options(gpu=options.gpu))
     paint = paint_for(sys.stdout, options.color)
     objects: list[dict[str, Any]] = []
     failed = False

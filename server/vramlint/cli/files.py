@@ -6,11 +6,12 @@ import os
 from dataclasses import replace
 
 from vramlint.analysis import failures
-from vramlint.analysis.analyse import Analysis, analyse
+from vramlint.analysis.analyse import analyse
 from vramlint.cli.console import complain
-from vramlint.cli.options import Wishes
+from vramlint.cli.options import Options
 from vramlint.cli.prefilter import STDIN, read
 from vramlint.document import Document
+from vramlint.lint.result import Analysis
 from vramlint.project.settings import Settings, SettingsResolver
 from vramlint.project.workspace import Workspace
 
@@ -18,15 +19,15 @@ from vramlint.project.workspace import Workspace
 class _Overridden(SettingsResolver):
     """The project's settings with those of the flags on top."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, options: Options) -> None:
         super().__init__()
-        self._wishes = wishes
+        self._wishes = options
 
     def for_file(self, path: str | None) -> Settings:
         settings = super().for_file(path)
-        wishes = self._wishes
+        options = self._wishes
         return replace(
-            settings, select=wishes.select or settings.select, ignore=settings.ignore + wishes.ignore
+            settings, select=options.select or settings.select, ignore=settings.ignore + options.ignore
         )
 
 
@@ -35,11 +36,11 @@ def _complain(message: str, error: BaseException | None) -> None:
 
 
 class Reader:
-    """Reads and analyses files under one set of wishes."""
+    """Reads and analyses files under one set of options."""
 
-    def __init__(self, wishes: Wishes) -> None:
-        self.wishes = wishes
-        self.workspace = Workspace(settings=_Overridden(wishes))
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.workspace = Workspace(settings=_Overridden(options))
         if not os.environ.get("VRAMLINT_DEBUG"):
             failures.listen(_complain)
 
@@ -49,14 +50,14 @@ class Reader:
 
     def parse(self, data: bytes, path: str) -> Document:
         """The document of a file's content."""
-        return Document.from_bytes(data, self.wishes.stdin_name if path == STDIN else path)
+        return Document.from_bytes(data, self.options.stdin_name if path == STDIN else path)
 
     def analyse(self, document: Document, *, named: bool = False) -> Analysis:
         """What is known and found of the document."""
         return analyse(
             document,
             self.workspace,
-            self.wishes.gpu,
+            self.options.gpu,
             named=named,
-            ignore_comments=self.wishes.ignore_comments,
+            ignore_comments=self.options.ignore_comments,
         )

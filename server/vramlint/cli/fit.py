@@ -10,18 +10,18 @@ from itertools import islice
 
 from vramlint.advice import largest_micro_batch, largest_sequence, suggest
 from vramlint.advice.changes import Changes
-from vramlint.analysis.analyse import Analysis
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Paint, complain, paint_for, say
 from vramlint.cli.estimate import Estimated, Refusal, examine, located
 from vramlint.cli.files import Reader
-from vramlint.cli.options import Wishes, refuse_unknown_gpu
+from vramlint.cli.options import Options, refuse_unknown_gpu
 from vramlint.cli.output.estimate_text import STYLES
 from vramlint.dialects.kit.dialect import REMOVE, SetKey
 from vramlint.explain.format import WORDS, size, value_text
 from vramlint.job import TrainingJob
 from vramlint.lint.editing import edits_of_changes
 from vramlint.lint.format import gib, gpu_name, key_text
+from vramlint.lint.result import Analysis
 
 SHOWN = 6
 """How many ways to fit are printed."""
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
-    outcome = examine(Reader(Wishes(gpu=options.gpu)), options.file)
+    outcome = examine(Reader(Options(gpu=options.gpu)), options.file)
     if isinstance(outcome, Refusal):
         complain(located(options.file, outcome))
         return 2
@@ -95,10 +95,10 @@ def _ways(analysis: Analysis, job: TrainingJob, capacity: int) -> Iterator[Way]:
     if dialect is None:
         return
 
-    def sayable(changes: Changes) -> bool:
+    def expressible(changes: Changes) -> bool:
         return dialect.edits(values, job, changes) is not None
 
-    for advice in islice(suggest(job, capacity, sayable), MOST_TRIES):
+    for advice in islice(suggest(job, capacity, expressible), MOST_TRIES):
         keys = dialect.edits(values, job, advice.changes)
         edits = edits_of_changes(analysis, advice.changes)
         after = analysis.recheck(edits) if edits else None

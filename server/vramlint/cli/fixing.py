@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from difflib import unified_diff
 from pathlib import Path
 
-from vramlint.analysis.analyse import Analysis, fixes_for
+from vramlint.analysis.analyse import fixes_for
 from vramlint.cli.prefilter import STDIN
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.document.node import KeyPath
 from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.result import Analysis
 
 MOST_FIXES = 100
 

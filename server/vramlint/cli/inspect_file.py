@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vramlint.analysis.analyse import Analysis, fixes_for
-from vramlint.cli.check_file import Task
+from vramlint.analysis.analyse import fixes_for
 from vramlint.cli.files import Reader
+from vramlint.cli.options import Task
 from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import Annotation, FileReport, Placed
 from vramlint.dialects import detect
 from vramlint.document import Document, Span
 from vramlint.lint.finding import Finding
+from vramlint.lint.result import Analysis
 
 
-class Inspector:
+class FileInspector:
     """Reads files as configs."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.reader = Reader(task.wishes)
+        self.reader = Reader(task.options)
 
     def inspect(self, path: str, shown: str, data: bytes) -> FileReport:
         """What is found in a file's content; with fixes asked for, what is left after them."""

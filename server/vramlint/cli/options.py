@@ -9,7 +9,7 @@ from vramlint.cli.console import Failure
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Options:
     """What the flags say about every file. Plain data: it is sent to worker processes."""
 
     gpu: str | None = None
@@ -17,6 +17,17 @@ class Wishes:
     ignore: tuple[str, ...] = ()
     ignore_comments: bool = False
     stdin_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is done with every file. Plain data: it is sent to worker processes."""
+
+    options: Options
+    with_fixes: bool = False
+    fix: bool = False
+    unsafe: bool = False
+    diff: bool = False
 
 
 def refuse_unknown_gpu(text: str | None) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vramlint.lint.finding import SEVERITIES, Finding, Severity
+from vramlint.lint.finding import Finding
+from vramlint.project.severity import SEVERITIES, Severity
 
 if TYPE_CHECKING:  # a run that finds nothing loads no parser and no memory model
     from vramlint.document import LineIndex, Span

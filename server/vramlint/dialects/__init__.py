@@ -22,7 +22,7 @@ from vramlint.dialects.trl import read as trl
 from vramlint.dialects.unsloth import read as unsloth
 from vramlint.dialects.verl import read as verl
 
-FIRST_RING: tuple[Dialect, ...] = (
+FULLY_SUPPORTED: tuple[Dialect, ...] = (
     job_file.DIALECT,
     axolotl.DIALECT,
     trl.DIALECT,
@@ -35,7 +35,7 @@ FIRST_RING: tuple[Dialect, ...] = (
 )
 """Read with all their keys."""
 
-SECOND_RING: tuple[Dialect, ...] = (
+RECOGNISED_ONLY: tuple[Dialect, ...] = (
     unsloth.DIALECT,
     verl.DIALECT,
     nemo.DIALECT,
@@ -48,7 +48,7 @@ SECOND_RING: tuple[Dialect, ...] = (
 )
 """Recognised, and estimated where the file says enough."""
 
-DIALECTS: tuple[Dialect, ...] = FIRST_RING + SECOND_RING
+DIALECTS: tuple[Dialect, ...] = FULLY_SUPPORTED + RECOGNISED_ONLY
 
 
 def detect(values: Any) -> Detection:

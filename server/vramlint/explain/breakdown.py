@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.explain.format import LABELS, percent, size, value_text
 from vramlint.explain.model import explain_model_facts
 from vramlint.explain.summary import fit_bar, verdict_line
 from vramlint.job import Assumed, FrameworkDefault, TrainingJob
 from vramlint.lint.format import gib, shorten
+from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import COMPONENTS, Estimate
 
 _TENSORS = 12

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.catalog.facts import Gpu
 from vramlint.explain.format import MARKS, size
 from vramlint.explain.summary import component_table, fit_bar, verdict_line
 from vramlint.lint.format import gib, gpu_name
+from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate
 
 _FEATURES = {

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.dialects.kit.dialect import Dialect, Key
 from vramlint.document.node import KeyPath
 from vramlint.explain.format import LABELS, MARKS, difference, percent, size, value_text
 from vramlint.explain.summary import PHASES, component_table, fit_bar, footnote, peak_line, verdict_line
-from vramlint.explain.what_if import Step, largest_that_fits, steps
+from vramlint.explain.what_if import Comparison, largest_that_fits, steps
 from vramlint.explain.what_if_ranges import SHARED, TRAINED, decides, lever
 from vramlint.job import TrainingJob
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import count, key_text, shorten
+from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate
 
 _NOTHING = 2**20
@@ -58,7 +58,7 @@ def value_at(analysis: Analysis, path: KeyPath) -> object:
     return None if node is None else node.resolved().value
 
 
-def free_of_cost(estimate: Estimate, compared: tuple[Step, ...]) -> str:
+def free_of_cost(estimate: Estimate, compared: tuple[Comparison, ...]) -> str:
     """Where no neighbouring value changes anything."""
     values = " and ".join(f"`{value_text(step.value)}`" for step in compared)
     verb = "needs" if len(compared) == 1 else "need"
@@ -99,7 +99,9 @@ def shared_by(job: TrainingJob) -> str:
     return f"{world} GPU{'s' if world != 1 else ''}{how}"
 
 
-def marginals(analysis: Analysis, key: Key, path: KeyPath, value: object, compared: tuple[Step, ...]) -> str:
+def marginals(
+    analysis: Analysis, key: Key, path: KeyPath, value: object, compared: tuple[Comparison, ...]
+) -> str:
     """One line: what other values would cost, and the largest that fits."""
     estimate = analysis.estimate
     assert estimate is not None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.document.node import KeyPath
 from vramlint.explain.format import LABELS, MARKS, size
 from vramlint.explain.what_if_ranges import lever
 from vramlint.lint.format import count, gib, gpu_name
+from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import COMPONENTS, Component
 
 _NEGLIGIBLE = 2**26

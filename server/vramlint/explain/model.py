@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Key
 from vramlint.explain.format import size
 from vramlint.explain.summary import component_table, fit_bar, footnote, verdict_line
 from vramlint.lint.format import count, gib, model_name
+from vramlint.lint.result import Analysis
 
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes a weight in NF4 with double quantisation: 4 bits, an 8-bit scale per 64 weights, a float32 per 256

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.explain.format import LABELS, MARKS, WORDS, bar, size, value_text
 from vramlint.job import Assumed, FrameworkDefault
 from vramlint.lint.format import gib, gpu_name
+from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import COMPONENTS, Component, Estimate
 
 DECLARE = "declare the card with a comment, `# vramlint: gpu=A100-80GB x8`"

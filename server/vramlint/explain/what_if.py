@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from vramlint.advice import largest_micro_batch, largest_sequence
-from vramlint.analysis.analyse import Analysis
 from vramlint.dialects.kit.dialect import Key
 from vramlint.document.node import KeyPath
 from vramlint.explain.what_if_ranges import neighbours
 from vramlint.job import TrainingJob
+from vramlint.lint.result import Analysis
 from vramlint.memory import estimate_job
 from vramlint.memory.estimate import CannotEstimate, Estimate, Verdict
 
@@ -25,7 +25,7 @@ _LARGEST: Mapping[str, Callable[[TrainingJob, int], int | None]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Comparison:
     """One other value of a key, with what the run would need then."""
 
     value: Any
@@ -35,10 +35,10 @@ class Step:
 
 def estimate_with(analysis: Analysis, path: KeyPath, value: Any) -> Estimate | None:
     """The estimate if the file had `value` at `path`; None where the run could not be estimated then."""
-    if analysis.dialect is None or analysis.context is None:
+    if analysis.dialect is None or analysis.dialect_context is None:
         return None
     try:
-        reading = analysis.dialect.read(replaced(analysis.values, path, value), analysis.context)
+        reading = analysis.dialect.read(replaced(analysis.values, path, value), analysis.dialect_context)
         return None if reading.job is None else estimate_job(reading.job)
     except CannotEstimate:
         return None
@@ -58,14 +58,14 @@ def replaced(values: Any, path: Sequence[str | int], value: Any) -> Any:
     return {**inside, head: replaced(inside.get(head), rest, value)}
 
 
-def steps(analysis: Analysis, key: Key, path: KeyPath, value: Any) -> tuple[Step, ...]:
+def steps(analysis: Analysis, key: Key, path: KeyPath, value: Any) -> tuple[Comparison, ...]:
     """What the neighbouring values of a key would cost; of several that save the same, the first."""
-    found: dict[tuple[int, Any], Step] = {}
+    found: dict[tuple[int, Any], Comparison] = {}
     now = analysis.estimate.device_bytes if analysis.estimate else 0
     for other in neighbours(key, value):
         estimate = estimate_with(analysis, path, other)
         if estimate is not None:
-            step = Step(other, estimate.device_bytes, estimate.verdict(analysis.capacity))
+            step = Comparison(other, estimate.device_bytes, estimate.verdict(analysis.capacity))
             same = other if step.device_bytes == now else None
             found.setdefault((step.device_bytes, same), step)
     return tuple(found.values())[:_SHOWN]

@@ -14,7 +14,7 @@ FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Lever:
+class FieldEffect:
     """`component` is what the field decides most of (None: several); `steps` how its neighbours are found.
 
     `worth` are the values worth comparing where there are many.
@@ -31,62 +31,62 @@ _OPTIMIZERS = (
     "lion_8bit", "muon", "sgd", "torch.optim.SGD",
 )  # fmt: skip
 
-LEVERS: Mapping[str, Lever] = {
-    "model": Lever("weights", "none"),
-    "method": Lever(None, worth=("full", "lora", "qlora", "freeze")),
-    "adapter": Lever(None, worth=("lora", "qlora")),
-    "adapter.r": Lever(None, "double"),
-    "adapter.alpha": Lever(None, "double"),
-    "adapter.dropout": Lever("activations", worth=(0.0, 0.05)),
-    "quantization": Lever("weights"),
-    "precision": Lever("weights"),
-    "precision.autocast": Lever("activations"),
-    "precision.gradients": Lever("gradients"),
-    "precision.optimizer_states": Lever("optimizer_states"),
-    "optimizer": Lever("optimizer_states", worth=_OPTIMIZERS),
-    "optimizer_args": Lever("optimizer_states", "none"),
-    "optimizer_in_backward": Lever("gradients"),
-    "trainable_layers": Lever(None, "one"),
-    "micro_batch_size": Lever("activations", "one"),
-    "gradient_accumulation_steps": Lever("gradients", "single"),
-    "sequence_length": Lever("activations", "double"),
-    "packing": Lever("activations"),
-    "padded_batch": Lever("activations"),
-    "gradient_checkpointing": Lever("activations"),
-    "activation_offload": Lever("activations"),
-    "attention": Lever("activations", worth=("eager", "sdpa", "flash_attention_2", "flex_attention")),
-    "loss": Lever("activations"),
-    "loop": Lever("activations"),
-    "compile": Lever("activations"),
-    "parallel": Lever(None),
-    "parallel.data": Lever(None, "double"),
-    "parallel.tensor": Lever(None, "double"),
-    "parallel.context": Lever("activations", "double"),
-    "parallel.pipeline": Lever(None, "double"),
-    "parallel.expert": Lever(None, "double"),
-    "parallel.sequence": Lever("activations"),
-    "parallel.buckets": Lever("overhead", "double"),
-    "parallel.offload": Lever(None),
-    "reference_model": Lever("weights"),
-    "generation": Lever("overhead"),
-    "generation.completion_length": Lever("activations", "double"),
-    "generation.completions": Lever("activations", "double"),
-    "generation.memory_fraction": Lever("overhead", worth=(0.2, 0.3, 0.5)),
-    "nodes": Lever(None, "double"),
-    "gpu_count": Lever(None, "double"),
+FIELD_EFFECTS: Mapping[str, FieldEffect] = {
+    "model": FieldEffect("weights", "none"),
+    "method": FieldEffect(None, worth=("full", "lora", "qlora", "freeze")),
+    "adapter": FieldEffect(None, worth=("lora", "qlora")),
+    "adapter.r": FieldEffect(None, "double"),
+    "adapter.alpha": FieldEffect(None, "double"),
+    "adapter.dropout": FieldEffect("activations", worth=(0.0, 0.05)),
+    "quantization": FieldEffect("weights"),
+    "precision": FieldEffect("weights"),
+    "precision.autocast": FieldEffect("activations"),
+    "precision.gradients": FieldEffect("gradients"),
+    "precision.optimizer_states": FieldEffect("optimizer_states"),
+    "optimizer": FieldEffect("optimizer_states", worth=_OPTIMIZERS),
+    "optimizer_args": FieldEffect("optimizer_states", "none"),
+    "optimizer_in_backward": FieldEffect("gradients"),
+    "trainable_layers": FieldEffect(None, "one"),
+    "micro_batch_size": FieldEffect("activations", "one"),
+    "gradient_accumulation_steps": FieldEffect("gradients", "single"),
+    "sequence_length": FieldEffect("activations", "double"),
+    "packing": FieldEffect("activations"),
+    "padded_batch": FieldEffect("activations"),
+    "gradient_checkpointing": FieldEffect("activations"),
+    "activation_offload": FieldEffect("activations"),
+    "attention": FieldEffect("activations", worth=("eager", "sdpa", "flash_attention_2", "flex_attention")),
+    "loss": FieldEffect("activations"),
+    "loop": FieldEffect("activations"),
+    "compile": FieldEffect("activations"),
+    "parallel": FieldEffect(None),
+    "parallel.data": FieldEffect(None, "double"),
+    "parallel.tensor": FieldEffect(None, "double"),
+    "parallel.context": FieldEffect("activations", "double"),
+    "parallel.pipeline": FieldEffect(None, "double"),
+    "parallel.expert": FieldEffect(None, "double"),
+    "parallel.sequence": FieldEffect("activations"),
+    "parallel.buckets": FieldEffect("overhead", "double"),
+    "parallel.offload": FieldEffect(None),
+    "reference_model": FieldEffect("weights"),
+    "generation": FieldEffect("overhead"),
+    "generation.completion_length": FieldEffect("activations", "double"),
+    "generation.completions": FieldEffect("activations", "double"),
+    "generation.memory_fraction": FieldEffect("overhead", worth=(0.2, 0.3, 0.5)),
+    "nodes": FieldEffect(None, "double"),
+    "gpu_count": FieldEffect(None, "double"),
 }
-_PLAIN = Lever(None)
+_PLAIN = FieldEffect(None)
 TRAINED = ("method", "adapter", "trainable_layers")
 """Fields (and those below them) that decide which weights are trained."""
 SHARED = ("parallel", "nodes", "gpu_count")
 """Fields (and those below them) that decide who shares the run."""
 
 
-def lever(field: str) -> Lever:
+def lever(field: str) -> FieldEffect:
     """The lever of a job field, or of the group that it belongs to."""
     while field:
-        if field in LEVERS:
-            return LEVERS[field]
+        if field in FIELD_EFFECTS:
+            return FIELD_EFFECTS[field]
         field = field.rpartition(".")[0]
     return _PLAIN
 

@@ -4,24 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from vramlint.catalog.facts import Gpu
 from vramlint.dialects.kit.detect import Detection
-from vramlint.dialects.kit.dialect import Catalog, Context, Dialect, Reading
+from vramlint.dialects.kit.dialect import Catalog, Context, Dialect, ReadResult
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
 from vramlint.lint.directives import Directives, Suppression
+from vramlint.lint.finding import Finding
 from vramlint.lint.format import key_text
 from vramlint.memory import Estimate
 from vramlint.memory.estimate import Verdict
 from vramlint.project.hardware import Declaration
 from vramlint.project.settings import Settings
 
-if TYPE_CHECKING:
-    from vramlint.analysis.analyse import Analysis
+
+class Rechecked(Protocol):
+    """What a rule may ask of the document after an edit."""
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What the edited run needs."""
+        ...
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it fits."""
+        ...
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules say of it."""
+        ...
+
+    @property
+    def suppressed(self) -> tuple[Finding, ...]:
+        """What comments silence in it."""
+        ...
+
+    @property
+    def document(self) -> Document:
+        """The edited document."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +61,7 @@ class Cannot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class RuleContext:
     """All facts about one version of a document, before any rule has spoken."""
 
     document: Document
@@ -46,13 +73,13 @@ class Subject:
     """The user asked for this very file, so that also a file that is not ours deserves a word."""
     detection: Detection | None = None
     dialect: Dialect | None = None
-    context: Context | None = field(default=None, repr=False, compare=False)
+    dialect_context: Context | None = field(default=None, repr=False, compare=False)
     """What the dialect was told; with it, other values can be read the same way."""
-    reading: Reading | None = None
+    reading: ReadResult | None = None
     declared: Declaration | None = None
     estimate: Estimate | None = None
     cannot: Cannot | None = None
-    recheck: Callable[[tuple[TextEdit, ...]], Analysis] = field(repr=False, compare=False)
+    recheck: Callable[[tuple[TextEdit, ...]], Rechecked] = field(repr=False, compare=False)
     """Analyse the document again with edits applied."""
     setting_problems: tuple[str, ...] = ()
     settings_file: str | None = None

@@ -8,15 +8,15 @@ from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, edited, remove_key, set_key
 from vramlint.document.node import Span
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 
 
-def edits_of_changes(subject: Subject, changes: Changes) -> tuple[TextEdit, ...] | None:
+def edits_of_changes(context: RuleContext, changes: Changes) -> tuple[TextEdit, ...] | None:
     """The edits that make the file say `changes`; None where its dialect or its text cannot."""
-    if subject.dialect is None or subject.job is None:
+    if context.dialect is None or context.job is None:
         return None
-    keys = subject.dialect.edits(subject.values, subject.job, changes)
-    return edits_of_keys(subject.document, keys) if keys else None
+    keys = context.dialect.edits(context.values, context.job, changes)
+    return edits_of_keys(context.document, keys) if keys else None
 
 
 def edits_of_keys(document: Document, keys: Iterable[SetKey]) -> tuple[TextEdit, ...] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from vramlint.project.severity import Severity
+
 if TYPE_CHECKING:  # so that printing an empty report loads neither parser nor memory model
     from vramlint.document.edit import TextEdit
     from vramlint.document.node import KeyPath, Span
     from vramlint.memory.estimate import Verdict
 
-Severity: TypeAlias = Literal["error", "warning", "information", "hint"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "information", "hint")
 Part: TypeAlias = Literal["key", "value", "pair", "file"]
 
 

@@ -22,7 +22,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def plainly_valid(schema: Mapping[str, Any], value: Any) -> bool:
+def is_valid(schema: Mapping[str, Any], value: Any) -> bool:
     """Whether jsonschema would certainly find nothing."""
     for keyword, expected in schema.items():
         if keyword in SAYS_NOTHING or keyword.startswith("x-"):
@@ -50,7 +50,7 @@ def _required(expected: list[str], value: Any) -> bool:
 
 
 def _any_of(expected: list[Mapping[str, Any]], value: Any) -> bool:
-    return any(plainly_valid(schema, value) for schema in expected)
+    return any(is_valid(schema, value) for schema in expected)
 
 
 def _pattern(expected: str, value: Any) -> bool:
@@ -60,11 +60,11 @@ def _pattern(expected: str, value: Any) -> bool:
 def _properties(expected: Mapping[str, Any], value: Any) -> bool:
     if not isinstance(value, dict):
         return True
-    return all(plainly_valid(expected[name], inner) for name, inner in value.items() if name in expected)
+    return all(is_valid(expected[name], inner) for name, inner in value.items() if name in expected)
 
 
 def _items(expected: Mapping[str, Any], value: Any) -> bool:
-    return not isinstance(value, list) or all(plainly_valid(expected, item) for item in value)
+    return not isinstance(value, list) or all(is_valid(expected, item) for item in value)
 
 
 def _bound(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

@@ -6,13 +6,12 @@ import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from vramlint.document.node import KeyPath, Span
-from vramlint.lint.finding import At, Finding, Fix, Part, Related, Severity
-
-if TYPE_CHECKING:
-    from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
+from vramlint.lint.finding import At, Finding, Fix, Part, Related
+from vramlint.project.severity import Severity
 
 _EXAMPLE = re.compile(r"^## (Example|Use instead)\n+```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -37,10 +36,10 @@ class Rule(ABC):
     """Run also where the file has no dialect."""
 
     @abstractmethod
-    def check(self, subject: Subject) -> Iterator[Finding]:
-        """Yield what is found. Must not raise and must not read anything but the subject."""
+    def check(self, context: RuleContext) -> Iterator[Finding]:
+        """Yield what is found. Must not raise and must not read anything but the context."""
 
-    def fixes(self, subject: Subject, finding: Finding) -> Iterator[Fix]:
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """Fixes that are too dear to work out for each finding; asked for one finding at a time."""
         return iter(())
 

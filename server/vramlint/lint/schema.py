@@ -12,7 +12,7 @@ from typing import Any
 
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document.node import KeyPath
-from vramlint.lint.quick_validation import plainly_valid
+from vramlint.lint.quick_validation import is_valid
 from vramlint_schemas import load_schema
 
 
@@ -43,7 +43,7 @@ def schema_of(dialect: Dialect) -> dict[str, Any] | None:
 def violations(dialect: Dialect, values: Any) -> Iterator[Violation]:
     """What jsonschema finds, at the narrowest place, in the order of the schema."""
     schema = schema_of(dialect)
-    if schema is None or dialect.schema is None or plainly_valid(schema, values):
+    if schema is None or dialect.schema is None or is_valid(schema, values):
         return
     for error in _validator(dialect.schema).iter_errors(values):
         here = error.schema if isinstance(error.schema, dict) else {}

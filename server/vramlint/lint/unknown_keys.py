@@ -10,11 +10,11 @@ from typing import Any, Literal, TypeAlias, cast
 
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document.node import KeyPath
-from vramlint.lint.context import Subject
+from vramlint.lint.context import RuleContext
 from vramlint.lint.schema import schema_of
 
 Fate: TypeAlias = Literal["dropped", "refused", "launcher"]
-"""What becomes of an unknown key: ignored in silence, refused, or handed to the launcher."""
+"""What becomes of an unknown key: ignored silently, refused, or handed to the launcher."""
 _FATES = ("dropped", "refused", "launcher")
 _LIKE = 0.84
 _VERY_LIKE = 0.9
@@ -46,23 +46,23 @@ class UnknownKeyAt:
     """False where a newer release than the one known may have added the key."""
 
 
-def unknown_keys(subject: Subject) -> Iterator[UnknownKeyAt]:
+def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
     """The keys that neither the schema nor the dialect's table knows. Nothing where neither is complete."""
-    dialect = subject.dialect
-    if dialect is None or not isinstance(subject.values, Mapping):
+    dialect = context.dialect
+    if dialect is None or not isinstance(context.values, Mapping):
         return
     schema = schema_of(dialect)
-    gone = _gone(dialect, schema, subject)
+    gone = _gone(dialect, schema, context)
     if schema is not None:
         fate = schema.get("x-unknown", dialect.unknown_keys)
         table = frozenset(_with_parents(dialect))
-        found = _below(subject.values, schema, (), fate, table)
+        found = _below(context.values, schema, (), fate, table)
     elif dialect.unknown_keys == "refused":
-        found = _by_table(subject.values, dialect)
+        found = _by_table(context.values, dialect)
     else:
         return
-    old = _reads_as_older(subject)
-    same = schema is None or _same_release(subject, str(schema.get("x-version", "")))
+    old = _reads_as_older(context)
+    same = schema is None or _same_release(context, str(schema.get("x-version", "")))
     for path, fate, known in found:
         dotted = ".".join(str(part) for part in path)
         extended = (dialect.name, fate) in _EXTENDED
@@ -87,20 +87,20 @@ def _close(name: str, known: tuple[str, ...], least: float) -> str | None:
     return None
 
 
-def _reads_as_older(subject: Subject) -> bool:
+def _reads_as_older(context: RuleContext) -> bool:
     """Whether the dialect took the file for one of an older release, whose keys are not listed."""
-    problems = subject.reading.problems if subject.reading else ()
+    problems = context.reading.problems if context.reading else ()
     return any(problem.kind == "older-release" for problem in problems)
 
 
-def _gone(dialect: Dialect, schema: dict[str, Any] | None, subject: Subject) -> dict[str, Gone | None]:
+def _gone(dialect: Dialect, schema: dict[str, Any] | None, context: RuleContext) -> dict[str, Gone | None]:
     """Dotted keys of older releases; None where the declared release still had it."""
     removed = schema.get("x-removed", {}) if schema else {}
     rows = {path: Gone(_named(dialect, last), last=True) for path, last in removed.items()}
     rows |= {
         row.path: Gone(_named(dialect, row.removed_in), False, row.replacement) for row in dialect.renamed
     }
-    return {path: None if _still_there(row, subject) else row for path, row in rows.items()}
+    return {path: None if _still_there(row, context) else row for path, row in rows.items()}
 
 
 def _named(dialect: Dialect, release: str) -> str:
@@ -108,19 +108,19 @@ def _named(dialect: Dialect, release: str) -> str:
     return release if release[:1].isalpha() else f"{dialect.name} {release}"
 
 
-def _still_there(row: Gone, subject: Subject) -> bool:
+def _still_there(row: Gone, context: RuleContext) -> bool:
     """Whether the file or the settings declare a release that still had the key."""
     framework, _, release = row.release.partition(" ")
-    declared = subject.context.versions.get(framework) if subject.context else None
+    declared = context.dialect_context.versions.get(framework) if context.dialect_context else None
     if declared is None:
         return False
     return _number(declared) <= _number(release) if row.last else _number(declared) < _number(release)
 
 
-def _same_release(subject: Subject, version: str) -> bool:
+def _same_release(context: RuleContext, version: str) -> bool:
     """Whether nobody declared another release of the framework than the schema was made from."""
-    name = subject.dialect.name if subject.dialect else ""
-    declared = subject.context.versions.get(name) if subject.context else None
+    name = context.dialect.name if context.dialect else ""
+    declared = context.dialect_context.versions.get(name) if context.dialect_context else None
     return declared is None or _number(declared)[:2] == _number(version)[:2]
 
 

@@ -14,7 +14,7 @@ from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib, gpu_name
 from vramlint.lsp.diagnostics import diagnostic
 from vramlint.lsp.session import Session
-from vramlint.lsp.suppress_action import silence
+from vramlint.lsp.suppress_action import suppression_edit
 from vramlint.lsp.view import View
 
 FIX_ALL = "source.fixAll.vramlint"
@@ -46,7 +46,7 @@ def _quick_fixes(session: Session, view: View, finding: Finding) -> Iterator[typ
         elif edit := view.append_edit(fix.elsewhere):
             kind = types.CodeActionKind.QuickFix
             yield types.CodeAction(title=fix.title, kind=kind, diagnostics=shown, edit=edit)
-    comment = silence(view.analysis, finding)
+    comment = suppression_edit(view.analysis, finding)
     if comment is not None:
         yield _action(view, f"ignore {finding.code} on this line", (comment,), shown)
 
@@ -104,8 +104,8 @@ def _wants(only: Sequence[object] | None, kind: str, asked_for: bool = False) ->
     """Whether the client wants a kind: "source" wants all below it. Unasked only quick fixes come."""
     if not only:
         return not asked_for
-    wishes = (str(getattr(wish, "value", wish)) for wish in only)
-    return any(kind == wish or kind.startswith(f"{wish}.") or wish == "" for wish in wishes)
+    options = (str(getattr(wish, "value", wish)) for wish in only)
+    return any(kind == wish or kind.startswith(f"{wish}.") or wish == "" for wish in options)
 
 
 def _meets(span: Span, here: Span) -> bool:

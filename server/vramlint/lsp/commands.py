@@ -6,9 +6,9 @@ import platform
 import sys
 
 from vramlint import __version__
-from vramlint.analysis.analyse import Analysis
 from vramlint.explain import breakdown, verdict_line
 from vramlint.lint.finding import Fix
+from vramlint.lint.result import Analysis
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from lsprotocol import types
 
-from vramlint.lint.finding import Finding, Related, Severity
+from vramlint.lint.finding import Finding, Related
 from vramlint.lsp.pages import rule_page
 from vramlint.lsp.view import View
+from vramlint.project.severity import Severity
 
 SOURCE = "vramlint"
 _SEVERITIES: dict[Severity, types.DiagnosticSeverity] = {

@@ -5,33 +5,27 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from lsprotocol import types
-from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol
-from pygls.protocol.language_server import lsp_method
 from pygls.uris import to_fs_path
 
-from vramlint import __version__
 from vramlint.lsp import commands
-from vramlint.lsp.client import Client, prefer_utf16
+from vramlint.lsp.client import Client
 from vramlint.lsp.code_action import KINDS, code_actions
 from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses
 from vramlint.lsp.completion import TRIGGERS, completions
 from vramlint.lsp.diagnostics import diagnostics
 from vramlint.lsp.hover import hover
 from vramlint.lsp.inlay_hint import inlay_hints
+from vramlint.lsp.language_server import Server
 from vramlint.lsp.links import definition, document_links
 from vramlint.lsp.pages import as_file
-from vramlint.lsp.publish import Publisher
 from vramlint.lsp.session import Session
 from vramlint.lsp.settings import SECTION, as_mapping, ask_for_settings, register_for_changes
 from vramlint.lsp.view import View
-
-log = logging.getLogger("vramlint.lsp")
 
 Answer: TypeAlias = Callable[[Session, View, Any], Any]
 REQUESTS: tuple[tuple[str, Answer, Any], ...] = (
@@ -44,38 +38,6 @@ REQUESTS: tuple[tuple[str, Answer, Any], ...] = (
     (types.TEXT_DOCUMENT_DEFINITION, definition, None),
 )
 """Requests about one document, and who answers them."""
-
-
-class Protocol(LanguageServerProtocol):
-    """pygls' protocol, with UTF-16 preferred to whatever the client names first."""
-
-    @lsp_method(types.INITIALIZE)
-    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Choose the encoding, then do as pygls does."""
-        prefer_utf16(params)
-        return (yield from super().lsp_initialize(params))
-
-
-class Server(LanguageServer):
-    """The language server. Handlers are quick and run one after the other, in the order of the messages."""
-
-    def __init__(self) -> None:
-        # Two workers: pygls reads standard input with them, nothing else runs there.
-        super().__init__(
-            "vramlint",
-            __version__,
-            text_document_sync_kind=types.TextDocumentSyncKind.Full,
-            protocol_cls=Protocol,
-            max_workers=2,
-        )
-        self.session = Session()
-        self.publisher = Publisher(self, self.session)
-        self.was_shut_down = False
-        self.was_told_to_exit = False
-
-    def report_server_error(self, error: Exception, source: Any) -> None:
-        """Errors go to the log: a pop-up at each keystroke helps nobody."""
-        log.error("%s: %s", getattr(source, "__name__", source), error, exc_info=error)
 
 
 def create_server() -> Server:

@@ -11,9 +11,10 @@ from urllib.parse import unquote
 
 from pygls.uris import to_fs_path
 
-from vramlint.analysis.analyse import Analysis, analyse, fixes_for
+from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document, Language
 from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client
 from vramlint.lsp.view import View
 from vramlint.project.settings import Settings, SettingsResolver

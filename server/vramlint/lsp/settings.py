@@ -10,7 +10,7 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 if TYPE_CHECKING:
-    from vramlint.lsp.server import Server
+    from vramlint.lsp.language_server import Server
 
 SECTION = "vramlint"
 WATCHED = ("**/pyproject.toml", "**/vramlint.toml", "**/config.json", "**/*.{yaml,yml,json}")

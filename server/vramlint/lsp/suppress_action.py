@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.document.edit import TextEdit
 from vramlint.lint.finding import Finding
+from vramlint.lint.result import Analysis
 
 _MARKS = {"yaml": "#", "toml": "#", "json": "//"}
 
 
-def silence(analysis: Analysis, finding: Finding) -> TextEdit | None:
+def suppression_edit(analysis: Analysis, finding: Finding) -> TextEdit | None:
     """The edit, checked by analysing the edited text; None where no comment can stand."""
     for edit in _candidates(analysis, finding):
         after = analysis.recheck((edit,))

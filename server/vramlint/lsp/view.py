@@ -9,11 +9,11 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
 from vramlint.lint.finding import Append
+from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client
 
 

@@ -19,7 +19,7 @@ from vramlint.memory.overhead import allocator_slack, device_overhead, error_ban
 from vramlint.memory.peak_tensors import PeakPlace, tensors_at
 from vramlint.memory.pipeline import StagePart, keep_part, parts
 from vramlint.memory.sharding import Plan, plan_of
-from vramlint.memory.step import Walk, walk
+from vramlint.memory.step import StepProfile, walk
 from vramlint.memory.tape import Parameter
 from vramlint.memory.weights import Weights
 
@@ -36,7 +36,7 @@ PAGED_FROM = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Statics:
+class PersistentBytes:
     """Bytes that stay for the whole step on this rank: weights, all gradients once they are there, optimizer
     states, buffers.
     """
@@ -54,7 +54,7 @@ class Statics:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class PeakCandidate:
     """A local peak: bytes on top of weights and states, and the gradients among them."""
 
     phase: str
@@ -75,7 +75,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         raise CannotEstimate("unknown-optimizer", f"optimizer {job.optimizer!r} is not modelled", "optimizer")
     if not job.model.config and job.model.parameters is not None:
         return _bare(job, job.model.parameters, optimizer)
-    walked_job = rank_job(job)
+    walked_job = per_rank_job(job)
     plan = plan_of(job)
     plan.frees_gradients = frees_gradients(job, optimizer)
     weights = Weights(walked_job)
@@ -96,12 +96,12 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             held = copy(weights)
             held.groups = [replace(group) for group in weights.groups]
             keep_part(held, part, layers)
-        statics = _statics(job, held, plan, optimizer)
-        before = statics.gradients if plan.holds_gradients(part.in_flight) else 0
+        persistent = _persistent_bytes(job, held, plan, optimizer)
+        before = persistent.gradients if plan.holds_gradients(part.in_flight) else 0
         moments = compose(profile, before, part, ON_DEVICE_LAYERS if job.activation_offload else layers)
         if has_reference(job):
             moments.append(reference_pass(walked_job, profile, network, moments))
-        candidates.append(_assembled(job, whole, statics, moments, network.modelled, network.notes))
+        candidates.append(_assembled(job, whole, persistent, moments, network.modelled, network.notes))
         places.append((profile.order[part.first : part.last + 1], moments))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].device_bytes)
     return (
@@ -116,11 +116,13 @@ def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:
     weights = Weights(job)
     weights.group("all weights")
     weights.parameter("weights", (parameters,))
-    return _assembled(job, weights, _statics(job, weights, plan_of(job), optimizer), [], modelled=False)
+    return _assembled(
+        job, weights, _persistent_bytes(job, weights, plan_of(job), optimizer), [], modelled=False
+    )
 
 
 def _largest(
-    profile: Walk, order: Sequence[int], moments: Sequence[Moment], most: int
+    profile: StepProfile, order: Sequence[int], moments: Sequence[PeakCandidate], most: int
 ) -> tuple[TensorAtPeak, ...]:
     """The tensors alive at the highest moment of forward and backward; none where the optimizer's step is
     higher still.
@@ -129,7 +131,7 @@ def _largest(
     return tensors_at(profile, PeakPlace(top.phase, top.position), order, most) if top.position >= 0 else ()
 
 
-def rank_job(job: TrainingJob) -> TrainingJob:
+def per_rank_job(job: TrainingJob) -> TrainingJob:
     """The job as one rank walks it: context parallelism leaves it a share of each sequence, pairs double the
     rows.
     """
@@ -143,7 +145,9 @@ def rank_job(job: TrainingJob) -> TrainingJob:
     return replace(job, **changes) if changes else job  # type: ignore[arg-type]
 
 
-def _statics(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer) -> Statics:
+def _persistent_bytes(
+    job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer
+) -> PersistentBytes:
     trained = [(parameter, count) for parameter, count in weights.all() if parameter.trainable]
     precision, offload = job.precision, job.parallel.offload
     own_loop = job.loop in OWN_LOOPS
@@ -190,7 +194,7 @@ def _statics(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimize
     if plan.scheme.copies_gradients:
         buffers += gradients
     reference = _reference_bytes(job, weights, plan) if has_reference(job) else 0
-    return Statics(stored, gradients, states, buffers, step, reference, paged)
+    return PersistentBytes(stored, gradients, states, buffers, step, reference, paged)
 
 
 def _reference_bytes(job: TrainingJob, weights: Weights, plan: Plan) -> int:
@@ -216,14 +220,16 @@ def _part(parameter: Parameter, elements: int) -> tuple[int, ...]:
     return (max(1, elements // width), *parameter.shape[1:])
 
 
-def compose(profile: Walk, gradients_before: int, part: StagePart, resident: int) -> list[Moment]:
+def compose(
+    profile: StepProfile, gradients_before: int, part: StagePart, resident: int
+) -> list[PeakCandidate]:
     """The peaks of every moment of the real step on one pipeline stage, each layer taking the profile of its
     kind.
 
     `resident`: layers whose saved tensors may be on the GPU at once; those of further layers are on the
     host until backward comes to them.
     """
-    moments: list[Moment] = []
+    moments: list[PeakCandidate] = []
     order = profile.order[part.first : part.last + 1]
     away = _offloaded(profile, order, resident)
     spans = list(_spans(order, away))
@@ -235,12 +241,14 @@ def compose(profile: Walk, gradients_before: int, part: StagePart, resident: int
         stretch = profile.forward[order[first]]
         step = stretch.net - away[first]
         for place in _ends(count):
-            moments.append(Moment("forward", current + place * step + stretch.rise, gradients, first + place))
+            moments.append(
+                PeakCandidate("forward", current + place * step + stretch.rise, gradients, first + place)
+            )
         current += count * step
     for first, count in spans:
         current += count * profile.autocast_end[order[first]].net
     if part.last == len(profile.order) - 1:
-        moments.append(Moment("forward", current + profile.after_loss.rise, gradients))
+        moments.append(PeakCandidate("forward", current + profile.after_loss.rise, gradients))
         current += profile.after_loss.net
     returning = [0] * min(resident, len(order)) + away[::-1]
     for first, count in reversed(spans):
@@ -249,7 +257,9 @@ def compose(profile: Walk, gradients_before: int, part: StagePart, resident: int
         step, step_gradients = stretch.net + returning[len(order) - 1 - last], stretch.net_gradients
         for place in _ends(count):
             alive = gradients + place * step_gradients + stretch.rise_gradients
-            moments.append(Moment("backward", current + place * step + stretch.rise, alive, last - place))
+            moments.append(
+                PeakCandidate("backward", current + place * step + stretch.rise, alive, last - place)
+            )
         current += count * step
         gradients += count * step_gradients
     return moments
@@ -274,7 +284,7 @@ def _spans(order: Sequence[int], away: Sequence[int]) -> Iterator[tuple[int, int
         first += count
 
 
-def _offloaded(profile: Walk, order: Sequence[int], resident: int) -> list[int]:
+def _offloaded(profile: StepProfile, order: Sequence[int], resident: int) -> list[int]:
     """What each part of the model sends to the host: the saved tensors of all layers but the last `resident`
     ones.
     """
@@ -287,51 +297,58 @@ def _offloaded(profile: Walk, order: Sequence[int], resident: int) -> list[int]:
     return [max(0, size) if position in gone else 0 for position, size in enumerate(saved)]
 
 
-def reference_pass(job: TrainingJob, profile: Walk, network: Network, moments: Sequence[Moment]) -> Moment:
+def reference_pass(
+    job: TrainingJob, profile: StepProfile, network: Network, moments: Sequence[PeakCandidate]
+) -> PeakCandidate:
     """The reference model's forward while the policy's graph is alive: its logits, unless a fused head never
     makes them.
     """
     alive = max((moment.dynamic for moment in moments if moment.phase == "forward"), default=0)
     if job.loss != "full-logits":
-        return Moment("forward", alive, 0)
+        return PeakCandidate("forward", alive, 0)
     width = 6 if profile.tape.autocast else DTYPE_BYTES[job.precision.weights]
     logits = job.micro_batch_size * job.sequence_length * network.head.weight.shape[0] * width
-    return Moment("forward", alive + int(logits), 0)
+    return PeakCandidate("forward", alive + int(logits), 0)
 
 
 def _assembled(
     job: TrainingJob,
     whole: Weights,
-    statics: Statics,
-    walked: Sequence[Moment],
+    persistent: PersistentBytes,
+    walked: Sequence[PeakCandidate],
     modelled: bool,
     notes: tuple[str, ...] = (),
 ) -> Estimate:
-    moments = [*walked, Moment("optimizer", statics.gradients + statics.step, statics.gradients)]
+    moments = [
+        *walked,
+        PeakCandidate("optimizer", persistent.gradients + persistent.step, persistent.gradients),
+    ]
     batch = 3 * rounded(8 * job.micro_batch_size * job.sequence_length) if walked else 0
-    stored = statics.weights + statics.models
-    base = stored + statics.states + statics.buffers + batch
+    stored = persistent.weights + persistent.models
+    base = stored + persistent.states + persistent.buffers + batch
     top = max(moments, key=lambda moment: moment.dynamic)
     peak = base + top.dynamic
     phase_peaks = {
         name: base + max((m.dynamic for m in moments if m.phase == name), default=0)
         for name in ("forward", "backward", "optimizer")
     }
-    most = max((moment.dynamic - moment.gradients for moment in walked), default=0) + batch + statics.buffers
-    activations = peak - stored - statics.states - top.gradients
+    most = (
+        max((moment.dynamic - moment.gradients for moment in walked), default=0) + batch + persistent.buffers
+    )
+    activations = peak - stored - persistent.states - top.gradients
     overhead = allocator_slack(activations) + device_overhead(job)
     reserved_bytes = typically_reserved(job, peak, activations)
     components: dict[Component, int] = {
         "weights": stored,
         "gradients": top.gradients,
-        "optimizer_states": statics.states,
+        "optimizer_states": persistent.states,
         "activations": activations,
         "overhead": overhead,
     }
     sizes: dict[Component, int] = {
         **components,
-        "gradients": statics.gradients,
-        "optimizer_states": statics.states + statics.paged,
+        "gradients": persistent.gradients,
+        "optimizer_states": persistent.states + persistent.paged,
         "activations": most if walked else 0,
     }
     return Estimate(
@@ -347,10 +364,10 @@ def _assembled(
         peak_phase=top.phase,
         phase_peaks=phase_peaks,
         error_band=error_band(job, modelled),
-        checkpoint_bytes=_checkpoint(job, whole, statics, plan_of(job)),
+        checkpoint_bytes=_checkpoint(job, whole, persistent, plan_of(job)),
         architecture=job.model.model_type,
         modelled=modelled,
-        notes=(*_notes(job, statics, modelled, bool(walked)), *notes),
+        notes=(*_notes(job, persistent, modelled, bool(walked)), *notes),
     )
 
 
@@ -362,7 +379,7 @@ def _whole_model(job: TrainingJob) -> Weights:
     return weights
 
 
-def _notes(job: TrainingJob, statics: Statics, modelled: bool, walked: bool) -> Iterator[str]:
+def _notes(job: TrainingJob, persistent: PersistentBytes, modelled: bool, walked: bool) -> Iterator[str]:
     """What a reader should know about how this estimate counts."""
     if not modelled and not walked:
         yield "only a parameter count is known: activations are unknown and not counted"
@@ -371,12 +388,14 @@ def _notes(job: TrainingJob, statics: Statics, modelled: bool, walked: bool) -> 
         yield f"{name} is not modelled to the operation: weights and states are exact, activations a bound"
     if objective_of(job).unknown:
         yield objective_of(job).unknown
-    if statics.paged:
-        size = f"{statics.paged / GIB:.1f} GiB"
+    if persistent.paged:
+        size = f"{persistent.paged / GIB:.1f} GiB"
         yield f"paged optimizer states ({size}) lie in unified memory, evicted from a full card: not counted"
 
 
-def _checkpoint(job: TrainingJob, weights: Weights, statics: Statics, plan: Plan) -> dict[str, int]:
+def _checkpoint(
+    job: TrainingJob, weights: Weights, persistent: PersistentBytes, plan: Plan
+) -> dict[str, int]:
     """Bytes on disk: the saved model (16 bit a weight; of an adapter only its own weights, as they are), and
     with the states to resume from.
 
@@ -392,4 +411,7 @@ def _checkpoint(job: TrainingJob, weights: Weights, statics: Statics, plan: Plan
         )
     shared_by = plan.ranks if plan.scheme.shards_states else 1
     parts = job.parallel.tensor * job.parallel.pipeline
-    return {"weights": saved, "resume_state": saved + (statics.states + statics.paged) * shared_by * parts}
+    return {
+        "weights": saved,
+        "resume_state": saved + (persistent.states + persistent.paged) * shared_by * parts,
+    }

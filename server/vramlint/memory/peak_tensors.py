@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from vramlint.memory.estimate import Component, TensorAtPeak
 from vramlint.memory.ledger import Record
-from vramlint.memory.step import Walk
+from vramlint.memory.step import StepProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class PeakPlace:
     position: int
 
 
-def tensors_at(profile: Walk, place: PeakPlace, order: Sequence[int], most: int) -> tuple[TensorAtPeak, ...]:
+def tensors_at(
+    profile: StepProfile, place: PeakPlace, order: Sequence[int], most: int
+) -> tuple[TensorAtPeak, ...]:
     """The `most` largest groups of equal tensors among activations, temporaries and gradients, largest first.
 
     A layer that the walk has left holds what was alive when it was left; one that backward has still to
@@ -54,7 +56,7 @@ def tensors_at(profile: Walk, place: PeakPlace, order: Sequence[int], most: int)
     return _grouped(total, most)
 
 
-def _pictures(profile: Walk, wanted: dict[str, int]) -> dict[str, Counter[Record]]:
+def _pictures(profile: StepProfile, wanted: dict[str, int]) -> dict[str, Counter[Record]]:
     """What is alive after each of the wanted numbers of events."""
     alive: Counter[Record] = Counter()
     found: dict[str, Counter[Record]] = {}

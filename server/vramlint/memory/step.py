@@ -18,7 +18,7 @@ from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, older
 
 
 @dataclass(slots=True)
-class Stretch:
+class Segment:
     """What one stretch of the step (embedding, a kind of layer, the head) does to the ledger, relative to its
     beginning.
     """
@@ -32,27 +32,27 @@ class Stretch:
 
 
 @dataclass(slots=True)
-class Walk:
+class StepProfile:
     """The profile of a step. Index 0 is the embedding, then the kinds of layers, last head and loss."""
 
     tape: Tape
     order: list[int] = field(default_factory=list)
     """Index of the stretch of each part of the model, embedding first, head last."""
-    forward: list[Stretch] = field(default_factory=list)
-    autocast_end: list[Stretch] = field(default_factory=list)
+    forward: list[Segment] = field(default_factory=list)
+    autocast_end: list[Segment] = field(default_factory=list)
     """What leaving autocast frees, by stretch."""
-    after_loss: Stretch = field(default_factory=Stretch)
+    after_loss: Segment = field(default_factory=Segment)
     """Between the model's forward and the backward pass: conversions, metrics, dropped outputs."""
-    backward: list[Stretch] = field(default_factory=list)
+    backward: list[Segment] = field(default_factory=list)
 
 
-def walk(job: TrainingJob, network: Network, plan: Plan) -> Walk:
+def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     """Run the step of `job` on `network`, each kind of layer once, sharded as `plan` says."""
     t = Tape(None if job.precision.autocast == "none" else job.precision.autocast)
     t.compiled = job.compile
     t.keeps_quantized_input = older(bitsandbytes_of(job), QUANTIZED_INPUT_UNTIL)
     plan.prepare(t)
-    result = Walk(t)
+    result = StepProfile(t)
     boundaries: list[int] = []
     units: list[list[Parameter]] = [network.root]
 
@@ -143,9 +143,9 @@ def _begin(t: Tape) -> tuple[int, int]:
     return t.ledger.current, t.ledger.gradients
 
 
-def _end(t: Tape, mark: tuple[int, int]) -> Stretch:
+def _end(t: Tape, mark: tuple[int, int]) -> Segment:
     ledger = t.ledger
-    return Stretch(
+    return Segment(
         rise=ledger.peak - mark[0],
         rise_gradients=ledger.peak_gradients - mark[1],
         net=ledger.current - mark[0],
@@ -155,7 +155,7 @@ def _end(t: Tape, mark: tuple[int, int]) -> Stretch:
     )
 
 
-def _leave_autocast(t: Tape, result: Walk) -> None:
+def _leave_autocast(t: Tape, result: StepProfile) -> None:
     """Drop the cached weight casts, those of each stretch by themselves."""
     by_segment: dict[int, list[Tensor]] = {}
     for segment, parameter in t.cast_cache:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from vramlint.catalog import gpu_spec as catalog
 from vramlint.catalog.facts import Gpu
 from vramlint.catalog.gpus import meanings, nearest_gpus
-from vramlint.dialects.kit.launches import Launch
+from vramlint.dialects.kit.launches import LaunchSpec
 from vramlint.document.node import KeyPath, Span
 
 Source: TypeAlias = Literal["flag", "directive", "file", "launcher", "settings", "auto"]
@@ -54,7 +54,7 @@ def strongest(
     flag: str | None,
     directive: tuple[str, Span] | None,
     file: tuple[str, KeyPath] | None,
-    launch: Callable[[], Launch | None],
+    launch: Callable[[], LaunchSpec | None],
     setting: str | None,
 ) -> Declaration | None:
     """The declaration that holds: flag or editor setting, directive, key of the file, what launches it,
@@ -71,7 +71,7 @@ def strongest(
     return weakest if started is None else _of_launch(started, weakest)
 
 
-def _of_launch(launch: Launch, weakest: Declaration | None) -> Declaration | None:
+def _of_launch(launch: LaunchSpec, weakest: Declaration | None) -> Declaration | None:
     """What a launcher asks for; where it is not certain which card, the settings name it."""
     cards = catalog.parse_declaration(launch.gpu) if launch.gpu else None
     gpu = cards.gpu if cards else None

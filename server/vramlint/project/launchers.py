@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from vramlint.dialects.kit.launches import Launch, of_batch_script, of_skypilot
+from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
 from vramlint.document import Document
 
 _SCRIPTS = (".sbatch", ".slurm", ".sh")
@@ -23,7 +23,7 @@ class Launcher(NamedTuple):
     """A launcher and the file it stands in, as shown to the user."""
 
     path: str
-    launch: Launch
+    launch: LaunchSpec
 
 
 class Launchers:
@@ -33,7 +33,7 @@ class Launchers:
         self._root = root
         self._overlay = overlay
         self._files: list[Path] | None = None
-        self._read: dict[Path, tuple[object, Launch | None]] = {}
+        self._read: dict[Path, tuple[object, LaunchSpec | None]] = {}
 
     def of(self, file: Path) -> Launcher | None:
         """The launcher of a config; None where there is none, or several that disagree."""
@@ -55,7 +55,7 @@ class Launchers:
             if launch is not None:
                 yield Launcher(file.relative_to(self._root).as_posix(), launch)
 
-    def _launch(self, file: Path) -> Launch | None:
+    def _launch(self, file: Path) -> LaunchSpec | None:
         shown = self._overlay.get(str(file))
         try:
             stat = file.stat()
@@ -95,7 +95,7 @@ def _promising(file: Path) -> bool:
     return b"#SBATCH" in data if file.suffix in _SCRIPTS else b"accelerators" in data
 
 
-def _parsed(file: Path, shown: str | None) -> Launch | None:
+def _parsed(file: Path, shown: str | None) -> LaunchSpec | None:
     try:
         text = file.read_text(encoding="utf-8") if shown is None else shown
     except (OSError, UnicodeDecodeError):
@@ -106,7 +106,7 @@ def _parsed(file: Path, shown: str | None) -> Launch | None:
     return of_skypilot(values) if isinstance(values, Mapping) else None
 
 
-def _names(launcher: Path, launch: Launch, file: Path, root: Path) -> bool:
+def _names(launcher: Path, launch: LaunchSpec, file: Path, root: Path) -> bool:
     """Whether the launch names the file: from its own folder, from the root, or by folder and name."""
     places = [str(base) + "/" for base in (launcher.parent, root)]
     for name in launch.configs:

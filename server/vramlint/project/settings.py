@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from vramlint.lint.finding import SEVERITIES, Severity
+from vramlint.project.severity import SEVERITIES, Severity
 
 Level: TypeAlias = Literal["error", "warning", "information", "hint", "off"]
 LEVELS: tuple[str, ...] = get_args(Level)

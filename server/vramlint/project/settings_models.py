@@ -14,7 +14,7 @@ LIKE = "like"
 """The key that says: the same shapes as this listed model."""
 
 
-class PinnedModels:
+class SettingsModels:
     """The catalog, with the models of `[tool.vramlint.models]` known too.
 
     A pin is `like = "meta-llama/Llama-3.1-8B"`, with any key of config.json that differs, or all of

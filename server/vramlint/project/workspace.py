@@ -15,7 +15,7 @@ from vramlint.document import Document
 from vramlint.project.launchers import NOT_SCANNED, Launcher, Launchers
 from vramlint.project.lock_files import locked_versions
 from vramlint.project.settings import Settings, SettingsResolver
-from vramlint.project.settings_models import PinnedModels
+from vramlint.project.settings_models import SettingsModels
 
 _LARGEST_COMPANION = 4 * 2**20
 _SCAN_LIMIT = 5_000
@@ -66,7 +66,7 @@ class Workspace:
             catalog = self.catalog
             if settings.hub and isinstance(catalog, Models):
                 catalog = HubModels(catalog)
-            self._catalogs[key] = PinnedModels(settings.models, catalog) if settings.models else catalog
+            self._catalogs[key] = SettingsModels(settings.models, catalog) if settings.models else catalog
         return self._catalogs[key]
 
     def locked(self, path: str | None, settings: Settings) -> Mapping[str, str]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.dialects.kit.dialect import UNSET
 from vramlint.job import Origin, TrainingJob, Written
+from vramlint.lint.result import Analysis
 
 
 @dataclass(frozen=True, slots=True)

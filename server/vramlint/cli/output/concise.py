@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from vramlint.cli.console import Paint, Style
 from vramlint.cli.report import FileReport, Placed, count, pairs
-from vramlint.lint.finding import SEVERITIES, Severity
+from vramlint.project.severity import SEVERITIES, Severity
 
 STYLES: dict[Severity, Style] = {"error": "red", "warning": "yellow", "information": "cyan", "hint": "dim"}
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from textwrap import wrap
 
-from vramlint.analysis.analyse import Analysis
 from vramlint.catalog.facts import Model
 from vramlint.cli.console import Paint, Style
 from vramlint.cli.output.assumed import assumptions
@@ -17,6 +16,7 @@ from vramlint.explain.format import LABELS, size, value_text
 from vramlint.explain.model import checkpoint
 from vramlint.job import TrainingJob
 from vramlint.lint.format import count, gib, gpu_name, model_name
+from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import COMPONENTS, Estimate, Verdict
 
 WIDTH = 80

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport, Placed, pairs
-from vramlint.lint.finding import Severity
+from vramlint.project.severity import Severity
 
 COMMANDS: dict[Severity, str] = {
     "error": "error",

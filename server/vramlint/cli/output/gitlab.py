@@ -9,8 +9,8 @@ from hashlib import sha256
 
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport, pairs
-from vramlint.lint.finding import Severity
 from vramlint.lint.format import key_text
+from vramlint.project.severity import Severity
 
 SEVERITY: dict[Severity, str] = {"error": "major", "warning": "minor", "information": "info", "hint": "info"}
 

@@ -12,7 +12,8 @@ from vramlint.analysis.registry import find_rule
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport, Placed, pairs
 from vramlint.document import LineIndex, Span
-from vramlint.lint.finding import Fix, Severity
+from vramlint.lint.finding import Fix
+from vramlint.project.severity import Severity
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "information": "note", "hint": "note"}

@@ -9,11 +9,20 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.accelerate import FLAVOUR, read_accelerate
-from vramlint.dialects.engines.distribution import World
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Key, Obstacle, Reading, SetKey
+from vramlint.dialects.engines.distribution import WorldSize
+from vramlint.dialects.kit.dialect import (
+    Changes,
+    Context,
+    Dialect,
+    Evidence,
+    Key,
+    Obstacle,
+    ReadResult,
+    SetKey,
+)
 from vramlint.dialects.kit.reader import Reader, boolean, integer, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_version
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Precision, TrainingJob
 
 VERSION = "1.15.0"
@@ -134,7 +143,7 @@ FSDP1_ONLY = (
     "use_orig_params",
     "forward_prefetch",
 )
-SIGNS = Signs(
+SIGNS = DetectionSignals(
     decisive=(
         "compute_environment", "distributed_type", "fsdp_transformer_layer_cls_to_wrap", "downcast_bf16",
     ),
@@ -156,11 +165,11 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """What accelerate refuses; a job needs the training config that is launched with this file."""
     reader = Reader(values, "accelerate", framework_version(context, "accelerate", VERSION), table(KEYS))
     if reader.has("distributed_type"):
-        declared = World(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
+        declared = WorldSize(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
         read_accelerate(reader, context, declared, Model("", ""), Precision(), full=True, flavour=FLAVOUR)
         _check(reader, context)
     obstacle = Obstacle("no-model", "a launcher file names no model; it is read with the config it launches")

@@ -1,4 +1,4 @@
-"""What axolotl refuses, or takes in silence and does otherwise (validators of axolotl 0.19)."""
+"""What axolotl refuses, or takes silently and does otherwise (validators of axolotl 0.19)."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ from vramlint.dialects.axolotl.weights import (
     read_precision,
     read_quantization,
 )
-from vramlint.dialects.engines.distribution import Distribution, World, split_off
-from vramlint.dialects.engines.fsdp import Flavour
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, split_off
+from vramlint.dialects.engines.fsdp import FsdpDefaults
 from vramlint.dialects.engines.hf_trainer import (
     Batch,
     Checkpointing,
@@ -41,7 +41,7 @@ from vramlint.dialects.engines.hf_trainer import (
     steps_in_backward,
 )
 from vramlint.dialects.kit.conflicts import report
-from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -54,13 +54,13 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Generation, Precision, TrainingJob
 
 VERSION = "0.19"
 _TABLE = table(KEYS)
 
-recognise = Signs(
+recognise = DetectionSignals(
     decisive=("base_model+datasets", "base_model+pretraining_dataset", "base_model+test_datasets"),
     strong=(
         ("base_model", lambda value: isinstance(value, str)),
@@ -96,7 +96,7 @@ _OBJECTIVES: Mapping[str, Any] = {
 }
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that an axolotl config describes."""
     version = framework_version(context, "axolotl", VERSION)
     reader = Reader(values, "axolotl", version, _TABLE)
@@ -118,7 +118,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     engine = _engine(reader, context, world, model, precision, method, batch)
     adapter = read_adapter(reader, engine, world) if method != "full" else None
     checkpointing, offload = _activations(reader, method)
-    optimizer = reader.take("optimizer", text)
+    optimizer = reader.read("optimizer", text)
     return TrainingJob(
         model=model,
         objective=_objective(reader),
@@ -131,8 +131,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         optimizer_in_backward=steps_in_backward(optimizer),
         micro_batch_size=batch.micro,
         gradient_accumulation_steps=batch.accumulation,
-        sequence_length=reader.take("sequence_len", positive),
-        packing=reader.take("sample_packing", boolean, False),
+        sequence_length=reader.read("sequence_len", positive),
+        packing=reader.read("sample_packing", boolean, False),
         gradient_checkpointing=_checkpointed_by(engine, checkpointing),
         activation_offload=offload,
         attention=kernel,
@@ -148,38 +148,38 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     )
 
 
-def _checkpointed_by(engine: Distribution, own: Checkpointing) -> Any:
+def _checkpointed_by(engine: ParallelPlan, own: Checkpointing) -> Any:
     return engine.checkpointing if engine.checkpointing is not None and own == "none" else own
 
 
 def _batch(reader: Reader) -> Batch:
-    micro = reader.take("micro_batch_size", positive)
+    micro = reader.read("micro_batch_size", positive)
     whole = reader.get("batch_size", positive)
     if whole is not None and not reader.has("gradient_accumulation_steps"):
         reader.written("gradient_accumulation_steps", "batch_size")
         return Batch(micro, max(whole // micro, 1))
-    return Batch(micro, reader.take("gradient_accumulation_steps", positive))
+    return Batch(micro, reader.read("gradient_accumulation_steps", positive))
 
 
-def _world(reader: Reader, context: Context) -> World:
+def _world(reader: Reader, context: Context) -> WorldSize:
     size = world_size(reader, context)
     if reader.flag("use_ray") and (workers := reader.get("ray_num_workers", positive)):
         reader.written("parallel.data", "ray_num_workers")
         size = workers
-    return World(size, context.nodes)
+    return WorldSize(size, context.nodes)
 
 
 def _engine(
     reader: Reader,
     context: Context,
-    world: World,
+    world: WorldSize,
     model: Model,
     precision: Precision,
     method: str,
     batch: Batch,
-) -> Distribution:
+) -> ParallelPlan:
     version = fsdp(reader)
-    flavour = Flavour(version=version or 1, wrap="layer", upcast="none" if version == 2 else "trainable")
+    flavour = FsdpDefaults(version=version or 1, wrap="layer", upcast="none" if version == 2 else "trainable")
     given = {
         name: reader.get(path, positive)
         for name, path in (("data", "dp_shard_size"), ("replicate", "dp_replicate_size"))
@@ -239,7 +239,7 @@ def _activations(reader: Reader, method: str) -> tuple[Checkpointing, bool]:
         and offloading is not None
         and offloading not in ("legacy", "hidden_states")
     ):
-        reader.follow("gradient_checkpointing", "activation_offload")
+        reader.same_origin_as("gradient_checkpointing", "activation_offload")
         return "none", True
     if reader.raw("selective_checkpointing") and isinstance(
         reader.raw("selective_checkpointing"), bool | Mapping
@@ -315,8 +315,8 @@ def _generation(reader: Reader) -> Generation | None:
         reader.written("generation.colocated", "trl.use_vllm")
     return Generation(
         colocated=colocated,
-        completion_length=reader.take("trl.max_completion_length", positive),
-        completions=reader.take("trl.num_generations", positive),
+        completion_length=reader.read("trl.max_completion_length", positive),
+        completions=reader.read("trl.num_generations", positive),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
-from vramlint.dialects.engines.distribution import Distribution, World
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, at_least, boolean, mapping, names, number, positive, text
@@ -57,7 +57,7 @@ def read_quantization(reader: Reader, model: Model, method: str) -> Quantization
     if method == "full":
         return None
     if model.quantized_as is not None:
-        reader.follow("quantization", "model")
+        reader.same_origin_as("quantization", "model")
         return Quantization(scheme=model.quantized_as, kbit_prep=prep)
     if adapter == "qlora":
         reader.written("quantization.scheme", "load_in_4bit" if reader.has("load_in_4bit") else "adapter")
@@ -90,7 +90,7 @@ def read_precision(reader: Reader, context: Context, model: Model, method: str, 
         and fsdp(reader) is None
     ):
         kept = _float32_modules(model)
-        reader.follow("precision.fp32_modules", "attention")
+        reader.same_origin_as("precision.fp32_modules", "attention")
     return Precision(
         weights=weights,
         autocast=autocast,
@@ -142,7 +142,7 @@ def _dtypes(reader: Reader, context: Context) -> tuple[Dtype, Literal["none", "b
     return ("bfloat16", "bfloat16") if able else ("float16", "float16")
 
 
-def read_adapter(reader: Reader, engine: Distribution, world: World) -> Adapter:
+def read_adapter(reader: Reader, engine: ParallelPlan, world: WorldSize) -> Adapter:
     """The adapter; its weights are float32 unless the file or the engine says otherwise."""
     r = reader.get("lora_r", positive)
     if r is None:
@@ -156,12 +156,12 @@ def read_adapter(reader: Reader, engine: Distribution, world: World) -> Adapter:
     else:
         reader.default("adapter.dtype", "PEFT raises adapters to float32")
     if engine.adapter_dtype is not None:
-        reader.follow("adapter.dtype", "parallel.strategy")
+        reader.same_origin_as("adapter.dtype", "parallel.strategy")
         dtype = engine.adapter_dtype
     return Adapter(
         r=r or 8,
-        alpha=reader.take("lora_alpha", number, 8.0),
-        dropout=reader.take("lora_dropout", number),
+        alpha=reader.read("lora_alpha", number, 8.0),
+        dropout=reader.read("lora_dropout", number),
         targets=_targets(reader),
         dtype=dtype,
         modules_to_save=reader.get("lora_modules_to_save", names) or (),
@@ -182,7 +182,7 @@ def _targets(reader: Reader) -> str | tuple[str, ...]:
     return ()
 
 
-def _fused_kernels(reader: Reader, world: World) -> bool:
+def _fused_kernels(reader: Reader, world: WorldSize) -> bool:
     """Whether axolotl's own LoRA kernels run: as written, else on wherever they can."""
     for name in LORA_KERNELS:
         if reader.get(name, boolean) is not None:

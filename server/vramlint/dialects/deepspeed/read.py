@@ -8,7 +8,7 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.deepspeed import read_deepspeed
-from vramlint.dialects.engines.distribution import World
+from vramlint.dialects.engines.distribution import WorldSize
 from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
@@ -16,13 +16,13 @@ from vramlint.dialects.kit.dialect import (
     Evidence,
     Key,
     Obstacle,
-    Reading,
+    ReadResult,
     Renamed,
     SetKey,
 )
 from vramlint.dialects.kit.reader import Reader, boolean, integer, number, table
 from vramlint.dialects.kit.reading import finish, framework_version
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Precision, TrainingJob
 
 VERSION = "0.19.8"
@@ -140,7 +140,7 @@ RENAMED: tuple[Renamed, ...] = (
     Renamed(f"{ZERO}.cpu_offload", "0.5", f"{ZERO}.offload_optimizer"),
     Renamed(f"{ZERO}.cpu_offload_params", "0.5", f"{ZERO}.offload_param"),
 )
-SIGNS = Signs(
+SIGNS = DetectionSignals(
     decisive=((ZERO, lambda value: isinstance(value, Mapping)),),
     strong=(
         "train_micro_batch_size_per_gpu",
@@ -163,10 +163,10 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """What DeepSpeed refuses; a job needs the config that names this file."""
     reader = Reader(values, "deepspeed", framework_version(context, "deepspeed", VERSION), table(KEYS))
-    world = World(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
+    world = WorldSize(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
     read_deepspeed(reader, world, Model("", ""), Precision())
     _check(reader, context)
     obstacle = Obstacle(

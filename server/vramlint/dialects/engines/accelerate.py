@@ -10,16 +10,23 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.deepspeed import read_deepspeed, unseen_deepspeed
-from vramlint.dialects.engines.distribution import Distribution, Half, World, half_of, replicated, split_off
-from vramlint.dialects.engines.fsdp import Flavour, read_fsdp
+from vramlint.dialects.engines.distribution import (
+    Half,
+    ParallelPlan,
+    WorldSize,
+    half_of,
+    replicated,
+    split_off,
+)
+from vramlint.dialects.engines.fsdp import FsdpDefaults, read_fsdp
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, choice, integer, positive, text
 from vramlint.dialects.kit.reading import open_companion
 from vramlint.job import Precision
 
 _MIXED: dict[str, Half] = {"bf16": "bfloat16", "fp16": "float16", "fp8": "bfloat16"}
-FLAVOUR = Flavour(version=1, wrap="none")
-TRAINER_FLAVOUR = Flavour(version=1, wrap="layer")
+FLAVOUR = FsdpDefaults(version=1, wrap="none")
+TRAINER_FLAVOUR = FsdpDefaults(version=1, wrap="layer")
 """Behind the Trainer, which names a wrap policy where the launcher's file names none."""
 
 
@@ -35,14 +42,14 @@ LAUNCHERS: Mapping[str, Mapping[str, Any]] = {
 """The launcher settings that come with trl and are named instead of a file."""
 
 
-def processes(reader: Reader, declared: World) -> World:
+def processes(reader: Reader, declared: WorldSize) -> WorldSize:
     """The world that the file states (`num_processes` counts all machines), else the declared one."""
     size = reader.get("num_processes", positive)
     nodes = reader.get("num_machines", positive) or declared.nodes
     if size is None:
         return replace(declared, nodes=nodes)
     reader.written("parallel.data", "num_processes")
-    return World(size, nodes)
+    return WorldSize(size, nodes)
 
 
 def with_flag(reader: Reader, precision: Precision) -> Precision:
@@ -57,13 +64,13 @@ def with_flag(reader: Reader, precision: Precision) -> Precision:
 def read_accelerate(
     reader: Reader,
     context: Context,
-    declared: World,
+    declared: WorldSize,
     model: Model,
     precision: Precision,
     *,
     full: bool,
-    flavour: Flavour = TRAINER_FLAVOUR,
-) -> Distribution:
+    flavour: FsdpDefaults = TRAINER_FLAVOUR,
+) -> ParallelPlan:
     """The run under the launcher file that `reader` reads."""
     world = processes(reader, declared)
     precision = with_flag(reader, precision)
@@ -71,7 +78,7 @@ def read_accelerate(
     if kind == "DEEPSPEED":
         return _deepspeed(reader, context, world, model, precision)
     if kind == "FSDP":
-        section = reader.section("fsdp_config") or reader.named({}, "distributed_type")
+        section = reader.section("fsdp_config") or reader.virtual({}, "distributed_type")
         reader.written("parallel.strategy", "distributed_type")
         release = context.versions.get("accelerate", "1.15")
         found = read_fsdp(section, world, precision, full=full, flavour=flavour, release=release)
@@ -87,15 +94,15 @@ def read_accelerate(
 
 
 def _deepspeed(
-    reader: Reader, context: Context, world: World, model: Model, precision: Precision
-) -> Distribution:
+    reader: Reader, context: Context, world: WorldSize, model: Model, precision: Precision
+) -> ParallelPlan:
     """The `deepspeed_config` section: a JSON's path, or the few options that accelerate turns into one."""
     path = "deepspeed_config.deepspeed_config_file"
     if reader.has(path):
         companion = open_companion(reader, context, path)
         if companion is None:
             return unseen_deepspeed(reader, path, world, precision)
-        return read_deepspeed(reader.inside(companion), world, model, precision)
+        return read_deepspeed(reader.companion_reader(companion), world, model, precision)
     section = reader.section("deepspeed_config")
     stage = 2 if section is None else section.get("zero_stage", integer)
     stage = 2 if stage is None else stage

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.engines.distribution import Distribution, Half, World, half_of, replicated
+from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize, half_of, replicated
 from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, mapping, number, text
 from vramlint.job import Buckets, Parallel, Precision
 
@@ -39,7 +39,7 @@ _SECTIONS: tuple[tuple[str, Half], ...] = (
 """Sections that switch 16-bit training on, in the order in which they are asked."""
 
 
-def read_deepspeed(reader: Reader, world: World, model: Model, precision: Precision) -> Distribution:
+def read_deepspeed(reader: Reader, world: WorldSize, model: Model, precision: Precision) -> ParallelPlan:
     """The run under the DeepSpeed JSON that `reader` reads; `precision` is what the front end asks for
     ("auto").
     """
@@ -57,7 +57,7 @@ def read_deepspeed(reader: Reader, world: World, model: Model, precision: Precis
     )
     imposed = _precision(reader, precision)
     half = None if imposed.weights == "float32" else imposed.weights
-    return Distribution(parallel, imposed, adapter_dtype=half)
+    return ParallelPlan(parallel, imposed, adapter_dtype=half)
 
 
 def stage_of_name(name: str) -> int | None:
@@ -66,7 +66,7 @@ def stage_of_name(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def unseen_deepspeed(reader: Reader, path: str, world: World, precision: Precision) -> Distribution:
+def unseen_deepspeed(reader: Reader, path: str, world: WorldSize, precision: Precision) -> ParallelPlan:
     """The run under a DeepSpeed file that cannot be opened: the stage by its name, all else DeepSpeed's
     defaults.
     """
@@ -88,7 +88,7 @@ def unseen_deepspeed(reader: Reader, path: str, world: World, precision: Precisi
     parallel = Parallel(
         strategy=strategy, data=world.size, offload=offload, buckets=Buckets(overlap_comm=stage == 3)
     )
-    return Distribution(parallel, _mixed(precision, half), adapter_dtype=half)
+    return ParallelPlan(parallel, _mixed(precision, half), adapter_dtype=half)
 
 
 def hidden_size(model: Model) -> int:
@@ -154,7 +154,7 @@ def _half(reader: Reader, precision: Precision) -> Half | None:
                 if reader.has(path):
                     reader.written(field, path)
                 else:
-                    reader.follow(field, "precision.autocast")
+                    reader.same_origin_as(field, "precision.autocast")
             return half
     return None
 

@@ -12,7 +12,7 @@ Half = Literal["bfloat16", "float16"]
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class ParallelPlan:
     """A run as its engine holds it.
 
     `precision` is what becomes of the front end's; `checkpointing` what the engine's own switch says
@@ -27,7 +27,7 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class WorldSize:
     """How many GPUs, and how many of them in one machine."""
 
     size: int
@@ -39,12 +39,12 @@ class World:
         return max(self.size // max(self.nodes, 1), 1)
 
 
-def replicated(world: World, precision: Precision) -> Distribution:
+def replicated(world: WorldSize, precision: Precision) -> ParallelPlan:
     """No sharding: one GPU, or DDP, which keeps a second set of gradients in its buckets (accelerate leaves
     `gradient_as_bucket_view` off).
     """
     parallel = Parallel(strategy="ddp" if world.size > 1 else "none", data=world.size)
-    return Distribution(parallel, precision)
+    return ParallelPlan(parallel, precision)
 
 
 def half_of(precision: Precision) -> Half | None:
@@ -52,7 +52,7 @@ def half_of(precision: Precision) -> Half | None:
     return None if precision.autocast == "none" else precision.autocast
 
 
-def split_off(distribution: Distribution, **sizes: int) -> Distribution:
+def split_off(distribution: ParallelPlan, **sizes: int) -> ParallelPlan:
     """The same with tensor, context, pipeline … parallelism taken out of the data-parallel GPUs."""
     parallel, divisor = distribution.parallel, 1
     for name, size in sizes.items():

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from vramlint.dialects.engines.distribution import Distribution, World, half_of
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, half_of
 from vramlint.dialects.kit.reader import Reader, at_least, boolean, integer, text
 from vramlint.job import Parallel, Precision
 
@@ -33,7 +33,7 @@ _WRAPS: Mapping[str, Wrap] = {"TRANSFORMER_BASED_WRAP": "layer", "SIZE_BASED_WRA
 
 
 @dataclass(frozen=True, slots=True)
-class Flavour:
+class FsdpDefaults:
     """How a front end runs FSDP: the version when none is written, what it wraps by default, what it
     upcasts.
     """
@@ -63,14 +63,14 @@ def spelled(reader: Reader, name: str) -> str:
 
 def read_fsdp(
     reader: Reader,
-    world: World,
+    world: WorldSize,
     precision: Precision,
     *,
     full: bool,
-    flavour: Flavour,
+    flavour: FsdpDefaults,
     release: str = "1.15",
     options: tuple[str, ...] = (),
-) -> Distribution:
+) -> ParallelPlan:
     """The run under the FSDP section that `reader` reads.
 
     `full`: all weights are trained. `release`: of accelerate. `options`: the words of transformers' string
@@ -88,11 +88,11 @@ def read_fsdp(
         offload=_offload(reader, options),
     )
     if sharding == "none":
-        return Distribution(parallel, precision, _checkpointing(reader))
+        return ParallelPlan(parallel, precision, _checkpointing(reader))
     upcast = flavour.upcast or accelerate_upcast(version, release)
     held, half = _held(precision, full, upcast), half_of(precision)
     parallel = replace(parallel, param_dtype=half or "none", reduce_dtype=half or "none")
-    return Distribution(parallel, held, _checkpointing(reader))
+    return ParallelPlan(parallel, held, _checkpointing(reader))
 
 
 def _held(precision: Precision, full: bool, upcast: Upcast) -> Precision:
@@ -106,7 +106,7 @@ def _held(precision: Precision, full: bool, upcast: Upcast) -> Precision:
     return replace(precision, weights=weights, autocast="none", fp32_modules=())
 
 
-def _version(reader: Reader, flavour: Flavour) -> int:
+def _version(reader: Reader, flavour: FsdpDefaults) -> int:
     for path in ("fsdp_version", "version"):
         given = reader.get(path, integer)
         if given in (1, 2):
@@ -140,7 +140,7 @@ def _word(reader: Reader, path: str) -> str | None:
     return str(number) if number is not None else reader.get(path, text)
 
 
-def _wrap(reader: Reader, flavour: Flavour, options: tuple[str, ...]) -> Wrap:
+def _wrap(reader: Reader, flavour: FsdpDefaults, options: tuple[str, ...]) -> Wrap:
     path = spelled(reader, "auto_wrap_policy")
     policy = reader.get(path, text)
     if policy and policy.upper() in _WRAPS:

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.accelerate import read_accelerate
 from vramlint.dialects.engines.deepspeed import check_against, read_deepspeed, unseen_deepspeed
-from vramlint.dialects.engines.distribution import Distribution, World, replicated
-from vramlint.dialects.engines.fsdp import Flavour, read_fsdp
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, replicated
+from vramlint.dialects.engines.fsdp import FsdpDefaults, read_fsdp
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, names, number, positive, text
 from vramlint.dialects.kit.reading import open_companion
@@ -23,7 +23,7 @@ from vramlint.job import Precision
 Checkpointing = Literal["none", "full", "reentrant", "selective-op"] | int
 Autocast = Literal["none", "bfloat16", "float16"]
 
-TRAINER_FSDP = Flavour(version=2, wrap="layer")
+TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""
 SINGLE_STEP_OPTIMIZERS = ("lomo", "adalomo")
 """They update each weight as its gradient arrives, as the "_layerwise" ones do."""
@@ -56,14 +56,14 @@ def attention(value: Any) -> str | None:
 def read_batch(reader: Reader) -> Batch:
     """Batch size and accumulation as TrainingArguments name them."""
     return Batch(
-        reader.take("per_device_train_batch_size", positive),
-        reader.take("gradient_accumulation_steps", positive),
+        reader.read("per_device_train_batch_size", positive),
+        reader.read("gradient_accumulation_steps", positive),
     )
 
 
 def read_clipping(reader: Reader, path: str = "max_grad_norm") -> float | None:
     """The norm to which gradients are clipped; 0 means none."""
-    return reader.take(path, number, 1.0) or None
+    return reader.read(path, number, 1.0) or None
 
 
 def optimizer_args(reader: Reader, path: str = "optim_args") -> dict[str, Any]:
@@ -107,7 +107,7 @@ def read_checkpointing(reader: Reader, default: bool, reentrant: bool = False) -
     silent.
     """
     spellings = ("gradient_checkpointing", "activation_checkpointing")
-    if not reader.take(spellings, boolean, default):
+    if not reader.read(spellings, boolean, default):
         return "none"
     for spelling in spellings:
         kwargs = f"{spelling}_kwargs"
@@ -136,17 +136,17 @@ def offloads_activations(reader: Reader) -> bool:
 def read_engine(
     reader: Reader,
     context: Context,
-    world: World,
+    world: WorldSize,
     model: Model,
     precision: Precision,
     *,
     full: bool,
-    flavour: Flavour = TRAINER_FSDP,
+    flavour: FsdpDefaults = TRAINER_FSDP,
     batch: Batch | None = None,
     batch_key: str = "per_device_train_batch_size",
     launcher: Reader | None = None,
     shipped: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Distribution:
+) -> ParallelPlan:
     """The engine that the keys `deepspeed` and `fsdp`, or a launcher file, put under the run; DDP where
     there is none.
 
@@ -173,22 +173,22 @@ def read_engine(
 def _deepspeed(
     reader: Reader,
     context: Context,
-    world: World,
+    world: WorldSize,
     model: Model,
     precision: Precision,
     batch: Batch | None,
     batch_key: str,
     shipped: Mapping[str, Mapping[str, Any]],
-) -> Distribution:
+) -> ParallelPlan:
     inner = reader.section("deepspeed")
     if inner is None:
         companion = open_companion(reader, context, "deepspeed")
         known = shipped.get(PurePath(reader.get("deepspeed", text) or "").name)
         if companion is None and known is not None:
-            return read_deepspeed(reader.named(known, "deepspeed"), world, model, precision)
+            return read_deepspeed(reader.virtual(known, "deepspeed"), world, model, precision)
         if companion is None:
             return unseen_deepspeed(reader, "deepspeed", world, precision)
-        inner = reader.inside(companion)
+        inner = reader.companion_reader(companion)
     found = read_deepspeed(inner, world, model, precision)
     if batch is not None:
         expected = {

@@ -15,7 +15,7 @@ from vramlint.dialects.kit.dialect import (
     Dialect,
     Evidence,
     Obstacle,
-    Reading,
+    ReadResult,
     SetKey,
 )
 from vramlint.dialects.kit.edits import Editor, edit, key
@@ -79,13 +79,13 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return Evidence(1.0, ("vramlint",)) if "vramlint" in values else Evidence(0.0)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that a job file states; what it leaves out has the defaults of `TrainingJob`."""
     reader = Reader(values, "the job file", VERSION, table(KEYS))
     model = _model(reader, context)
     if isinstance(model, Obstacle):
         return finish(DIALECT, reader, model)
-    found = {row.path: reader.take(row.path, _kind(row)) for row in KEYS if row.path not in _READ_APART}
+    found = {row.path: reader.read(row.path, _kind(row)) for row in KEYS if row.path not in _READ_APART}
     if reader.has("gradient_clipping") and reader.get("gradient_clipping", number) in (None, 0):
         found["gradient_clipping"] = None
     group = {name: _members(found, name) for name in ("", *_GROUPS)}
@@ -129,7 +129,7 @@ def _data(reader: Reader) -> dict[str, int]:
     """`parallel.data`: a number, or {shard, replicate} for a hybrid."""
     hybrid = reader.get("parallel.data", mapping)
     if hybrid is None:
-        return {"data": reader.take("parallel.data", positive, 1)}
+        return {"data": reader.read("parallel.data", positive, 1)}
     reader.written("parallel.data", "parallel.data.shard")
     reader.written("parallel.replicate", "parallel.data.replicate")
     return {"data": positive(hybrid.get("shard")) or 1, "replicate": positive(hybrid.get("replicate")) or 1}

@@ -125,7 +125,7 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadResult:
     """What a dialect made of a document. Exactly one of `job` and `obstacle` is set."""
 
     dialect: Dialect
@@ -165,7 +165,7 @@ class Dialect:
     """The newest framework version whose behaviour is known; assumed where nothing says otherwise."""
     keys: tuple[Key, ...]
     recognise: Callable[[Mapping[str, Any]], Evidence]
-    read: Callable[[Mapping[str, Any], Context], Reading]
+    read: Callable[[Mapping[str, Any], Context], ReadResult]
     edits: Callable[[Mapping[str, Any], TrainingJob, Changes], tuple[SetKey, ...] | None]
     """How to write changes of the job in a file of this dialect; None where the dialect cannot say them."""
     unknown_keys: Literal["dropped", "refused", "unchecked"] = "dropped"

@@ -11,7 +11,7 @@ from vramlint.dialects.kit.reader import look_up, positive, text
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class LaunchSpec:
     """One way to start runs. `gpu` is the kind as written there; `count` GPUs a node, None where not said.
 
     `configs`: the config files that the command names, as written.
@@ -33,7 +33,7 @@ _PER_NODE = re.compile(r"--(?:nproc[_-]per[_-]node|num_gpus|gpus-per-node)[= ]+(
 _PROCESSES = re.compile(r"--num[_-]processes[= ]+(\d{1,5})\b")
 
 
-def of_skypilot(values: Mapping[str, Any]) -> Launch | None:
+def of_skypilot(values: Mapping[str, Any]) -> LaunchSpec | None:
     """What a SkyPilot task asks for; None where it leaves a choice or asks for no GPU."""
     asked = look_up(values, "resources.accelerators")
     options = [asked] if isinstance(asked, str) else list(asked) if isinstance(asked, Mapping | list) else []
@@ -46,10 +46,10 @@ def of_skypilot(values: Mapping[str, Any]) -> Launch | None:
     configs = tuple(_configs(text(values.get("run")) or ""))
     folder = text(values.get("workdir"))
     below = tuple(f"{folder.rstrip('/')}/{name}" for name in configs if name[0] not in "/~") if folder else ()
-    return Launch(name.strip(), positive(count) or 1, nodes, configs + below)
+    return LaunchSpec(name.strip(), positive(count) or 1, nodes, configs + below)
 
 
-def of_batch_script(script: str) -> Launch | None:
+def of_batch_script(script: str) -> LaunchSpec | None:
     """What a SLURM batch script asks for; None for a script of another kind."""
     options: dict[str, str] = {}
     for line in _BATCH.finditer(script):
@@ -65,7 +65,7 @@ def of_batch_script(script: str) -> Launch | None:
         count = int(started[1])
     elif processes and int(processes[1]) % nodes == 0:
         count = int(processes[1]) // nodes
-    return Launch(kind, count or None, nodes, tuple(_configs(body)), exact=False)
+    return LaunchSpec(kind, count or None, nodes, tuple(_configs(body)), exact=False)
 
 
 def _asked(options: Mapping[str, str], nodes: int) -> tuple[str | None, int | None]:

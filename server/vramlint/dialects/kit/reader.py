@@ -166,7 +166,7 @@ class Reader:
         """Whether a boolean key is written as true."""
         return self.get(path, boolean) is True
 
-    def take(
+    def read(
         self,
         path: str | tuple[str, ...],
         kind: Kind[T],
@@ -211,7 +211,7 @@ class Reader:
         """Record an assumption of ours."""
         self.record.origins[field] = Assumed(reason)
 
-    def follow(self, field: str, source: str) -> None:
+    def same_origin_as(self, field: str, source: str) -> None:
         """Record that `field` follows from what decided the field `source`."""
         if source in self.record.origins:
             self.record.origins[field] = self.record.origins[source]
@@ -228,13 +228,13 @@ class Reader:
         inner = self.get(path, mapping)
         return None if inner is None else self._child(inner, self.at(path), self.document)
 
-    def inside(self, companion: Companion) -> Reader:
+    def companion_reader(self, companion: Companion) -> Reader:
         """A reader of a companion file; what it records names that file."""
         if companion.path not in self.record.companions:
             self.record.companions.append(companion.path)
         return self._child(mapping(companion.values) or {}, (), companion.path)
 
-    def named(self, values: Mapping[str, Any], path: str) -> Reader:
+    def virtual(self, values: Mapping[str, Any], path: str) -> Reader:
         """A reader of settings that the key `path` only names: all that they decide is recorded as written
         there.
         """

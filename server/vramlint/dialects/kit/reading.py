@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.job import TrainingJob
 
@@ -68,10 +68,10 @@ def hardware(context: Context) -> dict[str, Any]:
     }
 
 
-def finish(dialect: Dialect, reader: Reader, outcome: TrainingJob | Obstacle) -> Reading:
+def finish(dialect: Dialect, reader: Reader, outcome: TrainingJob | Obstacle) -> ReadResult:
     """The reading that a dialect returns."""
     job = outcome if isinstance(outcome, TrainingJob) else None
-    return Reading(
+    return ReadResult(
         dialect=dialect,
         version=reader.version,
         job=job,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, Reading, SetKey
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.reader import Reader, table
 from vramlint.dialects.kit.reading import finish, framework_version
@@ -23,7 +23,7 @@ def reader_of(dialect: Dialect, values: Mapping[str, Any], context: Context) -> 
     return Reader(values, dialect.name, version, table(dialect.keys))
 
 
-def silent(dialect: Dialect, values: Mapping[str, Any], context: Context, why: str) -> Reading:
+def silent(dialect: Dialect, values: Mapping[str, Any], context: Context, why: str) -> ReadResult:
     """A reading without a job. Parents are followed, so that a circle is said."""
     found = inherit(values, context)
     reader = reader_of(dialect, found.values, context)

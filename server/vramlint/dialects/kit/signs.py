@@ -16,7 +16,7 @@ DECISIVE, STRONG, HINT = 0.9, 0.4, 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class DetectionSignals:
     """What speaks for a dialect. Weights add up as independent evidence does: 1 - (1 - a)(1 - b)...
 
     `decisive` keys settle it alone, `strong` ones in company, `hint`s only tip the balance; a key of

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Obstacle, Reading, SetKey
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, number, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_version, hardware, world_size
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.dialects.litgpt.keys import KEYS
 from vramlint.dialects.torchtune.edits import COMPONENTS, OPTIMIZERS
 from vramlint.job import Adapter, Dtype, Parallel, Precision, Quantization, TrainingJob
@@ -68,7 +68,7 @@ _PRETRAINED: tuple[tuple[str, str], ...] = (
     ("Mistral", "mistralai/{}"),
     ("Gemma", "google/{}"),
 )
-SIGNS = Signs(
+SIGNS = DetectionSignals(
     strong=(
         "train.micro_batch_size", "train.global_batch_size", "data.class_path", "checkpoint_dir",
         "lora_query",
@@ -96,7 +96,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run of the script that the keys tell."""
     reader = Reader(values, "litgpt", framework_version(context, "litgpt", VERSION), table(KEYS))
     script = _script(reader)
@@ -129,13 +129,13 @@ def _model(reader: Reader, context: Context, script: Script) -> Model | Obstacle
 
 
 def _job(reader: Reader, context: Context, script: Script, model: Model) -> TrainingJob:
-    weights, autocast = _PRECISIONS.get(reader.take("precision", text), _PRECISIONS["bf16-mixed"])
-    reader.follow("precision.autocast", "precision.weights")
+    weights, autocast = _PRECISIONS.get(reader.read("precision", text), _PRECISIONS["bf16-mixed"])
+    reader.same_origin_as("precision.autocast", "precision.weights")
     quantization = _quantization(reader, weights)
     parallel, nodes = _parallel(reader, context, script)
     devices = parallel.data * parallel.replicate
-    micro = reader.take("train.micro_batch_size", positive, script.micro)
-    whole = reader.take("train.global_batch_size", positive, script.whole)
+    micro = reader.read("train.micro_batch_size", positive, script.micro)
+    whole = reader.read("train.global_batch_size", positive, script.whole)
     length = _length(reader, script, model)
     _check(reader, quantization, devices)
     sharded = parallel.strategy != "none"
@@ -182,9 +182,9 @@ def _adapter(reader: Reader, model: Model) -> Adapter:
             targets += [name for name in candidates if name in present] or candidates[:1]
     reader.default("adapter.dtype", "built in the dtype of precision")
     return Adapter(
-        r=reader.take("lora_r", positive),
-        alpha=reader.take("lora_alpha", number),
-        dropout=reader.take("lora_dropout", number),
+        r=reader.read("lora_r", positive),
+        alpha=reader.read("lora_alpha", number),
+        dropout=reader.read("lora_dropout", number),
         targets=tuple(dict.fromkeys(targets)),
         dtype="same-as-base",
     )
@@ -192,11 +192,11 @@ def _adapter(reader: Reader, model: Model) -> Adapter:
 
 def _parallel(reader: Reader, context: Context, script: Script) -> tuple[Parallel, int]:
     """FSDP over `devices` × `num_nodes`, which stand in the file, and the nodes."""
-    nodes = reader.take("num_nodes", positive)
+    nodes = reader.read("num_nodes", positive)
     if reader.get("devices", text) == "auto" or (script.name == "pretrain" and not reader.has("devices")):
         devices = max(world_size(reader, context) // nodes, 1)
     else:
-        devices = reader.take("devices", positive)
+        devices = reader.read("devices", positive)
     if devices * nodes == 1:
         return Parallel(), nodes
     reader.default("parallel.strategy", "several devices shard")

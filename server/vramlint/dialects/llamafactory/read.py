@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.engines.distribution import Distribution, World
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -28,7 +28,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
@@ -63,7 +63,7 @@ def _names_data(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
 
 
-SIGNS = Signs(
+SIGNS = DetectionSignals(
     decisive=("cutoff_len", "finetuning_type", "lora_target", "quantization_bit"),
     strong=(
         "stage", "template", "dataset_dir", ("dataset", _names_data), "lora_rank", "quantization_method",
@@ -84,7 +84,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     )
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a training file describes."""
     version = framework_version(context, "llamafactory", VERSION)
     reader = Reader(resolve(values), "llamafactory", version, table(KEYS))
@@ -119,12 +119,12 @@ def _obstacle(reader: Reader) -> Obstacle | None:
 
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
-    method = reader.take("finetuning_type", text)
+    method = reader.read("finetuning_type", text)
     quantization = _quantization(reader, model)
     objective, reference = _objective(reader, method)
     batch = read_batch(reader)
     precision = _precision(reader, model, quantization)
-    world = World(reader.get("ray_num_workers", positive) or world_size(reader, context), context.nodes)
+    world = WorldSize(reader.get("ray_num_workers", positive) or world_size(reader, context), context.nodes)
     pinned = replace(context, versions={"accelerate": ACCELERATE, **context.versions})
     engine = read_engine(reader, pinned, world, model, precision, full=method == "full", batch=batch)
     _check(reader, method, quantization, engine)
@@ -141,14 +141,14 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         optimizer=optimizer,
         optimizer_args=arguments,
         optimizer_in_backward=layerwise,
-        trainable_layers=abs(reader.take("freeze_trainable_layers", integer)) if method == "freeze" else None,
+        trainable_layers=abs(reader.read("freeze_trainable_layers", integer)) if method == "freeze" else None,
         micro_batch_size=batch.micro,
         gradient_accumulation_steps=batch.accumulation,
-        sequence_length=reader.take("cutoff_len", positive),
+        sequence_length=reader.read("cutoff_len", positive),
         packing=packing,
         gradient_checkpointing=_checkpointing(reader, engine),
-        activation_offload=reader.take("use_unsloth_gc", boolean),
-        attention=reader.take("flash_attn", choice(_ATTENTION), "sdpa"),
+        activation_offload=reader.read("use_unsloth_gc", boolean),
+        attention=reader.read("flash_attn", choice(_ATTENTION), "sdpa"),
         loss=_loss(reader, objective),
         loop="trainer",
         gradient_clipping=read_clipping(reader),
@@ -170,16 +170,16 @@ def _quantization(reader: Reader, model: Model) -> Quantization | None:
                 )
                 reader.problem("quantization-without-bits", key, message)
         if model.quantized_as:
-            reader.follow("quantization.scheme", "model")
+            reader.same_origin_as("quantization.scheme", "model")
             return Quantization(scheme=model.quantized_as, double_quant=False)
         return None
     reader.written("quantization", "quantization_bit")
     method = (reader.get("quantization_method", text) or "bnb").lower()
-    kind = reader.take("quantization_type", choice({"nf4": "nf4", "fp4": "fp4"}))
+    kind = reader.read("quantization_type", choice({"nf4": "nf4", "fp4": "fp4"}))
     half = "float16" if reader.flag("fp16") else "bfloat16"
     return Quantization(
         scheme=_SCHEMES.get((method, bits), f"bnb-{kind}"),
-        double_quant=reader.take("double_quantization", boolean) and bits == 4,
+        double_quant=reader.read("double_quantization", boolean) and bits == 4,
         compute="float16" if half == "float16" else "bfloat16",
         kbit_prep="none",
     )
@@ -187,7 +187,7 @@ def _quantization(reader: Reader, model: Model) -> Quantization | None:
 
 def _objective(reader: Reader, method: str) -> tuple[Any, Any]:
     """What is trained for, and what becomes of the reference model."""
-    objective = reader.take("stage", choice(_OBJECTIVES), "sft")
+    objective = reader.read("stage", choice(_OBJECTIVES), "sft")
     if objective == "dpo" and reader.get("pref_loss", text) in ("orpo", "simpo"):
         reader.written("objective", "pref_loss")
         return "orpo", "none"
@@ -229,7 +229,7 @@ def _precision(reader: Reader, model: Model, quantization: Quantization | None) 
     return Precision(weights=stored, autocast=autocast, fp32_modules=norms)
 
 
-def _upcast(reader: Reader, engine: Distribution) -> Precision:
+def _upcast(reader: Reader, engine: ParallelPlan) -> Precision:
     """Trained base weights become float32, unless the engine decides dtypes itself or pure_bf16 is on."""
     if engine.parallel.strategy not in ("none", "ddp") or reader.flag("pure_bf16"):
         return engine.precision
@@ -237,9 +237,9 @@ def _upcast(reader: Reader, engine: Distribution) -> Precision:
     return replace(engine.precision, trainable="float32")
 
 
-def _adapter(reader: Reader, engine: Distribution) -> Adapter:
-    rank = reader.take("lora_rank", positive)
-    alpha = reader.take("lora_alpha", number, 2 * rank)
+def _adapter(reader: Reader, engine: ParallelPlan) -> Adapter:
+    rank = reader.read("lora_rank", positive)
+    alpha = reader.read("lora_alpha", number, 2 * rank)
     written = reader.get("lora_target", names)
     if written is None:
         reader.default("adapter.targets")
@@ -255,7 +255,7 @@ def _adapter(reader: Reader, engine: Distribution) -> Adapter:
     return Adapter(
         r=rank,
         alpha=alpha,
-        dropout=reader.take("lora_dropout", number),
+        dropout=reader.read("lora_dropout", number),
         targets=targets,
         dtype=engine.adapter_dtype or "float32",
         modules_to_save=saved,
@@ -282,7 +282,7 @@ def _optimizer(reader: Reader) -> tuple[str, dict[str, float | int | str | bool]
         if reader.flag(key):
             reader.written("optimizer", key)
             return name, {}, False
-    return reader.take("optim", text), {}, False
+    return reader.read("optim", text), {}, False
 
 
 def _packing(reader: Reader, objective: str) -> bool:
@@ -296,8 +296,8 @@ def _packing(reader: Reader, objective: str) -> bool:
     return False
 
 
-def _checkpointing(reader: Reader, engine: Distribution) -> Any:
-    if reader.take("disable_gradient_checkpointing", boolean):
+def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
+    if reader.read("disable_gradient_checkpointing", boolean):
         return engine.checkpointing or "none"
     if reader.get("gradient_checkpointing", boolean) is False:
         message = (
@@ -324,7 +324,7 @@ def _loss(reader: Reader, objective: str) -> str:
     return "full-logits"
 
 
-def _check(reader: Reader, method: str, quantization: Quantization | None, engine: Distribution) -> None:
+def _check(reader: Reader, method: str, quantization: Quantization | None, engine: ParallelPlan) -> None:
     """What the argument parser refuses."""
 
     def refuse(kind: str, key: str, message: str, *related: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.deepspeed import read_deepspeed, unseen_deepspeed
-from vramlint.dialects.engines.distribution import Distribution, World, replicated, split_off
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, replicated, split_off
 from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.kit.dialect import Context, Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, names, number, positive, text
@@ -28,11 +28,11 @@ def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         return model
     peft = reader.get("peft_config.name", text)
     quantization = _quantization(reader)
-    world = World(world_size(reader, context), context.nodes)
+    world = WorldSize(world_size(reader, context), context.nodes)
     precision = _precision(reader, model, peft)
     engine = _engine(reader, context, world, model, precision)
-    micro = reader.take("micro_batch_size", positive)
-    checkpointed = reader.take("enable_activation_checkpointing", boolean)
+    micro = reader.read("micro_batch_size", positive)
+    checkpointed = reader.read("enable_activation_checkpointing", boolean)
     return TrainingJob(
         model=model,
         objective=_objective(reader),
@@ -50,13 +50,13 @@ def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         else None,
         micro_batch_size=micro,
         gradient_accumulation_steps=_accumulation(reader, micro, engine.parallel),
-        sequence_length=reader.take("cutoff_len", positive),
-        packing=reader.take("batching_strategy", text) in LENGTH_FREE,
+        sequence_length=reader.read("cutoff_len", positive),
+        packing=reader.read("batching_strategy", text) in LENGTH_FREE,
         gradient_checkpointing="full" if checkpointed else "none",
-        attention=reader.take("flash_attn", attention, "sdpa"),
+        attention=reader.read("flash_attn", attention, "sdpa"),
         loss="full-logits",
         loop="freed",
-        gradient_clipping=reader.take("max_grad_norm", number, 1.0) or None,
+        gradient_clipping=reader.read("max_grad_norm", number, 1.0) or None,
         parallel=engine.parallel,
         origins=reader.record.origins,
         **hardware(context),
@@ -99,14 +99,14 @@ def _precision(reader: Reader, model: Model, peft: str | None) -> Precision:
     return Precision(weights=stored, trainable="float32" if frozen else "same-as-weights")
 
 
-def _adapter(reader: Reader, engine: Distribution) -> Adapter:
+def _adapter(reader: Reader, engine: ParallelPlan) -> Adapter:
     written = reader.get("peft_config.target_modules", names)
     targets: Any = "all-linear" if written is None or "all" in written else written
     reader.written("adapter.targets", "peft_config.target_modules" if written else "peft_config")
     return Adapter(
-        r=reader.take("peft_config.r", positive),
-        alpha=reader.take("peft_config.lora_alpha", number),
-        dropout=reader.take("peft_config.lora_dropout", number),
+        r=reader.read("peft_config.r", positive),
+        alpha=reader.read("peft_config.lora_alpha", number),
+        dropout=reader.read("peft_config.lora_dropout", number),
         targets=targets,
         dtype=engine.adapter_dtype or "float32",
         modules_to_save=reader.get("peft_config.modules_to_save", names) or (),
@@ -114,21 +114,21 @@ def _adapter(reader: Reader, engine: Distribution) -> Adapter:
 
 
 def _engine(
-    reader: Reader, context: Context, world: World, model: Model, precision: Precision
-) -> Distribution:
+    reader: Reader, context: Context, world: WorldSize, model: Model, precision: Precision
+) -> ParallelPlan:
     name = reader.get("dist_config.name", text)
     if name == "deepspeed":
         reader.written("parallel.strategy", "dist_config.name")
         companion = open_companion(reader, context, "dist_config.config_file")
         if companion is None:
             return unseen_deepspeed(reader, "dist_config.config_file", world, precision)
-        return read_deepspeed(reader.inside(companion), world, model, precision)
+        return read_deepspeed(reader.companion_reader(companion), world, model, precision)
     if name != "fsdp2":
         return replicated(world, precision)
     reader.written("parallel.strategy", "dist_config.name")
     half = "none" if reader.get("bf16", boolean) is False else "bfloat16"
     away = reader.get("dist_config.offload_params", boolean)
-    sharded = Distribution(
+    sharded = ParallelPlan(
         Parallel(
             strategy="fsdp2",
             data=world.size,

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Adapter, Parallel, Precision, TrainingJob
 
 _DTENSOR = "policy.dtensor_cfg."
@@ -60,7 +60,7 @@ KEYS = (
     Key("cluster.gpus_per_node", "gpu_count", "GPUs of each machine.", 1),
     Key("cluster.num_nodes", "nodes", "Machines that take part.", 1),
 )
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=(
         "policy.model_name",
         "policy.dtensor_cfg",
@@ -85,7 +85,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job of a fine-tuning file; of others the reason why there is none."""
     found = inherit(values, context)
     reader = reader_of(DIALECT, found.values, context)
@@ -138,15 +138,15 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
         return Obstacle(
             "not-modelled", "policy.train_micro_batch_size or max_total_sequence_length is not set"
         )
-    per_node = reader.take("cluster.gpus_per_node", positive)
-    nodes = reader.take("cluster.num_nodes", positive)
-    tensor = reader.take(_DTENSOR + "tensor_parallel_size", positive)
-    ring = reader.take(_DTENSOR + "context_parallel_size", positive)
-    replicate = reader.take(_DTENSOR + "dp_replicate_size", positive)
+    per_node = reader.read("cluster.gpus_per_node", positive)
+    nodes = reader.read("cluster.num_nodes", positive)
+    tensor = reader.read(_DTENSOR + "tensor_parallel_size", positive)
+    ring = reader.read(_DTENSOR + "context_parallel_size", positive)
+    replicate = reader.read(_DTENSOR + "dp_replicate_size", positive)
     data = max(per_node * nodes // (tensor * ring * replicate), 1)
     rows = reader.get("policy.train_global_batch_size", positive) or micro
     lora = reader.flag(_LORA + "enabled")
-    compute = reader.take("policy.precision", choice(_COMPUTE))
+    compute = reader.read("policy.precision", choice(_COMPUTE))
     for field, path in (
         ("micro_batch_size", "policy.train_micro_batch_size"),
         ("sequence_length", "policy.max_total_sequence_length"),
@@ -165,7 +165,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
         gradient_accumulation_steps=max(rows // (micro * data * replicate), 1),
         sequence_length=length,
         gradient_checkpointing="full"
-        if reader.take(_DTENSOR + "activation_checkpointing", boolean)
+        if reader.read(_DTENSOR + "activation_checkpointing", boolean)
         else "none",
         loss="full-logits",
         loop="plain",
@@ -174,9 +174,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
             data=data,
             replicate=replicate,
             tensor=tensor,
-            sequence=reader.take(_DTENSOR + "sequence_parallel", boolean),
+            sequence=reader.read(_DTENSOR + "sequence_parallel", boolean),
             context=ring,
-            offload="both" if reader.take(_DTENSOR + "cpu_offload", boolean) else "none",
+            offload="both" if reader.read(_DTENSOR + "cpu_offload", boolean) else "none",
             param_dtype=compute,
             reduce_dtype="float32",
         ),
@@ -189,8 +189,8 @@ def _adapter(reader: Reader) -> Adapter:
     reader.written("method", _LORA + "enabled")
     every = reader.get(_LORA + "match_all_linear", boolean) is not False
     return Adapter(
-        r=reader.take(_LORA + "dim", positive),
-        alpha=reader.take(_LORA + "alpha", number),
+        r=reader.read(_LORA + "dim", positive),
+        alpha=reader.read(_LORA + "alpha", number),
         dropout=reader.get(_LORA + "dropout", number) or 0.0,
         targets="all-linear" if every else reader.get(_LORA + "target_modules", names) or "all-linear",
     )

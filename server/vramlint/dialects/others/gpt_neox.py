@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("num_layers", "model", "Transformer layers."),
@@ -26,7 +26,7 @@ KEYS = (
     Key("precision", "precision.weights", "Dtype of weights and activations; a float32 copy is kept beside."),
 )
 _WHY = "GPT-NeoX leaves the size of the vocabulary to the tokenizer; its fused kernels are not modelled"
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=(
         "num_layers+hidden_size+num_attention_heads+seq_length",
         "train_micro_batch_size_per_gpu+num_layers",
@@ -43,7 +43,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS({key.replace("-", "_"): value for key, value in values.items() if isinstance(key, str)})
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """No job: see `_WHY`."""
     return silent(DIALECT, values, context, _WHY)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("llm_backbone", "model", "The model that is trained: hub id or folder."),
@@ -39,7 +39,7 @@ KEYS = (
     ),
 )
 _WHY = "the training loop and the losses of H2O LLM Studio are its own, and not modelled"
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=("llm_backbone",),
     hint=("architecture.backbone_dtype", "problem_type", "environment.gpus", "training.grad_accumulation"),
 )
@@ -50,7 +50,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """No job: see `_WHY`."""
     return silent(DIALECT, values, context, _WHY)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("model.name", "model", "The kind of model: mpt_causal_lm is built here, hf_causal_lm is loaded."),
@@ -44,7 +44,7 @@ KEYS = (
     Key("fsdp_config.activation_cpu_offload", "activation_offload", "Keeps layer inputs on the host.", False),
 )
 _WHY = "Composer's trainer fits the micro-batch at run time, and MPT's own layers are not modelled"
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=("model.name+max_seq_len", "model.name+train_loader", "device_train_microbatch_size"),
     hint=(
         "train_loader",
@@ -63,7 +63,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """No job: see `_WHY`."""
     return silent(DIALECT, values, context, _WHY)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 
 _TUNERS = ("full", "lora", "longlora", "adalora", "llamapro", "adapter", "vera", "boft", "fourierft", "reft")
 KEYS = (
@@ -32,7 +32,7 @@ KEYS = (
     Key("sequence_parallel_size", "parallel.context", "GPUs that share one row.", 1),
 )
 _WHY = "what ms-swift holds beside the Trainer (its dtypes, its limits of length) is not modelled"
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=(
         ("tuner_type", lambda value: value in _TUNERS),
         ("train_type", lambda value: value in _TUNERS),
@@ -48,7 +48,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """No job: see `_WHY`."""
     return silent(DIALECT, values, context, _WHY)
 

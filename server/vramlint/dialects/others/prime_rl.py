@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("model.name", "model", "The model that is trained: hub id or folder."),
@@ -22,7 +22,7 @@ KEYS = (
     Key("deployment.num_train_gpus", "parallel.data", "GPUs that train."),
 )
 _WHY = "prime-rl's own model classes and its servers beside the trainer are not modelled"
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=(
         "model.name+data.seq_len",
         "deployment.num_train_gpus",
@@ -40,7 +40,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """No job: see `_WHY`."""
     return silent(DIALECT, values, context, _WHY)
 

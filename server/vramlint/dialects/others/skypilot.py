@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.reading import finish
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("resources.accelerators", "gpu", "The GPUs of each machine: kind and number, as in A100-80GB:8."),
     Key("num_nodes", "nodes", "Machines that take part.", 1),
     Key("run", None, "The command. The configs that it names are checked against these GPUs."),
 )
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=("resources.accelerators",),
     foreign=("apiVersion", "vramlint", "base_model", "model_name_or_path"),
 )
@@ -26,7 +26,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """No job: the config that the task launches has it."""
     why = Obstacle("no-model", "a SkyPilot task names no model; it is read with the config it launches")
     return finish(DIALECT, reader_of(DIALECT, values, context), why)

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.catalog.names import torchtitan_model
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Obstacle, Reading, SetKey
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -27,6 +26,7 @@ from vramlint.dialects.kit.reader import (
 )
 from vramlint.dialects.kit.reading import finish, framework_version, hardware, world_size
 from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
+from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
 
 VERSION = "0.2.2"
@@ -53,7 +53,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return Evidence(score, (*seen, *(f"parallelism.{name}" for name in degrees)))
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a job config describes."""
     reader = Reader(values, "torchtitan", framework_version(context, "torchtitan", VERSION), table(KEYS))
     model = _model(reader, context)
@@ -84,17 +84,17 @@ def _model(reader: Reader, context: Context) -> Model | Obstacle:
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     parallel = _parallel(reader, context)
     sharded = parallel.strategy == "fsdp2"
-    weights = reader.take("training.dtype", choice(_DTYPES))
-    rows = reader.take(("training.local_batch_size", "training.batch_size"), positive)
+    weights = reader.read("training.dtype", choice(_DTYPES))
+    rows = reader.read(("training.local_batch_size", "training.batch_size"), positive)
     micro, accumulation = _batch(reader, rows, parallel)
-    length = reader.take("training.seq_len", positive)
+    length = reader.read("training.seq_len", positive)
     job = TrainingJob(
         model=model,
         objective="pretrain",
         method="full",
         precision=Precision(weights=weights, autocast=_autocast(reader, parallel, weights), fp8=_fp8(reader)),
         optimizer=_optimizer(reader),
-        optimizer_in_backward=reader.take("optimizer.early_step_in_backward", boolean),
+        optimizer_in_backward=reader.read("optimizer.early_step_in_backward", boolean),
         micro_batch_size=micro,
         gradient_accumulation_steps=accumulation,
         sequence_length=length,
@@ -104,7 +104,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         loss="full-logits",
         loop="freed",
         compile=_compiled(reader),
-        gradient_clipping=reader.take("training.max_norm", number) or None,
+        gradient_clipping=reader.read("training.max_norm", number) or None,
         parallel=parallel,
         origins=reader.record.origins,
         **hardware(context),
@@ -132,13 +132,13 @@ def _parallel(reader: Reader, context: Context) -> Parallel:
                 "parallel.data", f"no GPUs are declared, so the {product} of the other degrees are taken"
             )
     _check_degrees(reader, context, world, product * shard)
-    expert = reader.take("parallelism.expert_parallel_degree", positive)
+    expert = reader.read("parallelism.expert_parallel_degree", positive)
     sharding = shard > 1 or fixed["context"] > 1
     if sharding:
         reader.default("parallel.strategy", "FSDP2 over the shard and context degrees")
     strategy: Any = "fsdp2" if sharding else "ddp" if fixed["replicate"] > 1 else "none"
-    reduce: Any = reader.take("training.mixed_precision_reduce", choice(_DTYPES))
-    param: Any = reader.take("training.mixed_precision_param", choice(_DTYPES))
+    reduce: Any = reader.read("training.mixed_precision_reduce", choice(_DTYPES))
+    param: Any = reader.read("training.mixed_precision_param", choice(_DTYPES))
     return Parallel(
         strategy=strategy,
         data=shard if sharding else fixed["replicate"],
@@ -149,14 +149,14 @@ def _parallel(reader: Reader, context: Context) -> Parallel:
         context=fixed["context"],
         pipeline=fixed["pipeline"],
         expert=expert,
-        offload="both" if sharding and reader.take("training.enable_cpu_offload", boolean) else "none",
+        offload="both" if sharding and reader.read("training.enable_cpu_offload", boolean) else "none",
         param_dtype="none" if not sharding or param == "float32" else param,
         reduce_dtype=reduce if sharding else "none",
     )
 
 
 def _keeps_gathered(reader: Reader, pipeline: int) -> bool:
-    policy = reader.take("parallelism.fsdp_reshard_after_forward", text, field="parallel.sharding")
+    policy = reader.read("parallelism.fsdp_reshard_after_forward", text, field="parallel.sharding")
     return policy == "never" or (policy == "default" and pipeline > 1)
 
 
@@ -176,7 +176,7 @@ def _autocast(reader: Reader, parallel: Parallel, weights: str) -> Any:
     """Autocast serves only where neither FSDP nor tensor nor pipeline parallelism does."""
     plain = parallel.strategy in ("none", "ddp") and parallel.tensor == parallel.pipeline == 1
     param = reader.get("training.mixed_precision_param", choice(_DTYPES)) or "bfloat16"
-    reader.follow("precision.autocast", "parallel.param_dtype")
+    reader.same_origin_as("precision.autocast", "parallel.param_dtype")
     return param if plain and param != "float32" and weights == "float32" else "none"
 
 
@@ -190,30 +190,30 @@ def _batch(reader: Reader, rows: int, parallel: Parallel) -> tuple[int, int]:
     else:
         reader.default("gradient_accumulation_steps")
     if parallel.pipeline > 1:
-        micro = reader.take("parallelism.pipeline_parallel_microbatch_size", positive)
+        micro = reader.read("parallelism.pipeline_parallel_microbatch_size", positive)
         return micro, max(rows // micro, 1) * steps
     return rows, steps
 
 
 def _checkpointing(reader: Reader) -> Any:
-    mode = reader.take("activation_checkpoint.mode", text)
+    mode = reader.read("activation_checkpoint.mode", text)
     if mode != "selective":
         if mode == "memory_budget":
             reader.assume("gradient_checkpointing", "memory_budget: taken as the selection by operations")
         return {"none": "none", "full": "full"}.get(mode, "selective-op")
     option = reader.raw("activation_checkpoint.selective_ac_option")
-    reader.take("activation_checkpoint.selective_ac_option", lambda value: value, "2")
+    reader.read("activation_checkpoint.selective_ac_option", lambda value: value, "2")
     return "selective-op" if option == "op" else positive(option) or 2
 
 
 def _compiled(reader: Reader) -> bool:
-    enabled = reader.take(("compile.enable", "training.compile"), boolean, False, field="compile")
+    enabled = reader.read(("compile.enable", "training.compile"), boolean, False, field="compile")
     components = reader.get("compile.components", names)
     return enabled and (components is None or "model" in components)
 
 
 def _optimizer(reader: Reader) -> str:
-    name = reader.take("optimizer.name", text)
+    name = reader.read("optimizer.name", text)
     if name not in ("Adam", "AdamW"):
         return name.lower()
     implementation = reader.get("optimizer.implementation", text)

@@ -18,9 +18,9 @@ def with_offload(parallel: Parallel) -> Parallel:
 def read_parallel(reader: Reader, context: Context) -> Parallel:
     """FSDP2 over what the other dimensions leave of the declared GPUs."""
     world = world_size(reader, context)
-    tensor = reader.take("tensor_parallel_dim", positive)
-    ring = reader.take("context_parallel_dim", positive)
-    replicate = reader.take("data_parallel_replicate_dim", positive)
+    tensor = reader.read("tensor_parallel_dim", positive)
+    ring = reader.read("context_parallel_dim", positive)
+    replicate = reader.read("data_parallel_replicate_dim", positive)
     shard = reader.get("data_parallel_shard_dim", integer)
     if shard is not None and shard > 0:
         reader.written("parallel.data", "data_parallel_shard_dim")
@@ -48,7 +48,7 @@ def read_parallel(reader: Reader, context: Context) -> Parallel:
         sharding="grad-op" if keeps else "full",
         tensor=tensor,
         context=ring,
-        offload="both" if reader.take("fsdp_cpu_offload", boolean) else "none",
+        offload="both" if reader.read("fsdp_cpu_offload", boolean) else "none",
     )
 
 

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.catalog.names import torchtune_builder, torchtune_config, torchtune_model
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -30,6 +29,7 @@ from vramlint.dialects.kit.reader import (
 from vramlint.dialects.kit.reading import finish, framework_version, hardware
 from vramlint.dialects.torchtune.edits import OPTIMIZERS, edits
 from vramlint.dialects.torchtune.keys import KEYS
+from vramlint.dialects.torchtune.models import torchtune_builder, torchtune_config, torchtune_model
 from vramlint.dialects.torchtune.parallel import read_parallel, with_offload
 from vramlint.job import Adapter, Generation, Precision, Quantization, TrainingJob
 
@@ -66,7 +66,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return Evidence(score, tuple(f"{name}._component_" for name in ours))
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a recipe's config describes."""
     version = framework_version(context, "torchtune", VERSION)
     reader = Reader(resolve(values), "torchtune", version, table(KEYS))
@@ -114,7 +114,7 @@ def _obstacle(reader: Reader) -> Obstacle | None:
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     section = _section(reader)
     method, adapter, quantization = _method(reader, model, section)
-    dtype = reader.take("dtype", choice(_DTYPES), "float32" if not reader.has("dtype") else "bfloat16")
+    dtype = reader.read("dtype", choice(_DTYPES), "float32" if not reader.has("dtype") else "bfloat16")
     if reader.get("dtype", text) == "fp16":
         reader.problem("fp16-refused", "dtype", "dtype: fp16 is refused by every recipe; write bf16", "error")
     objective, reference = _objective(reader, method)
@@ -129,13 +129,13 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         quantization=None if quantization is None else Quantization("torchao-nf4", True, dtype),
         precision=Precision(weights=dtype, fp8=_fp8(reader)),
         optimizer=optimizer,
-        optimizer_in_backward=reader.take("optimizer_in_bwd", boolean),
+        optimizer_in_backward=reader.read("optimizer_in_bwd", boolean),
         micro_batch_size=_batch(reader),
-        gradient_accumulation_steps=reader.take("gradient_accumulation_steps", positive),
+        gradient_accumulation_steps=reader.read("gradient_accumulation_steps", positive),
         sequence_length=_length(reader, packing),
         packing=packing,
         gradient_checkpointing=_checkpointing(reader),
-        activation_offload=reader.take("enable_activation_offloading", boolean),
+        activation_offload=reader.read("enable_activation_offloading", boolean),
         attention=_attention(reader, packing),
         loss=_loss(reader),
         loop="freed",
@@ -165,9 +165,9 @@ def _method(reader: Reader, model: Model, section: str) -> tuple[str, Adapter | 
     dora = prefix.endswith("dora") or reader.flag(f"{section}.use_dora")
     reader.default("adapter.dtype", "built in the run's dtype")
     adapter = Adapter(
-        r=reader.take(f"{section}.lora_rank", positive, 8),
-        alpha=reader.take(f"{section}.lora_alpha", number, 16),
-        dropout=reader.take(f"{section}.lora_dropout", number, 0.0),
+        r=reader.read(f"{section}.lora_rank", positive, 8),
+        alpha=reader.read(f"{section}.lora_alpha", number, 16),
+        dropout=reader.read(f"{section}.lora_dropout", number, 0.0),
         targets=_targets(reader, model, section),
         dtype="same-as-base",
     )
@@ -215,8 +215,8 @@ def _objective(reader: Reader, method: str) -> tuple[Any, Any]:
 
 def _generation(reader: Reader) -> Generation:
     return Generation(
-        completion_length=reader.take("max_generated_tokens", positive, 512),
-        completions=reader.take("grpo_samples", positive, 8),
+        completion_length=reader.read("max_generated_tokens", positive, 512),
+        completions=reader.read("grpo_samples", positive, 8),
     )
 
 
@@ -258,7 +258,7 @@ def _length(reader: Reader, packing: bool) -> int:
 
 
 def _checkpointing(reader: Reader) -> Any:
-    if reader.take("enable_activation_checkpointing", boolean):
+    if reader.read("enable_activation_checkpointing", boolean):
         return "full"
     if reader.get("ac_mode", text) == "selective":
         reader.written("gradient_checkpointing", "ac_mode")
@@ -267,7 +267,7 @@ def _checkpointing(reader: Reader) -> Any:
 
 
 def _attention(reader: Reader, packing: bool) -> str:
-    reader.follow("attention", "packing") if packing else reader.default("attention")
+    reader.same_origin_as("attention", "packing") if packing else reader.default("attention")
     return "flex" if packing else "sdpa"
 
 
@@ -288,7 +288,7 @@ def _compiled(reader: Reader) -> bool:
     if parts is not None:
         reader.written("compile", "compile.model" if "model" in parts else "compile")
         return parts.get("model") is True
-    return reader.take("compile", boolean)
+    return reader.read("compile", boolean)
 
 
 def _clipping(reader: Reader) -> float | None:

@@ -89,15 +89,15 @@ def read_reference(reader: Reader, objective: str, method: str) -> Reference:
     if objective not in ("dpo", "kto", "grpo"):
         return "auto" if objective in ("sft", "reward", "distillation") else "none"
     if method != "full":
-        reader.follow("reference_model", "method")
+        reader.same_origin_as("reference_model", "method")
         return "none"
     if reader.flag("precompute_ref_log_probs"):
         reader.written("reference_model", "precompute_ref_log_probs")
         return "none"
     if objective == "grpo":
         default = 0.0 if at_least(reader.version, "0.19") else 0.04
-        return "resident" if reader.take("beta", number, default) else "none"
-    reader.follow("reference_model", "objective")
+        return "resident" if reader.read("beta", number, default) else "none"
+    reader.same_origin_as("reference_model", "objective")
     return "resident"
 
 
@@ -113,7 +113,7 @@ def read_generation(reader: Reader, objective: str) -> Generation | None:
     longest = 512 if at_least(reader.version, "1.16") else 256
     return Generation(
         colocated=colocated,
-        memory_fraction=reader.take("vllm_gpu_memory_utilization", number),
-        completion_length=reader.take("max_completion_length", positive, longest),
-        completions=reader.take("num_generations", positive),
+        memory_fraction=reader.read("vllm_gpu_memory_utilization", number),
+        completion_length=reader.read("max_completion_length", positive, longest),
+        completions=reader.read("num_generations", positive),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.accelerate import LAUNCHERS
-from vramlint.dialects.engines.distribution import Distribution, World
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import (
     offloads_activations,
     optimizer_args,
@@ -23,7 +23,7 @@ from vramlint.dialects.engines.hf_trainer import (
     steps_in_backward,
 )
 from vramlint.dialects.kit.conflicts import report
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, at_least, boolean, mapping, positive, table, text
 from vramlint.dialects.kit.reading import (
     find_model,
@@ -33,7 +33,7 @@ from vramlint.dialects.kit.reading import (
     open_companion,
     world_size,
 )
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.dialects.trl.checks import COMMON, TRL, float32_compute
 from vramlint.dialects.trl.edits import edits
 from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
@@ -51,7 +51,7 @@ VERSION = "1.16"
 TRANSFORMERS = "5.23"
 _TABLE = table(KEYS)
 
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=(
         "model_name_or_path+per_device_train_batch_size",
         "model_name_or_path+dataset_name",
@@ -161,7 +161,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that a recipe describes."""
     reader = _reader(values, context)
     report(reader, COMMON)
@@ -206,9 +206,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     batch = read_batch(reader)
     engine = _engine(reader, context, model, precision, method, batch)
     generation = read_generation(reader, objective)
-    offload = reader.take("activation_offloading", boolean) or offloads_activations(reader)
+    offload = reader.read("activation_offloading", boolean) or offloads_activations(reader)
     checkpointing = read_checkpointing(reader, default=modern)
-    optimizer = reader.take("optim", text)
+    optimizer = reader.read("optim", text)
     return TrainingJob(
         model=model,
         objective=objective,
@@ -222,13 +222,13 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         micro_batch_size=batch.micro,
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=_length(reader, generation.completion_length if generation else None),
-        packing=reader.take("packing", boolean) or reader.flag("padding_free"),
+        packing=reader.read("packing", boolean) or reader.flag("padding_free"),
         gradient_checkpointing=engine.checkpointing or checkpointing,  # type: ignore[arg-type]
         activation_offload=offload,
         attention=read_attention(reader),
         loss=_loss(reader, objective),
         loop=_loop(reader),
-        compile=reader.take("torch_compile", boolean),
+        compile=reader.read("torch_compile", boolean),
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=read_reference(reader, objective, method),
@@ -278,7 +278,7 @@ def _loss(reader: Reader, objective: str) -> str:
             reader.written("loss", path)
             return "fused-linear"
     if is_trl and sft and at_least(reader.version, "1.9"):
-        kind = reader.take("loss_type", text, "chunked_nll", field="loss")
+        kind = reader.read("loss_type", text, "chunked_nll", field="loss")
         return "trl-chunked" if kind == "chunked_nll" else "full-logits"
     reader.default("loss", "the model's own loss over the whole logits")
     return "full-logits"
@@ -293,12 +293,12 @@ def _loop(reader: Reader) -> str:
 
 def _engine(
     reader: Reader, context: Context, model: Model, precision: Any, method: str, batch: Any
-) -> Distribution:
-    world = World(world_size(reader, context), context.nodes)
+) -> ParallelPlan:
+    world = WorldSize(world_size(reader, context), context.nodes)
     processes = reader.get("num_processes", positive)
     if processes is not None:
         reader.written("parallel.data", "num_processes")
-        world = World(processes, context.nodes)
+        world = WorldSize(processes, context.nodes)
     return read_engine(
         reader,
         context,
@@ -318,11 +318,11 @@ def _launcher(reader: Reader, context: Context, processes: int | None) -> Reader
         return None
     given = {} if processes is None else {"num_processes": processes}
     if name in LAUNCHERS:
-        return reader.named({**LAUNCHERS[name], **given}, "accelerate_config")
+        return reader.virtual({**LAUNCHERS[name], **given}, "accelerate_config")
     companion = open_companion(reader, context, "accelerate_config")
     if companion is None or mapping(companion.values) is None:
         return None
-    inner = reader.inside(companion)
+    inner = reader.companion_reader(companion)
     inner.values = {**inner.values, **given}
     return inner
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.engines.distribution import Distribution
+from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.engines.hf_trainer import attention, read_autocast
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.dialect import Context
@@ -32,7 +32,7 @@ _ADAPTER_FLAGS = ("use_peft", "use_lora", "use_qlora")
 
 def read_quantization(reader: Reader, model: Model) -> Quantization | None:
     """bitsandbytes' scheme of the base, or that of a checkpoint stored quantized."""
-    double = reader.take("use_bnb_nested_quant", boolean, field="quantization.double_quant")
+    double = reader.read("use_bnb_nested_quant", boolean, field="quantization.double_quant")
     compute = load_dtype(reader, model) or "float32"
     for path in ("load_in_4bit", "use_qlora"):
         if reader.flag(path):
@@ -44,7 +44,7 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
         reader.written("quantization.scheme", "load_in_8bit")
         return Quantization("bnb-int8", False, compute, _kbit_prep(reader))
     if model.quantized_as is not None:
-        reader.follow("quantization", "model")
+        reader.same_origin_as("quantization", "model")
         return Quantization(model.quantized_as, True, compute, _kbit_prep(reader))
     return None
 
@@ -99,12 +99,12 @@ def read_precision(reader: Reader, context: Context, model: Model, *, mixed: boo
 
 
 def read_adapter(
-    reader: Reader, model: Model, engine: Distribution, quantization: Quantization | None
+    reader: Reader, model: Model, engine: ParallelPlan, quantization: Quantization | None
 ) -> Adapter:
     """The adapter: float32 over a plain base, bfloat16 over a quantized one."""
     dtype: Any = "float32"
     if engine.adapter_dtype is not None:
-        reader.follow("adapter.dtype", "parallel.strategy")
+        reader.same_origin_as("adapter.dtype", "parallel.strategy")
         dtype = engine.adapter_dtype
     elif quantization is not None and reader.framework == "trl":
         reader.default("adapter.dtype", "adapters of a quantized base are cast to bfloat16")
@@ -112,9 +112,9 @@ def read_adapter(
     else:
         reader.default("adapter.dtype", "PEFT raises adapters to float32")
     return Adapter(
-        r=reader.take(("lora_r", "lora_rank"), positive),
-        alpha=reader.take("lora_alpha", number),
-        dropout=reader.take("lora_dropout", number),
+        r=reader.read(("lora_r", "lora_rank"), positive),
+        alpha=reader.read("lora_alpha", number),
+        dropout=reader.read("lora_dropout", number),
         targets=_targets(reader, model),
         dtype=dtype,
         modules_to_save=reader.get("lora_modules_to_save", names) or (),

@@ -11,12 +11,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Key, Obstacle, Reading, SetKey
+from vramlint.dialects.kit.dialect import (
+    Changes,
+    Context,
+    Dialect,
+    Evidence,
+    Key,
+    Obstacle,
+    ReadResult,
+    SetKey,
+)
 from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
 from vramlint.dialects.kit.recognised_only import reader_of
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 
 _SEVEN = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
@@ -52,7 +61,7 @@ KEYS = (
     Key("lora.target_modules", "adapter.targets", "Linears that get an adapter.", _SEVEN),
     Key("lora.use_dora", "method", "DoRA adds a magnitude vector to each adapted linear.", False),
 )
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=(
         "training.training_type",
         "training.max_seq_length+lora.lora_r",
@@ -75,7 +84,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that `unsloth train --config` runs."""
     reader = reader_of(DIALECT, values, context)
     model = find_model(reader, context, "model")
@@ -87,12 +96,12 @@ def read(values: Mapping[str, Any], context: Context) -> Reading:
 
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
-    full = reader.take("training.training_type", text, field="method") == "full"
-    four_bit = not full and (reader.take("training.load_in_4bit", boolean) or model.quantized_as is not None)
+    full = reader.read("training.training_type", text, field="method") == "full"
+    four_bit = not full and (reader.read("training.load_in_4bit", boolean) or model.quantized_as is not None)
     dora = not full and reader.flag("lora.use_dora")
-    dropout = reader.take("lora.lora_dropout", number)
-    length = reader.take("training.max_seq_length", positive)
-    checkpointing = reader.take("training.gradient_checkpointing", choice(_CHECKPOINTS), "full")
+    dropout = reader.read("lora.lora_dropout", number)
+    length = reader.read("training.max_seq_length", positive)
+    checkpointing = reader.read("training.gradient_checkpointing", choice(_CHECKPOINTS), "full")
     offloads = reader.raw("training.gradient_checkpointing") not in ("true", "none", True, False)
     for field, note in (
         ("optimizer", "the command line trains with 8-bit AdamW"),
@@ -101,7 +110,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         ("adapter.dtype", "adapters are kept in float32"),
     ):
         reader.default(field, note)
-    reader.follow("activation_offload", "gradient_checkpointing")
+    reader.same_origin_as("activation_offload", "gradient_checkpointing")
     world = world_size(reader, context)
     return TrainingJob(
         model=model,
@@ -109,19 +118,19 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         adapter=None
         if full
         else Adapter(
-            r=reader.take("lora.lora_r", positive),
-            alpha=reader.take("lora.lora_alpha", number),
+            r=reader.read("lora.lora_r", positive),
+            alpha=reader.read("lora.lora_alpha", number),
             dropout=dropout,
-            targets=reader.take("lora.target_modules", names, tuple(_SEVEN.split(","))),
+            targets=reader.read("lora.target_modules", names, tuple(_SEVEN.split(","))),
             fused_kernels=dropout == 0 and not dora,
         ),
         quantization=Quantization(double_quant=True) if four_bit else None,
         precision=Precision(weights="bfloat16", autocast="bfloat16"),
         optimizer="adamw_8bit",
-        micro_batch_size=reader.take("training.batch_size", positive),
-        gradient_accumulation_steps=reader.take("training.gradient_accumulation_steps", positive),
+        micro_batch_size=reader.read("training.batch_size", positive),
+        gradient_accumulation_steps=reader.read("training.gradient_accumulation_steps", positive),
         sequence_length=length,
-        packing=reader.take("training.packing", boolean),
+        packing=reader.read("training.packing", boolean),
         gradient_checkpointing=checkpointing,
         activation_offload=offloads and length >= _SHORT,
         loss="fused-linear",

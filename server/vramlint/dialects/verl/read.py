@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, Reading
+from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of, silent
-from vramlint.dialects.kit.signs import Signs
+from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Adapter, Parallel, Precision, TrainingJob
 
 KEYS = (
@@ -68,7 +68,7 @@ KEYS = (
     ),
 )
 _WHY = "verl's actor and its rollout engine take turns on the GPU, which is not modelled"
-_SIGNS = Signs(
+_SIGNS = DetectionSignals(
     decisive=(
         "trainer.n_gpus_per_node+data.train_batch_size",
         "actor_rollout_ref",
@@ -96,7 +96,7 @@ def recognise(values: Mapping[str, Any]) -> Evidence:
     return _SIGNS(values)
 
 
-def read(values: Mapping[str, Any], context: Context) -> Reading:
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job of a fine-tuning file; of others the reason why there is none."""
     found = inherit(values, context)
     reader = reader_of(DIALECT, found.values, context)
@@ -117,15 +117,15 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
     if micro is None:
         return Obstacle("not-modelled", "data.micro_batch_size_per_gpu is not set; verl asks for it")
     reader.written("micro_batch_size", "data.micro_batch_size_per_gpu")
-    per_node = reader.take("trainer.n_gpus_per_node", positive, context.gpu_count)
-    nodes = reader.take("trainer.nnodes", positive, context.nodes)
-    reader.follow("parallel.data", "gpu_count")
-    rank = reader.take("model.lora_rank", integer)
-    weights = reader.take("model.fsdp_config.model_dtype", choice(_DTYPES), "float32")
+    per_node = reader.read("trainer.n_gpus_per_node", positive, context.gpu_count)
+    nodes = reader.read("trainer.nnodes", positive, context.nodes)
+    reader.same_origin_as("parallel.data", "gpu_count")
+    rank = reader.read("model.lora_rank", integer)
+    weights = reader.read("model.fsdp_config.model_dtype", choice(_DTYPES), "float32")
     world = per_node * nodes
-    rows = reader.take("data.train_batch_size", positive)
-    ring = reader.take("ulysses_sequence_parallel_size", positive)
-    version_2 = reader.take("model.strategy", text) != "fsdp"
+    rows = reader.read("data.train_batch_size", positive)
+    ring = reader.read("ulysses_sequence_parallel_size", positive)
+    version_2 = reader.read("model.strategy", text) != "fsdp"
     reader.default("parallel.param_dtype", "FSDP gathers in bf16")
     reader.default("parallel.reduce_dtype", "and adds gradients up in float32")
     return TrainingJob(
@@ -135,25 +135,25 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
         if rank <= 0
         else Adapter(
             r=rank,
-            alpha=reader.take("model.lora_alpha", number),
+            alpha=reader.read("model.lora_alpha", number),
             targets=_targets(reader),
         ),
         precision=Precision(weights=weights),
         optimizer="adamw_torch_fused",
         micro_batch_size=micro,
         gradient_accumulation_steps=max(rows * ring // (micro * world), 1),
-        sequence_length=reader.take("data.max_length", positive),
+        sequence_length=reader.read("data.max_length", positive),
         gradient_checkpointing="full"
-        if reader.take("model.enable_gradient_checkpointing", boolean)
+        if reader.read("model.enable_gradient_checkpointing", boolean)
         else "none",
         attention="flash_attention_2",
-        loss="fused-cross-entropy" if reader.take("model.use_liger", boolean) else "full-logits",
+        loss="fused-cross-entropy" if reader.read("model.use_liger", boolean) else "full-logits",
         loop="plain",
         parallel=Parallel(
             strategy="fsdp2" if version_2 else "fsdp1",
             data=max(world // ring, 1),
             context=ring,
-            offload="both" if reader.take("model.fsdp_config.offload_params", boolean) else "none",
+            offload="both" if reader.read("model.fsdp_config.offload_params", boolean) else "none",
             param_dtype="bfloat16",
             reduce_dtype="float32",
         ),
@@ -163,7 +163,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
 
 
 def _targets(reader: Reader) -> str | tuple[str, ...]:
-    written = reader.take("model.target_modules", names, ("all-linear",))
+    written = reader.read("model.target_modules", names, ("all-linear",))
     return "all-linear" if written == ("all-linear",) else written
 
 

@@ -1,11 +1,9 @@
 import pytest
 
 from vramlint.catalog.models import Models
-from vramlint.catalog.names import (
-    LLAMA3_DEBUG,
-    TORCHTITAN,
+from vramlint.dialects.torchtitan.models import LLAMA3_DEBUG, TORCHTITAN, torchtitan_model
+from vramlint.dialects.torchtune.models import (
     TORCHTUNE,
-    torchtitan_model,
     torchtune_builder,
     torchtune_config,
     torchtune_model,

@@ -1,0 +1,26 @@
+"""What the rules found in one version of a document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vramlint.document.node import Span
+from vramlint.lint.context import RuleContext
+from vramlint.lint.finding import At, Finding
+from vramlint.lint.places import span_of
+from vramlint.lint.rule import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis(RuleContext):
+    """A context with what the rules found, in the order of the text."""
+
+    findings: tuple[Finding, ...] = ()
+    suppressed: tuple[Finding, ...] = ()
+    """Findings that a comment silences."""
+    rules: tuple[Rule, ...] = ()
+    """The rules that were in force."""
+
+    def span(self, at: At) -> Span:
+        """The place of a finding in the text."""
+        return span_of(self.document, at)
