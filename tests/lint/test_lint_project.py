@@ -71,7 +71,7 @@ def test_nothing_above_the_root_is_read(tmp_path: Path) -> None:
 
 def test_a_lock_counts_only_where_it_is_turned_on_and_is_the_weakest(tmp_path: Path) -> None:
     (tmp_path / "uv.lock").write_text(UV, encoding="utf-8")
-    assert analysed(tmp_path, TRL).context.versions == {}  # type: ignore[union-attr]
+    assert analysed(tmp_path, TRL).dialect_context.versions == {}  # type: ignore[union-attr]
     settings = tmp_path / "vramlint.toml"
     settings.write_text('versions-from = "lock"\n', encoding="utf-8")
     analysis = analysed(tmp_path, TRL)
@@ -80,9 +80,9 @@ def test_a_lock_counts_only_where_it_is_turned_on_and_is_the_weakest(tmp_path: P
     assert analysis.reading is not None
     assert analysis.reading.version == "0.12.2"
     settings.write_text('versions-from = "lock"\nversions = {trl = "1.10"}\n', encoding="utf-8")
-    assert analysed(tmp_path, TRL).context.versions["trl"] == "1.10"  # type: ignore[union-attr]
+    assert analysed(tmp_path, TRL).dialect_context.versions["trl"] == "1.10"  # type: ignore[union-attr]
     text = f"# vramlint: versions=trl@0.20\n{TRL}"
-    assert analysed(tmp_path, text).context.versions["trl"] == "0.20"  # type: ignore[union-attr]
+    assert analysed(tmp_path, text).dialect_context.versions["trl"] == "0.20"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
