@@ -1,0 +1,112 @@
+"""Bytes that stay for the whole step: weights, gradients, optimizer states, buffers, on one rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vramlint.job import TrainingJob
+from vramlint.memory.ledger import DTYPE_BYTES, rounded
+from vramlint.memory.objectives import has_reference
+from vramlint.memory.optimizers import Optimizer
+from vramlint.memory.sharding import Plan
+from vramlint.memory.tape import Parameter
+from vramlint.memory.weights import Weights
+
+OWN_LOOPS = frozenset({"plain", "freed"})
+"""Training loops that are not transformers' Trainer."""
+
+
+PAGED_FROM = 100_000
+"""Elements from which bitsandbytes puts states into unified memory (optim/optimizer.py get_state_buffer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersistentBytes:
+    """Bytes that stay for the whole step on this rank: weights, all gradients once they are there, optimizer
+    states, buffers.
+    """
+
+    weights: int
+    gradients: int
+    states: int
+    buffers: int
+    step: int
+    """Temporaries of the optimizer's step."""
+    models: int = 0
+    """Weights of models that only run forward: the reference of DPO."""
+    paged: int = 0
+    """Optimizer states in unified memory: outside PyTorch's allocator, and evicted when the card is full."""
+
+
+def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer) -> PersistentBytes:
+    """What this rank holds of `weights` from the first forward to the end of the optimizer\'s step."""
+    trained = [(parameter, count) for parameter, count in weights.all() if parameter.trainable]
+    precision, offload = job.precision, job.parallel.offload
+    own_loop = job.loop in OWN_LOOPS
+    arguments = {"wide_embeddings": not own_loop, **job.optimizer_args}
+    gradients = states = paged = 0
+    for parameter, count in trained:
+        gradients += count * rounded(
+            plan.gradient_elements(parameter) * DTYPE_BYTES[plan.gradient_dtype(parameter)]
+        )
+        share = plan.state_elements(parameter)
+        held = Parameter(parameter.name, _part(parameter, share), parameter.stored, True)
+        dtype = (
+            parameter.stored
+            if precision.optimizer_states == "same-as-weights"
+            else precision.optimizer_states
+        )
+        size = count * (optimizer.states(held, dtype, arguments) + optimizer.counter)
+        if optimizer.paged and held.numel >= PAGED_FROM:
+            paged += size
+        elif not optimizer.on_host:
+            states += size
+        if precision.master_weights == "float32":
+            states += count * rounded(share * 4)
+    elements = sum(count * parameter.numel for parameter, count in trained)
+    stored = weights.stored_bytes(plan)
+    # Own loops compile the optimizer's step too (torchtune's `compile`), which leaves it no temporaries.
+    step = 0 if job.compile and own_loop else optimizer.step(trained, plan.state_elements)
+    if plan.scheme.deepspeed:
+        step += int(4 * elements / plan.ranks)
+    if offload in ("optimizer", "both"):
+        states = step = paged = 0
+        if plan.scheme.shards_gradients:
+            gradients = 0
+    if offload in ("parameters", "both"):
+        stored = gradients = 0
+    if frees_gradients(job, optimizer):
+        gradients = 0
+        step = (
+            optimizer.step([max(trained, key=lambda item: item[0].numel)], plan.state_elements)
+            if trained
+            else 0
+        )
+    buffers = plan.buffers(elements)
+    if plan.scheme.copies_gradients:
+        buffers += gradients
+    reference = _reference_bytes(job, weights, plan) if has_reference(job) else 0
+    return PersistentBytes(stored, gradients, states, buffers, step, reference, paged)
+
+
+def _reference_bytes(job: TrainingJob, weights: Weights, plan: Plan) -> int:
+    """A second copy of the base weights, in their dtype or in four bits."""
+    width = 0.5 + 4 / 64 if job.reference_model == "quantized" else DTYPE_BYTES[job.precision.weights]
+    return sum(
+        count * rounded(plan.weight_elements(p) * width)
+        for p, count in weights.all()
+        if ".lora_" not in p.name
+    )
+
+
+def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:
+    """Whether every gradient is used and freed while backward runs."""
+    return job.optimizer_in_backward or optimizer.frees_gradients
+
+
+def _part(parameter: Parameter, elements: int) -> tuple[int, ...]:
+    """The shape of a rank's part of a tensor: rows are shared out."""
+    if elements == parameter.numel or len(parameter.shape) < 2:
+        return (elements,) if len(parameter.shape) < 2 else parameter.shape
+    width = parameter.numel // parameter.shape[0]
+    return (max(1, elements // width), *parameter.shape[1:])
