@@ -130,10 +130,17 @@ class Parallel:
     sequence: bool = False
     context: int = 1
     pipeline: int = 1
+    virtual_pipeline: int = 1
+    """Chunks of layers on each stage."""
+    schedule: Literal["1f1b", "interleaved", "gpipe", "zero-bubble"] = "1f1b"
     expert: int = 1
+    expert_tensor: int = 1
+    """Tensor-parallel GPUs of each expert; `tensor` is that of all else."""
     offload: Literal["none", "optimizer", "parameters", "both"] = "none"
     param_dtype: Literal["none", "bfloat16", "float16"] = "none"
     reduce_dtype: Literal["none", "float32", "bfloat16", "float16"] = "none"
+    sync_each_batch: bool = False
+    """FSDP: gradients are reduced after each micro batch, instead of kept whole while they accumulate."""
     buckets: Buckets = field(default_factory=Buckets)
 
     @property

@@ -32,6 +32,7 @@ SCHEMES = (
     "torchao-nf4",
     "fp8",
 )
+SCHEDULES = ("1f1b", "interleaved", "gpipe", "zero-bubble")
 STRATEGIES = ("none", "ddp", "zero1", "zero2", "zero3", "fsdp1", "fsdp2")
 ATTENTIONS = (
     "sdpa",
@@ -225,12 +226,23 @@ KEYS: tuple[Key, ...] = (
     _row("parallel.sequence", "Also splits what tensor parallelism leaves whole, along the sequence."),
     _row("parallel.context", "Splits every activation along the sequence."),
     _row("parallel.pipeline", "Splits the layers; early stages hold several micro-batches in flight."),
+    _row(
+        "parallel.virtual_pipeline", "Chunks of layers on each stage; more of them keep more micro-batches."
+    ),
+    _row(
+        "parallel.schedule", "In which order a stage runs its micro-batches forward and backward.", SCHEDULES
+    ),
     _row("parallel.expert", "Splits the experts of a mixture."),
+    _row("parallel.expert_tensor", "Splits each expert's weights; parallel.tensor splits all else."),
     _row("parallel.offload", "What waits in host memory.", ("none", "optimizer", "parameters", "both")),
     _row(
         "parallel.param_dtype", "Dtype of the gathered weights under FSDP.", ("none", "bfloat16", "float16")
     ),
     _row("parallel.reduce_dtype", "Dtype in which gradients are reduced.", ("none", *FLOATS)),
+    _row(
+        "parallel.sync_each_batch",
+        "Reduces gradients after each micro-batch; otherwise FSDP keeps them whole while they accumulate.",
+    ),
     _row("parallel.buckets.reduce", "DeepSpeed's reduction buffer, in elements."),
     _row("parallel.buckets.allgather", "DeepSpeed's gathering buffer in stages 1 and 2, in elements."),
     _row("parallel.buckets.prefetch", "Weights that ZeRO-3 fetches ahead, in elements."),
