@@ -10,6 +10,7 @@ from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.lint.result import Analysis
+from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 
 SMALL = "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M\n"
@@ -17,7 +18,7 @@ LARGE = "vramlint: 1\nmodel: mistralai/Mistral-7B-v0.1\nmicro_batch_size: 4\nseq
 
 
 def check(text: str, folder: Path, gpu: str | None = None, name: str = "x.yaml", **options: bool) -> Analysis:
-    return analyse(Document.parse(text, str(folder / name)), Workspace(folder), gpu, **options)
+    return analyse(Document.parse(text, str(folder / name)), Workspace(folder), Overrides(gpu=gpu, **options))
 
 
 def codes(analysis: Analysis) -> list[str]:
@@ -158,7 +159,7 @@ class TestOtherFiles:
 
     def test_binary(self, tmp_path: Path) -> None:
         document = Document.from_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe\x00", str(tmp_path / "x.yaml"))
-        analysis = analyse(document, Workspace(tmp_path), named=True)
+        analysis = analyse(document, Workspace(tmp_path), Overrides(named=True))
         assert codes(analysis) == ["VL001"]
 
     def test_dialect_none_silences(self, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.dialects import DIALECTS
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document import Document
+from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 from vramlint_schemas import load_schema
 
@@ -111,7 +112,7 @@ def test_any_value(dialect: Dialect, tmp_path: Path) -> None:
     @given(values_of(dialect))
     def answers(values: dict[str, Any]) -> None:
         text = f"// vramlint: dialect={dialect.name}\n{json.dumps(values)}"
-        analysis = analyse(Document.parse(text, str(tmp_path / "x.jsonc")), workspace, "T4 x2")
+        analysis = analyse(Document.parse(text, str(tmp_path / "x.jsonc")), workspace, Overrides(gpu="T4 x2"))
         assert analysis.dialect is dialect
         assert analysis.cannot is None or analysis.cannot.code != "internal-error", analysis.cannot
         for finding in analysis.findings:

@@ -10,6 +10,7 @@ from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.lint.format import gib
 from vramlint.lint.result import Analysis
+from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent.parent
@@ -35,7 +36,7 @@ def complaints(analysis: Analysis) -> set[str]:
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_findings(file: Path, snapshot: Callable[[str, str], None]) -> None:
-    analysis = analyse(Document.read(str(file)), Workspace(ROOT), named=True)
+    analysis = analyse(Document.read(str(file)), Workspace(ROOT), Overrides(named=True))
     snapshot(f"{file.relative_to(ROOT / 'examples').as_posix().replace('/', '-')}.txt", rendered(analysis))
 
 
@@ -44,12 +45,12 @@ def test_findings(file: Path, snapshot: Callable[[str, str], None]) -> None:
 def test_every_fix_does_what_it_says(file: Path, gpu: str | None) -> None:
     document = Document.read(str(file))
     workspace = Workspace(ROOT)
-    analysis = analyse(document, workspace, gpu, named=True)
+    analysis = analyse(document, workspace, Overrides(gpu=gpu, named=True))
     before = complaints(analysis)
     for finding in analysis.findings:
         for fix in fixes_for(analysis, finding):
             mended = Document.parse(apply_edits(document.text, fix.edits), str(file))
-            after = analyse(mended, workspace, gpu, named=True)
+            after = analyse(mended, workspace, Overrides(gpu=gpu, named=True))
             assert not mended.problems
             assert complaints(after) <= before
             assert fix.verdict_after in (None, after.verdict)

@@ -28,6 +28,7 @@ from vramlint.explain.summary import peak_line
 from vramlint.explain.what_if import estimate_with, largest_that_fits, replaced, steps
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import TensorAtPeak
+from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -45,7 +46,7 @@ attention: sdpa
 
 
 def analysed(text: str, gpu: str | None = "H100-80GB") -> Analysis:
-    return analyse(Document.parse(text, "train.yaml"), Workspace(EXAMPLES), gpu)
+    return analyse(Document.parse(text, "train.yaml"), Workspace(EXAMPLES), Overrides(gpu=gpu))
 
 
 def said_of(analysis: Analysis, *path: str) -> str:
@@ -199,7 +200,7 @@ def test_every_key_of_public_configs_can_be_explained() -> None:
     files = sorted(f for f in CORPUS.rglob("*") if f.suffix in (".yaml", ".yml", ".json", ".toml"))
     workspace = Workspace(CORPUS)
     for file in files[::25]:
-        explain_all(analyse(Document.read(str(file)), workspace, "RTX-4090"))
+        explain_all(analyse(Document.read(str(file)), workspace, Overrides(gpu="RTX-4090")))
 
 
 def explain_all(analysis: Analysis) -> None:

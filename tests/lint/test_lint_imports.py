@@ -10,8 +10,9 @@ CODE = """
 import sys
 from vramlint.document import Document
 from vramlint.analysis.analyse import analyse
+from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
-analysis = analyse(Document.parse({text!r}, "x.yaml"), Workspace(), "RTX 4090")
+analysis = analyse(Document.parse({text!r}, "x.yaml"), Workspace(), Overrides(gpu="RTX 4090"))
 print(analysis.dialect.name if analysis.dialect else None, len(analysis.findings))
 print([name for name in ("jsonschema", "difflib", "pygls", "lsprotocol", "tomllib") if name in sys.modules])
 """

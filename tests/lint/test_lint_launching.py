@@ -9,6 +9,7 @@ import pytest
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
 from vramlint.lint.result import Analysis
+from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 
 CONFIG = "base_model: NousResearch/Llama-3.2-1B\ndatasets: []\nmicro_batch_size: 1\nsequence_len: 512\n"
@@ -32,7 +33,7 @@ def config(tmp_path: Path) -> Path:
 
 def analysed(path: Path, root: Path, workspace: Workspace | None = None, gpu: str | None = None) -> Analysis:
     text = path.read_text(encoding="utf-8")
-    return analyse(Document.parse(text, str(path)), workspace or Workspace(root), gpu)
+    return analyse(Document.parse(text, str(path)), workspace or Workspace(root), Overrides(gpu=gpu))
 
 
 def task(root: Path, gpu: str = "A100-80GB:8", nodes: int = 1, name: str = "sky.yaml") -> None:

@@ -1,7 +1,19 @@
+from collections.abc import Callable
 from pathlib import Path
 
-from vramlint.project.settings import Settings
+from vramlint.dialects.kit.dialect import Companion
+from vramlint.project.overrides import Overrides
+from vramlint.project.settings import Settings, SettingsResolver
 from vramlint.project.workspace import Workspace
+
+
+class Anywhere(SettingsResolver):
+    def for_file(self, path: str | None) -> Settings:
+        return Settings(companions_outside_workspace=True)
+
+
+def opener(workspace: Workspace, path: str) -> Callable[[str], Companion | None]:
+    return workspace.surroundings(path, Overrides()).open
 
 
 def write(file: Path, text: str = '{"zero_optimization": {"stage": 3}}') -> Path:
@@ -13,7 +25,7 @@ def write(file: Path, text: str = '{"zero_optimization": {"stage": 3}}') -> Path
 def test_beside_the_document_before_the_root(tmp_path: Path) -> None:
     write(tmp_path / "ds.json", '{"from": "root"}')
     write(tmp_path / "a" / "ds.json", '{"from": "a"}')
-    opened = Workspace(tmp_path).opener(str(tmp_path / "a" / "x.yaml"), Settings())("ds.json")
+    opened = opener(Workspace(tmp_path), str(tmp_path / "a" / "x.yaml"))("ds.json")
     assert opened is not None
     assert opened.values == {"from": "a"}
     assert opened.path == "a/ds.json"
@@ -22,16 +34,16 @@ def test_beside_the_document_before_the_root(tmp_path: Path) -> None:
 def test_from_the_root(tmp_path: Path) -> None:
     write(tmp_path / "configs" / "ds.json")
     (tmp_path / "runs").mkdir()
-    opener = Workspace(tmp_path).opener(str(tmp_path / "runs" / "x.yaml"), Settings())
-    assert opener("configs/ds.json") is not None
+    opened_by = opener(Workspace(tmp_path), str(tmp_path / "runs" / "x.yaml"))
+    assert opened_by("configs/ds.json") is not None
 
 
 def test_by_base_name_only_when_unique(tmp_path: Path) -> None:
     write(tmp_path / "a" / "ds.json")
     document = str(tmp_path / "x.yaml")
-    assert Workspace(tmp_path).opener(document, Settings())("/workspace/axolotl/ds.json") is not None
+    assert opener(Workspace(tmp_path), document)("/workspace/axolotl/ds.json") is not None
     write(tmp_path / "b" / "ds.json")
-    assert Workspace(tmp_path).opener(document, Settings())("/workspace/axolotl/ds.json") is None
+    assert opener(Workspace(tmp_path), document)("/workspace/axolotl/ds.json") is None
 
 
 def test_nothing_outside_the_workspace(tmp_path: Path) -> None:
@@ -40,23 +52,23 @@ def test_nothing_outside_the_workspace(tmp_path: Path) -> None:
     root.mkdir()
     (root / "link.json").symlink_to(outside)
     document = str(root / "x.yaml")
-    opener = Workspace(root).opener(document, Settings())
-    assert opener("../secret.json") is None
-    assert opener(str(outside)) is None
-    assert opener("link.json") is None
-    allowed = Workspace(root).opener(document, Settings(companions_outside_workspace=True))
+    opened_by = opener(Workspace(root), document)
+    assert opened_by("../secret.json") is None
+    assert opened_by(str(outside)) is None
+    assert opened_by("link.json") is None
+    allowed = opener(Workspace(root, settings=Anywhere()), document)
     assert allowed("../secret.json") is not None
 
 
 def test_open_documents_come_before_the_disk(tmp_path: Path) -> None:
     file = write(tmp_path / "ds.json")
     workspace = Workspace(tmp_path, overlay={str(file.resolve()): '{"zero_optimization": {"stage": 1}}'})
-    opened = workspace.opener(str(tmp_path / "x.yaml"), Settings())("ds.json")
+    opened = opener(workspace, str(tmp_path / "x.yaml"))("ds.json")
     assert opened is not None
     assert opened.values == {"zero_optimization": {"stage": 1}}
 
 
 def test_odd_names_are_no_files(tmp_path: Path) -> None:
-    opener = Workspace(tmp_path).opener(str(tmp_path / "x.yaml"), Settings())
+    opened_by = opener(Workspace(tmp_path), str(tmp_path / "x.yaml"))
     for name in ("", "\0", "a\nb", ".", "x" * 5000, "x.yaml"):
-        assert opener(name) is None
+        assert opened_by(name) is None

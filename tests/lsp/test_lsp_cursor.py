@@ -7,7 +7,8 @@ import pytest
 from vramlint.document import Document, Language
 from vramlint.lsp.cursor import cursor_at
 from vramlint.lsp.hover import plain
-from vramlint.lsp.session import EditorSettings
+from vramlint.lsp.session import overrides_of
+from vramlint.project.overrides import Overrides
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,10 @@ def test_plain_text_keeps_words_and_drops_marks() -> None:
 
 @pytest.mark.parametrize("section", [None, 3, "x", [], {"gpu": 4}, {"gpu": " "}, {"versions": "x"}])
 def test_settings_of_other_types_count_as_unset(section: object) -> None:
-    assert EditorSettings.of(section) == EditorSettings()
+    assert overrides_of(section) == Overrides()
 
 
 def test_settings() -> None:
-    settings = EditorSettings.of({"gpu": " T4 x2 ", "versions": {"TRL": "1.10"}, "other": 1})
+    settings = overrides_of({"gpu": " T4 x2 ", "versions": {"TRL": "1.10"}, "other": 1})
     assert settings.gpu == "T4 x2"
     assert settings.versions == {"trl": "1.10"}

@@ -13,7 +13,6 @@ from vramlint.analysis.registry import rules_in_force
 from vramlint.dialects import DIALECTS, detect
 from vramlint.dialects.kit.detect import Detection
 from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
-from vramlint.dialects.kit.launches import LaunchSpec
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.job import TrainingJob
@@ -24,33 +23,31 @@ from vramlint.lint.places import span_of
 from vramlint.lint.result import Analysis
 from vramlint.lint.rule import Rule
 from vramlint.memory import CannotEstimate, Estimate
-from vramlint.project.hardware import Declaration, file_key, strongest
-from vramlint.project.launchers import Launcher
+from vramlint.project.hardware import Declaration, file_key, implied, stated
+from vramlint.project.overrides import Overrides
+from vramlint.project.paths import folder_of
 from vramlint.project.settings import Settings
 from vramlint.project.severity import SEVERITIES
+from vramlint.project.surroundings import Surroundings
 from vramlint.project.workspace import Workspace
 
+NO_OVERRIDES = Overrides()
 
-def analyse(
-    document: Document,
-    workspace: Workspace,
-    gpu: str | None = None,
-    *,
-    named: bool = False,
-    ignore_comments: bool = False,
-) -> Analysis:
-    """Analyse one version of a document. Never raises, whatever the text.
 
-    `gpu` is the declaration of a flag or an editor setting; `named` says that the user asked for this very
-    file; with `ignore_comments` no finding is suppressed.
-    """
-    again = partial(analyse, workspace=workspace, gpu=gpu, named=named, ignore_comments=ignore_comments)
-    context = understand(document, workspace, gpu, named, partial(_recheck, document, again))
+def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_OVERRIDES) -> Analysis:
+    """Analyse one version of a document. Never raises, whatever the text."""
+    again = partial(analyse, workspace=workspace, overrides=overrides)
+    context = understand(
+        document,
+        workspace.surroundings(document.path, overrides),
+        overrides,
+        partial(_recheck, document, again),
+    )
     rules, problems = rules_in_force(context.settings.rules)
     if problems:
         context = replace(context, setting_problems=context.setting_problems + problems)
     findings = list(_run(rules, context, after_suppressions=False))
-    suppressions = () if ignore_comments else context.directives.suppressions
+    suppressions = () if overrides.ignore_comments else context.directives.suppressions
     remaining, silenced, served = suppress.split(document, findings, suppressions)
     unused = suppress.unused(suppressions, served, partial(_judged, rules, context))
     context = replace(context, unused=unused)
@@ -80,38 +77,36 @@ def fixes_for(analysis: Analysis, finding: Finding) -> tuple[Fix, ...]:
 
 def understand(
     document: Document,
-    workspace: Workspace,
-    gpu: str | None,
-    named: bool,
+    around: Surroundings,
+    overrides: Overrides,
     recheck: Callable[[tuple[TextEdit, ...]], Analysis],
 ) -> RuleContext:
     """Everything that is known of a document before the rules run."""
-    settings = workspace.settings_for(document.path)
     directives = read_directives(document)
     values = document.values()
-    detection, dialect, problem = _dialect_of(values, directives, settings)
+    detection, dialect, problem = _dialect_of(values, directives, around.settings)
     in_file = file_key(values, dialect.gpu_key) if dialect else None
-    launcher: list[Launcher] = []
-    declared = strongest(
-        gpu, directives.gpu, in_file, partial(_launch, workspace, document, dialect, launcher), settings.gpu
-    )
+    declared, launcher = stated(overrides.gpu, directives.gpu, in_file), None
+    if declared is None:
+        launcher = around.launcher() if dialect and dialect.role == "training" else None
+        declared = implied(launcher.launch if launcher else None, around.settings.gpu)
     context = RuleContext(
         document=document,
-        settings=settings,
+        settings=around.settings,
         directives=directives,
-        catalog=workspace.catalog_for(settings),
+        catalog=around.catalog,
         values=values,
-        named=named,
+        named=overrides.named,
         detection=detection,
         dialect=dialect,
         declared=declared,
         recheck=recheck,
-        setting_problems=settings.problems + ((problem,) if problem else ()),
-        settings_file=workspace.settings_file(document.path, settings),
+        setting_problems=around.settings.problems + ((problem,) if problem else ()),
+        settings_file=around.settings_file,
     )
     if dialect is None:
         return context
-    told = _context(document, workspace, settings, directives, declared)
+    told = _dialect_context(document, around, directives, declared)
     try:
         reading = dialect.read(values, told)
     except Exception as error:
@@ -119,20 +114,9 @@ def understand(
         why = Cannot("internal-error", f"reading the file failed in vramlint: {error!r}; please report it")
         return replace(context, dialect_context=told, cannot=why)
     if launcher:
-        reading = replace(reading, companions=(*reading.companions, launcher[0].path))
+        reading = replace(reading, companions=(*reading.companions, launcher.path))
     estimate, cannot = _estimate(reading)
     return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)
-
-
-def _launch(
-    workspace: Workspace, document: Document, dialect: Dialect | None, seen: list[Launcher]
-) -> LaunchSpec | None:
-    """What launches a training config; `seen` gets the launcher."""
-    if dialect is None or dialect.role != "training":
-        return None
-    found = workspace.launcher(document.path)
-    seen += [found] if found else []
-    return found.launch if found else None
 
 
 def _dialect_of(
@@ -154,23 +138,18 @@ def _dialect_of(
     return detection, dialect, None
 
 
-def _context(
-    document: Document,
-    workspace: Workspace,
-    settings: Settings,
-    directives: Directives,
-    declared: Declaration | None,
+def _dialect_context(
+    document: Document, around: Surroundings, directives: Directives, declared: Declaration | None
 ) -> Context:
-    path = document.path
     return Context(
-        catalog=workspace.catalog_for(settings),
-        folder=path.rpartition("/")[0] or "." if path else None,
+        catalog=around.catalog,
+        folder=folder_of(document.path) if document.path else None,
         gpu=declared.gpu if declared else None,
         gpu_count=declared.count if declared else 1,
         nodes=declared.nodes if declared else 1,
         gpu_declared=declared is not None and declared.counted,
-        versions={**workspace.locked(path, settings), **settings.versions, **directives.versions},
-        open=workspace.opener(path, settings),
+        versions={**around.versions, **directives.versions},
+        open=around.open,
     )
 
 

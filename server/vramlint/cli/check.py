@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.check_file import Checker
 from vramlint.cli.console import complain, paint_for, say
-from vramlint.cli.options import Options, Task, codes, refuse_unknown_gpu
+from vramlint.cli.options import Task, codes, refuse_unknown_gpu
 from vramlint.cli.output import FORMATS, render
 from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import FileReport, at_or_above
 from vramlint.cli.walk import files_in
+from vramlint.project.overrides import Overrides
 from vramlint.project.severity import SEVERITIES
 
 WITH_FIXES = frozenset({"full", "json", "sarif"})
@@ -96,11 +97,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _task(options: Namespace) -> Task:
-    overrides = Options(
-        options.gpu, codes(options.select), codes(options.ignore), options.no_ignores, options.stdin_filename
+    overrides = Overrides(
+        gpu=options.gpu,
+        select=codes(options.select),
+        ignore=codes(options.ignore),
+        ignore_comments=options.no_ignores,
     )
     with_fixes = options.output_format in WITH_FIXES
-    return Task(overrides, with_fixes, options.fix or options.diff, options.unsafe_fixes, options.diff)
+    return Task(
+        overrides,
+        options.stdin_filename,
+        with_fixes,
+        options.fix or options.diff,
+        options.unsafe_fixes,
+        options.diff,
+    )
 
 
 def _reports(files: Sequence[str], task: Task) -> Iterator[FileReport]:

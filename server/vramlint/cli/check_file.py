@@ -22,7 +22,7 @@ class Checker:
 
     def __call__(self, path: str) -> FileReport:
         """What is found in the file at `path`."""
-        shown = self.task.options.stdin_name or path if path == STDIN else path
+        shown = self.task.stdin_name or path if path == STDIN else path
         try:
             data = read(path)
         except Failure as failure:

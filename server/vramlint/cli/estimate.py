@@ -11,10 +11,11 @@ from typing import Any
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.files import Reader
-from vramlint.cli.options import Options, refuse_unknown_gpu
+from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.document import Document
 from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
+from vramlint.project.overrides import Overrides
 
 
 def parser() -> ArgumentParser:
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
-    reader = Reader(Options(gpu=options.gpu))
+    reader = Reader(Overrides(gpu=options.gpu, named=True))
     paint = paint_for(sys.stdout, options.color)
     objects: list[dict[str, Any]] = []
     failed = False
@@ -92,7 +93,7 @@ def examine(reader: Reader, path: str) -> Estimated | Refusal:
         document = reader.document(path)
     except Failure as failure:
         return Refusal("unreadable-file", str(failure).removeprefix(f"{path}: "))
-    analysis = reader.analyse(document, named=True)
+    analysis = reader.analyse(document)
     if analysis.estimate is not None:
         return Estimated(analysis, analysis.estimate)
     code, message, line = _reason(analysis)

@@ -5,27 +5,25 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
-from vramlint.advice import largest_micro_batch, largest_sequence, suggest
-from vramlint.advice.changes import Changes
+from vramlint.advice import largest_micro_batch, largest_sequence
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Paint, complain, paint_for, say
 from vramlint.cli.estimate import Estimated, Refusal, examine, located
 from vramlint.cli.files import Reader
-from vramlint.cli.options import Options, refuse_unknown_gpu
+from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.output.estimate_text import STYLES
-from vramlint.dialects.kit.dialect import REMOVE, SetKey
+from vramlint.dialects.kit.dialect import REMOVE
 from vramlint.explain.format import WORDS, size, value_text
 from vramlint.job import TrainingJob
-from vramlint.lint.editing import edits_of_changes
+from vramlint.lint.fit_fixes import WayToFit, ways_to_fit
 from vramlint.lint.format import gib, gpu_name, key_text
 from vramlint.lint.result import Analysis
+from vramlint.project.overrides import Overrides
 
 SHOWN = 6
 """How many ways to fit are printed."""
-MOST_TRIES = 20
 
 
 def parser() -> ArgumentParser:
@@ -46,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
-    outcome = examine(Reader(Options(gpu=options.gpu)), options.file)
+    outcome = examine(Reader(Overrides(gpu=options.gpu, named=True)), options.file)
     if isinstance(outcome, Refusal):
         complain(located(options.file, outcome))
         return 2
@@ -60,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     paint = paint_for(sys.stdout, options.color)
     say("\n".join(_head(options.file, outcome, capacity, paint)))
-    ways = [] if analysis.verdict == "fits" else list(islice(_ways(analysis, job, capacity), SHOWN))
+    ways = [] if analysis.verdict == "fits" else list(islice(ways_to_fit(analysis), SHOWN))
     if ways:
         say("\nany one of these makes it fit, tried on the edited file, the smallest change first:")
     for way in ways:
@@ -79,34 +77,7 @@ def _head(path: str, outcome: Estimated, capacity: int, paint: Paint) -> Iterato
     yield f"{path}: {verdict}: needs {needed} per GPU, {name} has {gib(capacity)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """Changes after which the file, edited and read again, fits."""
-
-    title: str
-    safe: bool
-    keys: tuple[SetKey, ...]
-    device_bytes: int
-
-
-def _ways(analysis: Analysis, job: TrainingJob, capacity: int) -> Iterator[Way]:
-    """The advice that this kind of file can express; the figures are those of the edited file."""
-    dialect, values = analysis.dialect, analysis.values
-    if dialect is None:
-        return
-
-    def expressible(changes: Changes) -> bool:
-        return dialect.edits(values, job, changes) is not None
-
-    for advice in islice(suggest(job, capacity, expressible), MOST_TRIES):
-        keys = dialect.edits(values, job, advice.changes)
-        edits = edits_of_changes(analysis, advice.changes)
-        after = analysis.recheck(edits) if edits else None
-        if keys and after and after.estimate and after.verdict == "fits":
-            yield Way(advice.title, advice.safe, keys, after.estimate.device_bytes)
-
-
-def _way(way: Way, capacity: int) -> Iterator[str]:
+def _way(way: WayToFit, capacity: int) -> Iterator[str]:
     changed = "" if way.safe else "   (changes what is trained)"
     yield f"\n  {way.title} → {size(way.device_bytes)}, {size(capacity - way.device_bytes)} left{changed}"
     for key in way.keys:

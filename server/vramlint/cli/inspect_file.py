@@ -20,7 +20,7 @@ class FileInspector:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.reader = Reader(task.options)
+        self.reader = Reader(task.overrides, task.stdin_name)
 
     def inspect(self, path: str, shown: str, data: bytes) -> FileReport:
         """What is found in a file's content; with fixes asked for, what is left after them."""

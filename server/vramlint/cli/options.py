@@ -6,24 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vramlint.cli.console import Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the flags say about every file. Plain data: it is sent to worker processes."""
-
-    gpu: str | None = None
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    ignore_comments: bool = False
-    stdin_name: str | None = None
+from vramlint.project.overrides import Overrides
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """What is done with every file. Plain data: it is sent to worker processes."""
 
-    options: Options
+    overrides: Overrides
+    stdin_name: str | None = None
     with_fixes: bool = False
     fix: bool = False
     unsafe: bool = False

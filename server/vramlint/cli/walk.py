@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from vramlint.project.paths import is_skipped
+
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonc", ".toml")
-SKIPPED_FOLDERS = frozenset(
-    {"node_modules", "__pycache__", "site-packages", "venv", "env", "wandb", "mlruns"}
-)
 LARGEST_BYTES = 1 << 20
 """A config is text that somebody wrote; larger files are data."""
 
@@ -37,7 +36,7 @@ def _walk(top: str) -> Iterator[str]:
 
 
 def _skipped(folder: Path) -> bool:
-    return folder.name.startswith(".") or folder.name in SKIPPED_FOLDERS or (folder / "pyvenv.cfg").exists()
+    return is_skipped(folder.name) or (folder / "pyvenv.cfg").exists()
 
 
 def _small(path: Path) -> bool:

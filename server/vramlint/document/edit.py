@@ -122,8 +122,13 @@ def _is_own(document: Document, path: KeyPath) -> bool:
     return pair is not None and pair.merged_from is None
 
 
-def _newline(document: Document) -> str:
-    return "\r\n" if "\r\n" in document.text else "\n"
+def line_ending(document: Document) -> str:
+    """The line ending of a document, as its first line has it; `\\n` where there is only one line."""
+    text = document.text
+    feed, carriage = text.find("\n"), text.find("\r")
+    if carriage >= 0 and (feed < 0 or carriage < feed):
+        return "\r\n" if feed == carriage + 1 else "\r"
+    return "\n"
 
 
 def _line_end(document: Document, offset: int) -> int:
@@ -193,7 +198,7 @@ def _block_lines(names: list[str], value: Any, indent: str, newline: str) -> str
 def _first_pair(document: Document, names: list[str], value: Any) -> TextEdit | None:
     """The first pair of a file that has none."""
     end = len(document.text)
-    gap = _newline(document) if document.text and document.text[-1] not in "\r\n" else ""
+    gap = line_ending(document) if document.text and document.text[-1] not in "\r\n" else ""
     if document.language == "json":
         return (
             None
@@ -203,7 +208,7 @@ def _first_pair(document: Document, names: list[str], value: Any) -> TextEdit | 
     if document.language == "toml":
         keys = ".".join(write_key(name, "toml") for name in names)
         return TextEdit(end, end, f"{gap}{keys} = {write_value(value, 'toml')}\n")
-    newline = _newline(document)
+    newline = line_ending(document)
     return TextEdit(end, end, gap + _block_lines(names, value, "", newline) + newline)
 
 
@@ -222,7 +227,7 @@ def _block_insertion(document: Document, sibling: Pair, names: list[str], value:
     start = sibling.key.span.start
     line = document.lines.line_span(document.lines.line(start))
     indent = " " * (start - line.start)
-    newline = _newline(document)
+    newline = line_ending(document)
     written = _block_lines(names, value, indent, newline)
     end = sibling.value.span.end
     if _last_leaf(sibling.value).style in (
@@ -253,7 +258,7 @@ def _flow_insertion(
         return TextEdit(end, end, f", {written}")
     line_end = _line_end(document, end)
     rest = document.text[end:line_end]
-    break_ = _newline(document) + indent
+    break_ = line_ending(document) + indent
     comment = next((found for found in document.comments if end <= found.span.start < line_end), None)
     if comment is None or rest.strip(" \t,").startswith(("}", "]")):
         return TextEdit(end, end, f",{break_}{written}")
@@ -272,7 +277,7 @@ def _toml_insertion(
     top_level: bool,
 ) -> TextEdit | None:
     """A line in a TOML table, or a new table at the end of the file."""
-    text, newline = document.text, _newline(document)
+    text, newline = document.text, line_ending(document)
     keys = [write_key(name, "toml") for name in names]
     if top_level and len(names) > 1:
         return _toml_table(document, tuple(names), value)
@@ -291,7 +296,7 @@ def _toml_insertion(
 
 def _toml_table(document: Document, path: KeyPath, value: Any) -> TextEdit:
     """A new table at the end of the file."""
-    text, newline = document.text, _newline(document)
+    text, newline = document.text, line_ending(document)
     keys = [write_key(name, "toml") for name in path]
     gap = "" if not text or text.endswith(("\n", "\r")) else newline
     table = f"[{'.'.join(keys[:-1])}]{newline}{keys[-1]} = {write_value(value, 'toml')}{newline}"

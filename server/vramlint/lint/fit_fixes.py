@@ -3,50 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
-from vramlint.dialects.kit.dialect import Changes
+from vramlint.dialects.kit.dialect import Changes, SetKey
+from vramlint.document.edit import TextEdit
 from vramlint.lint.context import Rechecked, RuleContext
-from vramlint.lint.editing import edits_of_changes
+from vramlint.lint.editing import edits_of_keys
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import gib
+from vramlint.memory.estimate import Verdict
 
 _MOST_FIXES = 4
-_MOST_TRIES = 12
+_MOST_TRIES = 20
 
 
-def checked_fixes(context: RuleContext) -> Iterator[Fix]:
-    """Fixes after which the file fits and no rule finds anything new, the smallest change first."""
-    job, capacity, estimate = context.job, context.capacity, context.estimate
-    if job is None or capacity is None or estimate is None:
+@dataclass(frozen=True, slots=True)
+class WayToFit:
+    """Changes after which the file, edited and read again, fits, and no rule finds anything new.
+
+    `safe`: what is trained stays the same. `keys` are what the edits write.
+    """
+
+    title: str
+    safe: bool
+    keys: tuple[SetKey, ...]
+    edits: tuple[TextEdit, ...]
+    device_bytes: int
+    verdict: Verdict
+
+
+def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
+    """The one search behind `fit`, `check` and the editor: the smallest change first."""
+    job, capacity, dialect, values = context.job, context.capacity, context.dialect, context.values
+    if job is None or capacity is None or dialect is None:
         return
 
     from vramlint.advice import suggest  # imported late: most files fit
 
     def expressible(changes: Changes) -> bool:
-        return bool(context.dialect and context.dialect.edits(context.values, job, changes))
+        return bool(dialect.edits(values, job, changes))
 
     @cache
     def before() -> set[str]:
         """Asked for late: what fits has usually nothing left to complain of."""
         return _complaints(context.recheck(()))
 
-    found = 0
     for advice in islice(suggest(job, capacity, expressible), _MOST_TRIES):
-        edits = edits_of_changes(context, advice.changes)
+        keys = dialect.edits(values, job, advice.changes)
+        edits = edits_of_keys(context.document, keys) if keys else None
         after = context.recheck(edits) if edits else None
-        if edits is None or after is None or after.estimate is None or after.verdict != "fits":
+        if not keys or not edits or after is None or after.estimate is None or after.verdict != "fits":
             continue
         complaints = _complaints(after)
-        if complaints and not complaints <= before():
-            continue
-        sizes = f"{gib(estimate.device_bytes)} → {gib(after.estimate.device_bytes)} GiB"
-        title = f"{advice.title}: {sizes}, fits"
-        yield Fix(title, edits, advice.safe, after.estimate.device_bytes, after.verdict)
-        found += 1
-        if found == _MOST_FIXES:
-            return
+        if not complaints or complaints <= before():
+            needed = after.estimate.device_bytes
+            yield WayToFit(advice.title, advice.safe, keys, edits, needed, after.verdict)
+
+
+def checked_fixes(context: RuleContext) -> Iterator[Fix]:
+    """The first ways to fit, as fixes of a finding."""
+    estimate = context.estimate
+    if estimate is None:
+        return
+    for way in islice(ways_to_fit(context), _MOST_FIXES):
+        title = f"{way.title}: {gib(estimate.device_bytes)} → {gib(way.device_bytes)} GiB, fits"
+        yield Fix(title, way.edits, way.safe, way.device_bytes, way.verdict)
 
 
 def _complaints(analysis: Rechecked) -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from lsprotocol import types
 
 from vramlint.catalog.gpus import find_gpu
+from vramlint.document.comment_edit import comment_at_top
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
 from vramlint.explain.format import WORDS
@@ -65,7 +66,7 @@ def _declarations(view: View, here: Span) -> Iterator[types.CodeAction]:
         if gpu is not None:
             verdict = WORDS[analysis.estimate.verdict(gpu.usable_bytes)]
             title = f"declare the GPU: {gpu_name(gpu)} ({gib(gpu.usable_bytes)} GiB: {verdict})"
-            yield _action(view, title, (TextEdit(0, 0, f"# vramlint: gpu={name}{_newline(view)}"),), [])
+            yield _action(view, title, (comment_at_top(analysis.document, f"vramlint: gpu={name}"),), [])
 
 
 def _fix_all(session: Session, view: View) -> Iterator[types.CodeAction]:
@@ -118,7 +119,3 @@ def _overlap(one: Fix, other: Fix) -> bool:
         for edit in one.edits
         for against in other.edits
     )
-
-
-def _newline(view: View) -> str:
-    return "\r\n" if "\r\n" in view.document.text else "\n"

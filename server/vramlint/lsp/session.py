@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -17,7 +17,8 @@ from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client
 from vramlint.lsp.view import View
-from vramlint.project.settings import Settings, SettingsResolver
+from vramlint.project.overrides import Overrides
+from vramlint.project.settings import SettingsResolver
 from vramlint.project.workspace import Workspace
 
 T = TypeVar("T")
@@ -29,39 +30,18 @@ _LANGUAGES: dict[str, Language] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EditorSettings:
-    """The section `vramlint` of the client's settings, as far as the server acts on it."""
-
-    gpu: str | None = None
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, section: Any) -> EditorSettings:
-        """Read the section; what has another type than expected counts as unset."""
-        values: Mapping[str, Any] = section if isinstance(section, Mapping) else {}
-        gpu, versions = values.get("gpu"), values.get("versions")
-        return cls(
-            gpu=gpu.strip() or None if isinstance(gpu, str) else None,
-            versions={str(name).lower(): str(version) for name, version in versions.items()}
-            if isinstance(versions, Mapping)
-            else {},
-        )
-
-
-class _Resolver(SettingsResolver):
-    """Settings of files, with the versions that the editor sets for all of them on top."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.editor = EditorSettings()
-
-    def for_file(self, path: str | None) -> Settings:
-        """The settings that hold for the file at `path`."""
-        settings = super().for_file(path)
-        if not self.editor.versions:
-            return settings
-        return replace(settings, versions={**settings.versions, **self.editor.versions})
+def overrides_of(section: Any) -> Overrides:
+    """The section `vramlint` of the client's settings, as far as the server acts on it; invalid types are
+    ignored.
+    """
+    values: Mapping[str, Any] = section if isinstance(section, Mapping) else {}
+    gpu, versions = values.get("gpu"), values.get("versions")
+    return Overrides(
+        gpu=gpu.strip() or None if isinstance(gpu, str) else None,
+        versions={str(name).lower(): str(version) for name, version in versions.items()}
+        if isinstance(versions, Mapping)
+        else {},
+    )
 
 
 @dataclass(slots=True)
@@ -87,8 +67,8 @@ class Session:
         self._documents: dict[str, _Open] = {}
         self._overlay: dict[str, str] = {}
         self._folders: dict[str, Workspace] = {}
-        self._editor: dict[str, EditorSettings] = {"": EditorSettings()}
-        self._resolver = _Resolver()
+        self._editor: dict[str, Overrides] = {"": Overrides()}
+        self._resolver = SettingsResolver()
 
     # documents
 
@@ -188,8 +168,8 @@ class Session:
 
     def configure(self, sections: Mapping[str, Any]) -> bool:
         """The client's settings by folder path, "" for what holds elsewhere. Tells whether they are new."""
-        everywhere = EditorSettings.of(sections.get(""))
-        folders = {path: EditorSettings.of(section) for path, section in sections.items() if path}
+        everywhere = overrides_of(sections.get(""))
+        folders = {path: overrides_of(section) for path, section in sections.items() if path}
         editor = {path: settings for path, settings in folders.items() if settings != everywhere}
         editor[""] = everywhere
         new, self._editor = editor != self._editor, editor
@@ -199,12 +179,11 @@ class Session:
         started = time.perf_counter()
         folder = self._folder_of(document.path)
         editor = self._editor.get(folder or "", self._editor[""])
-        self._resolver.editor = editor
         if folder is None:
             folder = str(Path(document.path).parent) if document.path else str(Path.cwd())
             self._folders.setdefault(folder, self._workspace(folder))
         parsed = Document.parse(document.text, document.path, document.language)
-        analysis = analyse(parsed, self._folders[folder], editor.gpu)
+        analysis = analyse(parsed, self._folders[folder], editor)
         document.analysis = analysis
         document.answers.clear()
         if analysis.estimate is not None:

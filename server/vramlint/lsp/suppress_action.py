@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.document.comment_edit import comment_above_line, comment_on_line
 from vramlint.document.edit import TextEdit
 from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
-
-_MARKS = {"yaml": "#", "toml": "#", "json": "//"}
 
 
 def suppression_edit(analysis: Analysis, finding: Finding) -> TextEdit | None:
@@ -24,15 +23,12 @@ def suppression_edit(analysis: Analysis, finding: Finding) -> TextEdit | None:
 def _candidates(analysis: Analysis, finding: Finding) -> Iterator[TextEdit]:
     document = analysis.document
     line = document.lines.line(analysis.span(finding.at).start)
-    span = document.lines.line_span(line)
     for suppression in analysis.directives.suppressions:
         if suppression.line == line and suppression.code:
             yield TextEdit(suppression.span.end, suppression.span.end, f", {finding.code}")
             return
-    comment = f"{_MARKS[document.language]} vramlint: ignore[{finding.code}]"
-    if not any(span.start <= other.span.start < span.end for other in document.comments):
-        yield TextEdit(span.end, span.end, f"  {comment}")
-    text = document.text[span.start : span.end]
-    indent = text[: len(text) - len(text.lstrip())]
-    newline = "\r\n" if "\r\n" in document.text else "\n"
-    yield TextEdit(span.start, span.start, f"{indent}{comment}{newline}")
+    text = f"vramlint: ignore[{finding.code}]"
+    beside = comment_on_line(document, line, text)
+    if beside is not None:
+        yield beside
+    yield comment_above_line(document, line, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeAlias
@@ -50,25 +50,23 @@ def _installed() -> catalog.Declaration:
     return catalog.parse_declaration("auto")
 
 
-def strongest(
-    flag: str | None,
-    directive: tuple[str, Span] | None,
-    file: tuple[str, KeyPath] | None,
-    launch: Callable[[], LaunchSpec | None],
-    setting: str | None,
+def stated(
+    flag: str | None, directive: tuple[str, Span] | None, file: tuple[str, KeyPath] | None
 ) -> Declaration | None:
-    """The declaration that holds: flag or editor setting, directive, key of the file, what launches it,
-    settings.
-    """
+    """The declaration of a flag or editor setting, a directive, or a key of the file, the strongest first."""
     if flag:
         return declaration(flag, "flag")
     if directive:
         return replace(declaration(directive[0], "directive"), span=directive[1])
     if file:
         return replace(declaration(file[0], "file"), key=file[1])
+    return None
+
+
+def implied(launch: LaunchSpec | None, setting: str | None) -> Declaration | None:
+    """Where nothing is stated: what the launcher asks for, over what the settings name."""
     weakest = _of_settings(setting)
-    started = launch()
-    return weakest if started is None else _of_launch(started, weakest)
+    return weakest if launch is None else _of_launch(launch, weakest)
 
 
 def _of_launch(launch: LaunchSpec, weakest: Declaration | None) -> Declaration | None:

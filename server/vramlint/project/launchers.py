@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
 from vramlint.document import Document
+from vramlint.project.paths import is_skipped
 
 _SCRIPTS = (".sbatch", ".slurm", ".sh")
 _TASKS = (".yaml", ".yml")
 _MOST_ENTRIES = 5_000
 _MOST_FILES = 200
 _LARGEST = 1 << 18
-NOT_SCANNED = frozenset({"node_modules", "__pycache__", "venv", "wandb", "build", "dist"})
 
 
 class Launcher(NamedTuple):
@@ -73,7 +73,7 @@ def _below(root: Path) -> Iterator[Path]:
     """The files below `root` whose names a launcher can have."""
     seen = taken = 0
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_SCANNED)
+        folders[:] = sorted(name for name in folders if not is_skipped(name))
         seen += len(folders) + len(files)
         for name in sorted(files):
             file = Path(folder, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +12,13 @@ from vramlint.catalog.models import Models
 from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Catalog, Companion
 from vramlint.document import Document
-from vramlint.project.launchers import NOT_SCANNED, Launcher, Launchers
+from vramlint.project.launchers import Launcher, Launchers
 from vramlint.project.lock_files import locked_versions
+from vramlint.project.overrides import Overrides
+from vramlint.project.paths import folder_of, is_skipped
 from vramlint.project.settings import Settings, SettingsResolver
 from vramlint.project.settings_models import SettingsModels
+from vramlint.project.surroundings import Surroundings
 
 _LARGEST_COMPANION = 4 * 2**20
 _SCAN_LIMIT = 5_000
@@ -46,19 +49,26 @@ class Workspace:
         self._locked: dict[Path, Mapping[str, str]] = {}
         self._folders: dict[str, Path] = {}
 
-    def settings_for(self, path: str | None) -> Settings:
-        """The settings of one file."""
-        return self.settings.for_file(path)
+    def surroundings(self, path: str | None, overrides: Overrides) -> Surroundings:
+        """What surrounds the document at `path`, under the overrides of command line or editor."""
+        settings = overrides.over(self.settings.for_file(path))
+        return Surroundings(
+            settings=settings,
+            settings_file=self._settings_file(path, settings),
+            catalog=self._catalog(settings),
+            versions={**self._locked_versions(path, settings), **settings.versions},
+            open=partial(self._open, path, settings.companions_outside_workspace),
+            launcher=partial(self._launcher, path),
+        )
 
-    def settings_file(self, path: str | None, settings: Settings) -> str | None:
-        """The file that settings of the document at `path` belong into; it may not be there yet."""
+    def _settings_file(self, path: str | None, settings: Settings) -> str | None:
         if settings.source is not None or path is None:
             return settings.source
         folder = self._folder_of(path)
         return str((self.root if folder.is_relative_to(self.root) else folder) / "vramlint.toml")
 
-    def catalog_for(self, settings: Settings) -> Catalog:
-        """The catalog, with the models that the settings pin, and the hub where they turn it on."""
+    def _catalog(self, settings: Settings) -> Catalog:
+        """The catalog, with the models of the settings, and the hub where they turn it on."""
         if not settings.models and not settings.hub:
             return self.catalog
         key = settings.source or ""
@@ -69,8 +79,8 @@ class Workspace:
             self._catalogs[key] = SettingsModels(settings.models, catalog) if settings.models else catalog
         return self._catalogs[key]
 
-    def locked(self, path: str | None, settings: Settings) -> Mapping[str, str]:
-        """The versions of the lock file that holds for the document at `path`, where the settings ask."""
+    def _locked_versions(self, path: str | None, settings: Settings) -> Mapping[str, str]:
+        """The versions of the lock file that holds for the document, where the settings ask for it."""
         if settings.versions_from is None or path is None:
             return {}
         folder = self._folder_of(path)
@@ -79,12 +89,7 @@ class Workspace:
             self._locked[folder] = locked_versions(folder, root)[0]
         return self._locked[folder]
 
-    def opener(self, path: str | None, settings: Settings) -> Callable[[str], Companion | None]:
-        """A function that opens the companions of the document at `path` by the name written there."""
-        return partial(self._open, path, settings.companions_outside_workspace)
-
-    def launcher(self, path: str | None) -> Launcher | None:
-        """What launches the config at `path`, where exactly one kind of launch names it."""
+    def _launcher(self, path: str | None) -> Launcher | None:
         return self._launchers.of(self._folder_of(path) / Path(path).name) if path else None
 
     def forget(self) -> None:
@@ -98,7 +103,7 @@ class Workspace:
 
     def _folder_of(self, path: str) -> Path:
         """The folder of a file, links followed; asked for often and seldom new."""
-        folder = path.rpartition("/")[0]
+        folder = folder_of(path)
         if folder not in self._folders:
             self._folders[folder] = Path(path).resolve().parent
         return self._folders[folder]
@@ -140,7 +145,7 @@ def _single_files(root: Path) -> dict[str, Path]:
     found: dict[str, Path | None] = {}
     seen = 0
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in NOT_SCANNED]
+        folders[:] = [name for name in folders if not is_skipped(name)]
         seen += len(folders) + len(files)
         for name in files:
             found[name] = None if name in found else Path(folder, name)

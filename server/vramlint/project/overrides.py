@@ -1,0 +1,35 @@
+"""What the command line or the editor says over the settings of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from vramlint.project.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """One value for a whole run or for one editor scope. Plain data: it is sent to worker processes."""
+
+    gpu: str | None = None
+    """A GPU declaration, stronger than every other."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Releases by framework or library; stronger than the settings, weaker than a comment in the file."""
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    ignore_comments: bool = False
+    """Report also what comments suppress."""
+    named: bool = False
+    """The user asked for this very file, so that a file that is not a training config deserves a word."""
+
+    def over(self, settings: Settings) -> Settings:
+        """The settings of a file with these on top."""
+        if not (self.versions or self.select or self.ignore):
+            return settings
+        return replace(
+            settings,
+            versions={**settings.versions, **self.versions},
+            select=self.select or settings.select,
+            ignore=settings.ignore + self.ignore,
+        )

@@ -1,0 +1,27 @@
+"""Everything around a document that its analysis needs, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from vramlint.dialects.kit.dialect import Catalog, Companion
+from vramlint.project.launchers import Launcher
+from vramlint.project.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What surrounds one document. `open` and `launcher` read files, so they run only when called."""
+
+    settings: Settings
+    """Of the file, with the overrides on top."""
+    settings_file: str | None
+    """Where settings of this file are written: the file they came from, else the workspace's own."""
+    catalog: Catalog
+    versions: Mapping[str, str]
+    """Releases by framework and library: the lock file's, then the settings', then the overrides'."""
+    open: Callable[[str], Companion | None]
+    """A companion by the name written in the document; None where it is missing or outside the workspace."""
+    launcher: Callable[[], Launcher | None]
+    """What launches the document, where exactly one kind of launch names it."""
