@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = ("pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml", "server", "rules", "schemas")
+SHIPPED = (
+    *("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".pre-commit-hooks.yaml"),
+    *("server", "rules", "schemas"),
+)
 
 NO_CONFIG = "services:\n  web:\n    image: nginx\n"
 
