@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from vramlint.catalog.facts import Gpu
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Related
-from vramlint.lint.format import count, gib, gpu_name, model_name
+from vramlint.lint.format import count, gib, model_name
 from vramlint.memory import Estimate
 from vramlint.memory.estimate import Component
 
@@ -55,11 +54,6 @@ class Blame:
     key: KeyPath
     reason: str
     related: tuple[Related, ...]
-
-
-def needs(estimate: Estimate, gpu: Gpu) -> str:
-    """The first half: total and limit."""
-    return f"needs {gib(estimate.device_bytes)} GiB per GPU, {gpu_name(gpu)} has {gib(gpu.usable_bytes)}"
 
 
 def blame(context: RuleContext, job: TrainingJob, estimate: Estimate, capacity: int) -> Blame:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.explain.verdict import needs
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib
 from vramlint.lint.rule import Rule
-from vramlint_rules._fit import blame, needs
+from vramlint_rules._fit import blame
 
 
 class TightFit(Rule):

@@ -228,7 +228,7 @@ def test_the_largest_tensor_at_the_peak_is_named() -> None:
     logits = TensorAtPeak("logits", "activations", (8192, 128256), "float32", 3, 3 * 8192 * 128256 * 4)
     estimate = replace(analysis.estimate, tensors=(logits,), peak_phase="backward")
     assert peak_line(estimate) == (
-        "peak in backward; the largest there: logits, 3 × [8,192 × 128,256] float32 = 11.7 GiB"
+        "peak in the backward pass; the largest there: logits, 3 × [8,192 × 128,256] float32 = 11.7 GiB"
     )
     page = breakdown(replace(analysis, estimate=estimate)) or ""
     assert "| logits | 8,192 × 128,256 | float32 | 3 | 11.7 |" in page

@@ -16,9 +16,10 @@ from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.output.estimate_text import STYLES
 from vramlint.dialects.kit.dialect import REMOVE
 from vramlint.explain.format import WORDS, size, value_text
+from vramlint.explain.verdict import needs
 from vramlint.job import TrainingJob
 from vramlint.lint.fit_fixes import WayToFit, ways_to_fit
-from vramlint.lint.format import gib, gpu_name, key_text
+from vramlint.lint.format import key_text
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 2
     paint = paint_for(sys.stdout, options.color)
-    say("\n".join(_head(options.file, outcome, capacity, paint)))
+    say("\n".join(_head(options.file, outcome, paint)))
     ways = [] if analysis.verdict == "fits" else list(islice(ways_to_fit(analysis), SHOWN))
     if ways:
         say("\nany one of these makes it fit, tried on the edited file, the smallest change first:")
@@ -69,12 +70,10 @@ def main(arguments: Sequence[str]) -> int:
     return int(not ways and analysis.verdict != "fits")
 
 
-def _head(path: str, outcome: Estimated, capacity: int, paint: Paint) -> Iterator[str]:
+def _head(path: str, outcome: Estimated, paint: Paint) -> Iterator[str]:
     analysis = outcome.analysis
     verdict = paint(STYLES[analysis.verdict], WORDS[analysis.verdict])
-    name = gpu_name(analysis.gpu) if analysis.gpu else "the GPU"
-    needed = size(outcome.estimate.device_bytes)
-    yield f"{path}: {verdict}: needs {needed} per GPU, {name} has {gib(capacity)}"
+    yield f"{path}: {verdict}: {needs(outcome.estimate, analysis.gpu)}"
 
 
 def _way(way: WayToFit, capacity: int) -> Iterator[str]:

@@ -5,7 +5,8 @@ from vramlint.explain.gpu import explain_gpu
 from vramlint.explain.key import explain_key, explain_other_key, row_of
 from vramlint.explain.lines import fit_line, key_shares
 from vramlint.explain.model import explain_model
-from vramlint.explain.summary import component_table, verdict_line
+from vramlint.explain.summary import component_table
+from vramlint.explain.verdict import verdict_line
 
 __all__ = [
     "breakdown",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.explain.assumptions import assumptions
 from vramlint.explain.format import LABELS, percent, size, value_text
 from vramlint.explain.model import explain_model_facts
-from vramlint.explain.summary import fit_bar, verdict_line
-from vramlint.job import Assumed, FrameworkDefault, TrainingJob
+from vramlint.explain.summary import fit_bar
+from vramlint.explain.verdict import verdict_line
 from vramlint.lint.format import gib, shorten
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import COMPONENTS, Estimate
@@ -34,7 +35,7 @@ def breakdown(analysis: Analysis) -> str | None:
             "## The model",
             explain_model_facts(analysis, job.model),
             "## What was assumed",
-            "\n".join(_assumptions(job)) or "nothing: the file says everything",
+            "\n".join(_assumptions(analysis)) or "nothing: the file says everything",
             "\n".join(f"- {note}" for note in estimate.notes),
         ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -72,14 +73,11 @@ def _tensors(estimate: Estimate) -> Iterator[str]:
         yield f"| {tensor.name} | {shape} | {tensor.dtype} | {tensor.count:,} | {gib(tensor.bytes)} |"
 
 
-def _assumptions(job: TrainingJob) -> Iterator[str]:
-    rows = [(name, o) for name, o in job.origins.items() if isinstance(o, FrameworkDefault | Assumed)]
+def _assumptions(analysis: Analysis) -> Iterator[str]:
+    rows = sorted(assumptions(analysis), key=lambda each: each.field)
     if not rows:
         return
     yield "| field | value | why |"
     yield "|:--|:--|:--|"
-    for name, origin in sorted(rows):
-        value: object = job
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        yield f"| {name} | {shorten(value_text(value))} | {origin} |"
+    for each in rows:
+        yield f"| {each.field} | {shorten(value_text(each.value))} | {each.origin} |"

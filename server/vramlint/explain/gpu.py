@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from vramlint.catalog.facts import Gpu
 from vramlint.explain.format import MARKS, size
-from vramlint.explain.summary import component_table, fit_bar, verdict_line
+from vramlint.explain.summary import component_table, fit_bar
+from vramlint.explain.verdict import verdict_line
 from vramlint.lint.format import gib, gpu_name
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate

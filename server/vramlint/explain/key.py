@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from vramlint.dialects.kit.dialect import Dialect, Key
 from vramlint.document.node import KeyPath
 from vramlint.explain.format import LABELS, MARKS, difference, percent, size, value_text
-from vramlint.explain.summary import PHASES, component_table, fit_bar, footnote, peak_line, verdict_line
+from vramlint.explain.summary import PHASES, component_table, fit_bar, footnote, peak_line
+from vramlint.explain.verdict import verdict_line
 from vramlint.explain.what_if import Comparison, largest_that_fits, steps
 from vramlint.explain.what_if_ranges import SHARED, TRAINED, decides, lever
 from vramlint.job import TrainingJob

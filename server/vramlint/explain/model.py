@@ -8,7 +8,8 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Key
 from vramlint.explain.format import size
-from vramlint.explain.summary import component_table, fit_bar, footnote, verdict_line
+from vramlint.explain.summary import component_table, fit_bar, footnote
+from vramlint.explain.verdict import verdict_line
 from vramlint.lint.format import count, gib, model_name
 from vramlint.lint.result import Analysis
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from vramlint.cli.output.assumed import assumptions
 from vramlint.cli.output.json import SCHEMA_VERSION
+from vramlint.explain.assumptions import assumptions
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import COMPONENTS, Estimate
 

@@ -10,10 +10,12 @@ from textwrap import wrap
 
 from vramlint.catalog.facts import Model
 from vramlint.cli.console import Paint, Style
-from vramlint.cli.output.assumed import assumptions
 from vramlint.cli.output.bars import staircase
-from vramlint.explain.format import LABELS, size, value_text
+from vramlint.explain.assumptions import assumptions
+from vramlint.explain.format import LABELS, WORDS, size, value_text
 from vramlint.explain.model import checkpoint
+from vramlint.explain.summary import PHASES
+from vramlint.explain.verdict import margin, needs
 from vramlint.job import TrainingJob
 from vramlint.lint.format import count, gib, gpu_name, model_name
 from vramlint.lint.result import Analysis
@@ -36,11 +38,6 @@ METHODS = {
     "loha": "LoHa",
     "lokr": "LoKr",
     "layernorm": "LayerNorm tuning",
-}
-PHASES = {
-    "forward": "in the forward pass",
-    "backward": "in the backward pass",
-    "optimizer": "in the optimizer step",
 }
 
 
@@ -108,17 +105,14 @@ def _components(analysis: Analysis, estimate: Estimate, paint: Paint) -> Iterato
 
 
 def _verdict(analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
-    used, capacity, gpu = estimate.device_bytes, analysis.capacity, analysis.gpu
-    needs = f"needs {size(used)} ± {100 * estimate.error_band:.0f} %"
-    if capacity is None or gpu is None:
-        return f"{paint('bold', needs)} per GPU; no GPU is declared"
-    said = {
-        "does_not_fit": f"DOES NOT FIT, {size(used - capacity)} over",
-        "tight": "TIGHT",
-        "fits": f"FITS, {size(capacity - used)} left",
-    }
-    verdict = paint(STYLES[analysis.verdict], said.get(analysis.verdict, ""))
-    return f"{verdict}: {needs} per GPU, {gpu_name(gpu)} has {gib(capacity)}"
+    gpu, verdict = analysis.gpu, analysis.verdict
+    said = needs(estimate, gpu, band=True)
+    if gpu is None:
+        return f"{paint('bold', said)}; no GPU is declared"
+    word = WORDS[verdict].upper()
+    if verdict != "tight":
+        word += f", {margin(estimate, gpu.usable_bytes)}"
+    return f"{paint(STYLES[verdict], word)}: {said}"
 
 
 def _peak(estimate: Estimate) -> Iterator[str]:

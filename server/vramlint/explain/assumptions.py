@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vramlint.dialects.kit.dialect import UNSET
+from vramlint.explain.format import value_text
 from vramlint.job import Origin, TrainingJob, Written
 from vramlint.lint.result import Analysis
 
@@ -61,3 +62,29 @@ def value_of(job: TrainingJob, field: str) -> Any:
             return UNSET
         value = getattr(value, name)
     return value
+
+
+_MOVE_MOST = (
+    "precision.weights",
+    "precision.autocast",
+    "optimizer",
+    "sequence_length",
+    "micro_batch_size",
+    "gradient_checkpointing",
+    "attention",
+    "loss",
+    "padded_batch",
+    "packing",
+)
+"""The fields whose assumed value moves an estimate most come first; a hover shows three."""
+
+
+def assumed_in_short(analysis: Analysis, limit: int = 3) -> str:
+    """The assumptions that move most, and how many more there are; empty where the file says everything."""
+    found = {each.field: each for each in assumptions(analysis)}
+    shown = [found[field] for field in _MOVE_MOST if field in found][:limit]
+    if not shown:
+        return ""
+    texts = [f"{each.field.rpartition('.')[2]} {value_text(each.value)}" for each in shown]
+    more = len(found) - len(shown)
+    return f"assumed: {' · '.join(texts)}" + (f" · {more} more" if more else "")
