@@ -13,6 +13,10 @@ from typing import Literal, TypeAlias
 from vramlint.catalog.facts import Gpu, Model
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
+Runtime: TypeAlias = Literal[
+    "transformers", "litgpt", "torchtune", "torchtitan", "megatron", "composer", "own"
+]
+"""Whose layers run, and whose training script around them."""
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 
@@ -164,6 +168,7 @@ class TrainingJob:
     """One run. Lengths are tokens, batch sizes sequences per GPU and forward pass."""
 
     model: Model
+    runtime: Runtime = "transformers"
     objective: Literal[
         "pretrain", "sft", "classification", "reward", "dpo", "kto", "orpo", "grpo", "ppo", "distillation"
     ] = "sft"
@@ -206,6 +211,11 @@ class TrainingJob:
     """Where each field's value came from, by the field's dotted name. A field that is not listed has the job
     dialect's default.
     """
+
+    @property
+    def in_trainer(self) -> bool:
+        """Whether transformers' Trainer, or a trainer made from it, runs the steps."""
+        return self.runtime == "transformers" and self.loop not in ("plain", "freed")
 
     def origin(self, name: str) -> Origin:
         """Where the value of the field `name` came from (for "adapter.r" also what "adapter" says)."""

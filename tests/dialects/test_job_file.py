@@ -76,6 +76,7 @@ parallel:
     overlap_comm: true
     sub_group: 6.0e+6
 reference_model: resident
+runtime: torchtune
 generation: {colocated: true, memory_fraction: 0.4, completion_length: 256, completions: 4}
 versions: {transformers: "5.0", trl: 1.9}
 gpu: {memory: 24GiB, count: 8}

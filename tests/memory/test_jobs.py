@@ -151,8 +151,8 @@ def test_copies_of_the_logits_follow_the_version() -> None:
     assert logits_copies("4.48.1").shifted
     assert logits_copies("4.45.2").upcast == "model"
     assert logits_copies("4.48.1", "gpt2").upcast == ""
-    assert version_of("transformers", {"torch": "2.1.0"}) == "4.35"
-    assert version_of("transformers", {}) is None
+    assert version_of("transformers", replace(LLAMA, versions={"torch": "2.1.0"})) == "4.35"
+    assert version_of("transformers", LLAMA) is None
     assert older("0.43.1", (0, 43, 2))
     plain = replace(LLAMA, precision=Precision(weights="bfloat16"), micro_batch_size=8)
     with_copy = replace(plain, versions={"transformers": "4.48.1"})

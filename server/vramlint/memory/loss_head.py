@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.litgpt import runs_in_litgpt
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.objectives import objective_of
 from vramlint.memory.ops.basic import cast
@@ -30,7 +29,10 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
     if kind == "score":
         return pooled_loss(t, linear(t, x, head, "scores")), None
     if isinstance(job.loss, int):
-        return chunked_outputs_loss(t, x, head, job.loss, network.logit_cap, runs_in_litgpt(job)), None
+        # LitGPT's loop holds the logits while backward runs, turned to float32 by Fabric
+        # (litgpt/finetune/lora.py, fit; lightning precision plugins).
+        keeps_logits = job.runtime == "litgpt"
+        return chunked_outputs_loss(t, x, head, job.loss, network.logit_cap, keeps_logits), None
     if job.loss == "trl-chunked":
         return chunked_loss(t, x, head, TRL_CHUNK, network.logit_cap), None
     if job.loss == "trl-fused-head":
@@ -39,14 +41,14 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
         return fused_linear_cross_entropy(t, x, head), None
     # Frameworks with a loop of their own compile the layers; transformers compiles the whole model, its loss
     # included.
-    t.compiled = t.compiled and job.loop not in ("plain", "freed")
+    t.compiled = t.compiled and job.in_trainer
     if kind == "preference":
         return preference_loss(t, _flat(linear(t, x, head, "logits")), job.micro_batch_size), None
     if kind == "policy":
         return policy_loss(
             t, _flat(linear(t, _completion(t, job, x), head, "logits")), job.micro_batch_size
         ), None
-    copies = logits_copies(version_of("transformers", job.versions), job.model.model_type)
+    copies = logits_copies(version_of("transformers", job), job.model.model_type)
     logits = linear(t, x, head, "logits")
     if network.logit_cap:
         logits = softcapped(t, logits)

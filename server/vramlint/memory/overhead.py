@@ -100,7 +100,7 @@ WIDER: tuple[tuple[float, Callable[[TrainingJob], bool]], ...] = (
     (0.04, lambda job: job.parallel.world_size > 1),
     (0.04, lambda job: job.quantization is not None),
     (0.08, lambda job: job.compile),
-    (0.12, lambda job: job.loop in ("plain", "freed")),
+    (0.12, lambda job: not job.in_trainer),
     (0.30, lambda job: "torch" in job.versions and parsed(job.versions["torch"]) < UNREAD_BEFORE),
 )
 """What makes an estimate less sure, and by how much: units in flight and streams of sharded runs, kernels of

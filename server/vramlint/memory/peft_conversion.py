@@ -52,6 +52,8 @@ CONVERTED: Mapping[str, frozenset[str]] = {
 
 def converted_targets(job: TrainingJob) -> frozenset[str]:
     """Targets of this job that go on experts' parameters and routers instead of on linear layers."""
-    if job.method not in ("lora", "qlora", "dora") or older(version_of("transformers", job.versions), (5,)):
+    if job.method not in ("lora", "qlora", "dora") or job.runtime != "transformers":
+        return frozenset()
+    if older(version_of("transformers", job), (5,)):
         return frozenset()
     return CONVERTED.get(job.model.model_type, frozenset())

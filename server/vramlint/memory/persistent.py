@@ -12,10 +12,6 @@ from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter
 from vramlint.memory.weights import Weights
 
-OWN_LOOPS = frozenset({"plain", "freed"})
-"""Training loops that are not transformers' Trainer."""
-
-
 PAGED_FROM = 100_000
 """Elements from which bitsandbytes puts states into unified memory (optim/optimizer.py get_state_buffer)."""
 
@@ -42,8 +38,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     """What this rank holds of `weights` from the first forward to the end of the optimizer\'s step."""
     trained = [(parameter, count) for parameter, count in weights.all() if parameter.trainable]
     precision, offload = job.precision, job.parallel.offload
-    own_loop = job.loop in OWN_LOOPS
-    arguments = {"wide_embeddings": not own_loop, **job.optimizer_args}
+    arguments = {"wide_embeddings": job.in_trainer, **job.optimizer_args}
     gradients = states = paged = 0
     for parameter, count in trained:
         gradients += count * rounded(
@@ -66,7 +61,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     elements = sum(count * parameter.numel for parameter, count in trained)
     stored = weights.stored_bytes(plan)
     # Own loops compile the optimizer's step too (torchtune's `compile`), which leaves it no temporaries.
-    step = 0 if job.compile and own_loop else optimizer.step(trained, plan.state_elements)
+    step = 0 if job.compile and not job.in_trainer else optimizer.step(trained, plan.state_elements)
     if plan.scheme.deepspeed:
         step += int(4 * elements / plan.ranks)
     if offload in ("optimizer", "both"):

@@ -170,7 +170,7 @@ class Plan:
         """
         job = self.job
         reentrant = job.gradient_checkpointing == "reentrant" or (
-            job.gradient_checkpointing == "full" and older(version_of("transformers", job.versions), (5,))
+            job.gradient_checkpointing == "full" and older(version_of("transformers", job), (5,))
         )
         if (
             job.parallel.strategy != "fsdp1"

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.litgpt import bitsandbytes_of
 from vramlint.memory.architectures.network import Block, Inputs, Network
 from vramlint.memory.checkpointing import is_checkpointed, run_by
 from vramlint.memory.ledger import Storage
@@ -14,7 +13,7 @@ from vramlint.memory.loss_head import loss_of
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter, Tape, Tensor
-from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, older
+from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, older, version_of
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     """Run the step of `job` on `network`, each kind of layer once, sharded as `plan` says."""
     t = Tape(None if job.precision.autocast == "none" else job.precision.autocast)
     t.compiled = job.compile
-    t.keeps_quantized_input = older(bitsandbytes_of(job), QUANTIZED_INPUT_UNTIL)
+    t.keeps_quantized_input = older(version_of("bitsandbytes", job), QUANTIZED_INPUT_UNTIL)
     plan.prepare(t)
     result = StepProfile(t)
     boundaries: list[int] = []

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from vramlint.job import Runtime, TrainingJob
+
 
 def parsed(version: str) -> tuple[int, ...]:
     """The leading numbers of a version: "4.48.1" → (4, 48, 1)."""
@@ -38,13 +40,24 @@ ERAS: tuple[tuple[tuple[int, ...], dict[str, str]], ...] = (
 """First torch version → the releases of its time (PyPI's release dates), newest first."""
 
 
-def version_of(library: str, named: Mapping[str, str]) -> str | None:
-    """The version of a library: as named, else of the time of the torch that is named, else None (the newest
-    known is assumed).
+PINNED: Mapping[Runtime, Mapping[str, str]] = {"litgpt": {"bitsandbytes": "0.42.0"}}
+"""Releases that a framework asks for. LitGPT supports one bitsandbytes and warns of any other (litgpt 0.5.13,
+finetune/lora.py, setup).
+"""
+
+
+def version_of(library: str, job: TrainingJob) -> str | None:
+    """The version of a library that runs: as named, else the one the framework asks for, else of the time of
+    the torch that is named, else None (the newest known is assumed). Of transformers also None where the
+    job runs in another framework's layers.
     """
-    if library in named:
-        return named[library]
-    torch = named.get("torch")
+    if library == "transformers" and job.runtime != "transformers":
+        return None
+    if library in job.versions:
+        return job.versions[library]
+    if library in (pinned := PINNED.get(job.runtime, {})):
+        return pinned[library]
+    torch = job.versions.get("torch")
     if torch is None:
         return None
     return next(era for since, era in ERAS if parsed(torch) >= since).get(library)

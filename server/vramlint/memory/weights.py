@@ -5,10 +5,10 @@ beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from vramlint.job import Adapter, TrainingJob
+from vramlint.job import Adapter, Runtime, TrainingJob
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, rounded
 from vramlint.memory.ops.adapters import RUNS, ia3_input
 from vramlint.memory.ops.experts import StackedWeight
@@ -34,18 +34,26 @@ class Group:
 
 
 MLP_LINEARS = frozenset(
-    {"gate_proj", "up_proj", "down_proj", "gate_up_proj", "fc1", "fc2", "dense_h_to_4h", "dense_4h_to_h"}
+    {
+        *("gate_proj", "up_proj", "down_proj", "gate_up_proj", "fc1", "fc2", "c_fc", "c_proj"),
+        *("dense_h_to_4h", "dense_4h_to_h", "w1", "w2", "w3"),
+    }
 )
-OTHER_NAMES: dict[str, frozenset[str]] = {
-    "q": frozenset({"q_proj", "qkv_proj", "query_key_value"}),
-    "k": frozenset({"k_proj", "qkv_proj", "query_key_value"}),
-    "v": frozenset({"v_proj", "qkv_proj", "query_key_value"}),
-    "o": frozenset({"o_proj", "dense", "out_proj"}),
-    "output_proj": frozenset({"o_proj"}),
-    "mlp": MLP_LINEARS,
-    "w1": frozenset({"gate_proj"}),
-    "w2": frozenset({"down_proj"}),
-    "w3": frozenset({"up_proj"}),
+OTHER_NAMES: Mapping[Runtime, Mapping[str, frozenset[str]]] = {
+    "litgpt": {
+        "q": frozenset({"q_proj", "qkv_proj", "query_key_value"}),
+        "k": frozenset({"k_proj", "qkv_proj", "query_key_value"}),
+        "v": frozenset({"v_proj", "qkv_proj", "query_key_value"}),
+        "o": frozenset({"o_proj", "dense", "out_proj"}),
+        "mlp": MLP_LINEARS,
+        "head": frozenset({"lm_head", "embed_out"}),
+    },
+    "torchtune": {
+        "output_proj": frozenset({"o_proj"}),
+        "w1": frozenset({"gate_proj"}),
+        "w2": frozenset({"down_proj"}),
+        "w3": frozenset({"up_proj"}),
+    },
 }
 """What LitGPT's flags and torchtune's modules are called in transformers' models."""
 
@@ -57,11 +65,11 @@ WHOLE_MODULES: dict[str, frozenset[str]] = {
 """What families call their token embedding and their head, as modules_to_save names them."""
 
 
-def also_called(target: str) -> frozenset[str]:
-    """Names in transformers' models of a target that another framework names; a remark behind the name is
+def also_called(target: str, runtime: Runtime) -> frozenset[str]:
+    """Names in transformers' models of a target that another framework names; a remark after the name is
     dropped.
     """
-    return OTHER_NAMES.get(target.partition(" ")[0], frozenset())
+    return OTHER_NAMES.get(runtime, {}).get(target.partition(" ")[0], frozenset())
 
 
 def _prepared(kbit_prep: str, role: str) -> bool:
@@ -253,7 +261,9 @@ class Weights:
                 return False
             return self._pattern is None or self._pattern.fullmatch(name) is not None
         return any(
-            name == target or name.endswith("." + target) or name.rpartition(".")[2] in also_called(target)
+            name == target
+            or name.endswith("." + target)
+            or name.rpartition(".")[2] in also_called(target, self.job.runtime)
             for target in wanted
         )
 
@@ -279,7 +289,7 @@ class Weights:
         quantization = self.job.quantization
         if quantization is None:
             return None
-        linear_layers = older(version_of("transformers", self.job.versions), (5,))
+        linear_layers = older(version_of("transformers", self.job), (5,))
         made_by_bitsandbytes = quantization.scheme.startswith("bnb-")
         return quantization.compute if linear_layers or not made_by_bitsandbytes else None
 

@@ -20,6 +20,7 @@ OBJECTIVES = (
     "ppo",
     "distillation",
 )
+RUNTIMES = ("transformers", "litgpt", "torchtune", "torchtitan", "megatron", "composer", "own")
 METHODS = ("full", "lora", "qlora", "dora", "freeze", "ia3", "vera", "loha", "lokr", "layernorm")
 SCHEMES = (
     "bnb-nf4",
@@ -72,6 +73,11 @@ KEYS: tuple[Key, ...] = (
         "model",
         "Hub id, folder of a config.json, its keys written inline, or {parameters: N}. Fixes every "
         "tensor shape; with only a count, weights and states are known but activations are not.",
+    ),
+    _row(
+        "runtime",
+        "Whose layers and training script run, as each writes the same model its own way.",
+        RUNTIMES,
     ),
     _row(
         "objective",

@@ -41,22 +41,15 @@ _SCHEMES: Mapping[str, tuple[str, bool]] = {
     "bnb.fp4-dq": ("bnb-fp4", True),
     "bnb.int8-training": ("bnb-int8", False),
 }
-_FUSED = ("query_key_value", "qkv_proj", "Wqkv", "c_attn")
-_PARTS: Mapping[str, tuple[tuple[str, ...], bool]] = {
-    "lora_query": (("q_proj", *_FUSED), True),
-    "lora_key": (("k_proj", *_FUSED), False),
-    "lora_value": (("v_proj", *_FUSED), True),
-    "lora_projection": (("o_proj", "dense", "out_proj"), False),
-    "lora_mlp": (
-        (
-            *("gate_proj", "up_proj", "down_proj", "gate_up_proj", "fc1", "fc2"),
-            *("dense_h_to_4h", "dense_4h_to_h", "c_fc", "w1", "w2", "w3"),
-        ),
-        False,
-    ),
-    "lora_head": (("lm_head", "embed_out"), False),
+_PARTS: Mapping[str, str] = {
+    "lora_query": "q",
+    "lora_key": "k",
+    "lora_value": "v",
+    "lora_projection": "o",
+    "lora_mlp": "mlp",
+    "lora_head": "head",
 }
-"""Flags, the names that architectures on the hub give to what they adapt, and the flags' defaults."""
+"""Flags, and what the memory model calls the part of LitGPT's model that each adapts."""
 _PRETRAINED: tuple[tuple[str, str], ...] = (
     ("pythia", "EleutherAI/{}"),
     ("tiny-llama-1.1b", "TinyLlama/TinyLlama-1.1B-Chat-v1.0"),
@@ -143,9 +136,10 @@ def _job(reader: Reader, context: Context, script: Script, model: Model) -> Trai
     reader.default("gradient_checkpointing", "each block with several devices, never on one")
     return TrainingJob(
         model=model,
+        runtime="litgpt",
         objective="pretrain" if script.name == "pretrain" else "sft",
         method=("qlora" if quantization else "lora") if lora else "full",
-        adapter=_adapter(reader, model) if lora else None,
+        adapter=_adapter(reader) if lora else None,
         quantization=quantization,
         precision=Precision(weights=weights, autocast=autocast),
         optimizer="paged_adamw_32bit" if quantization else _optimizer(reader),
@@ -172,20 +166,19 @@ def _quantization(reader: Reader, weights: Dtype) -> Quantization | None:
     return Quantization(scheme=known[0], double_quant=known[1], compute=weights)
 
 
-def _adapter(reader: Reader, model: Model) -> Adapter:
-    present = {module.name.rpartition(".")[2] for module in model.linear_modules}
-    targets: list[str] = []
-    for flag, (candidates, default) in _PARTS.items():
+def _adapter(reader: Reader) -> Adapter:
+    targets = []
+    for flag, part in _PARTS.items():
         given = reader.get(flag, boolean)
-        if default if given is None else given:
+        if reader.keys[flag].default if given is None else given:
             reader.written("adapter.targets", flag)
-            targets += [name for name in candidates if name in present] or candidates[:1]
+            targets.append(part)
     reader.default("adapter.dtype", "built in the dtype of precision")
     return Adapter(
         r=reader.read("lora_r", positive),
         alpha=reader.read("lora_alpha", number),
         dropout=reader.read("lora_dropout", number),
-        targets=tuple(dict.fromkeys(targets)),
+        targets=tuple(targets),
         dtype="same-as-base",
     )
 

@@ -90,6 +90,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     length = reader.read("training.seq_len", positive)
     job = TrainingJob(
         model=model,
+        runtime="torchtitan",
         objective="pretrain",
         method="full",
         precision=Precision(weights=weights, autocast=_autocast(reader, parallel, weights), fp8=_fp8(reader)),

@@ -123,6 +123,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     packing = _packed(reader)
     job = TrainingJob(
         model=model,
+        runtime="torchtune",
         objective=objective,
         method=method,
         adapter=adapter,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from vramlint.job import TrainingJob
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.feed_forward import gated
 from vramlint.memory.architectures.network import FeedForward
@@ -22,6 +23,13 @@ from vramlint.memory.weights import Weights
 Experts = Callable[[Tape, Tensor, Tensor], Tensor]
 """Tokens and their routing weights to the experts' summed outputs."""
 WALKED = 8
+
+
+def linear_experts(job: TrainingJob) -> bool:
+    """Whether every expert has linear layers of its own, run in a loop: before transformers 5, and in LitGPT
+    (litgpt 0.5.13, model.py, LLaMAMoE).
+    """
+    return job.runtime == "litgpt" or older(version_of("transformers", job), (5,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class Mixture:
             weights.parameter(
                 f"{self.router_name}.correction_bias", (self.experts,), "router"
             ).trainable = False
-        if self.modules and older(version_of("transformers", weights.job.versions), (5,)):
+        if self.modules and linear_experts(weights.job):
             experts = self._linears(decoder, weights)
         else:
             experts = self._stacked(decoder, weights)

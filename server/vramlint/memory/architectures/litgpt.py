@@ -14,43 +14,17 @@ from vramlint.memory.ops.embedding import rotated
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.shape import split
 from vramlint.memory.tape import Gradients, Tape, Tensor
-from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
 
 FUSED_GELU = {"gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh"}
 """LitGPT calls torch's own GELU where transformers writes its formula out (litgpt/model.py, GptNeoxMLP)."""
-LITGPT_TARGETS = frozenset({"q", "k", "v", "o", "mlp"})
-
-
-def runs_in_litgpt(job: TrainingJob) -> bool:
-    """Whether the adapter is on LitGPT's targets, which only LitGPT's model has.
-
-    Its loop holds the logits while backward runs, turned to float32 by Fabric (litgpt/finetune/lora.py, fit;
-    lightning precision plugins).
-    """
-    targets = job.adapter.targets if job.adapter is not None else ()
-    return not isinstance(targets, str) and any(
-        target.partition(" ")[0] in LITGPT_TARGETS for target in targets
-    )
-
-
-LITGPT_BITSANDBYTES = "0.42.0"
-"""The only release that LitGPT supports; it warns of any other (litgpt 0.5.13, finetune/lora.py, setup)."""
-
-
-def bitsandbytes_of(job: TrainingJob) -> str | None:
-    """The version of bitsandbytes: as named, else the one LitGPT asks for, else that of the named torch's
-    time."""
-    if "bitsandbytes" not in job.versions and runs_in_litgpt(job):
-        return LITGPT_BITSANDBYTES
-    return version_of("bitsandbytes", job.versions)
 
 
 def as_implemented(decoder: Decoder, job: TrainingJob) -> Decoder:
-    """The decoder as the job's framework writes it. LitGPT ties no head to its embedding where
-    train.tie_embeddings is null, its default, and hands its attention no mask.
+    """The decoder as the job's framework writes it. LitGPT's GPT never ties its head to its embedding,
+    whatever the checkpoint does (litgpt 0.5.13, model.py, GPT.__init__), and hands its attention no mask.
     """
-    if not runs_in_litgpt(job):
+    if job.runtime != "litgpt":
         return decoder
     return replace(
         decoder,
@@ -70,6 +44,8 @@ def updated_width(job: TrainingJob, width: int, kv_width: int) -> int:
     """Columns of the fused projection that the adapter updates, where it is on some of query, key and value
     only; 0 where it is on all."""
     targets = job.adapter.targets if job.adapter is not None else ()
+    if isinstance(targets, str):
+        return 0
     plain = {target.partition(" ")[0] for target in targets}
     named = {"q": width, "k": kv_width, "v": kv_width}
     return 0 if plain >= named.keys() else sum(part for name, part in named.items() if name in plain)
