@@ -26,13 +26,12 @@ os.environ.update(DISABLE_VERSION_CHECK="1", DS_ACCELERATOR="cpu", TRANSFORMERS_
 
 from vramlint.catalog.facts import Model
 from vramlint.catalog.models import Models
-from vramlint.dialects import DIALECTS
+from vramlint.dialects import load
 from vramlint.dialects.kit.dialect import Companion, Context, ReadResult
 from vramlint.document import Document
 from vramlint.job import TrainingJob
 
 Values = Mapping[str, Any]
-DIALECT = {dialect.name: dialect for dialect in DIALECTS}
 LAUNCHED = {
     "model_name_or_path": "any",
     "dataset_name": "any",
@@ -77,8 +76,9 @@ def read(dialect: str, values: Values, companion: Values | None = None, kind: st
     def opened(name: str) -> Companion | None:
         return None if companion is None else Companion(name, companion, kind)
 
-    context = Context(CATALOG, gpu_count=1, gpu_declared=True, open=opened)
-    return DIALECT[dialect].read(values, context)
+    found = load(dialect)
+    assert found is not None, dialect
+    return found.read(values, Context(CATALOG, gpu_count=1, gpu_declared=True, open=opened))
 
 
 def job_of(reading: ReadResult) -> TrainingJob:

@@ -1,14 +1,14 @@
-"""Writes docs/dialects/NAME.md from the dialects' tables: `python docs/generate.py`."""
+"""Writes docs/dialects/NAME.md from the dialects' tables and their notes.md: `python docs/generate.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from vramlint.dialects import DIALECTS
+from vramlint.dialects import REGISTRY, Entry
 from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
-from vramlint.dialects.kit.notes import NOTES, Notes
 
 FOLDER = Path(__file__).parent / "dialects"
 _ROLES = {
@@ -23,24 +23,24 @@ _UNKNOWN = {
 }
 
 
-def page(dialect: Dialect) -> str:
+def page(entry: Entry) -> str:
     """The page of one dialect."""
+    dialect = entry.load()
     parts = [
         f"# {dialect.title}",
         "This page is made from the dialect's table by `docs/generate.py`.",
         f"`{dialect.name}`, as of release {dialect.version}. {_ROLES[dialect.role]}",
         f"## Unknown keys\n\n{_UNKNOWN[dialect.unknown_keys]}",
         "## Keys that decide memory\n\n" + "\n".join(_rows(dialect)),
-        *_history(dialect),
         *_removed(dialect),
-        *_silent(dialect),
+        *_notes(entry),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def pages() -> dict[str, str]:
     """All pages, by the dialect's name."""
-    return {dialect.name: page(dialect) for dialect in DIALECTS}
+    return {entry.name: page(entry) for entry in REGISTRY}
 
 
 def _rows(dialect: Dialect) -> Iterator[str]:
@@ -63,27 +63,17 @@ def _default(key: Key) -> str:
     return "unset" if key.default is None else f"`{_plain(key.default)}`"
 
 
-def _history(dialect: Dialect) -> Iterator[str]:
-    changes = NOTES.get(dialect.name, Notes()).changes
-    if changes:
-        rows = [
-            f"| {change.release} | `{change.key}` | {_cell(change.before)} | {_cell(change.since)} |"
-            for change in changes
-        ]
-        head = ["## What releases changed", "", "| release | key | before | since |", "|---|---|---|---|"]
-        yield "\n".join(head + rows)
-
-
 def _removed(dialect: Dialect) -> Iterator[str]:
     if dialect.renamed:
         rows = [f"| `{old.path}` | {old.removed_in} | {_code(old.replacement)} |" for old in dialect.renamed]
         yield "\n".join(["## Removed keys", "", "| key | gone in | instead |", "|---|---|---|", *rows])
 
 
-def _silent(dialect: Dialect) -> Iterator[str]:
-    unknown = NOTES.get(dialect.name, Notes()).not_modelled
-    if unknown:
-        yield "## What is not modelled\n\n" + "\n".join(f"- {line}" for line in unknown)
+def _notes(entry: Entry) -> Iterator[str]:
+    """What is written by hand beside the dialect's code: what releases changed, and what is not modelled."""
+    file = Path(str(import_module(f"vramlint.dialects.{entry.module}").__file__)).with_name("notes.md")
+    if file.is_file():
+        yield file.read_text(encoding="utf-8").rstrip()
 
 
 def _code(name: str | None) -> str:

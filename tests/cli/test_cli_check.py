@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,7 @@ from cli_running import ROOT, Run
 
 from vramlint.cli import check
 from vramlint.cli.prefilter import could_be_config
-from vramlint.dialects import detect
-from vramlint.dialects.kit.signs import DetectionSignals
+from vramlint.dialects import REGISTRY, detect
 from vramlint.document import Document
 
 FULL = "examples/axolotl-llama-3.1-8b-full.yaml"
@@ -242,15 +241,6 @@ def test_two_processes_report_the_same_in_the_same_order(
     assert run("check", tmp_path, "--output-format", "json").out == alone
 
 
-def every_sign() -> Iterator[DetectionSignals]:
-    """The signs of all dialects, wherever their modules keep them."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("vramlint.dialects."):
-            yield from {
-                id(signs): signs for signs in vars(module).values() if isinstance(signs, DetectionSignals)
-            }.values()
-
-
 def nested(names: Iterable[str], value: Any) -> dict[str, Any]:
     """A mapping that has all the dotted names."""
     values: dict[str, Any] = {}
@@ -266,7 +256,8 @@ def nested(names: Iterable[str], value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("value", ["x", 1, True, {"name": "x"}, [{"path": "x"}]], ids=str)
 def test_the_first_look_lets_pass_whatever_a_dialect_would_recognise(value: Any) -> None:
     recognised = 0
-    for signs in every_sign():
+    for entry in REGISTRY:
+        signs = entry.signs
         named = [sign if isinstance(sign, str) else sign[0] for sign in (*signs.decisive, *signs.strong)]
         for pair in chain(combinations(named, 1), combinations(named, 2)):
             values = nested("+".join(pair).split("+"), value)

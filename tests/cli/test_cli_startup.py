@@ -1,14 +1,20 @@
-"""A cold start stays within the project's bounds, in processor time, which a busy machine hardly moves."""
+"""A cold start loads little, and stays within bounds in processor time, which a busy machine hardly moves."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cli_running import ROOT
+
+from vramlint.cli.prefilter import could_be_config
+from vramlint.dialects import REGISTRY
 
 FEWEST, MOST = 4, 20
 """Runs of each command: more only while a bound looks missed, since load on the machine only adds."""
@@ -54,3 +60,57 @@ def test_cold_starts_against_a_bare_python(tmp_path: Path) -> None:
 def within(least: dict[str, float]) -> bool:
     """Whether both bounds hold."""
     return least["config"] <= 16 * least["bare"] and least["other"] <= 8 * least["bare"]
+
+
+LOADED = """
+import sys
+from vramlint.cli import main
+main(["check", sys.argv[1]])
+print(*sys.modules)
+"""
+
+
+def loaded_dialects(config: Path) -> set[str]:
+    """The dialects of which a check of the file loads any code."""
+    run = subprocess.run([sys.executable, "-c", LOADED, config], cwd=ROOT, capture_output=True, text=True)
+    modules = run.stdout.splitlines()[-1].split()
+    places = {entry.name: entry.module.removesuffix(".read") for entry in REGISTRY}
+    return {name for name, place in places.items() if f"vramlint.dialects.{place}" in modules}
+
+
+@pytest.mark.parametrize(
+    ("example", "dialects"),
+    [
+        ("README.md", set()),
+        ("axolotl-llama-3.1-8b-qlora.yaml", {"axolotl"}),
+        ("deepspeed-zero3/axolotl.yaml", {"axolotl"}),
+        ("deepspeed-zero3/zero3.json", {"deepspeed"}),
+        ("litgpt-llama-3.2-1b-lora.yaml", {"litgpt"}),
+        ("textbook-7b.job.yaml", {"job"}),
+        ("trl-sft-tight.yaml", {"trl"}),
+    ],
+)
+def test_only_the_dialect_of_the_file_is_loaded(example: str, dialects: set[str]) -> None:
+    assert loaded_dialects(ROOT / "examples" / example) == dialects
+
+
+def least_seconds(work: Callable[[], object]) -> float:
+    """The least processor time of several runs."""
+    seconds = []
+    for _ in range(MOST):
+        start = time.process_time()
+        work()
+        seconds.append(time.process_time() - start)
+    return min(seconds)
+
+
+def test_the_first_look_at_a_large_file_costs_no_more_than_parsing_it(tmp_path: Path) -> None:
+    rows = [
+        {"id": row, "name": f"user {row}", "tags": ["a", "b"], "city": {"zip": row}} for row in range(9000)
+    ]
+    data = json.dumps(rows, indent=1).encode()
+    assert len(data) > 900_000
+    path = str(tmp_path / "data.json")
+    assert not could_be_config(data, path)
+    look = least_seconds(lambda: could_be_config(data, path))
+    assert look <= least_seconds(lambda: json.loads(data))

@@ -12,7 +12,7 @@ from dialect_reading import MODELS, edited, job_of, value_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vramlint.dialects import DIALECTS, detect
+from vramlint.dialects import detect, load_all
 from vramlint.dialects.job_file import read as job_file
 from vramlint.dialects.job_file.read import write_job
 from vramlint.dialects.kit.dialect import Context, Dialect
@@ -119,7 +119,7 @@ def test_what_a_dialect_cannot_say() -> None:
         assert dialect.edits(values, job_of(values), {"precision.master_weights": "float32"}) is None
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_readers_never_raise_and_their_jobs_can_be_written(dialect: Dialect, data: st.DataObject) -> None:
@@ -137,7 +137,7 @@ def test_readers_never_raise_and_their_jobs_can_be_written(dialect: Dialect, dat
     for row in dialect.keys:
         if row.path in models and data.draw(st.booleans()):
             values[row.path] = "gpt2"
-    dialect.recognise(values)
+    detect(values)
     outcome = dialect.read(values, Context(MODELS, gpu_count=data.draw(st.integers(1, 8))))
     assert (outcome.job is None) != (outcome.obstacle is None)
     if outcome.job is not None:
@@ -146,7 +146,7 @@ def test_readers_never_raise_and_their_jobs_can_be_written(dialect: Dialect, dat
         assert bare(again) == bare(outcome.job)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)
 def test_tables_are_whole(dialect: Dialect) -> None:
     paths = [row.path for row in dialect.keys]
     assert len(set(paths)) == len(paths)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from vramlint.dialects import FULLY_SUPPORTED, detect
+from vramlint.dialects import REGISTRY, detect
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 NAMES = {"hf-trainer": "trl", "fsdp": "accelerate"}
-OURS = {dialect.name for dialect in FULLY_SUPPORTED} | set(NAMES)
+OURS = {entry.name for entry in REGISTRY if entry.support == "full"} | set(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,14 @@ def test_keys_decide(values: Any, name: str | None) -> None:
 
 def test_evidence_names_the_keys() -> None:
     found = detect({"base_model": "gpt2", "datasets": [], "sequence_len": 512})
-    dialect, evidence = found.evidence[0]
-    assert dialect is found.dialect
-    assert {"base_model", "sequence_len"} <= set(evidence.keys)
-    assert not found.contradicting
+    entry, evidence = found.evidence[0]
+    assert entry.load() is found.dialect
+    assert evidence.keys == ("base_model", "datasets", "sequence_len")
 
 
-def test_contradicting_evidence_is_reported() -> None:
+def test_evidence_of_other_dialects_is_kept() -> None:
     both = {"base_model": "gpt2", "datasets": [], "model_name_or_path": "gpt2", "use_peft": True}
-    found = detect(both)
-    assert found.dialect is not None
-    assert {dialect.name for dialect in (found.dialect, *found.contradicting)} == {"axolotl", "trl"}
+    assert {entry.name for entry, _ in detect(both).evidence[:2]} == {"axolotl", "trl"}
 
 
 @pytest.mark.shared

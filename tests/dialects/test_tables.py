@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from vramlint.catalog.models import Models
-from vramlint.dialects import DIALECTS, FULLY_SUPPORTED, detect
+from vramlint.dialects import REGISTRY, detect, load_all
 from vramlint.dialects.kit.dialect import UNSET, Context, Dialect, Key
 from vramlint.document import Document
 from vramlint.job import Adapter, Buckets, Generation, Parallel, Precision, Quantization, TrainingJob
 from vramlint_schemas import load_schema, names, section
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
-RING = {dialect.name: dialect.name for dialect in FULLY_SUPPORTED if dialect.name != "job"}
-RING |= {"hf-trainer": "trl", "fsdp": "accelerate"}
+FULL = {entry.name: entry.name for entry in REGISTRY if entry.support == "full" and entry.name != "job"}
+FULL |= {"hf-trainer": "trl", "fsdp": "accelerate"}
 GROUPS: dict[str, Any] = {
     "": TrainingJob,
     "adapter": Adapter,
@@ -34,8 +34,8 @@ OTHERS = ("dataset_mixture",)
 """Replacements that belong to a collection of recipes, not to the framework."""
 STILL_KNOWN = ("reward_model_path",)
 """Keys that one trainer of a framework has lost and another still has."""
-WITH_SCHEMA = [dialect for dialect in DIALECTS if dialect.schema in names()]
-ROWS = [(dialect, row) for dialect in DIALECTS for row in dialect.keys]
+WITH_SCHEMA = [dialect for dialect in load_all() if dialect.schema in names()]
+ROWS = [(dialect, row) for dialect in load_all() for row in dialect.keys]
 
 
 def label(value: Any) -> str:
@@ -97,13 +97,13 @@ def test_removed_keys_are_gone_from_the_schema_and_their_replacements_are_there(
 
 
 def test_paths_are_unique() -> None:
-    for dialect in DIALECTS:
+    for dialect in load_all():
         counts = Counter(row.path for row in dialect.keys)
         assert [path for path, count in counts.items() if count > 1] == [], dialect.name
 
 
 def test_companions_name_no_model_and_say_so() -> None:
-    for dialect in DIALECTS:
+    for dialect in load_all():
         if dialect.role == "companion":
             reading = dialect.read({}, Context(Models()))
             assert reading.obstacle is not None
@@ -126,17 +126,17 @@ needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="no corpus beside 
 
 @pytest.mark.shared
 @needs_corpus
-def test_files_of_the_first_ring_are_recognised_and_others_left_alone() -> None:
+def test_files_of_fully_supported_dialects_are_recognised_and_others_left_alone() -> None:
     wrong, taken, total = [], [], 0
-    own = {dialect.name for dialect in DIALECTS}
+    own = {dialect.name for dialect in load_all()}
     for record in records():
         found = detect(values_of(record)).dialect
         name = found.name if found else None
-        wanted = RING.get(record["dialect"])
+        wanted = FULL.get(record["dialect"])
         total += wanted is not None
         if wanted is not None and name != wanted:
             wrong.append((record["path"], name))
-        if wanted is None and name in RING.values() and record["dialect"] not in own:
+        if wanted is None and name in FULL.values() and record["dialect"] not in own:
             taken.append((record["path"], name))
     assert len(wrong) <= 0.015 * total, wrong
     assert taken == []
@@ -148,7 +148,7 @@ def test_training_files_with_a_known_model_give_a_job() -> None:
     answered, silent = 0, []
     context = Context(Models())
     for record in records():
-        if record["kind"] != "training" or record["dialect"] not in RING:
+        if record["kind"] != "training" or record["dialect"] not in FULL:
             continue
         values = values_of(record)
         dialect = detect(values).dialect

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vramlint.analysis.analyse import analyse, fixes_for
-from vramlint.dialects import DIALECTS
+from vramlint.dialects import load_all
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
@@ -101,10 +101,10 @@ def _nested(seed: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_dialect_has_a_seed() -> None:
-    assert set(SEEDS) == {dialect.name for dialect in DIALECTS}
+    assert set(SEEDS) == {dialect.name for dialect in load_all()}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)
 def test_any_value(dialect: Dialect, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
 

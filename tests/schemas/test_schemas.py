@@ -39,7 +39,7 @@ def errors(dialect: str, values: Any) -> list[str]:
     return [".".join(map(str, error.absolute_path)) for error in found]
 
 
-def test_every_dialect_of_the_first_ring_has_a_schema() -> None:
+def test_every_fully_supported_dialect_has_a_schema() -> None:
     assert set(names()) == {*FULLY_SUPPORTED, "job"}
 
 

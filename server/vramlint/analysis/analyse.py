@@ -10,8 +10,7 @@ from typing import Any
 from vramlint.analysis import suppress
 from vramlint.analysis.failures import failed
 from vramlint.analysis.registry import rules_in_force
-from vramlint.dialects import DIALECTS, detect
-from vramlint.dialects.kit.detect import Detection
+from vramlint.dialects import NAMES, Detection, detect, load
 from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
@@ -131,9 +130,9 @@ def _dialect_of(
         return detection, detection.dialect, None
     if forced == "none":
         return detection, None, None
-    dialect = next((dialect for dialect in DIALECTS if dialect.name == forced), None)
+    dialect = load(forced)
     if dialect is None:
-        names = ", ".join(dialect.name for dialect in DIALECTS)
+        names = ", ".join(NAMES)
         return detection, detection.dialect, f"dialect '{forced}' is not known: use one of {names}, or none"
     return detection, dialect, None
 

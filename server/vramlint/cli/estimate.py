@@ -123,8 +123,8 @@ def _shape(document: Document, values: Any) -> str:
 def _evidence(analysis: Analysis) -> str:
     seen = analysis.detection.evidence[:2] if analysis.detection else ()
     said = [
-        f"{', '.join(evidence.keys[:4])} could be {dialect.title}"
-        for dialect, evidence in seen
+        f"{', '.join(evidence.keys[:4])} could be {entry.load().title}"
+        for entry, evidence in seen
         if evidence.keys
     ]
     return "; ".join([*said, "not enough to be sure"]) if said else "none of its keys says so"

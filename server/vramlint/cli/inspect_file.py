@@ -71,4 +71,4 @@ def _unreadable(data: bytes, document: Document) -> str | None:
     if problem is None:
         return None
     values = Document.parse(data.decode("latin-1"), document.path).values()
-    return problem.message if detect(values).dialect else None
+    return problem.message if detect(values).entry else None

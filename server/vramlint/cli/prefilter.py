@@ -1,38 +1,31 @@
 """The bytes of a file, and a first look at them.
 
-Most files of a repository are no training config. To read such a file as one costs ten times what it costs to
-see that none of the words stands in its keys that a config of every known dialect has.
+Most files of a repository are not training configs. Reading such a file as one costs several times what it
+costs to see that the names in it are not enough for any dialect's signs.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from vramlint.cli.console import Failure
+from vramlint.dialects import SIGN_NAMES, detectable
 
 STDIN = "-"
 MOST_BYTES = 1 << 24
 """More is not read; a document of that size is refused anyway."""
 
-WORDS = (
-    "vramlint", "model", "train", "tune", "zero_optimization", "distributed_type", "compute_environment",
-    "fsdp", "machine_rank", "num_machines", "num_processes", "prefetch", "all_gathers", "rdzv", "checkpoint",
-    "bf16", "fp16", "optimizer", "lora", "sequence_len", "sample_packing", "val_set_size", "micro_batch_size",
-    "class_path", "num_generations", "ref_log_probs", "peft", "attn_impl", "accelerators",
-    "actor_rollout_ref", "adv_estimator", "llm_backbone", "hidden_size", "parallel_size", "parallel-size",
-    "gpt_j", "gpt-j", "microbatch", "cluster", "policy", "orchestrator", "recipe", "defaults",
-)  # fmt: skip
-"""In a key of every file that some dialect recognises stands one of these; a test tries the signs."""
-
-VALUES = ("torchtune",)
-"""As WORDS, where a value tells the dialect."""
-
-_ANY_WORD = re.compile(
-    rf"""(?:{"|".join(sorted(WORDS))})[^\s"':=\]]*["']?\s*[:=\]]|{"|".join(VALUES)}""".encode()
+_SIGN_NAMES = frozenset(name.encode() for name in SIGN_NAMES)
+_NAMES_ONLY = bytes(
+    ord("_") if chr(byte) in "_-" else byte if byte < 128 and chr(byte).isalnum() else ord(" ")
+    for byte in range(256)
 )
+"""Leaves the names of a text, with "_" for "-"."""
+_NAME = re.compile(rb"""([\w-]+)["']?\s*([:=\]]?)""")
+"""A name, and what follows if it is a key of YAML, JSON or TOML. Never fails, so that it never goes back."""
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -55,20 +48,37 @@ def is_text(data: bytes) -> bool:
 
 
 def could_be_config(data: bytes, path: str) -> bool:
-    """Whether the content deserves to be parsed: a word is there, or settings may say what the file is."""
-    return data.startswith(_WIDE) or _ANY_WORD.search(data) is not None or _forced(path)
+    """Whether the content deserves to be parsed: some dialect's signs could be among its keys, or settings
+    may name its dialect.
+    """
+    return data.startswith(_WIDE) or (_has_names(data) and _has_keys(data)) or _forced(path)
+
+
+def _has_names(data: bytes) -> bool:
+    """Whether the names of a dialect's signs are anywhere in the text: fast where the text is long."""
+    return _detectable(data.translate(_NAMES_ONLY).split())
+
+
+def _has_keys(data: bytes) -> bool:
+    """Whether they are in its keys."""
+    return _detectable(key.replace(b"-", b"_") for key, delimiter in _NAME.findall(data) if delimiter)
+
+
+def _detectable(words: Iterable[bytes]) -> bool:
+    return detectable({name.decode() for name in _SIGN_NAMES.intersection(words)})
 
 
 def _forced(path: str) -> bool:
     """Whether some settings file above may name the dialect of this file."""
-    return any(
-        b"dialect" in text and b"vramlint" in text for text in _settings_above(Path(path).resolve().parent)
-    )
+    folder = Path(path).resolve().parent
+    return any(_may_name_dialects(each) for each in (folder, *folder.parents))
 
 
-def _settings_above(folder: Path) -> Iterator[bytes]:
-    for each in (folder, *folder.parents):
-        for name in ("vramlint.toml", "pyproject.toml"):
-            file = each / name
-            if file.is_file():
-                yield (b"vramlint " if name == "vramlint.toml" else b"") + file.read_bytes()
+def _may_name_dialects(folder: Path) -> bool:
+    for name in ("vramlint.toml", "pyproject.toml"):
+        file = folder / name
+        if file.is_file():
+            text = file.read_bytes()
+            if b"dialect" in text and (name == "vramlint.toml" or b"vramlint" in text):
+                return True
+    return False

@@ -4,56 +4,66 @@ changes of the job are written back.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vramlint.dialects.accelerate import read as accelerate
-from vramlint.dialects.axolotl import read as axolotl
-from vramlint.dialects.deepspeed import read as deepspeed
-from vramlint.dialects.job_file import read as job_file
-from vramlint.dialects.kit.detect import Detection, choose
-from vramlint.dialects.kit.dialect import Dialect
-from vramlint.dialects.litgpt import read as litgpt
-from vramlint.dialects.llamafactory import read as llamafactory
-from vramlint.dialects.nemo import read as nemo
-from vramlint.dialects.others import gpt_neox, h2o_llm_studio, llm_foundry, ms_swift, prime_rl, skypilot
-from vramlint.dialects.torchtitan import read as torchtitan
-from vramlint.dialects.torchtune import read as torchtune
-from vramlint.dialects.trl import read as trl
-from vramlint.dialects.unsloth import read as unsloth
-from vramlint.dialects.verl import read as verl
+from vramlint.dialects.kit.signs import ENOUGH, Evidence
+from vramlint.dialects.registry import REGISTRY, Entry
 
-FULLY_SUPPORTED: tuple[Dialect, ...] = (
-    job_file.DIALECT,
-    axolotl.DIALECT,
-    trl.DIALECT,
-    llamafactory.DIALECT,
-    torchtune.DIALECT,
-    torchtitan.DIALECT,
-    litgpt.DIALECT,
-    accelerate.DIALECT,
-    deepspeed.DIALECT,
-)
-"""Read with all their keys."""
+if TYPE_CHECKING:
+    from vramlint.dialects.kit.dialect import Dialect
 
-RECOGNISED_ONLY: tuple[Dialect, ...] = (
-    unsloth.DIALECT,
-    verl.DIALECT,
-    nemo.DIALECT,
-    gpt_neox.DIALECT,
-    llm_foundry.DIALECT,
-    ms_swift.DIALECT,
-    prime_rl.DIALECT,
-    h2o_llm_studio.DIALECT,
-    skypilot.DIALECT,
-)
-"""Recognised, and estimated where the file says enough."""
+NAMES = tuple(entry.name for entry in REGISTRY)
+"""The names of all dialects."""
 
-DIALECTS: tuple[Dialect, ...] = FULLY_SUPPORTED + RECOGNISED_ONLY
+
+class Detection(NamedTuple):
+    """The dialect of a document (None: none of ours), with the evidence of every dialect that saw some,
+    strongest first.
+    """
+
+    entry: Entry | None
+    evidence: tuple[tuple[Entry, Evidence], ...] = ()
+
+    @property
+    def name(self) -> str | None:
+        """The dialect's name."""
+        return self.entry.name if self.entry else None
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """The dialect, loaded."""
+        return self.entry.load() if self.entry else None
 
 
 def detect(values: Any) -> Detection:
     """The dialect of a document by its keys alone, with the evidence; never by file name."""
-    return choose(DIALECTS, values)
+    if not isinstance(values, Mapping):
+        return Detection(None)
+    seen = [(entry, found) for entry in REGISTRY if (found := entry.signs.evidence(values)).score > 0]
+    seen.sort(key=lambda pair: -pair[1].score)
+    enough = bool(seen) and seen[0][1].score >= ENOUGH
+    return Detection(seen[0][0] if enough else None, tuple(seen))
 
 
-__all__ = ["DIALECTS", "FIRST_RING", "SECOND_RING", "Detection", "detect"]
+SIGN_NAMES = frozenset(name for entry in REGISTRY for name in entry.signs.names)
+"""All names in keys that speak for a dialect, with "_" for "-"."""
+
+
+def detectable(names: AbstractSet[str]) -> bool:
+    """Whether a file in whose keys no other of SIGN_NAMES are than these can be of some dialect."""
+    return any(entry.signs.possible(names) for entry in REGISTRY)
+
+
+def load(name: str) -> Dialect | None:
+    """The dialect of that name, None where there is none."""
+    return next((entry.load() for entry in REGISTRY if entry.name == name), None)
+
+
+def load_all() -> tuple[Dialect, ...]:
+    """Every dialect, the fully supported first. For tests and documentation: one run needs two at most."""
+    return tuple(entry.load() for entry in REGISTRY)
+
+
+__all__ = ["NAMES", "REGISTRY", "Detection", "Entry", "Evidence", "detect", "detectable", "load", "load_all"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vramlint.catalog.facts import Gpu
-from vramlint.dialects.kit.detect import Detection
+from vramlint.dialects import Detection
 from vramlint.dialects.kit.dialect import Catalog, Context, Dialect, ReadResult
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit

@@ -119,8 +119,7 @@ class Workspace:
             return None
         shown = str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
         values = Document.parse(text, shown).values()
-        dialect = detect(values).dialect if isinstance(values, dict) else None
-        return Companion(shown, values, dialect.name if dialect else None)
+        return Companion(shown, values, detect(values).name)
 
     def _find(self, path: str | None, outside: bool, name: str) -> Path | None:
         """Beside the document, else from the root, else the only file of that base name inside."""

@@ -14,7 +14,6 @@ from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
     Dialect,
-    Evidence,
     Key,
     Obstacle,
     ReadResult,
@@ -22,7 +21,6 @@ from vramlint.dialects.kit.dialect import (
 )
 from vramlint.dialects.kit.reader import Reader, boolean, integer, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_version
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Precision, TrainingJob
 
 VERSION = "1.15.0"
@@ -143,26 +141,6 @@ FSDP1_ONLY = (
     "use_orig_params",
     "forward_prefetch",
 )
-SIGNS = DetectionSignals(
-    decisive=(
-        "compute_environment", "distributed_type", "fsdp_transformer_layer_cls_to_wrap", "downcast_bf16",
-    ),
-    strong=(
-        "machine_rank", "num_machines", "main_training_function", "num_processes", "backward_prefetch",
-        "forward_prefetch", "xla_fsdp_settings", "limit_all_gathers", "rdzv_backend",
-        "activation_checkpointing",
-    ),
-    hint=("mixed_precision", "use_cpu", "debug", "fsdp_config", "deepspeed_config"),
-    foreign=(
-        "base_model", "model_name_or_path", "zero_optimization", "vramlint", "model", "resources", "trainer",
-        "per_device_train_batch_size", "actor_rollout_ref",
-    ),
-)  # fmt: skip
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """The launcher's own keys, or the options of FSDP by themselves."""
-    return SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -227,7 +205,6 @@ DIALECT = Dialect(
     title="Accelerate",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="refused",

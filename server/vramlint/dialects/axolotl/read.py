@@ -49,40 +49,14 @@ from vramlint.dialects.kit.reader import (
     names,
     number,
     positive,
-    sequence,
     table,
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Generation, Precision, TrainingJob
 
 VERSION = "0.19"
 _TABLE = table(KEYS)
-
-recognise = DetectionSignals(
-    decisive=("base_model+datasets", "base_model+pretraining_dataset", "base_model+test_datasets"),
-    strong=(
-        ("base_model", lambda value: isinstance(value, str)),
-        "sequence_len",
-        "sample_packing",
-        "lora_target_linear",
-        "micro_batch_size",
-        "val_set_size",
-        ("plugins", lambda value: any("axolotl." in str(item) for item in sequence(value) or ())),
-    ),
-    hint=(
-        "adapter",
-        "rl",
-        "lora_r",
-        "bf16",
-        "datasets",
-        "gradient_checkpointing",
-        "chat_template",
-        "flash_attention",
-    ),
-    foreign=("finetuning_type", "merge_method+models", "vramlint"),
-)
 
 _OBJECTIVES: Mapping[str, Any] = {
     "dpo": "dpo",
@@ -325,7 +299,6 @@ DIALECT = Dialect(
     title="Axolotl",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="dropped",

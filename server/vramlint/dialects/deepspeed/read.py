@@ -13,7 +13,6 @@ from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
     Dialect,
-    Evidence,
     Key,
     Obstacle,
     ReadResult,
@@ -22,7 +21,6 @@ from vramlint.dialects.kit.dialect import (
 )
 from vramlint.dialects.kit.reader import Reader, boolean, integer, number, table
 from vramlint.dialects.kit.reading import finish, framework_version
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Precision, TrainingJob
 
 VERSION = "0.19.8"
@@ -140,27 +138,6 @@ RENAMED: tuple[Renamed, ...] = (
     Renamed(f"{ZERO}.cpu_offload", "0.5", f"{ZERO}.offload_optimizer"),
     Renamed(f"{ZERO}.cpu_offload_params", "0.5", f"{ZERO}.offload_param"),
 )
-SIGNS = DetectionSignals(
-    decisive=((ZERO, lambda value: isinstance(value, Mapping)),),
-    strong=(
-        "train_micro_batch_size_per_gpu",
-        "train_batch_size",
-        "fp16.enabled",
-        "bf16.enabled",
-        "optimizer.type",
-        "scheduler.type",
-    ),
-    hint=("gradient_accumulation_steps", "gradient_clipping", "steps_per_print", "wall_clock_breakdown"),
-    foreign=(
-        *("base_model", "compute_environment", "model", "resources"),
-        *("pipe-parallel-size", "pipe_parallel_size", "num-layers", "num_layers"),
-    ),
-)
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """ZeRO's section, or two of its scalars."""
-    return SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -220,7 +197,6 @@ DIALECT = Dialect(
     title="DeepSpeed",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="dropped",

@@ -13,7 +13,6 @@ from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
     Dialect,
-    Evidence,
     Obstacle,
     ReadResult,
     SetKey,
@@ -72,11 +71,6 @@ def _kind(row: Any) -> Kind[Any]:
     if row.path in _KINDS:
         return _KINDS[row.path]
     return _one_of(row.choices) if row.choices else _BY_TYPE[type(row.default)]
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """A job file says so itself."""
-    return Evidence(1.0, ("vramlint",)) if "vramlint" in values else Evidence(0.0)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -272,7 +266,6 @@ DIALECT = Dialect(
     title="vramlint job file",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="refused",

@@ -1,4 +1,4 @@
-"""What a dialect is: one table of keys, one way to recognise its files, one way to read them.
+"""What a dialect is: one table of keys, one way to read its files, one way to write changes back.
 
 A dialect turns the plain values of a document into a TrainingJob, and changes of a job back into edits of
 keys. It knows nothing of spans: places are named by key path and looked up in the document later.
@@ -40,14 +40,6 @@ class Renamed:
     path: str
     removed_in: str
     replacement: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """How sure a dialect is that a file is its own (0 … 1), and the keys that say so."""
-
-    score: float
-    keys: tuple[str, ...] = ()
 
 
 class Catalog(Protocol):
@@ -164,7 +156,6 @@ class Dialect:
     version: str
     """The newest framework version whose behaviour is known; assumed where nothing says otherwise."""
     keys: tuple[Key, ...]
-    recognise: Callable[[Mapping[str, Any]], Evidence]
     read: Callable[[Mapping[str, Any], Context], ReadResult]
     edits: Callable[[Mapping[str, Any], TrainingJob, Changes], tuple[SetKey, ...] | None]
     """How to write changes of the job in a file of this dialect; None where the dialect cannot say them."""

@@ -1,4 +1,4 @@
-"""What the dialects of the second ring share: they are recognised, answer hovers, say why they are silent."""
+"""What dialects that are recognised only share: they answer hovers, and say why they are silent."""
 
 from __future__ import annotations
 

@@ -1,54 +1,155 @@
-"""Recognising a dialect by the keys of a file, never by its name."""
+"""Signs: the keys by which the files of a dialect are told from others, never the file's name.
+
+They are plain data, so that the dialect of a file is known before the code of any dialect is loaded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from vramlint.dialects.kit.dialect import UNSET, Evidence
-from vramlint.dialects.kit.reader import look_up
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from functools import cache
+from typing import Any, NamedTuple
 
 Sign = str | tuple[str, Callable[[Any], bool]]
-"""A dotted key ("a+b": both keys), or a key with a test of its value."""
+"""A dotted key ("a.b"), several that must all be there ("a+b.c"), or a key with a test of its value. A `*`
+stands for any text in the name of a key; each key that matches is a sign of its own.
+"""
 
 DECISIVE, STRONG, HINT = 0.9, 0.4, 0.08
+ENOUGH = 0.5
+"""The evidence from which on a file is taken for a dialect's."""
+_DOUBTED = 0.3
+"""What evidence counts at most beside a foreign key, or without a required one."""
 
 
-@dataclass(frozen=True, slots=True)
-class DetectionSignals:
+class Evidence(NamedTuple):
+    """How sure a dialect is that a file is its own (0 … 1), and the keys that say so."""
+
+    score: float
+    keys: tuple[str, ...] = ()
+
+
+class Signs(NamedTuple):
     """What speaks for a dialect. Weights add up as independent evidence does: 1 - (1 - a)(1 - b)...
 
-    `decisive` keys settle it alone, `strong` ones in company, `hint`s only tip the balance; a key of
-    `foreign` says the file is another's.
+    `decisive` keys settle it alone, `strong` ones in company, `hint`s only tip the balance. A `foreign` key
+    says that the file is another's, and so it does if none of the `required` ones is there.
     """
 
     decisive: tuple[Sign, ...] = ()
     strong: tuple[Sign, ...] = ()
     hint: tuple[Sign, ...] = ()
     foreign: tuple[Sign, ...] = ()
+    required: tuple[Sign, ...] = ()
+    dashes: bool = False
+    """Whether the framework reads "a-b" as "a_b"."""
 
-    def __call__(self, values: Mapping[str, Any]) -> Evidence:
-        """How sure the dialect is of `values`, and the keys that made it so."""
-        doubt, seen = 1.0, []
+    def evidence(self, values: Mapping[Any, Any]) -> Evidence:
+        """How sure the dialect is of `values`, and the keys that make it so."""
+        if self.dashes:
+            values = {key.replace("-", "_"): value for key, value in values.items() if isinstance(key, str)}
+        found = [(keys, weight) for sign, weight in self._weighted() for keys in _found(values, sign)]
+        score = _joined(weight for _, weight in found)
+        if _any(values, self.foreign) or (self.required and not _any(values, self.required)):
+            score = min(score, _DOUBTED)
+        return Evidence(score, tuple(dict.fromkeys(key for keys, _ in found for key in keys)))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names in the keys that speak for the dialect."""
+        return frozenset(name for sign, _ in self._weighted() for name in _names(sign))
+
+    def possible(self, names: AbstractSet[str]) -> bool:
+        """Whether there can be enough evidence in a file with these `names` in its keys, and others that are
+        in no sign. Says yes too often rather than too seldom: it knows neither nesting nor values.
+        """
+        found = [(sign, weight) for sign, weight in self._weighted() if _names(sign) <= names]
+        many = any("*" in _path(sign) for sign, _ in found)
+        return many or _joined(weight for _, weight in found) >= ENOUGH
+
+    def _weighted(self) -> Iterator[tuple[Sign, float]]:
         for signs, weight in ((self.decisive, DECISIVE), (self.strong, STRONG), (self.hint, HINT)):
             for sign in signs:
-                if _present(values, sign):
-                    doubt *= 1 - weight
-                    seen.append(sign if isinstance(sign, str) else sign[0])
-        if any(_present(values, sign) for sign in self.foreign):
-            return Evidence(min(1 - doubt, 0.3), tuple(seen))
-        return Evidence(round(1 - doubt, 4), tuple(seen))
+                yield sign, weight
 
 
-def _present(values: Mapping[str, Any], sign: Sign) -> bool:
-    name, test = (sign, None) if isinstance(sign, str) else sign
-    if test is None and "." not in name and "+" not in name:
-        return name in values
-    found = UNSET
-    for index, part in enumerate(name.split("+")):
-        there = look_up(values, part)
-        if there is UNSET:
-            return False
-        found = found if index else there
-    return test is None or test(found)
+def text(value: Any) -> bool:
+    """Whether the value is a string."""
+    return isinstance(value, str)
+
+
+def mapping(value: Any) -> bool:
+    """Whether the value is a mapping."""
+    return isinstance(value, Mapping)
+
+
+def not_text(value: Any) -> bool:
+    """Whether the value is not a string."""
+    return not isinstance(value, str)
+
+
+def texts(value: Any) -> bool:
+    """Whether the value is a string or a list of nothing else."""
+    items = value if isinstance(value, list) else [value]
+    return all(isinstance(item, str) for item in items)
+
+
+def starting(*prefixes: str) -> Callable[[Any], bool]:
+    """Whether the value is a string that begins so."""
+    return lambda value: isinstance(value, str) and value.startswith(prefixes)
+
+
+def naming(part: str) -> Callable[[Any], bool]:
+    """Whether an item of the value, a list, holds the text."""
+    return lambda value: isinstance(value, list) and any(part in str(item) for item in value)
+
+
+def one_of(*words: str) -> Callable[[Any], bool]:
+    """Whether the value is one of these strings."""
+    return lambda value: isinstance(value, str) and value in words
+
+
+def _joined(weights: Iterable[float]) -> float:
+    doubt = 1.0
+    for weight in weights:
+        doubt *= 1 - weight
+    return round(1 - doubt, 4)
+
+
+def _any(values: Mapping[Any, Any], signs: Iterable[Sign]) -> bool:
+    return any(True for sign in signs for _ in _found(values, sign))
+
+
+def _path(sign: Sign) -> str:
+    return sign if isinstance(sign, str) else sign[0]
+
+
+@cache
+def _names(sign: Sign) -> frozenset[str]:
+    """The names in a sign's keys, without those that stand for any."""
+    return frozenset(name for name in _path(sign).replace("+", ".").split(".") if "*" not in name)
+
+
+def _found(values: Mapping[Any, Any], sign: Sign) -> Iterator[tuple[str, ...]]:
+    """The keys of the file that are such a sign, once for each key that its first part matches."""
+    path, test = (sign, None) if isinstance(sign, str) else sign
+    first, *others = path.split("+")
+    if all(any(True for _ in _at(values, other)) for other in others):
+        for key, value in _at(values, first):
+            if test is None or test(value):
+                yield key, *others
+
+
+def _at(values: Mapping[Any, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """The keys at a dotted path with their values."""
+    if path in values:
+        yield path, values[path]
+        return
+    step, _, rest = path.partition(".")
+    for key in fnmatch.filter(map(str, values), step) if "*" in step else (step,) if step in values else ():
+        value = values.get(key)
+        if not rest:
+            yield key, value
+        elif isinstance(value, Mapping):
+            yield from ((f"{key}.{below}", inner) for below, inner in _at(value, rest))

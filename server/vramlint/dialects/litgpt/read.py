@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Obstacle, ReadResult, SetKey
+from vramlint.dialects.engines.optimizer_classes import COMPONENTS, OPTIMIZERS
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, number, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_version, hardware, world_size
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.dialects.litgpt.keys import KEYS
-from vramlint.dialects.torchtune.edits import COMPONENTS, OPTIMIZERS
 from vramlint.job import Adapter, Dtype, Parallel, Precision, Quantization, TrainingJob
 
 VERSION = "0.5.13"
@@ -61,15 +60,6 @@ _PRETRAINED: tuple[tuple[str, str], ...] = (
     ("Mistral", "mistralai/{}"),
     ("Gemma", "google/{}"),
 )
-SIGNS = DetectionSignals(
-    strong=(
-        "train.micro_batch_size", "train.global_batch_size", "data.class_path", "checkpoint_dir",
-        "lora_query",
-        "train.lr_warmup_steps", "eval.initial_validation", "train.max_seq_length",
-    ),
-    hint=("precision", "devices", "out_dir", "model_name", "logger_name", "num_nodes", "quantize"),
-    foreign=("base_model", "model_name_or_path", "vramlint", "actor_rollout_ref", "trainer"),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +72,6 @@ class Script:
 
 
 SCRIPTS = {"full": Script("full"), "lora": Script("lora"), "pretrain": Script("pretrain", 4, 512)}
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """Nested training sizes beside a checkpoint folder or an architecture's name."""
-    return SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -292,7 +277,6 @@ DIALECT = Dialect(
     title="LitGPT",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="refused",

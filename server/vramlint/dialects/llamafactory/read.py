@@ -14,7 +14,7 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -28,7 +28,6 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
@@ -56,32 +55,6 @@ _SCHEMES: Mapping[tuple[str, int], str] = {
 }
 _LORA_ONLY = ("use_dora", "use_rslora", "pissa_init", "loraplus_lr_ratio")
 _QUANTIZATION_ONLY = ("quantization_method", "quantization_type", "double_quantization")
-
-
-def _names_data(value: Any) -> bool:
-    """A name, or names with commas between: not a list of mappings as Axolotl's `datasets`."""
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(v, str) for v in value))
-
-
-SIGNS = DetectionSignals(
-    decisive=("cutoff_len", "finetuning_type", "lora_target", "quantization_bit"),
-    strong=(
-        "stage", "template", "dataset_dir", ("dataset", _names_data), "lora_rank", "quantization_method",
-        "train_dataset", "dist_config.name", "peft_config.name", "do_train",
-    ),
-    hint=("model_name_or_path", "per_device_train_batch_size", "plot_loss", "overwrite_cache"),
-    foreign=("base_model", "vramlint", "actor_rollout_ref", "datasets", "resources"),
-)  # fmt: skip
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """Its own names of length, method and targets, beside a model."""
-    found = SIGNS(values)
-    return (
-        found
-        if "model_name_or_path" in values or "model" in values
-        else Evidence(min(found.score, 0.4), found.keys)
-    )
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -380,7 +353,6 @@ DIALECT = Dialect(
     title="LLaMA-Factory",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=llamafactory_edits.edits,
     unknown_keys="refused",

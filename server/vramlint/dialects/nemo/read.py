@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Adapter, Parallel, Precision, TrainingJob
 
 _DTENSOR = "policy.dtensor_cfg."
@@ -60,29 +59,8 @@ KEYS = (
     Key("cluster.gpus_per_node", "gpu_count", "GPUs of each machine.", 1),
     Key("cluster.num_nodes", "nodes", "Machines that take part.", 1),
 )
-_SIGNS = DetectionSignals(
-    decisive=(
-        "policy.model_name",
-        "policy.dtensor_cfg",
-        "policy.megatron_cfg",
-        "policy.generation",
-        "cluster.gpus_per_node",
-        ("model._target_", lambda value: isinstance(value, str) and value.startswith("nemo_automodel")),
-        ("recipe", lambda value: isinstance(value, str) and value.startswith("Train")),
-    ),
-    strong=(
-        "defaults+grpo", "defaults+policy", "defaults+cluster", "defaults+sft", "defaults+dpo",
-        "step_scheduler",
-    ),
-    foreign=("vramlint", "actor_rollout_ref", "base_model", "model_name_or_path"),
-)  # fmt: skip
 _COMPUTE: Mapping[Any, Any] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "none"}
 _OPTIMIZERS: Mapping[Any, str] = {"torch.optim.AdamW": "adamw_torch"}
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """`policy` and `cluster` of NeMo RL, or Automodel's classes."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -196,4 +174,4 @@ def _adapter(reader: Reader) -> Adapter:
     )
 
 
-DIALECT = Dialect("nemo", "NeMo RL and Automodel", "0.5", KEYS, recognise, read, no_edits, "unchecked")
+DIALECT = Dialect("nemo", "NeMo RL and Automodel", "0.5", KEYS, read, no_edits, "unchecked")

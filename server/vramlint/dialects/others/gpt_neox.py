@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("num_layers", "model", "Transformer layers."),
@@ -26,21 +25,6 @@ KEYS = (
     Key("precision", "precision.weights", "Dtype of weights and activations; a float32 copy is kept beside."),
 )
 _WHY = "GPT-NeoX leaves the size of the vocabulary to the tokenizer; its fused kernels are not modelled"
-_SIGNS = DetectionSignals(
-    decisive=(
-        "num_layers+hidden_size+num_attention_heads+seq_length",
-        "train_micro_batch_size_per_gpu+num_layers",
-        "pipe_parallel_size+model_parallel_size",
-        "gpt_j_residual",
-    ),
-    hint=("tokenizer_type", "train_iters", "pos_emb", "no_weight_tying", "data_impl", "lr_decay_iters"),
-    foreign=("vramlint", "model", "base_model", "model_name_or_path"),
-)
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """Megatron's names beside DeepSpeed's, also with `-` for `_`."""
-    return _SIGNS({key.replace("-", "_"): value for key, value in values.items() if isinstance(key, str)})
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -48,4 +32,4 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return silent(DIALECT, values, context, _WHY)
 
 
-DIALECT = Dialect("gpt-neox", "GPT-NeoX", "2.0", KEYS, recognise, read, no_edits, "unchecked")
+DIALECT = Dialect("gpt-neox", "GPT-NeoX", "2.0", KEYS, read, no_edits, "unchecked")

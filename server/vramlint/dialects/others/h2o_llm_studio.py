@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("llm_backbone", "model", "The model that is trained: hub id or folder."),
@@ -39,15 +38,6 @@ KEYS = (
     ),
 )
 _WHY = "the training loop and the losses of H2O LLM Studio are its own, and not modelled"
-_SIGNS = DetectionSignals(
-    decisive=("llm_backbone",),
-    hint=("architecture.backbone_dtype", "problem_type", "environment.gpus", "training.grad_accumulation"),
-)
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """`llm_backbone`."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -55,4 +45,4 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return silent(DIALECT, values, context, _WHY)
 
 
-DIALECT = Dialect("h2o-llm-studio", "H2O LLM Studio", "1.14", KEYS, recognise, read, no_edits, "unchecked")
+DIALECT = Dialect("h2o-llm-studio", "H2O LLM Studio", "1.14", KEYS, read, no_edits, "unchecked")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("model.name", "model", "The kind of model: mpt_causal_lm is built here, hf_causal_lm is loaded."),
@@ -44,23 +43,6 @@ KEYS = (
     Key("fsdp_config.activation_cpu_offload", "activation_offload", "Keeps layer inputs on the host.", False),
 )
 _WHY = "Composer's trainer fits the micro-batch at run time, and MPT's own layers are not modelled"
-_SIGNS = DetectionSignals(
-    decisive=("model.name+max_seq_len", "model.name+train_loader", "device_train_microbatch_size"),
-    hint=(
-        "train_loader",
-        "global_train_batch_size",
-        "eval_interval",
-        "max_duration",
-        "fsdp_config",
-        "callbacks",
-    ),
-    foreign=("vramlint", "base_model", "model_name_or_path"),
-)
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """Composer's batch sizes and loaders."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -68,4 +50,4 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return silent(DIALECT, values, context, _WHY)
 
 
-DIALECT = Dialect("llm-foundry", "LLM Foundry", "0.22", KEYS, recognise, read, no_edits, "unchecked")
+DIALECT = Dialect("llm-foundry", "LLM Foundry", "0.22", KEYS, read, no_edits, "unchecked")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import DetectionSignals
 
 _TUNERS = ("full", "lora", "longlora", "adalora", "llamapro", "adapter", "vera", "boft", "fourierft", "reft")
 KEYS = (
@@ -32,20 +31,6 @@ KEYS = (
     Key("sequence_parallel_size", "parallel.context", "GPUs that share one row.", 1),
 )
 _WHY = "what ms-swift holds beside the Trainer (its dtypes, its limits of length) is not modelled"
-_SIGNS = DetectionSignals(
-    decisive=(
-        ("tuner_type", lambda value: value in _TUNERS),
-        ("train_type", lambda value: value in _TUNERS),
-        "rlhf_type+model",
-    ),
-    hint=("swift_version", "split_dataset_ratio", "dataset_num_proc", "attn_impl", "lora_rank"),
-    foreign=("vramlint", "base_model", "model_name_or_path", "training"),
-)
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """The tuner beside `model` and the Trainer's names."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -53,4 +38,4 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return silent(DIALECT, values, context, _WHY)
 
 
-DIALECT = Dialect("ms-swift", "ms-swift", "4.0", KEYS, recognise, read, no_edits, "unchecked")
+DIALECT = Dialect("ms-swift", "ms-swift", "4.0", KEYS, read, no_edits, "unchecked")

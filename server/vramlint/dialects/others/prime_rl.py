@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, ReadResult
 from vramlint.dialects.kit.recognised_only import no_edits, silent
-from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("model.name", "model", "The model that is trained: hub id or folder."),
@@ -22,22 +21,6 @@ KEYS = (
     Key("deployment.num_train_gpus", "parallel.data", "GPUs that train."),
 )
 _WHY = "prime-rl's own model classes and its servers beside the trainer are not modelled"
-_SIGNS = DetectionSignals(
-    decisive=(
-        "model.name+data.seq_len",
-        "deployment.num_train_gpus",
-        "orchestrator+inference",
-        "orchestrator.train",
-        "model.ac.freq",
-    ),
-    hint=("ckpt", "optim.lr", "data.micro_batch_size", "renderer"),
-    foreign=("vramlint", "training", "job", "model.flavor"),
-)
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """Its deployment and orchestrator, or its data beside a model's name."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -45,4 +28,4 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return silent(DIALECT, values, context, _WHY)
 
 
-DIALECT = Dialect("prime-rl", "prime-rl", "0.5", KEYS, recognise, read, no_edits, "unchecked")
+DIALECT = Dialect("prime-rl", "prime-rl", "0.5", KEYS, read, no_edits, "unchecked")

@@ -5,25 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.reading import finish
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
-from vramlint.dialects.kit.signs import DetectionSignals
 
 KEYS = (
     Key("resources.accelerators", "gpu", "The GPUs of each machine: kind and number, as in A100-80GB:8."),
     Key("num_nodes", "nodes", "Machines that take part.", 1),
     Key("run", None, "The command. The configs that it names are checked against these GPUs."),
 )
-_SIGNS = DetectionSignals(
-    decisive=("resources.accelerators",),
-    foreign=("apiVersion", "vramlint", "base_model", "model_name_or_path"),
-)
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """`resources.accelerators`."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -32,6 +22,4 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return finish(DIALECT, reader_of(DIALECT, values, context), why)
 
 
-DIALECT = Dialect(
-    "skypilot", "SkyPilot", "0.14.1", KEYS, recognise, read, no_edits, "unchecked", role="launcher"
-)
+DIALECT = Dialect("skypilot", "SkyPilot", "0.14.1", KEYS, read, no_edits, "unchecked", role="launcher")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Evidence, Obstacle, ReadResult, SetKey
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -30,7 +30,6 @@ from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
 
 VERSION = "0.2.2"
-SECTIONS = ("job", "model", "training", "parallelism", "optimizer", "activation_checkpoint")
 
 _DTYPES: Mapping[Any, Any] = {"float32": "float32", "bfloat16": "bfloat16"}
 _IMPLEMENTATIONS = {"fused": "adamw_torch_fused", "foreach": "adamw_torch", "for-loop": "adamw_torch"}
@@ -41,16 +40,6 @@ _DEGREES = {
     "context": "parallelism.context_parallel_degree",
     "pipeline": "parallelism.pipeline_parallel_degree",
 }
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """Its sections, and degrees of parallelism or a flavor among their keys."""
-    seen = tuple(name for name in SECTIONS if isinstance(values.get(name), Mapping))
-    parallelism = values.get("parallelism") if "parallelism" in seen else {}
-    degrees = [name for name in parallelism or () if str(name).endswith("_degree")]
-    flavored = "model" in seen and "flavor" in values["model"]
-    score = 0.95 if degrees and len(seen) >= 3 else 0.9 if flavored and "training" in seen else 0.0
-    return Evidence(score, (*seen, *(f"parallelism.{name}" for name in degrees)))
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -296,7 +285,6 @@ DIALECT = Dialect(
     title="torchtitan",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="refused",

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, ReadResult
+from vramlint.dialects.engines.optimizer_classes import OPTIMIZERS
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -27,7 +28,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import finish, framework_version, hardware
-from vramlint.dialects.torchtune.edits import OPTIMIZERS, edits
+from vramlint.dialects.torchtune.edits import edits
 from vramlint.dialects.torchtune.keys import KEYS
 from vramlint.dialects.torchtune.models import torchtune_builder, torchtune_config, torchtune_model
 from vramlint.dialects.torchtune.parallel import read_parallel, with_offload
@@ -50,20 +51,6 @@ _FUSED: Mapping[str, Mapping[str, str]] = {
     }
 }
 """Linears that the hub's architecture fuses and torchtune keeps apart."""
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """A model built by a component of torchtune, or several of its other components."""
-    components = {
-        name: component
-        for name, section in values.items()
-        if isinstance(section, Mapping) and isinstance(component := section.get("_component_"), str)
-    }
-    ours = tuple(name for name, component in components.items() if component.startswith("torchtune."))
-    if any(components[name].startswith("torchtune.models.") and "model" in name for name in ours):
-        return Evidence(0.99, tuple(f"{name}._component_" for name in ours))
-    score = min(0.45 * len(ours), 0.9)
-    return Evidence(score, tuple(f"{name}._component_" for name in ours))
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -358,7 +345,6 @@ DIALECT = Dialect(
     title="torchtune",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="dropped",

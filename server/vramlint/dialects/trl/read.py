@@ -23,7 +23,7 @@ from vramlint.dialects.engines.hf_trainer import (
     steps_in_backward,
 )
 from vramlint.dialects.kit.conflicts import report
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Obstacle, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, at_least, boolean, mapping, positive, table, text
 from vramlint.dialects.kit.reading import (
     find_model,
@@ -33,7 +33,6 @@ from vramlint.dialects.kit.reading import (
     open_companion,
     world_size,
 )
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.dialects.trl.checks import COMMON, TRL, float32_compute
 from vramlint.dialects.trl.edits import edits
 from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
@@ -50,47 +49,6 @@ from vramlint.job import TrainingJob
 VERSION = "1.16"
 TRANSFORMERS = "5.23"
 _TABLE = table(KEYS)
-
-_SIGNS = DetectionSignals(
-    decisive=(
-        "model_name_or_path+per_device_train_batch_size",
-        "model_name_or_path+dataset_name",
-        "model_name_or_path+use_peft",
-        "model_name_or_path+dataset_train_split",
-        "model_name_or_path+dataset_mixture",
-        "output_dir+per_device_train_batch_size",
-    ),
-    strong=(
-        "model_name_or_path",
-        "per_device_train_batch_size",
-        "num_generations",
-        "precompute_ref_log_probs",
-        "use_peft",
-        ("attn_implementation", lambda value: isinstance(value, str)),
-        "lora_target_modules",
-        "max_length",
-    ),
-    hint=(
-        "dataset_name",
-        "output_dir",
-        "learning_rate",
-        "num_train_epochs",
-        "optim",
-        "bf16",
-        "gradient_checkpointing",
-    ),
-    foreign=(
-        "finetuning_type",
-        "cutoff_len",
-        ("template", lambda value: isinstance(value, str)),
-        "quantization_bit",
-        "lora_target",
-        "vramlint",
-        "actor_rollout_ref",
-        "distributed_type",
-        "zero_optimization",
-    ),
-)
 
 _OWN_SCRIPT = (
     "use_slow_tokenizer",
@@ -154,11 +112,6 @@ _LENGTHS = (
     "max_source_length",
 )
 _DEFAULT_LENGTH = 1024
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """A model under `model_name_or_path`, or none, beside the names of TrainingArguments."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -332,7 +285,6 @@ DIALECT = Dialect(
     title="TRL and Hugging Face Trainer",
     version=VERSION,
     keys=KEYS,
-    recognise=recognise,
     read=read,
     edits=edits,
     unknown_keys="dropped",

@@ -15,7 +15,6 @@ from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
     Dialect,
-    Evidence,
     Key,
     Obstacle,
     ReadResult,
@@ -25,7 +24,6 @@ from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
 from vramlint.dialects.kit.recognised_only import reader_of
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 
 _SEVEN = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
@@ -61,15 +59,6 @@ KEYS = (
     Key("lora.target_modules", "adapter.targets", "Linears that get an adapter.", _SEVEN),
     Key("lora.use_dora", "method", "DoRA adds a magnitude vector to each adapted linear.", False),
 )
-_SIGNS = DetectionSignals(
-    decisive=(
-        "training.training_type",
-        "training.max_seq_length+lora.lora_r",
-        "model+training.max_seq_length",
-    ),
-    strong=("lora.lora_r", "training.load_in_4bit", "training.batch_size", "data.format_type"),
-    foreign=("vramlint", "llm_backbone", "job", ("model", lambda value: not isinstance(value, str))),
-)
 _CHECKPOINTS: Mapping[Any, Any] = {
     "unsloth": "full",
     "true": "full",
@@ -77,11 +66,6 @@ _CHECKPOINTS: Mapping[Any, Any] = {
     "none": "none",
     False: "none",
 }
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """A model's name beside the sections `training` and `lora`."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -154,4 +138,4 @@ def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tupl
     return edit(_EDITORS, values, job, changes)
 
 
-DIALECT = Dialect("unsloth", "Unsloth's command line", "2026.10.9", KEYS, recognise, read, edits, "unchecked")
+DIALECT = Dialect("unsloth", "Unsloth's command line", "2026.10.9", KEYS, read, edits, "unchecked")

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Context, Dialect, Evidence, Key, Obstacle, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of, silent
-from vramlint.dialects.kit.signs import DetectionSignals
 from vramlint.job import Adapter, Parallel, Precision, TrainingJob
 
 KEYS = (
@@ -68,32 +67,12 @@ KEYS = (
     ),
 )
 _WHY = "verl's actor and its rollout engine take turns on the GPU, which is not modelled"
-_SIGNS = DetectionSignals(
-    decisive=(
-        "trainer.n_gpus_per_node+data.train_batch_size",
-        "actor_rollout_ref",
-        "model.partial_pretrain",
-        "algorithm.adv_estimator",
-    ),
-    hint=(
-        "trainer.n_gpus_per_node",
-        "trainer.nnodes",
-        "data.max_response_length",
-        "data.micro_batch_size_per_gpu",
-    ),
-    foreign=("vramlint",),
-)
 _DTYPES: Mapping[Any, Any] = {
     "fp32": "float32",
     "float32": "float32",
     "bf16": "bfloat16",
     "bfloat16": "bfloat16",
 }
-
-
-def recognise(values: Mapping[str, Any]) -> Evidence:
-    """`actor_rollout_ref`, or the keys of its fine-tuning trainer."""
-    return _SIGNS(values)
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -167,4 +146,4 @@ def _targets(reader: Reader) -> str | tuple[str, ...]:
     return "all-linear" if written == ("all-linear",) else written
 
 
-DIALECT = Dialect("verl", "verl", "0.9.1", KEYS, recognise, read, no_edits, "unchecked")
+DIALECT = Dialect("verl", "verl", "0.9.1", KEYS, read, no_edits, "unchecked")

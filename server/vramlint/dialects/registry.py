@@ -1,0 +1,202 @@
+"""The registry: one line a dialect. Its code is imported when a file of that dialect is read."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from vramlint.dialects.kit.signs import Signs, mapping, naming, not_text, one_of, starting, text, texts
+
+if TYPE_CHECKING:
+    from vramlint.dialects.kit.dialect import Dialect
+
+
+class Entry(NamedTuple):
+    """One dialect: its name, the module below vramlint.dialects that holds its `DIALECT`, and its signs.
+
+    `support`: "full" where all keys that decide memory are read, "recognised" where a file is estimated only
+    if it says enough.
+    """
+
+    name: str
+    module: str
+    support: Literal["full", "recognised"]
+    signs: Signs
+
+    def load(self) -> Dialect:
+        """The dialect itself."""
+        dialect: Dialect = import_module(f"vramlint.dialects.{self.module}").DIALECT
+        return dialect
+
+
+_TUNERS = ("full", "lora", "longlora", "adalora", "llamapro", "adapter", "vera", "boft", "fourierft", "reft")
+
+REGISTRY = (
+    Entry("job", "job_file.read", "full", Signs(decisive=("vramlint",))),
+    Entry("axolotl", "axolotl.read", "full", Signs(
+        decisive=("base_model+datasets", "base_model+pretraining_dataset", "base_model+test_datasets"),
+        strong=(
+            ("base_model", text), "sequence_len", "sample_packing", "lora_target_linear", "micro_batch_size",
+            "val_set_size", ("plugins", naming("axolotl.")),
+        ),
+        hint=(
+            "adapter", "rl", "lora_r", "bf16", "datasets", "gradient_checkpointing", "chat_template",
+            "flash_attention",
+        ),
+        foreign=("finetuning_type", "merge_method+models", "vramlint"),
+    )),
+    Entry("trl", "trl.read", "full", Signs(
+        decisive=(
+            "model_name_or_path+per_device_train_batch_size", "model_name_or_path+dataset_name",
+            "model_name_or_path+use_peft", "model_name_or_path+dataset_train_split",
+            "model_name_or_path+dataset_mixture", "output_dir+per_device_train_batch_size",
+        ),
+        strong=(
+            "model_name_or_path", "per_device_train_batch_size", "num_generations",
+            "precompute_ref_log_probs", "use_peft", ("attn_implementation", text), "lora_target_modules",
+            "max_length",
+        ),
+        hint=(
+            "dataset_name", "output_dir", "learning_rate", "num_train_epochs", "optim", "bf16",
+            "gradient_checkpointing",
+        ),
+        foreign=(
+            "finetuning_type", "cutoff_len", ("template", text), "quantization_bit", "lora_target",
+            "vramlint", "actor_rollout_ref", "distributed_type", "zero_optimization",
+        ),
+    )),
+    Entry("llamafactory", "llamafactory.read", "full", Signs(
+        decisive=("cutoff_len", "finetuning_type", "lora_target", "quantization_bit"),
+        strong=(
+            "stage", "template", "dataset_dir", ("dataset", texts), "lora_rank", "quantization_method",
+            "train_dataset", "dist_config.name", "peft_config.name", "do_train",
+        ),
+        hint=("model_name_or_path", "per_device_train_batch_size", "plot_loss", "overwrite_cache"),
+        foreign=("base_model", "vramlint", "actor_rollout_ref", "datasets", "resources"),
+        required=("model_name_or_path", "model"),
+    )),
+    Entry("torchtune", "torchtune.read", "full", Signs(
+        decisive=(("*model*._component_", starting("torchtune.models.")),),
+        strong=(("*._component_", starting("torchtune.")),),
+        foreign=("vramlint",),
+    )),
+    Entry("torchtitan", "torchtitan.read", "full", Signs(
+        decisive=(
+            "model.flavor+training", "parallelism.*_degree+job+training", "parallelism.*_degree+job+model",
+            "parallelism.*_degree+training+model", "parallelism.*_degree+training+optimizer",
+        ),
+        foreign=("vramlint",),
+    )),
+    Entry("litgpt", "litgpt.read", "full", Signs(
+        strong=(
+            "train.micro_batch_size", "train.global_batch_size", "data.class_path", "checkpoint_dir",
+            "lora_query", "train.lr_warmup_steps", "eval.initial_validation", "train.max_seq_length",
+        ),
+        hint=("precision", "devices", "out_dir", "model_name", "logger_name", "num_nodes", "quantize"),
+        foreign=("base_model", "model_name_or_path", "vramlint", "actor_rollout_ref", "trainer"),
+    )),
+    Entry("accelerate", "accelerate.read", "full", Signs(
+        decisive=(
+            "compute_environment", "distributed_type", "fsdp_transformer_layer_cls_to_wrap", "downcast_bf16",
+        ),
+        strong=(
+            "machine_rank", "num_machines", "main_training_function", "num_processes", "backward_prefetch",
+            "forward_prefetch", "xla_fsdp_settings", "limit_all_gathers", "rdzv_backend",
+            "activation_checkpointing",
+        ),
+        hint=("mixed_precision", "use_cpu", "debug", "fsdp_config", "deepspeed_config"),
+        foreign=(
+            "base_model", "model_name_or_path", "zero_optimization", "vramlint", "model", "resources",
+            "trainer", "per_device_train_batch_size", "actor_rollout_ref",
+        ),
+    )),
+    Entry("deepspeed", "deepspeed.read", "full", Signs(
+        decisive=(("zero_optimization", mapping),),
+        strong=(
+            "train_micro_batch_size_per_gpu", "train_batch_size", "fp16.enabled", "bf16.enabled",
+            "optimizer.type", "scheduler.type",
+        ),
+        hint=(
+            "gradient_accumulation_steps", "gradient_clipping", "steps_per_print", "wall_clock_breakdown",
+        ),
+        foreign=(
+            "base_model", "compute_environment", "model", "resources", "pipe-parallel-size",
+            "pipe_parallel_size", "num-layers", "num_layers",
+        ),
+    )),
+    Entry("unsloth", "unsloth.read", "recognised", Signs(
+        decisive=(
+            "training.training_type", "training.max_seq_length+lora.lora_r", "model+training.max_seq_length",
+        ),
+        strong=("lora.lora_r", "training.load_in_4bit", "training.batch_size", "data.format_type"),
+        foreign=("vramlint", "llm_backbone", "job", ("model", not_text)),
+    )),
+    Entry("verl", "verl.read", "recognised", Signs(
+        decisive=(
+            "trainer.n_gpus_per_node+data.train_batch_size", "actor_rollout_ref", "model.partial_pretrain",
+            "algorithm.adv_estimator",
+        ),
+        hint=(
+            "trainer.n_gpus_per_node", "trainer.nnodes", "data.max_response_length",
+            "data.micro_batch_size_per_gpu",
+        ),
+        foreign=("vramlint",),
+    )),
+    Entry("nemo", "nemo.read", "recognised", Signs(
+        decisive=(
+            "policy.model_name", "policy.dtensor_cfg", "policy.megatron_cfg", "policy.generation",
+            "cluster.gpus_per_node", ("model._target_", starting("nemo_automodel")),
+            ("recipe", starting("Train")),
+        ),
+        strong=(
+            "defaults+grpo", "defaults+policy", "defaults+cluster", "defaults+sft", "defaults+dpo",
+            "step_scheduler",
+        ),
+        foreign=("vramlint", "actor_rollout_ref", "base_model", "model_name_or_path"),
+    )),
+    Entry("gpt-neox", "others.gpt_neox", "recognised", Signs(
+        decisive=(
+            "num_layers+hidden_size+num_attention_heads+seq_length",
+            "train_micro_batch_size_per_gpu+num_layers", "pipe_parallel_size+model_parallel_size",
+            "gpt_j_residual",
+        ),
+        hint=("tokenizer_type", "train_iters", "pos_emb", "no_weight_tying", "data_impl", "lr_decay_iters"),
+        foreign=("vramlint", "model", "base_model", "model_name_or_path"),
+        dashes=True,
+    )),
+    Entry("llm-foundry", "others.llm_foundry", "recognised", Signs(
+        decisive=("model.name+max_seq_len", "model.name+train_loader", "device_train_microbatch_size"),
+        hint=(
+            "train_loader", "global_train_batch_size", "eval_interval", "max_duration", "fsdp_config",
+            "callbacks",
+        ),
+        foreign=("vramlint", "base_model", "model_name_or_path"),
+    )),
+    Entry("ms-swift", "others.ms_swift", "recognised", Signs(
+        decisive=(
+            ("tuner_type", one_of(*_TUNERS)), ("train_type", one_of(*_TUNERS)), "rlhf_type+model",
+        ),
+        hint=("swift_version", "split_dataset_ratio", "dataset_num_proc", "attn_impl", "lora_rank"),
+        foreign=("vramlint", "base_model", "model_name_or_path", "training"),
+    )),
+    Entry("prime-rl", "others.prime_rl", "recognised", Signs(
+        decisive=(
+            "model.name+data.seq_len", "deployment.num_train_gpus", "orchestrator+inference",
+            "orchestrator.train", "model.ac.freq",
+        ),
+        hint=("ckpt", "optim.lr", "data.micro_batch_size", "renderer"),
+        foreign=("vramlint", "training", "job", "model.flavor"),
+    )),
+    Entry("h2o-llm-studio", "others.h2o_llm_studio", "recognised", Signs(
+        decisive=("llm_backbone",),
+        hint=(
+            "architecture.backbone_dtype", "problem_type", "environment.gpus", "training.grad_accumulation",
+        ),
+        foreign=("vramlint",),
+    )),
+    Entry("skypilot", "others.skypilot", "recognised", Signs(
+        decisive=("resources.accelerators",),
+        foreign=("apiVersion", "vramlint", "base_model", "model_name_or_path"),
+    )),
+)  # fmt: skip
+"""Of dialects with equal evidence the first is chosen."""
