@@ -21,13 +21,6 @@ TRAINER_FSDP = (
     "xla", "xla_fsdp_v2", "xla_fsdp_settings", "xla_fsdp_grad_ckpt",
 )  # fmt: skip
 """What transformers' training_args.py (5.23) reads of `fsdp_config` beside accelerate's own options."""
-TRL_BASES = (
-    "trainer/base_config.py",
-    "trainer/sft_config.py",
-    "trainer/grpo_config.py",
-    "trainer/distillation_config.py",
-    "scripts/utils.py",
-)
 TRL_CLASSES = (
     ("trainer/sft_config.py", "SFTConfig"),
     ("trainer/dpo_config.py", "DPOConfig"),

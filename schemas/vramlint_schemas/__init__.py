@@ -49,14 +49,6 @@ def section(dialect: str, path: tuple[str | int, ...] = ()) -> dict[str, Any] | 
     return node
 
 
-@cache
-def property_names(dialect: str, path: tuple[str | int, ...] = ()) -> tuple[str, ...]:
-    """Names of the keys that the mapping at `path` may have, in alphabetical order; empty where nothing is
-    said of it."""
-    node = section(dialect, path)
-    return tuple(sorted(node.get("properties", {}))) if node else ()
-
-
 def removed_in(dialect: str, path: str) -> str | None:
     """The last release that knew the dotted key, where newer ones do not."""
     removed: dict[str, str] = load_schema(dialect).get("x-removed", {})

@@ -20,7 +20,7 @@ KINDS = ("vision-language", "hybrid-decoder", "ssm")
 NAMES = sorted(
     model.name
     for model in CATALOG.search("")
-    if (model.active_parameters or model.kind in KINDS) and model.name not in UNLIKE
+    if ("experts" in model.breakdown or model.kind in KINDS) and model.name not in UNLIKE
 )
 
 

@@ -36,7 +36,6 @@ class Model:
     model_type: str
     config: Mapping[str, Any] = field(default_factory=dict)
     parameters: int | None = None
-    active_parameters: int | None = None
     breakdown: Mapping[str, int] = field(default_factory=dict)
     linear_modules: tuple[LinearModule, ...] = ()
     dtype: str | None = None
@@ -62,6 +61,5 @@ class Gpu:
     architecture: str | None = None
     compute_capability: str | None = None
     supports: Mapping[str, bool] = field(default_factory=dict)
-    gpu_class: str | None = None
     year: int | None = None
     confidence: str | None = None

@@ -37,7 +37,6 @@ class Instance:
     """A cloud machine type. `count` is below 1 where the machine has a share of a GPU."""
 
     name: str
-    provider: str
     gpu: Gpu
     count: float
 
@@ -118,7 +117,6 @@ def find_instance(name: str) -> Instance | None:
         if record["name"].lower() == folded:
             return Instance(
                 record["name"],
-                record["provider"],
                 _gpu(_by_name()[normalised(record["gpu"])]),
                 record["count"],
             )
@@ -204,7 +202,6 @@ def _gpu(record: Mapping[str, Any]) -> Gpu:
             **dict.fromkeys(record.get("supports", ()), True),
             **dict.fromkeys(record.get("lacks", ()), False),
         },
-        gpu_class=record["class"],
         year=record["year"],
         confidence=record["confidence"],
     )

@@ -142,7 +142,6 @@ def _model(record: Mapping[str, Any], name: str) -> Model:
         model_type=record["type"],
         config={"architectures": [record["class"]], "model_type": record["type"], **record.get("config", {})},
         parameters=record["parameters"],
-        active_parameters=record.get("active"),
         breakdown=record.get("breakdown", {}),
         linear_modules=tuple(_linear_module(*row) for row in record.get("linear", ())),
         dtype=record["dtype"],

@@ -26,8 +26,6 @@ class Violation:
     value: Any
     declared: str | None
     """The type in the framework's own words."""
-    string_number: str
-    """What the framework does with a number that YAML reads as a string: "accepted" or "refused"."""
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -53,7 +51,6 @@ def violations(dialect: Dialect, values: Any) -> Iterator[Violation]:
             error.validator_value,
             error.instance,
             here.get("x-type"),
-            here.get("x-string-number", schema.get("x-string-number", "accepted")),
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize, half_of, replicated
-from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, mapping, number, text
+from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, number, text
 from vramlint.job import Buckets, Parallel, Precision
 
 Strategy = Literal["none", "ddp", "zero1", "zero2", "zero3"]
@@ -239,8 +239,3 @@ def check_against(reader: Reader, expected: Mapping[str, tuple[str, Any]]) -> No
                 f'{path} is {given:g}, but {key} is {value:g}, which the trainer refuses; write "auto"',
                 severity="error",
             )
-
-
-def section_of(values: Any) -> Mapping[str, Any]:
-    """The mapping of a DeepSpeed file, or an empty one."""
-    return mapping(values) or {}

@@ -51,7 +51,6 @@ class Composed:
     documents: list[Node]
     problems: list[SyntaxProblem]
     scalars: list[Span]
-    aliased: bool
 
 
 @dataclass(slots=True)
@@ -91,7 +90,7 @@ class _Composer:
         self.base = base
         self.anchors = anchors
         self.stack: list[_Frame] = []
-        self.out = Composed([], [], [], False)
+        self.out = Composed([], [], [])
         self.too_deep = 0
 
     def run(self) -> Composed:
@@ -171,7 +170,6 @@ class _Composer:
     def alias(self, event: Any) -> None:
         if self.too_deep:
             return
-        self.out.aliased = True
         span = Span(self.base + event.start_mark.index, self.base + event.end_mark.index)
         target = self.anchors.get(event.anchor)
         if target is None:

@@ -46,7 +46,7 @@ def read_lines(block: str, base: int, anchors: dict[str, Node], problem: SyntaxP
     reader.run()
     problems = [problem] if problem is not None and not reader.conflicted else reader.problems
     root = reader.finish(reader.root) if reader.root.pairs or reader.root.items else None
-    return Composed([root] if root else [], problems, reader.scalars, bool(anchors))
+    return Composed([root] if root else [], problems, reader.scalars)
 
 
 class _Reader:

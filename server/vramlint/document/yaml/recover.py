@@ -145,7 +145,6 @@ def _block(block: str, base: int, anchors: dict[str, Node]) -> Composed:
         [_shifted(node, base) for node in cached.documents],
         [replace(problem, span=_moved(problem.span, base)) for problem in cached.problems],
         [_moved(span, base) for span in cached.scalars],
-        False,
     )
 
 

@@ -8,7 +8,6 @@ from vramlint.memory.ops.basic import activation, add, cast, mul, scaled
 from vramlint.memory.tape import Gradients, Tape, Tensor
 
 SAVES_OUTPUT = frozenset({"relu", "sigmoid", "tanh"})
-WRITTEN_OUT = frozenset({"gelu_new", "gelu_fast", "relu2"})
 
 
 def activated(t: Tape, x: Tensor, kind: str) -> Tensor:

@@ -27,7 +27,6 @@ class AttentionCall:
     mask: Tensor | None = None
     dropout: float = 0.0
     softcap: bool = False
-    sink: bool = False
     bias: Tensor | None = None
     """A learned bias on the scores, [1, query heads, tokens, tokens], kept as [1, tokens, tokens, query
     heads].
