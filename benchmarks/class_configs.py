@@ -161,6 +161,15 @@ def read() -> dict[str, dict[str, Any]]:
 
 CLASSES = read()
 
+LABELS = (
+    "full bf16",
+    "full fp32 + autocast, checkpointing",
+    "LoRA bf16 + autocast",
+    "LoRA bf16 + autocast, checkpointing",
+    "full bf16, eager, checkpointing",
+)
+"""How each class is trained; classes.py has the settings."""
+
 
 def job_of(values: Mapping[str, Any], setting: Mapping[str, Any]) -> TrainingJob:
     """A config and a tracker's setting as a job."""

@@ -6,12 +6,12 @@ not logits, make the peak and a mistake in a layer shows. Measurements are kept 
 config and setting, so that a second run measures only what is new.
 
     python benchmarks/classes.py [family …]      # in an environment with torch, transformers and peft
+    python benchmarks/classes_page.py            # the page alone, from the measurements that are kept
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,27 +20,25 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "server"), str(ROOT / "benchmarks")]
 
-from class_configs import CLASSES, EAGER_ONLY, EXPERTS, SHORT, job_of  # noqa: E402
+from class_configs import CLASSES, EAGER_ONLY, EXPERTS, LABELS, SHORT, job_of  # noqa: E402
+from classes_page import DATA, write_page  # noqa: E402
 from tracker import Setting, config_of, track  # noqa: E402
 
 from vramlint.memory import estimate_job  # noqa: E402
 
-DATA, TABLE = ROOT / "benchmarks" / "classes.json", ROOT / "benchmarks" / "classes.md"
-SETTINGS = {
-    "full bf16": Setting(batch=2, length=1024),
-    "full fp32 + autocast, checkpointing": Setting(
-        weights="float32", autocast="bfloat16", batch=2, length=1024, checkpointing="full"
-    ),
-    "LoRA bf16 + autocast": Setting(
-        method="lora", autocast="bfloat16", batch=2, length=1024, lora_dropout=0.05
-    ),
-    "LoRA bf16 + autocast, checkpointing": Setting(
-        method="lora", autocast="bfloat16", batch=2, length=1024, checkpointing="full"
-    ),
-    "full bf16, eager, checkpointing": Setting(
-        batch=2, length=512, attention="eager", checkpointing="full", optimizer="adamw_torch"
-    ),
-}
+SETTINGS = dict(
+    zip(
+        LABELS,
+        (
+            Setting(batch=2, length=1024),
+            Setting(weights="float32", autocast="bfloat16", batch=2, length=1024, checkpointing="full"),
+            Setting(method="lora", autocast="bfloat16", batch=2, length=1024, lora_dropout=0.05),
+            Setting(method="lora", autocast="bfloat16", batch=2, length=1024, checkpointing="full"),
+            Setting(batch=2, length=512, attention="eager", checkpointing="full", optimizer="adamw_torch"),
+        ),
+        strict=True,
+    )
+)
 
 
 def measured(
@@ -73,7 +71,7 @@ def main() -> None:
     """Compare all classes, or those named."""
     wanted = sys.argv[1:]
     data = json.loads(DATA.read_text()) if DATA.exists() else {}
-    rows: list[tuple[str, str, float, dict[str, Any], dict[str, int], str]] = []
+    kept = {}
     for name, values in CLASSES.items():
         if wanted and name not in wanted:
             continue
@@ -95,7 +93,7 @@ def main() -> None:
                 continue
             error = ours.peak_allocated_bytes / truth["peak"] - 1
             phases = {phase: int(ours.phase_peaks[phase]) for phase in truth["phases"]}
-            rows.append((name, label, error, truth, phases, ours.peak_phase))
+            kept[truth["key"]] = data[truth["key"]]
             detail = "  ".join(
                 f"{p[:3]} {(phases[p] - v) / 2**20:+.1f}/{v / 2**20:.0f}" for p, v in truth["phases"].items()
             )
@@ -105,34 +103,8 @@ def main() -> None:
                 flush=True,
             )
     if not wanted:
-        write({row[3]["key"]: data[row[3]["key"]] for row in rows})
-        TABLE.write_text(table(rows))
-
-
-def table(rows: list[tuple[str, str, float, dict[str, Any], dict[str, int], str]]) -> str:
-    """The comparison as Markdown."""
-    lines = ["# The estimate beside the tracker, class by class", ""]
-    lines += [
-        "Measured by tracker.py on real classes (transformers 5.23, torch 2.13), "
-        "cut to six layers and 8,192 words.",
-        "",
-        "Errors are estimate ÷ measured - 1 of the step's peak; MiB. Made by classes.py.",
-        "",
-    ]
-    errors = [abs(row[2]) for row in rows]
-    lines += [
-        f"{len({row[0] for row in rows})} classes, {len(rows)} runs: median {statistics.median(errors):.2%}, "
-        f"95th percentile {sorted(errors)[int(0.95 * len(errors))]:.2%}, worst {max(errors):.2%}.",
-        "",
-        "| class | setting | measured | estimate | error | phase |",
-        "| --- | --- | ---: | ---: | ---: | --- |",
-    ]
-    for name, label, error, truth, _, phase in rows:
-        peak = truth["peak"]
-        same = truth["phase"] if truth["phase"] == phase else f"{truth['phase']}, ours {phase}"
-        sizes = f"{peak / 2**20:,.0f} | {peak * (1 + error) / 2**20:,.0f}"
-        lines.append(f"| {name} | {label} | {sizes} | {error:+.2%} | {same} |")
-    return "\n".join(lines) + "\n"
+        write(kept)
+        write_page()
 
 
 if __name__ == "__main__":

@@ -1,99 +1,103 @@
-"""Writes docs/dialects/NAME.md from the dialects' tables and their notes.md: `python docs/generate.py`."""
+"""Writes every generated file of the project; `scripts/generate` is the way to call it.
+
+Without options: what follows from the code alone, which a test holds against what is committed. `--measured`
+also writes the pages that compare with measurements; of those that lie beside the checkout (../shared) the
+pages are left out where they are missing. `--schemas [NAME …]` also writes the JSON Schemas, from the
+frameworks' released packages, which it downloads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib import import_module
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from vramlint.dialects import REGISTRY, Entry
-from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+SHARED = ROOT.parent / "shared"
+if str(DOCS) not in sys.path:
+    sys.path.insert(0, str(DOCS))
 
-FOLDER = Path(__file__).parent / "dialects"
-_ROLES = {
-    "training": "A file of this dialect describes a run, and is estimated on its own.",
-    "companion": "A file of this dialect is estimated with the config that names it or that it launches.",
-    "launcher": "A file of this dialect starts runs: it says on which GPUs, and names the config.",
-}
-_UNKNOWN = {
-    "unchecked": "The table holds the keys that decide memory, not all: no key is called unknown.",
-    "dropped": "The framework drops keys that it does not know, silently: a misspelt key has no effect.",
-    "refused": "The framework refuses keys that it does not know: a misspelt key ends the run at its start.",
-}
+import dialect_pages  # noqa: E402
+import rule_page  # noqa: E402
+import worked_examples  # noqa: E402
 
+import vramlint  # noqa: E402
+from vramlint.memory.architectures import FAMILIES  # noqa: E402
 
-def page(entry: Entry) -> str:
-    """The page of one dialect."""
-    dialect = entry.load()
-    parts = [
-        f"# {dialect.title}",
-        "This page is made from the dialect's table by `docs/generate.py`.",
-        f"`{dialect.name}`, as of release {dialect.version}. {_ROLES[dialect.role]}",
-        f"## Unknown keys\n\n{_UNKNOWN[dialect.unknown_keys]}",
-        "## Keys that decide memory\n\n" + "\n".join(_rows(dialect)),
-        *_removed(dialect),
-        *_notes(entry),
-    ]
-    return "\n\n".join(parts) + "\n"
+WHITELIST = ROOT / "scripts" / "vulture_whitelist.py"
+_FAMILIES = "# Families of models, which FAMILIES names as text. Written by scripts/generate.\n"
+
+Generator = Callable[[], str]
 
 
-def pages() -> dict[str, str]:
-    """All pages, by the dialect's name."""
-    return {entry.name: page(entry) for entry in REGISTRY}
+def generated() -> dict[Path, Generator]:
+    """Every file that follows from the code alone, with what makes its text."""
+    files: dict[Path, Generator] = {}
+    for name, text in dialect_pages.pages().items():
+        files[DOCS / "dialects" / f"{name}.md"] = lambda text=text: text
+    files[DOCS / "rules.md"] = rule_page.page
+    files[DOCS / "memory-model.md"] = worked_examples.page
+    files[WHITELIST] = whitelist
+    for name in ("package.json", "package-lock.json"):
+        file = ROOT / "client-vscode" / name
+        files[file] = lambda file=file: versioned(file.read_text(encoding="utf-8"))
+    return files
 
 
-def _rows(dialect: Dialect) -> Iterator[str]:
-    yield "| key | decides | default | effect on memory |"
-    yield "|---|---|---|---|"
-    for key in dialect.keys:
-        yield f"| `{key.path}` | {_code(key.field)} | {_default(key)} | {_cell(_effect(key))} |"
+def whitelist() -> str:
+    """What vulture is told is in use: its written part, then the functions that FAMILIES names."""
+    written = WHITELIST.read_text(encoding="utf-8").partition(_FAMILIES)[0]
+    names = sorted({path.rpartition(".")[2] for path in FAMILIES.values()})
+    return written + _FAMILIES + "".join(f"{name}\n" for name in names)
 
 
-def _effect(key: Key) -> str:
-    choices = ", ".join(f"`{_plain(choice)}`" for choice in key.choices if choice is not None)
-    boolean = set(key.choices) <= {True, False, None}
-    since = f" Since {key.since}." if key.since else ""
-    return key.effect + ("" if boolean or not choices else f" One of {choices}.") + since
+def versioned(text: str) -> str:
+    """The extension's package file, or its lock, with the version of the server."""
+    return re.sub(
+        r'("name": "vramlint",(?:\n.*?){0,4}\n\s*"version": )"[^"]+"',
+        lambda found: f"{found[1]}{json.dumps(vramlint.__version__)}",
+        text,
+    )
 
 
-def _default(key: Key) -> str:
-    if key.default is UNSET:
-        return "see the effect"
-    return "unset" if key.default is None else f"`{_plain(key.default)}`"
+def measured() -> Iterator[list[str]]:
+    """The scripts that write pages from measurements."""
+    yield ["benchmarks/classes_page.py"]
+    if (SHARED / "corpus").is_dir():
+        yield ["docs/corpus_findings.py"]
+    if (SHARED / "truth").is_dir() and (SHARED / "published").is_dir():
+        yield ["benchmarks/accuracy.py"]
 
 
-def _removed(dialect: Dialect) -> Iterator[str]:
-    if dialect.renamed:
-        rows = [f"| `{old.path}` | {old.removed_in} | {_code(old.replacement)} |" for old in dialect.renamed]
-        yield "\n".join(["## Removed keys", "", "| key | gone in | instead |", "|---|---|---|", *rows])
-
-
-def _notes(entry: Entry) -> Iterator[str]:
-    """What is written by hand beside the dialect's code: what releases changed, and what is not modelled."""
-    file = Path(str(import_module(f"vramlint.dialects.{entry.module}").__file__)).with_name("notes.md")
-    if file.is_file():
-        yield file.read_text(encoding="utf-8").rstrip()
-
-
-def _code(name: str | None) -> str:
-    return f"`{name}`" if name else "–"
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def main() -> None:
-    """Write every page."""
-    FOLDER.mkdir(exist_ok=True)
-    for name, text in pages().items():
-        (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")
+def main(arguments: list[str] | None = None) -> int:
+    """Write the files; the status of the first script that fails."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--measured", action="store_true")
+    parser.add_argument("--schemas", nargs="*", metavar="NAME")
+    options = parser.parse_args(arguments)
+    scripts = list(measured()) if options.measured else []
+    if options.schemas is not None:
+        scripts.insert(0, ["schemas/generate.py", *options.schemas])
+    for script in scripts:
+        status = subprocess.run([sys.executable, *script], cwd=ROOT, check=False).returncode
+        if status:
+            return status
+    changed = 0
+    for file, text in generated().items():
+        now = text()
+        if not file.is_file() or file.read_text(encoding="utf-8") != now:
+            file.write_text(now, encoding="utf-8", newline="\n")
+            print(f"wrote {file.relative_to(ROOT)}")
+            changed += 1
+    print(f"{changed} files changed")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

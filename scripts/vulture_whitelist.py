@@ -1,0 +1,86 @@
+"""What vulture cannot see is in use, each with the reason; `vulture` reads names only, nothing here is run."""
+# ruff: noqa
+
+# The protocol's library calls it, or sends what is set.
+report_server_error
+sort_text
+
+# For those who write rule packs: a rule's page is its test (CONTRIBUTING.md, "Adding a rule").
+examples
+
+# The build backend finds the hook by its base class.
+Metadata
+
+# Fields of a job that no formula needs: they are read so that a DeepSpeed file and its job say the same, which
+# benchmarks/parsers.py compares with DeepSpeed's own reading.
+allgather
+sub_group
+
+# Families of models, which FAMILIES names as text. Written by scripts/generate.
+arcee
+baichuan
+bart
+bert
+bloom
+chatglm
+codegen
+cohere
+cohere2
+deberta_v2
+deepseek_v2
+deepseek_v3
+distilbert
+dots1
+ernie4_5
+ernie4_5_moe
+exaone
+exaone4
+falcon
+gemma
+gemma2
+gemma3_text
+glm
+glm4
+glm4_moe
+gpt2
+gpt_bigcode
+gpt_neo
+gpt_neox
+gpt_oss
+gptj
+granite
+granitemoe
+hunyuan_v1_dense
+hunyuan_v1_moe
+internlm2
+lfm2
+lfm2_moe
+llama
+llama4_text
+mimo
+minicpm
+minimax_m2
+mistral
+mixtral
+modernbert
+mpt
+nemotron
+olmo
+olmo2
+olmo3
+olmoe
+opt
+phi
+phi3
+phimoe
+qwen
+qwen2
+qwen2_moe
+qwen3
+qwen3_moe
+roberta
+seed_oss
+smollm3
+stablelm
+starcoder2
+t5
