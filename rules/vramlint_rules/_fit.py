@@ -19,6 +19,7 @@ _KEYS_OF: dict[Component, tuple[str, ...]] = {
     "optimizer_states": ("optimizer", "method", "precision.optimizer_states", "precision.weights"),
     "gradients": ("method", "precision.gradients", "precision.weights"),
     "weights": ("model", "precision.weights", "quantization"),
+    "generation": ("generation.memory_fraction", "generation.sleep", "generation.colocated"),
     "overhead": ("parallel.strategy", "parallel"),
 }
 """Component → the job fields that decide it, the smallest change first."""
@@ -93,6 +94,9 @@ def _reason(
         return f"the gradients of {trained} are {size} GiB"
     if component == "weights":
         return f"the weights of {model_name(job.model)} {alone}are {size} GiB"
+    if component == "generation":
+        share = job.generation.memory_fraction if job.generation else 0
+        return f"the generation engine takes {share:.0%} of the GPU, {size} GiB"
     return f"{size} GiB are taken beside the tensors"
 
 

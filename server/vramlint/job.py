@@ -155,12 +155,58 @@ class Parallel:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Completions of online methods (GRPO, RLOO, PPO)."""
+    """Completions of online methods (GRPO, RLOO, PPO), and what makes them."""
 
+    engine: Literal["in-process", "vllm", "sglang"] = "vllm"
+    """"in-process": the trained model itself generates, in the training process."""
     colocated: bool = False
+    """Whether an engine shares the GPUs of the training."""
     memory_fraction: float = 0.3
+    """The engine's share of the GPU's total memory, its weights and its cache included."""
+    tensor: int = 1
+    """GPUs over which one engine splits its weights."""
+    sleep: Literal["none", "cache", "weights", "offload"] = "none"
+    """What the engine gives back while the training has the GPU: nothing, its cache, its weights too, or its
+    weights to host memory.
+    """
+    batch: int | None = None
+    """Sequences generated at once on each GPU; None: those of one micro batch."""
     completion_length: int = 512
     completions: int = 8
+
+
+RoleModel: TypeAlias = "Model | Literal['auto', 'none', 'same-as-model', 'unknown']"
+"""A model beside the trained one. "auto": what the objective implies; "unknown": there is one, and nothing
+says which.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Models that an objective needs beside the trained one, each whole on the training GPUs.
+
+    `critic` is trained, the others only run forward. `reference` is named where it is another model than the
+    trained one; whether there is one says `TrainingJob.reference_model`.
+    """
+
+    critic: RoleModel = "auto"
+    critic_steps: Literal["with-policy", "apart"] = "with-policy"
+    """Whether critic and policy go forward and backward together, or one after the other."""
+    reward_model: RoleModel = "auto"
+    teacher: RoleModel = "auto"
+    reference: RoleModel = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Evaluation while training: its batch per GPU, its length in tokens (None: that of the training).
+
+    `keep_logits`: the logits of all batches stay on the GPU until the evaluation ends.
+    """
+
+    batch: int = 8
+    sequence_length: int | None = None
+    keep_logits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +249,21 @@ class TrainingJob:
     parallel: Parallel = field(default_factory=Parallel)
     reference_model: Literal["auto", "none", "resident", "quantized"] = "auto"
     generation: Generation | None = None
+    roles: Roles = field(default_factory=Roles)
+    evaluation: Evaluation | None = None
+    """None where nothing is evaluated while training."""
+    loading: Literal["auto", "host", "rank-0", "device"] = "auto"
+    """Where the released weights are read before they are sharded: host memory of every rank, of the first
+    rank of a node, or the GPU of every rank. "auto": as the framework does for such a run.
+    """
+    saving: Literal["auto", "full", "sharded"] = "auto"
+    """Whether a checkpoint of a sharded run is gathered whole on one rank."""
     versions: Mapping[str, str] = field(default_factory=dict)
     gpu: Gpu | None = None
     gpu_count: int = 1
     nodes: int = 1
+    ram: int | None = None
+    """Host memory of a node, bytes; None where nobody says."""
     origins: Mapping[str, Origin] = field(default_factory=dict)
     """Where each field's value came from, by the field's dotted name. A field that is not listed has the job
     dialect's default.

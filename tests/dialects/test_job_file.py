@@ -77,7 +77,14 @@ parallel:
     sub_group: 6.0e+6
 reference_model: resident
 runtime: torchtune
-generation: {colocated: true, memory_fraction: 0.4, completion_length: 256, completions: 4}
+generation: {engine: sglang, colocated: true, memory_fraction: 0.4, tensor: 2, sleep: offload, batch: 8,
+  completion_length: 256, completions: 4}
+roles: {critic: same-as-model, critic_steps: apart, reward_model: gpt2, teacher: none,
+  reference: {parameters: 1.0e+9}}
+evaluation: {batch: 4, sequence_length: 512, keep_logits: true}
+loading: rank-0
+saving: sharded
+ram: 512GiB
 versions: {transformers: "5.0", trl: 1.9}
 gpu: {memory: 24GiB, count: 8}
 nodes: 2
@@ -117,6 +124,10 @@ def test_every_key_is_read() -> None:
             "gradient_clipping": None,
             "gpu.memory_bytes": 24 * 2**30,
             "gpu_count": 8,
+            "roles.reward_model.name": "gpt2",
+            "roles.reference.parameters": 1_000_000_000,
+            "generation.sleep": "offload",
+            "ram": 512 * 2**30,
             "versions": {"transformers": "5.0", "trl": "1.9"},
         },
     )

@@ -15,7 +15,17 @@ from vramlint.catalog.models import Models
 from vramlint.dialects import REGISTRY, detect, load_all
 from vramlint.dialects.kit.dialect import UNSET, Context, Dialect, Key
 from vramlint.document import Document
-from vramlint.job import Adapter, Buckets, Generation, Parallel, Precision, Quantization, TrainingJob
+from vramlint.job import (
+    Adapter,
+    Buckets,
+    Evaluation,
+    Generation,
+    Parallel,
+    Precision,
+    Quantization,
+    Roles,
+    TrainingJob,
+)
 from vramlint_schemas import load_schema, names, section
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -29,6 +39,8 @@ GROUPS: dict[str, Any] = {
     "parallel": Parallel,
     "parallel.buckets": Buckets,
     "generation": Generation,
+    "roles": Roles,
+    "evaluation": Evaluation,
 }
 OTHERS = ("dataset_mixture",)
 """Replacements that belong to a collection of recipes, not to the framework."""

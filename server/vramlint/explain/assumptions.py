@@ -47,8 +47,10 @@ _ABOUT_THE_RUN = frozenset({"model", "gpu", "nodes", "versions"})
 def _counts(job: TrainingJob, field: str) -> bool:
     """Whether a field that is left out decides anything in such a run."""
     strategy = job.parallel.strategy
-    if field in _ABOUT_THE_RUN or value_of(job, field) in (None, {}, ()):
+    if field in _ABOUT_THE_RUN or value_of(job, field) in (None, {}, (), "auto"):
         return False
+    if field == "roles.critic_steps":
+        return job.objective == "ppo"
     if field.startswith("parallel.buckets."):
         return strategy.startswith("zero")
     return strategy != "none" or not field.startswith("parallel.")

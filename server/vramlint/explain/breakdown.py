@@ -11,7 +11,7 @@ from vramlint.explain.summary import fit_bar
 from vramlint.explain.verdict import verdict_line
 from vramlint.lint.format import gib, shorten
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import COMPONENTS, Estimate
+from vramlint.memory.estimate import Estimate
 
 _TENSORS = 12
 _WIDTH = 24
@@ -44,7 +44,7 @@ def breakdown(analysis: Analysis) -> str | None:
 def _components(estimate: Estimate) -> Iterator[str]:
     yield "| per GPU | whole | at the peak | | |"
     yield "|:--|--:|--:|--:|:--|"
-    for component in COMPONENTS:
+    for component in estimate.parts:
         whole, now = estimate.component_sizes.get(component, 0), estimate.components.get(component, 0)
         share = percent(now, estimate.device_bytes)
         bar = "█" * round(_WIDTH * now / max(1, estimate.device_bytes))
@@ -56,11 +56,14 @@ def _components(estimate: Estimate) -> Iterator[str]:
 
 
 def _phases(estimate: Estimate) -> Iterator[str]:
-    yield "| phase | allocated at most |"
-    yield "|:--|--:|"
-    for phase, peak in estimate.phase_peaks.items():
-        mark = "**" if phase == estimate.peak_phase else ""
-        yield f"| {mark}{phase}{mark} | {mark}{size(peak)}{mark} |"
+    yield "| moment | allocated at most | of the GPU |"
+    yield "|:--|--:|--:|"
+    worst = max((moment.device_bytes for moment in estimate.moments), default=0)
+    for moment in estimate.moments:
+        mark = "**" if moment.device_bytes == worst else ""
+        sizes = size(moment.allocated_bytes), size(moment.device_bytes)
+        cells = (f"{mark}{cell}{mark}" for cell in (moment.name, *sizes))
+        yield f"| {' | '.join(cells)} |"
 
 
 def _tensors(estimate: Estimate) -> Iterator[str]:

@@ -11,6 +11,7 @@ LABELS: dict[Component, str] = {
     "gradients": "gradients",
     "optimizer_states": "optimizer states",
     "activations": "activations",
+    "generation": "generation engine",
     "overhead": "overhead",
 }
 MARKS: dict[Verdict, str] = {"fits": "✓", "tight": "⚠", "does_not_fit": "✗", "unknown": ""}

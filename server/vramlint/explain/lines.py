@@ -9,7 +9,7 @@ from vramlint.explain.format import LABELS, MARKS, size
 from vramlint.explain.what_if_ranges import lever
 from vramlint.lint.format import count, gib, gpu_name
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import COMPONENTS, Component
+from vramlint.memory.estimate import Component
 
 _NEGLIGIBLE = 2**26
 """Components under 64 MiB are left out of one-line summaries."""
@@ -25,7 +25,7 @@ def fit_line(analysis: Analysis) -> str:
         head = f"{gib(estimate.device_bytes)} of {gib(analysis.capacity)} GiB {mark} {gpu_name(analysis.gpu)}"
     else:
         head = f"{size(estimate.device_bytes)} per GPU"
-    shown = [name for name in COMPONENTS if estimate.component_sizes.get(name, 0) > _NEGLIGIBLE]
+    shown = [name for name in estimate.parts if estimate.component_sizes.get(name, 0) > _NEGLIGIBLE]
     parts = [f"{LABELS[name]} {gib(estimate.component_sizes[name])}" for name in shown]
     return " · ".join([head, *parts])
 

@@ -6,12 +6,16 @@ from vramlint.explain.assumptions import assumed_in_short
 from vramlint.explain.format import LABELS, MARKS, bar, size
 from vramlint.lint.format import gib
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import COMPONENTS, Component, Estimate
+from vramlint.memory.estimate import Component, Estimate
 
 PHASES = {
+    "load": "while the model is loaded",
+    "generation": "while completions are generated",
     "forward": "in the forward pass",
     "backward": "in the backward pass",
     "optimizer": "in the optimizer step",
+    "evaluation": "in evaluation",
+    "save": "while a checkpoint is saved",
 }
 
 
@@ -21,7 +25,7 @@ def component_table(analysis: Analysis, highlighted: Component | None = None) ->
     if estimate is None:
         return ""
     rows = ["| GiB per GPU | whole | at the peak |", "|:--|--:|--:|"]
-    for component in COMPONENTS:
+    for component in estimate.parts:
         cells = (
             LABELS[component],
             gib(estimate.component_sizes.get(component, 0)),

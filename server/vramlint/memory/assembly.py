@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from vramlint.catalog.facts import GIB
 from vramlint.job import TrainingJob
 from vramlint.memory.checkpoint_size import checkpoint_bytes
-from vramlint.memory.estimate import Component, Estimate
+from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment
 from vramlint.memory.ledger import rounded
+from vramlint.memory.moments.generation import engine_bytes, engine_in_training
+from vramlint.memory.moments.held import Held
 from vramlint.memory.objectives import objective_of
 from vramlint.memory.overhead import allocator_slack, device_overhead, error_band, typically_reserved
 from vramlint.memory.peaks import PeakCandidate
@@ -22,60 +24,99 @@ def assembled(
     whole: Weights,
     persistent: PersistentBytes,
     walked: Sequence[PeakCandidate],
+    around: Sequence[Held],
     modelled: bool,
     notes: tuple[str, ...] = (),
 ) -> Estimate:
-    """The estimate of one stage: `walked` are its local peaks on top of what is `persistent`; `whole` the
-    undivided model.
+    """The estimate of one stage: `walked` are its local peaks on top of what is `persistent`, `around` the
+    moments beside the training step, `whole` the undivided model.
     """
-    peaks = [
-        *walked,
-        PeakCandidate("optimizer", persistent.gradients + persistent.step, persistent.gradients),
-    ]
+    engine = engine_in_training(job, whole)
     batch = 3 * rounded(8 * job.micro_batch_size * job.sequence_length) if walked else 0
     stored = persistent.weights + persistent.models
-    base = stored + persistent.states + persistent.buffers + batch
-    top = max(peaks, key=lambda peak: peak.dynamic)
-    peak = base + top.dynamic
-    phase_peaks = {
-        name: base + max((m.dynamic for m in peaks if m.phase == name), default=0)
-        for name in ("forward", "backward", "optimizer")
-    }
-    most = max((peak.dynamic - peak.gradients for peak in walked), default=0) + batch + persistent.buffers
-    activations = peak - stored - persistent.states - top.gradients
-    overhead = allocator_slack(activations) + device_overhead(job)
-    reserved_bytes = typically_reserved(job, peak, activations)
-    components: dict[Component, int] = {
-        "weights": stored,
-        "gradients": top.gradients,
-        "optimizer_states": persistent.states,
-        "activations": activations,
-        "overhead": overhead,
-    }
+    scratch = persistent.buffers + batch
+    steps = [
+        Held(
+            top.moment,
+            stored,
+            top.gradients,
+            persistent.states,
+            scratch + top.dynamic - top.gradients,
+            engine,
+        )
+        for top in _tops(walked, persistent)
+    ]
+    outside = device_overhead(job)
+    # The allocator's slack of the step's peak stays with it through the whole step.
+    slack = allocator_slack(max(steps, key=lambda held: held.allocated).activations)
+    run = [(held, slack) for held in steps] + [(held, allocator_slack(held.activations)) for held in around]
+    run.sort(key=lambda pair: MOMENTS.index(pair[0].name))
+    moments = tuple(_moment(held, spare + outside) for held, spare in run)
+    worst = max(moments, key=lambda moment: moment.device_bytes)
+    whole_activations = max((peak.dynamic - peak.gradients for peak in walked), default=-scratch) + scratch
     sizes: dict[Component, int] = {
-        **components,
+        **worst.components,
+        "weights": stored,
         "gradients": persistent.gradients,
         "optimizer_states": persistent.states + persistent.paged,
-        "activations": most if walked else 0,
+        "activations": whole_activations,
+        "generation": engine_bytes(job),
     }
     return Estimate(
         parameters=sum(count * parameter.numel for parameter, count in whole.all()),
         trainable_parameters=sum(
             count * parameter.numel for parameter, count in whole.all() if parameter.trainable
         ),
-        components=components,
+        components=worst.components,
         component_sizes=sizes,
-        peak_allocated_bytes=peak,
-        peak_reserved_bytes=reserved_bytes,
-        device_bytes=peak + overhead,
-        peak_phase=top.phase,
-        phase_peaks=phase_peaks,
+        peak_allocated_bytes=worst.allocated_bytes,
+        peak_reserved_bytes=typically_reserved(job, worst.allocated_bytes, worst.components["activations"]),
+        device_bytes=worst.device_bytes,
+        peak_phase="forward" if worst.name == "loss" else worst.name,
+        phase_peaks=_phase_peaks(moments),
+        moments=moments,
         error_band=error_band(job, modelled),
         checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan_of(job)),
         architecture=job.model.model_type,
         modelled=modelled,
         notes=(*_notes(job, persistent, modelled, bool(walked)), *notes),
     )
+
+
+def _tops(walked: Sequence[PeakCandidate], persistent: PersistentBytes) -> Iterator[PeakCandidate]:
+    """The highest local peak of each moment of the step."""
+    optimizer = PeakCandidate("optimizer", persistent.gradients + persistent.step, persistent.gradients)
+    highest: dict[str, PeakCandidate] = {}
+    for peak in (*walked, optimizer):
+        known = highest.get(peak.moment)
+        if known is None or peak.dynamic > known.dynamic:
+            highest[peak.moment] = peak
+    yield from highest.values()
+
+
+def _moment(held: Held, overhead: int) -> Moment:
+    """A moment with what lies outside its tensors."""
+    return Moment(
+        held.name,
+        {
+            "weights": held.weights,
+            "gradients": held.gradients,
+            "optimizer_states": held.states,
+            "activations": held.activations,
+            "generation": held.generation,
+            "overhead": overhead,
+        },
+    )
+
+
+def _phase_peaks(moments: Sequence[Moment]) -> dict[str, int]:
+    """Allocated bytes by phase of the step, the loss counted to the forward pass."""
+    peaks = {"forward": 0, "backward": 0, "optimizer": 0}
+    for moment in moments:
+        phase = "forward" if moment.name == "loss" else moment.name
+        if phase in peaks:
+            peaks[phase] = max(peaks[phase], moment.allocated_bytes)
+    return peaks
 
 
 def _notes(job: TrainingJob, persistent: PersistentBytes, modelled: bool, walked: bool) -> Iterator[str]:

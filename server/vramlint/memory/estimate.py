@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-Component: TypeAlias = Literal["weights", "gradients", "optimizer_states", "activations", "overhead"]
-COMPONENTS: tuple[Component, ...] = ("weights", "gradients", "optimizer_states", "activations", "overhead")
+Component: TypeAlias = Literal[
+    "weights", "gradients", "optimizer_states", "activations", "generation", "overhead"
+]
+COMPONENTS: tuple[Component, ...] = get_args(Component)
+MomentName: TypeAlias = Literal[
+    "load", "generation", "forward", "loss", "backward", "optimizer", "evaluation", "save"
+]
+MOMENTS: tuple[MomentName, ...] = get_args(MomentName)
+"""The moments of a run in their order; "generation" is that of online methods."""
 Verdict: TypeAlias = Literal["fits", "tight", "does_not_fit", "unknown"]
 
 
@@ -37,8 +44,26 @@ class TensorAtPeak:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """The highest point of one moment of a run: bytes by component, which add up to `device_bytes`."""
+
+    name: MomentName
+    components: Mapping[Component, int]
+
+    @property
+    def device_bytes(self) -> int:
+        """What the card must have to live through it."""
+        return sum(self.components.values())
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Live tensors, those of a generation engine on the same GPU included."""
+        return self.device_bytes - self.components["overhead"]
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
-    """The simulated step. `components` are the bytes at the peak and add up to `device_bytes`."""
+    """The simulated run. `components` are the bytes at the worst moment and add up to `device_bytes`."""
 
     parameters: int
     trainable_parameters: int
@@ -54,10 +79,12 @@ class Estimate:
     device_bytes: int
     """What the card must have: tensors, the slack of a tidy allocator, context, libraries, communicators."""
     peak_phase: str
-    """forward | backward | optimizer."""
+    """The worst moment; the loss counts as part of "forward", as profilers have it."""
     phase_peaks: Mapping[str, int]
     error_band: float
     """Relative half-width: device_bytes * (1 ± error_band) should hold the truth in nine runs of ten."""
+    moments: tuple[Moment, ...] = ()
+    """The peak of each moment that is known to happen, in the order of the run."""
     tensors: tuple[TensorAtPeak, ...] = ()
     checkpoint_bytes: Mapping[str, int] = field(default_factory=dict)
     architecture: str = ""
@@ -66,6 +93,13 @@ class Estimate:
     activations a bound.
     """
     notes: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[Component, ...]:
+        """The components to show: a generation engine only where there is one."""
+        return tuple(
+            name for name in COMPONENTS if name != "generation" or self.component_sizes.get("generation")
+        )
 
     @property
     def low_bytes(self) -> int:

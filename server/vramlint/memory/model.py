@@ -10,6 +10,7 @@ from vramlint.job import TrainingJob
 from vramlint.memory.architectures import network_of
 from vramlint.memory.assembly import assembled
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
+from vramlint.memory.moments.generation import generation_moment
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.optimizers import Optimizer, optimizer_of
 from vramlint.memory.peak_tensors import PeakPlace, tensors_at
@@ -63,7 +64,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         peaks = compose(profile, before, part, ON_DEVICE_LAYERS if job.activation_offload else layers)
         if has_reference(job):
             peaks.append(reference_pass(walked_job, profile, network, peaks))
-        candidates.append(assembled(job, whole, persistent, peaks, network.modelled, network.notes))
+        around = [held for held in (generation_moment(job, persistent, weights, plan),) if held]
+        candidates.append(assembled(job, whole, persistent, peaks, around, network.modelled, network.notes))
         places.append((profile.order[part.first : part.last + 1], peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].device_bytes)
     return (
@@ -79,7 +81,7 @@ def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:
     weights.group("all weights")
     weights.parameter("weights", (parameters,))
     return assembled(
-        job, weights, persistent_bytes(job, weights, plan_of(job), optimizer), [], modelled=False
+        job, weights, persistent_bytes(job, weights, plan_of(job), optimizer), [], [], modelled=False
     )
 
 
@@ -90,7 +92,7 @@ def _largest(
     higher still.
     """
     top = max(peaks, key=lambda peak: peak.dynamic)
-    return tensors_at(profile, PeakPlace(top.phase, top.position), order, most) if top.position >= 0 else ()
+    return tensors_at(profile, PeakPlace(top.moment, top.position), order, most) if top.position >= 0 else ()
 
 
 def per_rank_job(job: TrainingJob) -> TrainingJob:

@@ -1,6 +1,4 @@
-"""What a run holds outside its tensors: the allocator's slack, the CUDA context, libraries, communicators, a
-generation engine.
-"""
+"""What a run holds outside its tensors: the allocator's slack, the CUDA context, libraries, communicators."""
 
 from __future__ import annotations
 
@@ -62,12 +60,12 @@ def allocator_slack(activations: int) -> int:
 
 
 def device_overhead(job: TrainingJob) -> int:
-    """CUDA context, library workspaces, communicators and the generation engine's share, in bytes."""
+    """CUDA context, library workspaces and communicators, in bytes."""
     gpu = job.gpu
     capability = gpu.compute_capability if gpu is not None else None
     context = CONTEXT.get(capability or "", CONTEXT_UNKNOWN)
     workspace = WORKSPACE_HOPPER if capability == "9.0" else WORKSPACE
-    return context + workspace + communicators(job) * COMMUNICATOR + generation_engine(job)
+    return context + workspace + communicators(job) * COMMUNICATOR
 
 
 def communicators(job: TrainingJob) -> int:
@@ -82,15 +80,6 @@ def communicators(job: TrainingJob) -> int:
         parallel.expert,
     )
     return sum(size > 1 for size in sizes)
-
-
-def generation_engine(job: TrainingJob) -> int:
-    """vLLM beside the trainer takes a share of the whole card (vllm's gpu_memory_utilization). Unknown
-    without a card.
-    """
-    if job.generation is None or not job.generation.colocated or job.gpu is None:
-        return 0
-    return int(job.generation.memory_fraction * job.gpu.memory_bytes)
 
 
 UNREAD_BEFORE = (2, 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal, TypeAlias
 
 from vramlint.job import TrainingJob
 from vramlint.memory.architectures.network import Network
@@ -12,12 +13,14 @@ from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.pipeline import StagePart
 from vramlint.memory.step import StepProfile
 
+StepMoment: TypeAlias = Literal["forward", "loss", "backward", "optimizer"]
+
 
 @dataclass(frozen=True, slots=True)
 class PeakCandidate:
     """A local peak: bytes on top of weights and states, and the gradients among them."""
 
-    phase: str
+    moment: StepMoment
     dynamic: int
     gradients: int
     position: int = -1
@@ -43,15 +46,16 @@ def compose(
     for first, count in spans:
         stretch = profile.forward[order[first]]
         step = stretch.net - away[first]
+        moment: StepMoment = "loss" if first + part.first == len(profile.order) - 1 else "forward"
         for place in _ends(count):
             peaks.append(
-                PeakCandidate("forward", current + place * step + stretch.rise, gradients, first + place)
+                PeakCandidate(moment, current + place * step + stretch.rise, gradients, first + place)
             )
         current += count * step
     for first, count in spans:
         current += count * profile.autocast_end[order[first]].net
     if part.last == len(profile.order) - 1:
-        peaks.append(PeakCandidate("forward", current + profile.after_loss.rise, gradients))
+        peaks.append(PeakCandidate("loss", current + profile.after_loss.rise, gradients))
         current += profile.after_loss.net
     returning = [0] * min(resident, len(order)) + away[::-1]
     for first, count in reversed(spans):
@@ -106,9 +110,9 @@ def reference_pass(
     """The reference model's forward while the policy's graph is alive: its logits, unless a fused head never
     makes them.
     """
-    alive = max((peak.dynamic for peak in peaks if peak.phase == "forward"), default=0)
+    alive = max((peak.dynamic for peak in peaks if peak.moment in ("forward", "loss")), default=0)
     if job.loss != "full-logits":
-        return PeakCandidate("forward", alive, 0)
+        return PeakCandidate("loss", alive, 0)
     width = 6 if profile.tape.autocast else DTYPE_BYTES[job.precision.weights]
     logits = job.micro_batch_size * job.sequence_length * network.head.weight.shape[0] * width
-    return PeakCandidate("forward", alive + int(logits), 0)
+    return PeakCandidate("loss", alive + int(logits), 0)

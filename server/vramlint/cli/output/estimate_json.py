@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from vramlint.cli.output.json import SCHEMA_VERSION
 from vramlint.explain.assumptions import assumptions
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import COMPONENTS, Estimate
+from vramlint.memory.estimate import Component, Estimate
 
 LARGEST = 10
 """How many of the tensors at the peak are listed."""
@@ -37,13 +38,22 @@ def estimate_object(path: str, analysis: Analysis, estimate: Estimate) -> dict[s
             "usable_bytes": gpu.usable_bytes,
             "count": analysis.declared.count if analysis.declared else 1,
         },
-        "components": {name: estimate.components.get(name, 0) for name in COMPONENTS},
-        "component_sizes": {name: estimate.component_sizes.get(name, 0) for name in COMPONENTS},
+        "components": _parts(estimate, estimate.components),
+        "component_sizes": _parts(estimate, estimate.component_sizes),
         "peak_allocated_bytes": estimate.peak_allocated_bytes,
         "peak_reserved_bytes": estimate.peak_reserved_bytes,
         "device_bytes": estimate.device_bytes,
         "peak_phase": estimate.peak_phase,
         "phase_peaks": dict(estimate.phase_peaks),
+        "moments": [
+            {
+                "name": moment.name,
+                "allocated_bytes": moment.allocated_bytes,
+                "device_bytes": moment.device_bytes,
+                "components": _parts(estimate, moment.components),
+            }
+            for moment in estimate.moments
+        ],
         "error_band": estimate.error_band,
         "verdict": analysis.verdict,
         "headroom_bytes": analysis.headroom,
@@ -65,6 +75,11 @@ def estimate_object(path: str, analysis: Analysis, estimate: Estimate) -> dict[s
         "notes": list(estimate.notes),
         "checkpoint_bytes": dict(estimate.checkpoint_bytes),
     }
+
+
+def _parts(estimate: Estimate, sizes: Mapping[Component, int]) -> dict[str, int]:
+    """Sizes by component, in the order of the report; the generation engine only where there is one."""
+    return {name: sizes.get(name, 0) for name in estimate.parts}
 
 
 def error_object(path: str, dialect: str | None, code: str, message: str, line: int | None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from vramlint.explain.verdict import margin, needs
 from vramlint.job import TrainingJob
 from vramlint.lint.format import count, gib, gpu_name, model_name
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import COMPONENTS, Estimate, Verdict
+from vramlint.memory.estimate import Estimate, Verdict
 
 WIDTH = 80
 NO_BREAK = "\u00a0"
@@ -80,10 +80,10 @@ def _method(job: TrainingJob) -> str:
 
 
 def _components(analysis: Analysis, estimate: Estimate, paint: Paint) -> Iterator[str]:
-    parts = [estimate.components.get(name, 0) for name in COMPONENTS]
+    parts = [estimate.components.get(name, 0) for name in estimate.parts]
     bars, mark = staircase(parts, analysis.capacity, BAR_WIDTH)
     yield f"  {'GiB per GPU':<17} {'whole':>7} {'at peak':>8}"
-    for name, part, bar in zip(COMPONENTS, parts, bars, strict=True):
+    for name, part, bar in zip(estimate.parts, parts, bars, strict=True):
         whole = estimate.component_sizes.get(name, 0)
         drawn = ""
         if bar is not None:

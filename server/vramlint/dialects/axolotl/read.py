@@ -44,6 +44,7 @@ from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import (
     Reader,
+    at_least,
     boolean,
     mapping,
     names,
@@ -116,7 +117,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=_reference(reader, method),
-        generation=_generation(reader),
+        generation=_generation(reader, batch.micro, batch.accumulation),
         origins=reader.record.origins,
         **hardware(context),
     )
@@ -281,14 +282,23 @@ def _reference(reader: Reader, method: str) -> Literal["auto", "none", "resident
     return "none" if method != "full" else "resident"
 
 
-def _generation(reader: Reader) -> Generation | None:
+def _generation(reader: Reader, micro: int, accumulation: int) -> Generation | None:
     if reader.get("rl", text) not in ("grpo", "gdpo"):
         return None
-    colocated = reader.flag("trl.use_vllm") and reader.get("trl.vllm_mode", text) == "colocate"
+    vllm = reader.flag("trl.use_vllm")
+    colocated = vllm and reader.get("trl.vllm_mode", text) == "colocate"
     if reader.has("trl.use_vllm"):
         reader.written("generation.colocated", "trl.use_vllm")
+    asleep = colocated and reader.read("trl.vllm_enable_sleep_mode", boolean)
+    # The server's default reached a colocated engine too until 0.21 left TRL's own in force.
+    share = 0.3 if at_least(reader.version, "0.21") else 0.9
     return Generation(
+        engine="vllm" if vllm else "in-process",
         colocated=colocated,
+        memory_fraction=reader.read("vllm.gpu_memory_utilization", number, share) if colocated else share,
+        tensor=reader.read("vllm.tensor_parallel_size", positive, 1) if colocated else 1,
+        sleep="weights" if asleep else "none",
+        batch=micro * accumulation,
         completion_length=reader.read("trl.max_completion_length", positive),
         completions=reader.read("trl.num_generations", positive),
     )

@@ -319,6 +319,26 @@ STEP_KEYS: tuple[Key, ...] = (
         ("server", "colocate"),
     ),
     Key(
+        "trl.vllm_enable_sleep_mode",
+        "generation.sleep",
+        "vLLM gives its weights and its cache back after each generation, so that the training step has the "
+        "GPU to itself.",
+        False,
+        BOOLEAN,
+    ),
+    Key(
+        "vllm.gpu_memory_utilization",
+        "generation.memory_fraction",
+        "The share of the GPU's total memory that a colocated vLLM takes, its weights included.",
+        UNSET,
+    ),
+    Key(
+        "vllm.tensor_parallel_size",
+        "generation.tensor",
+        "Over how many GPUs vLLM splits its copy of the weights.",
+        UNSET,
+    ),
+    Key(
         "gpu_memory_limit",
         None,
         "Caps what the model may take of each GPU when it is loaded; the rest goes to the host.",

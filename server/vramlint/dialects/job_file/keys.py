@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from vramlint.dialects.kit.dialect import UNSET, Key
-from vramlint.job import Adapter, Buckets, Generation, Parallel, Precision, Quantization, TrainingJob
+from vramlint.job import (
+    Adapter,
+    Buckets,
+    Evaluation,
+    Generation,
+    Parallel,
+    Precision,
+    Quantization,
+    Roles,
+    TrainingJob,
+)
 
 FLOATS = ("float32", "bfloat16", "float16")
 OBJECTIVES = (
@@ -55,6 +65,8 @@ _DEFAULTS: dict[str, Any] = {
     "parallel": Parallel(),
     "parallel.buckets": Buckets(),
     "generation": Generation(),
+    "roles": Roles(),
+    "evaluation": Evaluation(),
 }
 _PLAIN = {name: field.default for name, field in TrainingJob.__dataclass_fields__.items()}
 
@@ -64,6 +76,11 @@ def _row(path: str, effect: str, choices: tuple[Any, ...] = ()) -> Key:
     group, _, name = path.rpartition(".")
     default = getattr(_DEFAULTS[group], name, UNSET) if group else _PLAIN.get(name, UNSET)
     return Key(path, path, effect, default, choices)
+
+
+def _role(name: str, effect: str) -> Key:
+    """A model beside the trained one: a model as under `model`, or one of the words."""
+    return Key(f"roles.{name}", f"roles.{name}", effect, "auto")
 
 
 KEYS: tuple[Key, ...] = (
@@ -262,14 +279,57 @@ KEYS: tuple[Key, ...] = (
         ("auto", "none", "resident", "quantized"),
     ),
     _row(
+        "generation.engine",
+        "What makes the completions: the trained model in the training process, or an engine with weights "
+        "of its own.",
+        ("in-process", "vllm", "sglang"),
+    ),
+    _row(
         "generation.colocated", "An inference engine shares the GPU and takes memory_fraction of all of it."
     ),
     _row("generation.memory_fraction", "The engine's share of the device's total memory."),
+    _row("generation.tensor", "GPUs over which one engine splits its weights."),
+    _row(
+        "generation.sleep",
+        "What the engine gives back while the training has the GPU: nothing, its cache, its weights too, or "
+        "its weights to host memory.",
+        ("none", "cache", "weights", "offload"),
+    ),
+    _row("generation.batch", "Sequences generated at once on each GPU; left out, those of one micro batch."),
     _row(
         "generation.completion_length", "The most tokens of a completion; they follow the prompt in each row."
     ),
     _row("generation.completions", "Completions sampled for each prompt."),
+    _role("critic", "The value model of PPO: weights, gradients and optimizer states beside the policy's."),
+    _row(
+        "roles.critic_steps",
+        "Whether critic and policy go through forward and backward together, or one after the other.",
+        ("with-policy", "apart"),
+    ),
+    _role("reward_model", "The model that scores completions: its weights stay on the GPU."),
+    _role("teacher", "The model that is distilled from: its weights and its logits."),
+    _role("reference", "The reference model, where it is another one than the trained model."),
+    _row("evaluation.batch", "Sequences of an evaluation batch on each GPU: logits grow in proportion."),
+    _row(
+        "evaluation.sequence_length", "Tokens of a sequence in evaluation; left out, those of the training."
+    ),
+    _row(
+        "evaluation.keep_logits",
+        "The logits of all evaluation batches stay on the GPU until the last one is done.",
+    ),
+    _row(
+        "loading",
+        "Where the released weights are read before they are sharded: host memory of every rank, of one rank "
+        "a node, or the GPU of every rank.",
+        ("auto", "host", "rank-0", "device"),
+    ),
+    _row(
+        "saving",
+        "Whether a checkpoint of a sharded run is gathered whole on one rank.",
+        ("auto", "full", "sharded"),
+    ),
     Key("versions", "versions", "Releases of frameworks and libraries whose behaviour decides memory."),
     Key("gpu", "gpu", "The card: a name, with a count (A100-80GB x8), or {memory: 24GiB, count: 1}."),
     _row("nodes", "Machines that take part."),
+    Key("ram", "ram", "Host memory of one machine, as in 512GiB: offloaded states and loading must fit it."),
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.catalog.amounts import memory_bytes
 from vramlint.catalog.facts import GIB, MIB, Gpu, Model
 from vramlint.dialects.job_file.keys import KEYS
 from vramlint.dialects.kit.dialect import (
@@ -20,7 +20,19 @@ from vramlint.dialects.kit.dialect import (
 from vramlint.dialects.kit.edits import Editor, edit, key
 from vramlint.dialects.kit.reader import Kind, Reader, boolean, mapping, names, number, positive, table, text
 from vramlint.dialects.kit.reading import find_model, finish
-from vramlint.job import Adapter, Buckets, Generation, Parallel, Precision, Quantization, TrainingJob, Written
+from vramlint.job import (
+    Adapter,
+    Buckets,
+    Evaluation,
+    Generation,
+    Parallel,
+    Precision,
+    Quantization,
+    RoleModel,
+    Roles,
+    TrainingJob,
+    Written,
+)
 
 VERSION = "1"
 ADAPTER_METHODS = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
@@ -58,13 +70,25 @@ _KINDS: dict[str, Kind[Any]] = {
     "loss": _loss,
     "optimizer": text,
     "trainable_layers": positive,
+    "generation.batch": positive,
+    "evaluation.sequence_length": positive,
     "gradient_clipping": number,
     "attention": text,
 }
 """Coercions of the keys that neither their choices nor the type of their default fixes."""
 _BY_TYPE: dict[type, Kind[Any]] = {bool: boolean, int: positive, float: number, str: text}
-_READ_APART = frozenset({"vramlint", "model", "optimizer_args", "versions", "gpu", "parallel.data"})
-_GROUPS = ("adapter", "quantization", "precision", "parallel", "parallel.buckets", "generation")
+ROLES = ("critic", "reward_model", "teacher", "reference")
+_ROLE_WORDS = ("auto", "none", "same-as-model", "unknown")
+_READ_APART = frozenset(
+    {
+        *("vramlint", "model", "optimizer_args", "versions", "gpu", "ram", "parallel.data"),
+        *(f"roles.{role}" for role in ROLES),
+    }
+)
+_GROUPS = (
+    *("adapter", "quantization", "precision", "parallel", "parallel.buckets", "generation", "roles"),
+    "evaluation",
+)
 
 
 def _kind(row: Any) -> Kind[Any]:
@@ -92,6 +116,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         precision=Precision(**group["precision"]),
         parallel=Parallel(**parallel),
         generation=Generation(**group["generation"]) if reader.has("generation") else None,
+        roles=Roles(**{**group["roles"], **{role: _role(reader, context, role) for role in ROLES}}),
+        evaluation=Evaluation(**group["evaluation"]) if reader.has("evaluation") else None,
         optimizer_args=dict(reader.get("optimizer_args", mapping) or {}),
         versions={**versions, **context.versions},
     )
@@ -119,6 +145,21 @@ def _model(reader: Reader, context: Context) -> Model | Obstacle:
     )
 
 
+def _role(reader: Reader, context: Context, role: str) -> RoleModel:
+    """A model beside the trained one: a word, or a model as under `model`."""
+    path = f"roles.{role}"
+    inline, name = reader.get(path, mapping), reader.get(path, text)
+    if inline is None and name is None:
+        return "auto"
+    reader.written(path, path)
+    if inline is not None:
+        named = text(inline.get("name")) or text(inline.get("model_type")) or role
+        config = {key: value for key, value in inline.items() if key != "name"}
+        return context.catalog.from_config(config, named) or "unknown"
+    word = next((word for word in _ROLE_WORDS if word == name), None)
+    return word or context.catalog.model(str(name), context.folder) or "unknown"  # type: ignore[return-value]
+
+
 def _data(reader: Reader) -> dict[str, int]:
     """`parallel.data`: a number, or {shard, replicate} for a hybrid."""
     hybrid = reader.get("parallel.data", mapping)
@@ -133,16 +174,6 @@ def _quantization(reader: Reader, method: str, given: Mapping[str, Any]) -> Quan
     return Quantization(**given) if method == "qlora" or reader.has("quantization.scheme") else None
 
 
-def memory_bytes(value: Any) -> int | None:
-    """Bytes of "24GiB", "80 GB", "24576 MiB" or a plain number of bytes."""
-    if (plain := positive(value)) is not None:
-        return plain
-    match = re.fullmatch(r"\s*([\d.]+)\s*(GiB|MiB|GB|MB)\s*", value) if isinstance(value, str) else None
-    units = {"GiB": GIB, "MiB": MIB, "GB": 10**9, "MB": 10**6}
-    amount = number(match[1]) if match else None
-    return int(amount * units[match[2]]) if match and amount else None
-
-
 def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
     """The declared hardware; what the file says itself counts where nothing stronger does."""
     gpu, count = context.gpu, context.gpu_count
@@ -153,7 +184,10 @@ def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
         count = positive(own.get("count")) or 1
     if reader.has("gpu"):
         reader.written("gpu", "gpu")
-    return {"gpu": gpu, "gpu_count": count, "nodes": max(nodes, context.nodes)}
+    ram = reader.get("ram", memory_bytes)
+    if ram is not None:
+        reader.written("ram", "ram")
+    return {"gpu": gpu, "gpu_count": count, "nodes": max(nodes, context.nodes), "ram": context.ram or ram}
 
 
 def write_job(job: TrainingJob) -> dict[str, Any]:
@@ -168,6 +202,10 @@ def write_job(job: TrainingJob) -> dict[str, Any]:
         if value is UNSET or (value == row.default and row.path not in _ALWAYS):
             continue
         _put(out, row.path, _plain(row.path, value))
+    for role in ROLES:
+        model = getattr(job.roles, role)
+        if model != "auto":
+            _put(out, f"roles.{role}", _written_model(model) if isinstance(model, Model) else model)
     _put_data(out, job.parallel)
     if job.optimizer_args:
         out["optimizer_args"] = dict(job.optimizer_args)
@@ -175,6 +213,8 @@ def write_job(job: TrainingJob) -> dict[str, Any]:
         out["versions"] = dict(job.versions)
     if job.gpu is not None:
         out["gpu"] = _written_gpu(job.gpu, job.gpu_count)
+    if job.ram is not None:
+        out["ram"] = job.ram
     return out
 
 
@@ -183,7 +223,7 @@ _ALWAYS = frozenset(
         *("objective", "method", "optimizer", "micro_batch_size", "gradient_accumulation_steps"),
         *("sequence_length", "gradient_checkpointing", "attention", "loss", "loop"),
         *("precision.weights", "precision.autocast", "adapter.r", "adapter.targets", "adapter.dtype"),
-        *("quantization.scheme", "generation.colocated"),
+        *("quantization.scheme", "generation.colocated", "evaluation.batch"),
     }
 )
 

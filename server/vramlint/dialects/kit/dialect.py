@@ -87,6 +87,8 @@ class Context:
     gpu_count: int = 1
     nodes: int = 1
     gpu_declared: bool = False
+    ram: int | None = None
+    """Host memory of a node, bytes, where a declaration states it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     open: Callable[[str], Companion | None] = lambda name: None
 

@@ -64,6 +64,7 @@ def hardware(context: Context) -> dict[str, Any]:
         "gpu": context.gpu,
         "gpu_count": context.gpu_count,
         "nodes": context.nodes,
+        "ram": context.ram,
         "versions": dict(context.versions),
     }
 

@@ -203,6 +203,7 @@ def _objective(reader: Reader, method: str) -> tuple[Any, Any]:
 
 def _generation(reader: Reader) -> Generation:
     return Generation(
+        engine="in-process",
         completion_length=reader.read("max_generated_tokens", positive, 512),
         completions=reader.read("grpo_samples", positive, 8),
     )

@@ -217,7 +217,13 @@ OWN: tuple[Key, ...] = (
         "Completions generated at a time over all GPUs; a multiple of num_generations.",
         UNSET,
     ),
-    Key("steps_per_generation", None, "Micro-steps that use one generation.", UNSET),
+    Key(
+        "steps_per_generation",
+        "generation.batch",
+        "Micro batches that are generated at once; left out, those of a step. Without vLLM their keys and "
+        "values are on the GPU together.",
+        UNSET,
+    ),
     Key("use_vllm", "generation.colocated", "Completions come from vLLM.", False, BOOLEAN),
     Key(
         "vllm_mode",
@@ -235,12 +241,18 @@ OWN: tuple[Key, ...] = (
     ),
     Key(
         "vllm_enable_sleep_mode",
-        "generation.colocated",
-        "vLLM gives its memory back while the optimizer step runs.",
+        "generation.sleep",
+        "vLLM gives its weights and its cache back after each generation, so that the training step has the "
+        "GPU to itself.",
         False,
         BOOLEAN,
     ),
-    Key("vllm_tensor_parallel_size", None, "Over how many GPUs vLLM splits its copy of the weights.", 1),
+    Key(
+        "vllm_tensor_parallel_size",
+        "generation.tensor",
+        "Over how many GPUs vLLM splits its copy of the weights. Its share of each GPU stays the same.",
+        1,
+    ),
     Key("vllm_max_model_length", None, "The longest row vLLM keeps a cache for.", None),
     Key("reward_model_name_or_path", None, "A reward model that is loaded beside the policy.", None),
     Key("teacher_model_name_or_path", "objective", "A teacher that is loaded beside the student.", None),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from vramlint.dialects.kit.reader import Reader, at_least, number, positive, text
+from vramlint.dialects.kit.reader import Reader, at_least, boolean, number, positive, text
 from vramlint.job import Generation
 
 Reference = Literal["auto", "none", "resident", "quantized"]
@@ -101,19 +101,31 @@ def read_reference(reader: Reader, objective: str, method: str) -> Reference:
     return "resident"
 
 
-def read_generation(reader: Reader, objective: str) -> Generation | None:
+def read_generation(reader: Reader, objective: str, micro: int, accumulation: int) -> Generation | None:
     """How completions are made; None for methods that train on given ones."""
     if objective != "grpo":
         return None
     new = at_least(reader.version, "1.0")
     mode = reader.get("vllm_mode", text) or ("colocate" if new else "server")
-    colocated = reader.flag("use_vllm") and mode == "colocate"
+    vllm = reader.flag("use_vllm")
+    colocated = vllm and mode == "colocate"
     if reader.has("use_vllm"):
         reader.written("generation.colocated", "use_vllm")
+        reader.written("generation.engine", "use_vllm")
+    else:
+        reader.default("generation.engine", "the trained model generates")
+    steps = reader.get("steps_per_generation", positive)
+    if steps is not None:
+        reader.written("generation.batch", "steps_per_generation")
+    asleep = colocated and reader.read("vllm_enable_sleep_mode", boolean)
     longest = 512 if at_least(reader.version, "1.16") else 256
     return Generation(
+        engine="vllm" if vllm else "in-process",
         colocated=colocated,
         memory_fraction=reader.read("vllm_gpu_memory_utilization", number),
+        tensor=reader.read("vllm_tensor_parallel_size", positive),
+        sleep="weights" if asleep else "none",
+        batch=micro * (steps or accumulation),
         completion_length=reader.read("max_completion_length", positive, longest),
         completions=reader.read("num_generations", positive),
     )

@@ -158,7 +158,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     precision = read_precision(reader, context, model, mixed=modern)
     batch = read_batch(reader)
     engine = _engine(reader, context, model, precision, method, batch)
-    generation = read_generation(reader, objective)
+    generation = read_generation(reader, objective, batch.micro, batch.accumulation)
     offload = reader.read("activation_offloading", boolean) or offloads_activations(reader)
     checkpointing = read_checkpointing(reader, default=modern)
     optimizer = reader.read("optim", text)

@@ -1,0 +1,1 @@
+"""The moments of a run beside the training step: loading, generation, evaluation, saving."""
