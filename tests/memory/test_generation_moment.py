@@ -1,12 +1,12 @@
-"""Completions of online methods: engines on the training's GPU, asleep or not, and the trained model itself."""
+"""Completions of online methods: engines on the training's GPU, asleep or not, and the model itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-
 from configs import analysis_of, estimate_of, moment, names
+
 from vramlint.catalog.facts import GIB
 
 GRPO = """# vramlint: gpu=A100-80GB versions=trl@1.16
