@@ -9,7 +9,7 @@ import pytest
 from vramlint.catalog.facts import GIB, Gpu, Model
 from vramlint.job import Adapter, Generation, Parallel, Precision, Quantization, TrainingJob
 from vramlint.memory import COMPONENTS, CannotEstimate, estimate_job
-from vramlint.memory.versions import logits_copies, older, version_of
+from vramlint.memory.versions import LogitsCopies, logits_copies, version_of
 
 CONFIG = {
     "hidden_size": 2048,
@@ -147,13 +147,18 @@ def test_the_optimizer_frees_gradients_in_backward() -> None:
 
 
 def test_copies_of_the_logits_follow_the_version() -> None:
-    assert logits_copies("5.23").shifted is False
-    assert logits_copies("4.48.1").shifted
-    assert logits_copies("4.45.2").upcast == "model"
-    assert logits_copies("4.48.1", "gpt2").upcast == ""
+    def copies(version: str, model_type: str = "llama") -> LogitsCopies:
+        model = replace(LLAMA.model, model_type=model_type)
+        return logits_copies(replace(LLAMA, model=model, versions={"transformers": version}))
+
+    assert copies("5.23").shifted is False
+    assert copies("4.48.1").shifted
+    assert copies("4.45.2").upcast == "model"
+    assert copies("4.48.1", "gpt2").upcast == ""
+    own = logits_copies(replace(LLAMA, runtime="torchtune", versions={"torch": "2.5"}))
+    assert own == LogitsCopies("model", shifted=False)
     assert version_of("transformers", replace(LLAMA, versions={"torch": "2.1.0"})) == "4.35"
     assert version_of("transformers", LLAMA) is None
-    assert older("0.43.1", (0, 43, 2))
     plain = replace(LLAMA, precision=Precision(weights="bfloat16"), micro_batch_size=8)
     with_copy = replace(plain, versions={"transformers": "4.48.1"})
     assert estimate_job(with_copy).phase_peaks["forward"] > estimate_job(plain).phase_peaks["forward"]

@@ -100,7 +100,7 @@ def understand(
         dialect=dialect,
         declared=declared,
         recheck=recheck,
-        setting_problems=around.settings.problems + ((problem,) if problem else ()),
+        setting_problems=around.settings.problems + overrides.problems + ((problem,) if problem else ()),
         settings_file=around.settings_file,
     )
     if dialect is None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from vramlint.document import Document
 from vramlint.document.node import Comment, Span
+from vramlint.versions import refusal
 
 _MARK = re.compile(r"(?:#+|//+)\s*vramlint\s*:[ \t]*", re.IGNORECASE)
 _SETTING = re.compile(r"([A-Za-z_-]+)\s*=\s*")
@@ -84,12 +85,14 @@ def read_directives(document: Document) -> Directives:
             elif name == "versions":
                 for part in filter(None, re.split(r"[,\s]+", value)):
                     framework, at, version = part.partition("@")
-                    if at and framework and version:
+                    if not (at and framework and version):
+                        refused: str | None = f"'{part}' is not a version: write versions=NAME@VERSION"
+                    else:
+                        refused = refusal(framework, version)
+                    if refused is None:
                         versions[framework.lower()] = version
                     else:
-                        problems.append(
-                            DirectiveProblem(span, f"'{part}' is not a version: write versions=NAME@VERSION")
-                        )
+                        problems.append(DirectiveProblem(span, refused))
             else:
                 problems.append(DirectiveProblem(span, f"'{name}' is not known here: {_KNOWN}"))
     return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +11,7 @@ from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document.node import KeyPath
 from vramlint.lint.context import RuleContext
 from vramlint.lint.schema import schema_of
+from vramlint.versions import at_least, older, same_minor
 
 Fate: TypeAlias = Literal["dropped", "refused", "launcher"]
 """What becomes of an unknown key: ignored silently, refused, or handed to the launcher."""
@@ -114,18 +114,14 @@ def _still_there(row: Gone, context: RuleContext) -> bool:
     declared = context.dialect_context.versions.get(framework) if context.dialect_context else None
     if declared is None:
         return False
-    return _number(declared) <= _number(release) if row.last else _number(declared) < _number(release)
+    return at_least(release, declared) if row.last else older(declared, release)
 
 
 def _same_release(context: RuleContext, version: str) -> bool:
     """Whether nobody declared another release of the framework than the schema was made from."""
     name = context.dialect.name if context.dialect else ""
     declared = context.dialect_context.versions.get(name) if context.dialect_context else None
-    return declared is None or _number(declared)[:2] == _number(version)[:2]
-
-
-def _number(release: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", release)[:3])
+    return declared is None or same_minor(declared, version)
 
 
 def _with_parents(dialect: Dialect) -> Iterator[str]:

@@ -18,7 +18,7 @@ from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client
 from vramlint.lsp.view import View
 from vramlint.project.overrides import Overrides
-from vramlint.project.settings import SettingsResolver
+from vramlint.project.settings import SettingsResolver, usable_versions
 from vramlint.project.workspace import Workspace
 
 T = TypeVar("T")
@@ -36,11 +36,16 @@ def overrides_of(section: Any) -> Overrides:
     """
     values: Mapping[str, Any] = section if isinstance(section, Mapping) else {}
     gpu, versions = values.get("gpu"), values.get("versions")
+    declared = (
+        {str(name): str(version) for name, version in versions.items()}
+        if isinstance(versions, Mapping)
+        else {}
+    )
+    problems: list[str] = []
     return Overrides(
         gpu=gpu.strip() or None if isinstance(gpu, str) else None,
-        versions={str(name).lower(): str(version) for name, version in versions.items()}
-        if isinstance(versions, Mapping)
-        else {},
+        versions=usable_versions("vramlint.versions", declared, problems),
+        problems=tuple(problems),
     )
 
 

@@ -11,7 +11,7 @@ from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.loss import causal_loss, chunked_loss, pooled_loss, sliced, softcapped
 from vramlint.memory.ops.preference import policy_loss, preference_loss
 from vramlint.memory.tape import Tape, Tensor
-from vramlint.memory.versions import logits_copies, version_of
+from vramlint.memory.versions import logits_copies
 
 TRL_CHUNK = 256
 """Tokens whose logits exist at a time in TRL's chunked loss (trl 1.10, trainer/sft_trainer.py,
@@ -48,7 +48,7 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
         return policy_loss(
             t, _flat(linear(t, _completion(t, job, x), head, "logits")), job.micro_batch_size
         ), None
-    copies = logits_copies(version_of("transformers", job), job.model.model_type)
+    copies = logits_copies(job)
     logits = linear(t, x, head, "logits")
     if network.logit_cap:
         logits = softcapped(t, logits)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from vramlint.catalog.facts import MIB
 from vramlint.job import TrainingJob
-from vramlint.memory.versions import parsed
+from vramlint.versions import older
 
 CONTEXT: dict[str, int] = {
     "7.0": 350 * MIB,
@@ -82,7 +82,7 @@ def communicators(job: TrainingJob) -> int:
     return sum(size > 1 for size in sizes)
 
 
-UNREAD_BEFORE = (2, 3)
+UNREAD_BEFORE = "2.3"
 """torch releases before this one, and the libraries of their time, were not read for this model."""
 BAND, BAND_NOT_MODELLED = 0.03, 0.25
 WIDER: tuple[tuple[float, Callable[[TrainingJob], bool]], ...] = (
@@ -90,7 +90,7 @@ WIDER: tuple[tuple[float, Callable[[TrainingJob], bool]], ...] = (
     (0.04, lambda job: job.quantization is not None),
     (0.08, lambda job: job.compile),
     (0.12, lambda job: not job.in_trainer),
-    (0.30, lambda job: "torch" in job.versions and parsed(job.versions["torch"]) < UNREAD_BEFORE),
+    (0.30, lambda job: older(job.versions.get("torch"), UNREAD_BEFORE)),
 )
 """What makes an estimate less sure, and by how much: units in flight and streams of sharded runs, kernels of
 quantised weights, what a compiler fuses, layers that a framework writes its own way, releases that were

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vramlint.job import TrainingJob
-from vramlint.memory.versions import older, version_of
+from vramlint.memory.versions import version_of
+from vramlint.versions import older
 
 MIXTRAL = frozenset({"w1", "w2", "w3", "gate"})
 QWEN = frozenset({"gate_proj", "up_proj", "down_proj", "gate"})
@@ -54,6 +55,6 @@ def converted_targets(job: TrainingJob) -> frozenset[str]:
     """Targets of this job that go on experts' parameters and routers instead of on linear layers."""
     if job.method not in ("lora", "qlora", "dora") or job.runtime != "transformers":
         return frozenset()
-    if older(version_of("transformers", job), (5,)):
+    if older(version_of("transformers", job), "5"):
         return frozenset()
     return CONVERTED.get(job.model.model_type, frozenset())

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from vramlint.job import TrainingJob
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
 from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
-from vramlint.memory.versions import older, version_of
+from vramlint.memory.versions import version_of
+from vramlint.versions import older
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ class Plan:
         """
         job = self.job
         reentrant = job.gradient_checkpointing == "reentrant" or (
-            job.gradient_checkpointing == "full" and older(version_of("transformers", job), (5,))
+            job.gradient_checkpointing == "full" and older(version_of("transformers", job), "5")
         )
         if (
             job.parallel.strategy != "fsdp1"

@@ -13,7 +13,8 @@ from vramlint.memory.loss_head import loss_of
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter, Tape, Tensor
-from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, older, version_of
+from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, version_of
+from vramlint.versions import older
 
 
 @dataclass(slots=True)

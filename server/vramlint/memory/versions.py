@@ -1,4 +1,4 @@
-"""Comparing library versions."""
+"""What changed with the releases of libraries."""
 
 from __future__ import annotations
 
@@ -7,35 +7,19 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from vramlint.job import Runtime, TrainingJob
+from vramlint.versions import at_least
 
-
-def parsed(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: "4.48.1" → (4, 48, 1)."""
-    numbers = []
-    for part in version.split("."):
-        digits = "".join(character for character in part if character.isdigit())
-        if not digits:
-            break
-        numbers.append(int(digits))
-    return tuple(numbers)
-
-
-def older(version: str | None, than: tuple[int, ...]) -> bool:
-    """Whether a version is known and below `than`; the newest is assumed where none is known."""
-    return version is not None and parsed(version) < than
-
-
-ERAS: tuple[tuple[tuple[int, ...], dict[str, str]], ...] = (
-    ((2, 9), {}),
-    ((2, 8), {"transformers": "4.55", "bitsandbytes": "0.47"}),
-    ((2, 7), {"transformers": "4.51", "bitsandbytes": "0.45.5"}),
-    ((2, 6), {"transformers": "4.48", "bitsandbytes": "0.45"}),
-    ((2, 5), {"transformers": "4.46", "bitsandbytes": "0.44"}),
-    ((2, 4), {"transformers": "4.43", "bitsandbytes": "0.43.3"}),
-    ((2, 3), {"transformers": "4.40", "bitsandbytes": "0.43.1"}),
-    ((2, 2), {"transformers": "4.37", "bitsandbytes": "0.42"}),
-    ((2, 1), {"transformers": "4.35", "bitsandbytes": "0.41"}),
-    ((0,), {"transformers": "4.31", "bitsandbytes": "0.39"}),
+ERAS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("2.9", {}),
+    ("2.8", {"transformers": "4.55", "bitsandbytes": "0.47"}),
+    ("2.7", {"transformers": "4.51", "bitsandbytes": "0.45.5"}),
+    ("2.6", {"transformers": "4.48", "bitsandbytes": "0.45"}),
+    ("2.5", {"transformers": "4.46", "bitsandbytes": "0.44"}),
+    ("2.4", {"transformers": "4.43", "bitsandbytes": "0.43.3"}),
+    ("2.3", {"transformers": "4.40", "bitsandbytes": "0.43.1"}),
+    ("2.2", {"transformers": "4.37", "bitsandbytes": "0.42"}),
+    ("2.1", {"transformers": "4.35", "bitsandbytes": "0.41"}),
+    ("0", {"transformers": "4.31", "bitsandbytes": "0.39"}),
 )
 """First torch version → the releases of its time (PyPI's release dates), newest first."""
 
@@ -60,12 +44,12 @@ def version_of(library: str, job: TrainingJob) -> str | None:
     torch = job.versions.get("torch")
     if torch is None:
         return None
-    return next(era for since, era in ERAS if parsed(torch) >= since).get(library)
+    return next(era for since, era in ERAS if at_least(torch, since)).get(library)
 
 
 @dataclass(frozen=True, slots=True)
 class LogitsCopies:
-    """How a model of transformers treats its logits before the cross entropy."""
+    """How a model treats its logits before the cross entropy."""
 
     upcast: str
     """Where they become float32: "model" (which then returns those), "loss", or "" for nowhere."""
@@ -73,36 +57,45 @@ class LogitsCopies:
     """The logits are shifted into a contiguous copy before the cross entropy."""
 
 
-Rows: TypeAlias = "tuple[tuple[tuple[int, ...], LogitsCopies], ...]"
+Rows: TypeAlias = "tuple[tuple[str, LogitsCopies], ...]"
 LATEST = LogitsCopies("loss", shifted=False)
 LOGITS_COPIES: Rows = (
-    ((4, 49), LATEST),
-    ((4, 46), LogitsCopies("loss", shifted=True)),
-    ((0,), LogitsCopies("model", shifted=True)),
+    ("4.49", LATEST),
+    ("4.46", LogitsCopies("loss", shifted=True)),
+    ("0", LogitsCopies("model", shifted=True)),
 )
 """First version → behaviour, newest first. Read in the released sources: models/*/modeling_*.py 4.44.2 to
 4.53.3, loss/loss_utils.py 4.46.3 to 4.53.3 and 5.23.0.
 """
-OWN_LOSS: Rows = (((4, 49), LATEST), ((0,), LogitsCopies("", shifted=True)))
+OWN_LOSS: Rows = (("4.49", LATEST), ("0", LogitsCopies("", shifted=True)))
 """Families that computed their loss themselves, on logits as they came."""
-LATE: Rows = (((4, 49), LATEST), ((0,), LogitsCopies("model", shifted=True)))
+LATE: Rows = (("4.49", LATEST), ("0", LogitsCopies("model", shifted=True)))
 FAMILIES_APART: dict[str, Rows] = {
     **dict.fromkeys(
         ("bloom", "falcon", "gpt2", "gpt_bigcode", "gpt_neox", "gptj", "mpt", "opt", "stablelm"), OWN_LOSS
     ),
     "granite": LATE,
-    "qwen": (((0,), LogitsCopies("", shifted=True)),),
+    "qwen": (("0", LogitsCopies("", shifted=True)),),
 }
 """Families that came to the shared loss later, and code that is not in transformers."""
 
 
-def logits_copies(transformers: str | None, model_type: str = "") -> LogitsCopies:
-    """The row for a version of transformers (the newest where none is known) and a family."""
-    rows = FAMILIES_APART.get(model_type, LOGITS_COPIES)
-    return next(row for since, row in rows if not older(transformers, since))
+OWN_MODELS: Mapping[Runtime, LogitsCopies] = {"torchtune": LogitsCopies("model", shifted=False)}
+"""Frameworks with models of their own: torchtune 0.3 to 0.6.1 turn the logits to float32 in the model and
+shift the labels instead of them (modules/transformer.py, unembed; recipes/full_finetune_single_device.py).
+"""
 
 
-QUANTIZED_INPUT_UNTIL = (0, 43, 2)
+def logits_copies(job: TrainingJob) -> LogitsCopies:
+    """What happens to the logits of `job` in its framework's release and its model's family."""
+    if job.runtime != "transformers":
+        return OWN_MODELS.get(job.runtime, LATEST)
+    rows = FAMILIES_APART.get(job.model.model_type, LOGITS_COPIES)
+    transformers = version_of("transformers", job)
+    return next(row for since, row in rows if at_least(transformers, since))
+
+
+QUANTIZED_INPUT_UNTIL = "0.43.2"
 """bitsandbytes 0.41.1 to 0.43.1 save the input of MatMul4Bit (autograd/_functions.py, `ctx.tensors = (A,
 B)`); 0.43.3 does not.
 """

@@ -19,7 +19,8 @@ from vramlint.memory.peft_conversion import converted_targets
 from vramlint.memory.quantization import stored_bytes
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter
-from vramlint.memory.versions import older, version_of
+from vramlint.memory.versions import version_of
+from vramlint.versions import older
 
 ADAPTER_METHODS = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
 
@@ -289,7 +290,7 @@ class Weights:
         quantization = self.job.quantization
         if quantization is None:
             return None
-        linear_layers = older(version_of("transformers", self.job), (5,))
+        linear_layers = older(version_of("transformers", self.job), "5")
         made_by_bitsandbytes = quantization.scheme.startswith("bnb-")
         return quantization.compute if linear_layers or not made_by_bitsandbytes else None
 

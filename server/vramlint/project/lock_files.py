@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from vramlint.versions import release
+
 NAMES = ("uv.lock", "poetry.lock", "requirements.txt")
 """Strongest first: what a folder has of these."""
 LIBRARIES = frozenset(
@@ -42,8 +44,8 @@ def _certain(found: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
         if plain in LIBRARIES:
             versions.setdefault(plain, set()).add(version.partition("+")[0])
     for name, each in versions.items():
-        if len(each) == 1:
-            yield name, each.pop()
+        if len(each) == 1 and release(version := each.pop()) is not None:
+            yield name, version
 
 
 def _read(file: Path, root: Path) -> str | None:

@@ -16,6 +16,8 @@ class Overrides:
     """A GPU declaration, stronger than every other."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Releases by framework or library; stronger than the settings, weaker than a comment in the file."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with these overrides, as the settings' problems are."""
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     ignore_comments: bool = False

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from vramlint.project.severity import SEVERITIES, Severity
+from vramlint.versions import refusal
 
 Level: TypeAlias = Literal["error", "warning", "information", "hint", "off"]
 LEVELS: tuple[str, ...] = get_args(Level)
@@ -226,7 +227,7 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
         problems.append(f'`{key}` is {value!r}, a list of texts is expected, like ["VL101"]')
     elif name == "versions":
         if isinstance(value, dict) and all(isinstance(entry, str) for entry in value.values()):
-            return {framework.lower(): version for framework, version in value.items()}
+            return usable_versions(key, value, problems)
         problems.append(f'`{key}` is not a table of texts, like axolotl = "0.18"')
     elif name == "severity":
         if isinstance(value, dict) and all(entry in LEVELS for entry in value.values()):
@@ -237,6 +238,18 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
     else:
         problems.append(f"`{key}` is {value!r}, true or false is expected")
     return None
+
+
+def usable_versions(key: str, declared: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """The declared versions that are versions, by library in lower case; a problem noted for each other."""
+    usable = {}
+    for library, version in declared.items():
+        refused = refusal(f"`{key}.{library}`", version)
+        if refused is None:
+            usable[library.lower()] = version
+        else:
+            problems.append(refused)
+    return usable
 
 
 def _unknown(key: str, known: Any, where: str = "") -> str:

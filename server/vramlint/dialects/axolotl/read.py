@@ -44,7 +44,6 @@ from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import (
     Reader,
-    at_least,
     boolean,
     mapping,
     names,
@@ -55,6 +54,7 @@ from vramlint.dialects.kit.reader import (
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
 from vramlint.job import Generation, Precision, TrainingJob
+from vramlint.versions import at_least
 
 VERSION = "0.19"
 _TABLE = table(KEYS)

@@ -12,8 +12,9 @@ from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.kit.dialect import Context
-from vramlint.dialects.kit.reader import Reader, at_least, boolean, mapping, names, number, positive, text
+from vramlint.dialects.kit.reader import Reader, boolean, mapping, names, number, positive, text
 from vramlint.job import Adapter, Dtype, Precision, Quantization
+from vramlint.versions import at_least
 
 _UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
 """Model types whose input embedding is not found by name either (gpt2's is tied to the head)."""

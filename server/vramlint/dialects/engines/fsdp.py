@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, half_of
-from vramlint.dialects.kit.reader import Reader, at_least, boolean, integer, text
+from vramlint.dialects.kit.reader import Reader, boolean, integer, text
 from vramlint.job import Parallel, Precision
+from vramlint.versions import at_least
 
 Sharding = Literal["full", "grad-op", "none", "hybrid"]
 Wrap = Literal["layer", "none", "size"]

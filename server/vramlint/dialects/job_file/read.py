@@ -33,6 +33,7 @@ from vramlint.job import (
     TrainingJob,
     Written,
 )
+from vramlint.versions import refusal
 
 VERSION = "1"
 ADAPTER_METHODS = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
@@ -108,7 +109,6 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         found["gradient_clipping"] = None
     group = {name: _members(found, name) for name in ("", *_GROUPS)}
     parallel = {**group["parallel"], **_data(reader), "buckets": Buckets(**group["parallel.buckets"])}
-    versions = {name: str(version) for name, version in (reader.get("versions", mapping) or {}).items()}
     top = group[""]
     top.update(
         adapter=Adapter(**group["adapter"]) if top["method"] in ADAPTER_METHODS else None,
@@ -119,7 +119,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         roles=Roles(**{**group["roles"], **{role: _role(reader, context, role) for role in ROLES}}),
         evaluation=Evaluation(**group["evaluation"]) if reader.has("evaluation") else None,
         optimizer_args=dict(reader.get("optimizer_args", mapping) or {}),
-        versions={**versions, **context.versions},
+        versions={**_versions(reader), **context.versions},
     )
     top.update(_hardware(reader, context, top["nodes"]))
     origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, Written)}
@@ -168,6 +168,17 @@ def _data(reader: Reader) -> dict[str, int]:
     reader.written("parallel.data", "parallel.data.shard")
     reader.written("parallel.replicate", "parallel.data.replicate")
     return {"data": positive(hybrid.get("shard")) or 1, "replicate": positive(hybrid.get("replicate")) or 1}
+
+
+def _versions(reader: Reader) -> dict[str, str]:
+    versions = {}
+    for library, written in (reader.get("versions", mapping) or {}).items():
+        path, version = f"versions.{library}", str(written)
+        if (refused := refusal(path, version)) is None:
+            versions[library] = version
+        else:
+            reader.problem("not-a-version", path, refused)
+    return versions
 
 
 def _quantization(reader: Reader, method: str, given: Mapping[str, Any]) -> Quantization | None:

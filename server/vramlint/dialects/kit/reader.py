@@ -83,18 +83,6 @@ def choice(allowed: Mapping[Any, T]) -> Kind[T]:
     return look_up
 
 
-def at_least(version: str, floor: str) -> bool:
-    """Whether a release is `floor` or newer; suffixes such as ".post1" and "rc1" are ignored."""
-
-    def release(name: str) -> list[int]:
-        numbers = [int(part) for part in re.findall(r"\d+", re.split(r"[a-z+]", name.lstrip("v"))[0])]
-        while numbers and numbers[-1] == 0:
-            numbers.pop()
-        return numbers
-
-    return release(version) >= release(floor)
-
-
 def table(keys: Iterable[Key]) -> dict[str, Key]:
     """A dialect's rows by their dotted path."""
     return {key.path: key for key in keys}

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from vramlint.dialects.kit.conflicts import Conflict
-from vramlint.dialects.kit.reader import Reader, at_least, boolean, integer, names, number, text
+from vramlint.dialects.kit.reader import Reader, boolean, integer, names, number, text
+from vramlint.versions import at_least
 
 _ADAPTER_KEYS = ("lora_r", "lora_target_modules", "lora_alpha", "lora_modules_to_save", "use_dora")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, spelling
-from vramlint.dialects.kit.reader import at_least
 from vramlint.job import TrainingJob
+from vramlint.versions import at_least
 
 
 def _removed(values: Mapping[str, Any], *paths: str) -> list[SetKey]:

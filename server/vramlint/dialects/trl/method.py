@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from vramlint.dialects.kit.reader import Reader, at_least, boolean, number, positive, text
+from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
 from vramlint.job import Generation
+from vramlint.versions import at_least
 
 Reference = Literal["auto", "none", "resident", "quantized"]
 

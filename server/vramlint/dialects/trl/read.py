@@ -24,7 +24,7 @@ from vramlint.dialects.engines.hf_trainer import (
 )
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
-from vramlint.dialects.kit.reader import Reader, at_least, boolean, mapping, positive, table, text
+from vramlint.dialects.kit.reader import Reader, boolean, mapping, positive, table, text
 from vramlint.dialects.kit.reading import (
     find_model,
     finish,
@@ -45,6 +45,7 @@ from vramlint.dialects.trl.weights import (
     read_quantization,
 )
 from vramlint.job import TrainingJob
+from vramlint.versions import at_least
 
 VERSION = "1.16"
 TRANSFORMERS = "5.23"

@@ -12,8 +12,9 @@ from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.engines.hf_trainer import attention, read_autocast
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.dialect import Context
-from vramlint.dialects.kit.reader import Reader, at_least, boolean, choice, names, number, positive, text
+from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.job import Adapter, Dtype, Precision, Quantization
+from vramlint.versions import at_least
 
 _DTYPES: dict[Any, Dtype] = {
     "float32": "float32",

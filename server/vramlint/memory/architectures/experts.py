@@ -17,8 +17,9 @@ from vramlint.memory.ops.experts import grouped_experts
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.routing import ROUTERS, shared_gate_product
 from vramlint.memory.tape import Tape, Tensor
-from vramlint.memory.versions import older, version_of
+from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
+from vramlint.versions import older
 
 Experts = Callable[[Tape, Tensor, Tensor], Tensor]
 """Tokens and their routing weights to the experts' summed outputs."""
@@ -29,7 +30,7 @@ def linear_experts(job: TrainingJob) -> bool:
     """Whether every expert has linear layers of its own, run in a loop: before transformers 5, and in LitGPT
     (litgpt 0.5.13, model.py, LLaMAMoE).
     """
-    return job.runtime == "litgpt" or older(version_of("transformers", job), (5,))
+    return job.runtime == "litgpt" or older(version_of("transformers", job), "5")
 
 
 @dataclass(frozen=True, slots=True)
