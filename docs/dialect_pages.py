@@ -32,8 +32,8 @@ def page(entry: Entry) -> str:
     parts = [
         f"# {dialect.title}",
         "This page is made from the dialect's table by `scripts/generate`.",
-        f"`{dialect.name}`, as of release {dialect.version}. {_ROLES[dialect.role]} "
-        f"{_SUPPORT[entry.support]}",
+        f"`{dialect.name}`, as of release {dialect.version}. {_ROLES[dialect.role]}"
+        + (f" {_SUPPORT[entry.support]}" if dialect.role == "training" else ""),
         f"## Unknown keys\n\n{_UNKNOWN[dialect.unknown_keys]}",
         "## Keys that decide memory\n\n" + "\n".join(_rows(dialect)),
         *_removed(dialect),
