@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import properties  # noqa: F401  # registers and loads the profile of all properties
 import pytest
 
 Snapshot = Callable[[str, str], None]

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 
 from vramlint.advice import apply, largest_micro_batch, largest_sequence, marginal, suggest
 from vramlint.advice.remedies import moves
@@ -80,7 +81,7 @@ class TestSuggest:
             if move.group == "micro batch":
                 assert move.changes["micro_batch_size"] * move.changes["gradient_accumulation_steps"] == 12
 
-    @settings(max_examples=30, deadline=None)
+    @examples(30)
     @given(JOBS, st.integers(2, 80))
     def test_every_advice_fits_and_says_what_it_needs(self, job: TrainingJob, gib: int) -> None:
         for advice in suggest(job, gib * GIB):
@@ -90,7 +91,7 @@ class TestSuggest:
 
 
 class TestLimits:
-    @settings(max_examples=20, deadline=None)
+    @examples(20)
     @given(JOBS, st.integers(2, 80))
     def test_the_largest_fits_and_one_more_does_not(self, job: TrainingJob, gib: int) -> None:
         capacity = gib * GIB

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from dialect_reading import MODELS, edited, job_of, value_at
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 
 from vramlint.dialects import detect, load_all
 from vramlint.dialects.job_file import read as job_file
@@ -120,7 +121,7 @@ def test_what_a_dialect_cannot_say() -> None:
 
 
 @pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(data=st.data())
 def test_readers_never_raise_and_their_jobs_can_be_written(dialect: Dialect, data: st.DataObject) -> None:
     keys = data.draw(st.lists(st.sampled_from(dialect.keys), max_size=8, unique=True))

@@ -7,8 +7,9 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits, remove_key, set_key
@@ -161,7 +162,7 @@ VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(STRINGS, SCAL
 
 @pytest.mark.parametrize(("kind", "path"), CASES)
 @given(value=VALUES)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_set_key(kind: str, path: tuple[str | int, ...], value: Any):
     document = DOCUMENTS[kind]
     after = edited(document, set_key(document, path, value))

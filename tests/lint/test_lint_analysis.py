@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from properties import examples
 
 from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
@@ -188,7 +189,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300, (HealthCheck.function_scoped_fixture,))
 @given(
     st.lists(WORDS, max_size=40).map(" ".join), st.sampled_from(["x.yaml", "x.json", "x.toml"]), st.booleans()
 )
@@ -215,7 +216,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300, (HealthCheck.function_scoped_fixture,))
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_no_value_makes_it_raise(tmp_path: Path, values: dict[str, object]) -> None:
     import json

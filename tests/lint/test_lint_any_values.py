@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from properties import examples
 
 from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.dialects import load_all
@@ -108,7 +109,7 @@ def test_every_dialect_has_a_seed() -> None:
 def test_any_value(dialect: Dialect, tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @examples(60, tuple(HealthCheck))
     @given(values_of(dialect))
     def answers(values: dict[str, Any]) -> None:
         text = f"// vramlint: dialect={dialect.name}\n{json.dumps(values)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -29,7 +29,6 @@ def judged(schema: dict[str, Any], value: Any) -> None:
 
 
 @pytest.mark.parametrize("dialect", names())
-@settings(deadline=None)
 @given(data=st.data())
 def test_of_every_key_of_every_schema(dialect: str, data: st.DataObject) -> None:
     keys = [schema for _, schema in walk(load_schema(dialect))]
@@ -37,7 +36,6 @@ def test_of_every_key_of_every_schema(dialect: str, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("dialect", names())
-@settings(deadline=None)
 @given(data=st.data())
 def test_of_whole_files(dialect: str, data: st.DataObject) -> None:
     schema = load_schema(dialect)

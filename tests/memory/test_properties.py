@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from properties import examples
 
 from vramlint.catalog.facts import Model
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
@@ -117,7 +118,7 @@ def peak(job: TrainingJob) -> int:
     return estimate_job(job).peak_allocated_bytes
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(jobs())
 def test_the_parts_add_up(job: TrainingJob) -> None:
     """Components at the peak are the device's bytes, none is negative, and without overhead they are what
@@ -136,21 +137,21 @@ def test_the_parts_add_up(job: TrainingJob) -> None:
     assert 0 <= estimate.trainable_parameters <= estimate.parameters
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(jobs(), st.integers(1, 3))
 def test_a_larger_batch_never_needs_less(job: TrainingJob, more: int) -> None:
     """Micro-batch size."""
     assert peak(replace(job, micro_batch_size=job.micro_batch_size + more)) >= peak(job)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(jobs(), st.sampled_from((2, 3, 4)))
 def test_a_longer_sequence_never_needs_less(job: TrainingJob, times: int) -> None:
     """Sequence length."""
     assert peak(replace(job, sequence_length=times * job.sequence_length)) >= peak(job)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(jobs(), st.integers(1, 6))
 def test_more_layers_never_need_less(job: TrainingJob, more: int) -> None:
     """Number of layers."""
@@ -158,7 +159,7 @@ def test_more_layers_never_need_less(job: TrainingJob, more: int) -> None:
     assert peak(replace(job, model=deeper)) >= peak(job)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(jobs(), st.sampled_from((2, 4)))
 def test_a_larger_rank_never_needs_less(job: TrainingJob, times: int) -> None:
     """Rank of the adapter."""
@@ -167,7 +168,7 @@ def test_a_larger_rank_never_needs_less(job: TrainingJob, times: int) -> None:
     assert peak(replace(job, adapter=replace(job.adapter, r=times * job.adapter.r))) >= peak(job)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(jobs())
 def test_checkpointing_never_saves_more_activations(job: TrainingJob) -> None:
     """What is kept for backward, whole."""
@@ -176,7 +177,7 @@ def test_checkpointing_never_saves_more_activations(job: TrainingJob) -> None:
         assert estimate_job(replace(job, gradient_checkpointing=kind)).phase_peaks["forward"] <= plain * 1.001
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(jobs())
 def test_fewer_bits_never_take_more(job: TrainingJob) -> None:
     """Bits of the weights, and of a frozen base."""
@@ -188,7 +189,7 @@ def test_fewer_bits_never_take_more(job: TrainingJob) -> None:
         assert estimate_job(job).components["weights"] <= unpacked.components["weights"]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(jobs(), st.sampled_from(("zero1", "zero2", "zero3", "fsdp1", "fsdp2")))
 def test_more_shards_never_enlarge_the_parts_they_share(job: TrainingJob, strategy: str) -> None:
     """Weights, gradients and states of a rank."""

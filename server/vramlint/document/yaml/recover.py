@@ -83,7 +83,8 @@ def _recover(text: str, original: str, lines: LineIndex, problem: SyntaxProblem)
         from vramlint.document.json import parse_json
 
         tree = parse_json(text, lines, comments_allowed=True)
-        return replace(tree, problems=(problem,))
+        comments = comments_at(original, lines, [comment.span for comment in tree.comments])
+        return replace(tree, problems=(problem,), comments=comments)
     pairs: list[Pair] = []
     problems: list[SyntaxProblem] = []
     scalars: list[Span] = []
