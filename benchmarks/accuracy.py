@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from accuracy_page import page
-from measured import available, cases
+from measured import available, cases, note_made_from_this
 from ours import Answer, answers
 
 HERE = Path(__file__).resolve().parent
@@ -55,6 +55,7 @@ def main() -> int:
     rows = ",\n".join(json.dumps(record(answer)) for answer in found)
     DATA.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
     PAGE.write_text(page(found, peers), encoding="utf-8")
+    note_made_from_this(DATA.name)
     print(
         f"{len(found)} estimates; wrote {DATA.relative_to(HERE.parent)} and {PAGE.relative_to(HERE.parent)}"
     )

@@ -11,10 +11,13 @@ import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+FINGERPRINTS = Path(__file__).resolve().parent / "data" / "fingerprints.json"
+"""File of data/ → the fingerprint of the measured data that it was made from."""
 COMPONENTS = {
     "weights": "params",
     "gradients": "gradients",
@@ -104,6 +107,32 @@ def published() -> Iterator[Case]:
 def cases() -> list[Case]:
     """All of them."""
     return [*truth(), *published()]
+
+
+def fingerprint() -> str:
+    """Of the data as it is now: which runs, how they are read as jobs, and what each needed."""
+    runs = sorted(
+        json.dumps([case.data, case.id, case.total, case.measured, case.job], sort_keys=True)
+        for case in cases()
+    )
+    return sha256("\n".join(runs).encode()).hexdigest()[:16]
+
+
+def is_made_from_this(file: str) -> bool:
+    """Whether a kept file of data/ was made from the data as it is now."""
+    return bool(_fingerprints().get(file) == fingerprint())
+
+
+def note_made_from_this(file: str) -> None:
+    """Write down that a file of data/ was made from the data as it is now."""
+    FINGERPRINTS.write_text(
+        json.dumps({**_fingerprints(), file: fingerprint()}, indent=1, sort_keys=True) + "\n",
+        encoding="utf-8",
+    )
+
+
+def _fingerprints() -> dict[str, Any]:
+    return dict(json.loads(FINGERPRINTS.read_text(encoding="utf-8"))) if FINGERPRINTS.is_file() else {}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

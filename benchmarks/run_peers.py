@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from measured import Case, cases
+from measured import Case, cases, note_made_from_this
 from peers import NotAttempted, Peer
 from peers.table import PEERS
 
@@ -37,6 +37,7 @@ def main() -> None:
     TARGET.write_text(
         json.dumps({"peers": about, "bytes_or_reason": answers}, indent=0, sort_keys=True) + "\n"
     )
+    note_made_from_this(TARGET.name)
     for name, found in answers.items():
         reasons = Counter(value for value in found.values() if isinstance(value, str))
         print(

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from measured import Case, available, cases
+from measured import Case, available, cases, is_made_from_this
 from peers import NotAttempted
 from peers.cookbook import PEER as COOKBOOK
 from peers.table import PEERS
 
 ANSWERS = Path(__file__).resolve().parents[2] / "benchmarks" / "data" / "peers.json"
+same_data = pytest.mark.skipif(
+    not available() or not is_made_from_this(ANSWERS.name),
+    reason="the answers were kept for other measured cases than those beside the checkout",
+)
 LLAMA = {
     "model_type": "llama",
     "hidden_size": 4096,
@@ -71,7 +75,7 @@ def test_every_adapter_says_what_its_estimator_can_be_told() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not available(), reason="no measured cases beside the checkout")
+@same_data
 def test_every_estimator_has_an_answer_or_a_reason_for_every_run() -> None:
     kept = json.loads(ANSWERS.read_text(encoding="utf-8"))["bytes_or_reason"]
     ids = {case.id for case in cases()}
@@ -81,7 +85,7 @@ def test_every_estimator_has_an_answer_or_a_reason_for_every_run() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.skipif(not available(), reason="no measured cases beside the checkout")
+@same_data
 def test_the_kept_answers_are_those_of_the_adapter() -> None:
     kept = json.loads(ANSWERS.read_text(encoding="utf-8"))["bytes_or_reason"][COOKBOOK.name]
     for each in cases():
