@@ -195,6 +195,10 @@ class Roles:
     reward_model: RoleModel = "auto"
     teacher: RoleModel = "auto"
     reference: RoleModel = "auto"
+    dtype: Literal["same-as-weights", "float32", "bfloat16", "float16"] = "same-as-weights"
+    """Dtype of the named models that only run forward."""
+    scores: bool = True
+    """Whether critic and reward model have a head of one output in place of the language head."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ reference_model: resident
 runtime: torchtune
 generation: {engine: sglang, colocated: true, memory_fraction: 0.4, tensor: 2, sleep: offload, batch: 8,
   completion_length: 256, completions: 4}
-roles: {critic: same-as-model, critic_steps: apart, reward_model: gpt2, teacher: none,
+roles: {critic: same-as-model, critic_steps: apart, reward_model: gpt2, teacher: none, dtype: float16,
+  scores: false,
   reference: {parameters: 1.0e+9}}
 evaluation: {batch: 4, sequence_length: 512, keep_logits: true}
 loading: rank-0

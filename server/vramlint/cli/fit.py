@@ -57,6 +57,11 @@ def main(arguments: Sequence[str]) -> int:
             "or write the comment # vramlint: gpu=RTX-4090 into the file"
         )
         return 2
+    if analysis.verdict == "unknown":
+        complain(f"{options.file}: {needs(outcome.estimate, analysis.gpu, at_least=True)}")
+        for reason in outcome.estimate.unknown:
+            complain(f"{options.file}: {reason}")
+        return 2
     paint = paint_for(sys.stdout, options.color)
     say("\n".join(_head(options.file, outcome, paint)))
     ways = [] if analysis.verdict == "fits" else list(islice(ways_to_fit(analysis), SHOWN))

@@ -19,7 +19,7 @@ WORDS: dict[Verdict, str] = {
     "fits": "fits",
     "tight": "tight",
     "does_not_fit": "does not fit",
-    "unknown": "no GPU declared",
+    "unknown": "unknown",
 }
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 

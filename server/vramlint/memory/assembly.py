@@ -11,10 +11,10 @@ from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment
 from vramlint.memory.ledger import rounded
 from vramlint.memory.moments.generation import engine_bytes, engine_in_training
 from vramlint.memory.moments.held import Held
-from vramlint.memory.objectives import objective_of
 from vramlint.memory.overhead import allocator_slack, device_overhead, error_band, typically_reserved
 from vramlint.memory.peaks import PeakCandidate
 from vramlint.memory.persistent import PersistentBytes
+from vramlint.memory.roles import not_counted, taken_for_granted
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.weights import Weights
 
@@ -79,6 +79,7 @@ def assembled(
         checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan_of(job)),
         architecture=job.model.model_type,
         modelled=modelled,
+        unknown=tuple(not_counted(job)),
         notes=(*_notes(job, persistent, modelled, bool(walked)), *notes),
     )
 
@@ -126,8 +127,8 @@ def _notes(job: TrainingJob, persistent: PersistentBytes, modelled: bool, walked
     elif not modelled:
         name = job.model.model_type or "this architecture"
         yield f"{name} is not modelled to the operation: weights and states are exact, activations a bound"
-    if objective_of(job).unknown:
-        yield objective_of(job).unknown
+    yield from taken_for_granted(job)
+    yield from not_counted(job)
     if persistent.paged:
         size = f"{persistent.paged / GIB:.1f} GiB"
         yield f"paged optimizer states ({size}) lie in unified memory, evicted from a full card: not counted"

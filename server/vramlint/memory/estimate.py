@@ -92,6 +92,8 @@ class Estimate:
     """False where the architecture is not modelled to the operation: weights and states are exact,
     activations a bound.
     """
+    unknown: tuple[str, ...] = ()
+    """What is there and not counted, in sentences: the run needs at least `device_bytes`."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -113,10 +115,12 @@ class Estimate:
 
     def verdict(self, capacity_bytes: int | None) -> Verdict:
         """Whether it fits in `capacity_bytes` (what the card can really give); "tight" where the band crosses
-        the limit.
+        the limit, "unknown" where something that counts is missing from the sum and the rest would fit.
         """
         if capacity_bytes is None:
             return "unknown"
         if self.low_bytes > capacity_bytes:
             return "does_not_fit"
+        if self.unknown:
+            return "unknown"
         return "tight" if self.high_bytes > capacity_bytes else "fits"

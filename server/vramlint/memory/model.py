@@ -17,6 +17,7 @@ from vramlint.memory.peak_tensors import PeakPlace, tensors_at
 from vramlint.memory.peaks import PeakCandidate, compose, reference_pass
 from vramlint.memory.persistent import frees_gradients, persistent_bytes
 from vramlint.memory.pipeline import keep_part, parts
+from vramlint.memory.roles import Step, frozen_bytes, with_critic
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.step import StepProfile, walk
 from vramlint.memory.weights import Weights
@@ -64,9 +65,13 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         peaks = compose(profile, before, part, ON_DEVICE_LAYERS if job.activation_offload else layers)
         if has_reference(job):
             peaks.append(reference_pass(walked_job, profile, network, peaks))
-        around = [held for held in (generation_moment(job, persistent, weights, plan),) if held]
-        candidates.append(assembled(job, whole, persistent, peaks, around, network.modelled, network.notes))
-        places.append((profile.order[part.first : part.last + 1], peaks))
+        persistent = replace(persistent, models=frozen_bytes(job, held, plan))
+        step = with_critic(walked_job, Step(persistent, peaks), held, plan, optimizer, part)
+        around = [held for held in (generation_moment(job, step.persistent, weights, plan),) if held]
+        candidates.append(
+            assembled(job, whole, step.persistent, step.peaks, around, network.modelled, network.notes)
+        )
+        places.append((profile.order[part.first : part.last + 1], step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].device_bytes)
     return (
         replace(candidates[fullest], tensors=_largest(profile, *places[fullest], tensors))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from vramlint.job import TrainingJob
 
@@ -13,13 +15,13 @@ class Objective:
     where all weights are trained.
 
     `loss`: "language", "preference", "policy" (log-probabilities of completions) or "score" (a head of one
-    output). `unknown`: what is not counted.
+    output). `roles`: the models that an objective has beside the trained one, where no file names them.
     """
 
     rows: int = 1
     reference: bool = False
     loss: str = "language"
-    unknown: str = ""
+    roles: Mapping[str, Literal["same-as-model", "unknown"]] = field(default_factory=dict)
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -34,9 +36,9 @@ OBJECTIVES: dict[str, Objective] = {
     "ppo": Objective(
         reference=True,
         loss="policy",
-        unknown="the value and reward models are not counted: the file does not name them",
+        roles={"critic": "same-as-model", "reward_model": "same-as-model"},
     ),
-    "distillation": Objective(unknown="the teacher is not counted: its size is not known"),
+    "distillation": Objective(roles={"teacher": "unknown"}),
 }
 
 

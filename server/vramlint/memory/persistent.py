@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from vramlint.job import TrainingJob
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
-from vramlint.memory.objectives import has_reference
 from vramlint.memory.optimizers import Optimizer
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter
@@ -29,7 +28,7 @@ class PersistentBytes:
     step: int
     """Temporaries of the optimizer's step."""
     models: int = 0
-    """Weights of models that only run forward: the reference of DPO."""
+    """Weights of models that only run forward: reference, reward model, teacher."""
     paged: int = 0
     """Optimizer states in unified memory: outside PyTorch's allocator, and evicted when the card is full."""
 
@@ -80,18 +79,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     buffers = plan.buffers(elements)
     if plan.scheme.copies_gradients:
         buffers += gradients
-    reference = _reference_bytes(job, weights, plan) if has_reference(job) else 0
-    return PersistentBytes(stored, gradients, states, buffers, step, reference, paged)
-
-
-def _reference_bytes(job: TrainingJob, weights: Weights, plan: Plan) -> int:
-    """A second copy of the base weights, in their dtype or in four bits."""
-    width = 0.5 + 4 / 64 if job.reference_model == "quantized" else DTYPE_BYTES[job.precision.weights]
-    return sum(
-        count * rounded(plan.weight_elements(p) * width)
-        for p, count in weights.all()
-        if ".lora_" not in p.name
-    )
+    return PersistentBytes(stored, gradients, states, buffers, step, 0, paged)
 
 
 def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:

@@ -109,6 +109,8 @@ def _verdict(analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
     said = needs(estimate, gpu, band=True)
     if gpu is None:
         return f"{paint('bold', said)}; no GPU is declared"
+    if verdict == "unknown":
+        return f"{paint('bold', 'UNKNOWN')}: {needs(estimate, gpu, at_least=True)}"
     word = WORDS[verdict].upper()
     if verdict != "tight":
         word += f", {margin(estimate, gpu.usable_bytes)}"
@@ -151,7 +153,7 @@ def _paragraph(text: str) -> list[str]:
 
 
 def _next(path: str, analysis: Analysis) -> Iterator[str]:
-    if analysis.verdict == "unknown":
+    if analysis.gpu is None:
         yield "  next: --gpu RTX-4090, or a comment in the file: # vramlint: gpu=RTX-4090"
-    elif analysis.verdict != "fits":
+    elif analysis.verdict in ("tight", "does_not_fit"):
         yield f"  next: vramlint fit {path}"

@@ -308,6 +308,15 @@ KEYS: tuple[Key, ...] = (
     ),
     _role("reward_model", "The model that scores completions: its weights stay on the GPU."),
     _role("teacher", "The model that is distilled from: its weights and its logits."),
+    _row(
+        "roles.dtype",
+        "Dtype of the named models that only run forward.",
+        ("same-as-weights", *FLOATS),
+    ),
+    _row(
+        "roles.scores",
+        "Whether critic and reward model have a head of one output in place of the language head.",
+    ),
     _role("reference", "The reference model, where it is another one than the trained model."),
     _row("evaluation.batch", "Sequences of an evaluation batch on each GPU: logits grow in proportion."),
     _row(

@@ -9,7 +9,7 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, text
-from vramlint.job import TrainingJob
+from vramlint.job import RoleModel, TrainingJob
 
 
 def framework_version(context: Context, framework: str, newest: str) -> str:
@@ -33,6 +33,17 @@ def find_model(reader: Reader, context: Context, path: str) -> Model | Obstacle:
         )
     reader.written("model", path)
     return model
+
+
+def role_model(reader: Reader, context: Context, path: str, field: str) -> RoleModel:
+    """The model named at the key `path` for a role beside the trained one; "unknown" where nothing is known
+    of it, "auto" where the key is not written.
+    """
+    name = reader.get(path, text)
+    if name is None:
+        return "auto"
+    reader.written(field, path)
+    return context.catalog.model(name, context.folder) or "unknown"
 
 
 def open_companion(reader: Reader, context: Context, path: str) -> Companion | None:

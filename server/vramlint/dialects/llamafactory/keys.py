@@ -203,7 +203,32 @@ KEYS: tuple[Key, ...] = (
     Key("fsdp", "parallel.strategy", "FSDP through the Trainer's own keys."),
     Key("fsdp_config", "parallel.strategy", "FSDP options: sharding, wrapping, offload."),
     Key("pref_loss", "objective", "orpo and simpo need no reference model.", "sigmoid"),
-    Key("ref_model", "reference_model", "A reference model of its own, kept beside the policy."),
+    Key("ref_model", "roles.reference", "A reference model of its own, kept beside the policy."),
+    Key(
+        "reward_model",
+        "roles.reward_model",
+        "PPO: the model that scores completions; its weights stay on the GPU where its type is full.",
+    ),
+    Key(
+        "reward_model_type",
+        "roles.reward_model",
+        "PPO: lora shares the policy's base, full is a whole model more, api is elsewhere.",
+        "lora",
+        ("lora", "full", "api"),
+    ),
+    Key("reward_model_quantization_bit", "roles.reward_model", "PPO: quantizes a full reward model."),
+    Key(
+        "max_new_tokens",
+        "generation.completion_length",
+        "PPO: the most tokens of a completion; prompt and completion together make the row.",
+        1024,
+    ),
+    Key(
+        "ppo_buffer_size",
+        "generation.batch",
+        "PPO: batches whose completions are generated at once.",
+        1,
+    ),
     Key("ref_model_quantization_bit", "reference_model", "Quantizes the reference model."),
     Key("ray_num_workers", "parallel.data", "GPUs, when the run is started through Ray."),
     # the second engine (USE_V1)

@@ -31,6 +31,7 @@ from vramlint.dialects.kit.reading import find_model, finish, framework_version,
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
+from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
 from vramlint.job import Adapter, Precision, Quantization, TrainingJob
 
 VERSION = "0.9.5"
@@ -117,7 +118,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         trainable_layers=abs(reader.read("freeze_trainable_layers", integer)) if method == "freeze" else None,
         micro_batch_size=batch.micro,
         gradient_accumulation_steps=batch.accumulation,
-        sequence_length=reader.read("cutoff_len", positive),
+        sequence_length=row_length(reader, objective),
         packing=packing,
         gradient_checkpointing=_checkpointing(reader, engine),
         activation_offload=reader.read("use_unsloth_gc", boolean),
@@ -127,6 +128,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=reference,
+        roles=read_roles(reader, context, objective, _SCHEMES),
+        generation=read_generation(reader, batch) if objective == "ppo" else None,
         origins=reader.record.origins,
         **hardware(context),
     )

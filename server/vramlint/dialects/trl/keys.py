@@ -254,8 +254,26 @@ OWN: tuple[Key, ...] = (
         1,
     ),
     Key("vllm_max_model_length", None, "The longest row vLLM keeps a cache for.", None),
-    Key("reward_model_name_or_path", None, "A reward model that is loaded beside the policy.", None),
-    Key("teacher_model_name_or_path", "objective", "A teacher that is loaded beside the student.", None),
+    Key(
+        "reward_model_name_or_path",
+        "roles.reward_model",
+        "A reward model that is loaded beside the policy.",
+        None,
+    ),
+    Key(
+        "response_length",
+        "generation.completion_length",
+        "PPO: tokens of a completion; prompt and completion together make the row.",
+        UNSET,
+    ),
+    Key(
+        "reward_model_path",
+        "roles.reward_model",
+        "PPO: the model that scores completions, and the one that the critic starts from: its weights twice, "
+        "gradients and states once.",
+        None,
+    ),
+    Key("teacher_model_name_or_path", "roles.teacher", "A teacher that is loaded beside the student.", None),
     Key(
         "accelerate_config",
         "parallel.strategy",

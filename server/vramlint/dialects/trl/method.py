@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from vramlint.catalog.facts import Model
+from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
-from vramlint.job import Generation
+from vramlint.dialects.kit.reading import role_model
+from vramlint.job import Generation, Roles
 from vramlint.versions import at_least
 
 Reference = Literal["auto", "none", "resident", "quantized"]
@@ -27,6 +30,7 @@ _TELLING: tuple[tuple[str, tuple[str, ...]], ...] = (
             "rloo_k",
         ),
     ),
+    ("ppo", ("vf_coef", "cliprange_value", "sft_model_path", "num_ppo_epochs")),
     ("kto", ("desirable_weight", "undesirable_weight")),
     ("orpo", ("simpo_gamma", "cpo_alpha")),
     ("reward", ("center_rewards_coefficient",)),
@@ -87,7 +91,7 @@ def read_reference(reader: Reader, objective: str, method: str) -> Reference:
     """The second model: none with an adapter, which can be switched off, nor where its scores are computed
     before.
     """
-    if objective not in ("dpo", "kto", "grpo"):
+    if objective not in ("dpo", "kto", "grpo", "ppo"):
         return "auto" if objective in ("sft", "reward", "distillation") else "none"
     if method != "full":
         reader.same_origin_as("reference_model", "method")
@@ -102,8 +106,46 @@ def read_reference(reader: Reader, objective: str, method: str) -> Reference:
     return "resident"
 
 
+def read_roles(reader: Reader, context: Context, objective: str) -> Roles:
+    """Models beside the policy or the student.
+
+    PPO loads critic and reward model from one path (trl 0.24, examples/scripts/ppo/ppo.py); GRPO and RLOO a
+    reward model where one is named; distillation loads a teacher unless a server has it.
+    """
+    if objective == "ppo":
+        reward = role_model(reader, context, "reward_model_path", "roles.reward_model")
+        if reward == "auto":
+            reward = role_model(reader, context, "reward_model_name_or_path", "roles.reward_model")
+        if reward == "auto":
+            return Roles(critic="unknown", reward_model="unknown")
+        reader.same_origin_as("roles.critic", "roles.reward_model")
+        return Roles(critic=reward, reward_model=reward)
+    if objective == "grpo":
+        reward = role_model(reader, context, "reward_model_name_or_path", "roles.reward_model")
+        return Roles(reward_model="none" if reward == "auto" else reward)
+    if objective != "distillation":
+        return Roles()
+    if reader.flag("use_teacher_server") or reader.has("teacher_model_server_url"):
+        return Roles(teacher="none")
+    teacher = role_model(reader, context, "teacher_model_name_or_path", "roles.teacher")
+    given = reader.get("teacher_model_init_kwargs.dtype", text)
+    dtype = given if given in ("float32", "bfloat16", "float16") else None
+    if dtype is None and given != "auto" and not reader.has("lmbda"):
+        return Roles(teacher=teacher, dtype="float32")
+    released = teacher.dtype if isinstance(teacher, Model) else None
+    known = dtype or (released if released in ("float32", "bfloat16", "float16") else None)
+    return Roles(teacher=teacher, dtype=known or "same-as-weights")  # type: ignore[arg-type]
+
+
 def read_generation(reader: Reader, objective: str, micro: int, accumulation: int) -> Generation | None:
     """How completions are made; None for methods that train on given ones."""
+    if objective == "ppo":
+        reader.default("generation.engine", "the policy generates")
+        return Generation(
+            engine="in-process",
+            completion_length=reader.read("response_length", positive, 53),
+            completions=1,
+        )
     if objective != "grpo":
         return None
     new = at_least(reader.version, "1.0")

@@ -36,7 +36,7 @@ from vramlint.dialects.kit.reading import (
 from vramlint.dialects.trl.checks import COMMON, TRL, float32_compute
 from vramlint.dialects.trl.edits import edits
 from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
-from vramlint.dialects.trl.method import read_generation, read_objective, read_reference
+from vramlint.dialects.trl.method import read_generation, read_objective, read_reference, read_roles
 from vramlint.dialects.trl.weights import (
     read_adapter,
     read_attention,
@@ -122,7 +122,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if reader.framework == "trl":
         report(reader, TRL)
         report(reader, [found for found in (float32_compute(reader),) if found])
-    model = find_model(reader, context, "model_name_or_path")
+    named = "sft_model_path" if reader.has("sft_model_path") else "model_name_or_path"
+    model = find_model(reader, context, named)
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
 
 
@@ -187,6 +188,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         parallel=engine.parallel,
         reference_model=read_reference(reader, objective, method),
         generation=generation,
+        roles=read_roles(reader, context, objective),
         origins=reader.record.origins,
         **hardware(context),
     )
