@@ -49,7 +49,7 @@ def _counts(job: TrainingJob, field: str) -> bool:
     strategy = job.parallel.strategy
     if field in _ABOUT_THE_RUN or value_of(job, field) in (None, {}, (), "auto"):
         return False
-    if field == "roles.critic_steps":
+    if field.startswith("roles."):
         return job.objective == "ppo"
     if field.startswith("parallel.buckets."):
         return strategy.startswith("zero")
