@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from vramlint.analysis import suppress
@@ -114,6 +115,11 @@ def understand(
         return replace(context, dialect_context=told, cannot=why)
     if launcher:
         reading = replace(reading, companions=(*reading.companions, launcher.path))
+    unread = next((each for each in document.problems if each.kind in ("too-large", "too-deep")), None)
+    if unread is not None:
+        return replace(
+            context, dialect_context=told, reading=reading, cannot=Cannot(unread.kind, unread.message)
+        )
     estimate, cannot = _estimate(reading)
     return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)
 
@@ -152,6 +158,9 @@ def _dialect_context(
     )
 
 
+MOST_FINDINGS = 200
+"""Of one rule in one file; nobody reads more, and a generated file can hold any number."""
+_MORE = f"and more of the same: only the first {MOST_FINDINGS} are listed"
 LARGEST_TENSORS = 10
 """Groups of tensors alive at the peak that hovers and reports may name."""
 
@@ -181,10 +190,12 @@ def _run(rules: tuple[Rule, ...], context: RuleContext, *, after_suppressions: b
         if rule.after_suppressions != after_suppressions or not (context.dialect or rule.any_file):
             continue
         try:
-            found = list(rule.check(context))
+            found = list(islice(rule.check(context), MOST_FINDINGS + 1))
         except Exception:
             failed(f"rule {rule.code} failed on {context.document.path}")
             continue
+        if len(found) > MOST_FINDINGS:
+            found[MOST_FINDINGS] = replace(found[MOST_FINDINGS], message=_MORE, fixes=(), related=())
         for finding in found:
             level = context.settings.level(finding.code, finding.name, finding.severity)
             if level is not None:

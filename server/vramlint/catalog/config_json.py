@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vramlint.catalog.facts import Model
+from vramlint.files import Unreadable, is_regular, names_network_share, read_text
 
 SIZE_LIMIT = 4 * 2**20
 """Bytes. Released config.json files are a few KiB; those of models with long label lists some hundred."""
@@ -140,10 +141,8 @@ def _compressed_scheme(stored: Mapping[str, Any]) -> str:
 def read_json(path: Path) -> Mapping[str, Any] | None:
     """The mapping in a JSON file; None for anything else, unreadable or over the size limit."""
     try:
-        if not path.is_file() or path.stat().st_size > SIZE_LIMIT:
-            return None
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        value = json.loads(read_text(path, SIZE_LIMIT))
+    except (Unreadable, ValueError, RecursionError):
         return None
     return value if isinstance(value, Mapping) else None
 
@@ -154,7 +153,7 @@ def local_config(name: str, folder: str | None) -> Path | None:
     A relative name is looked for in `folder` and in the folders above it up to the project's root. Network
     shares are not followed: opening one would send the user's credentials to whoever wrote the file.
     """
-    if not name or "\0" in name or "://" in name or name.startswith(("//", "\\\\")):
+    if not name or "\0" in name or "://" in name or names_network_share(name):
         return None
     try:
         path = Path(name).expanduser()
@@ -183,10 +182,10 @@ def _project_folders(folder: Path) -> list[Path]:
 
 
 def _config_at(path: Path) -> Path | None:
-    if path.suffix == ".json" and path.is_file():
+    if path.suffix == ".json" and is_regular(path):
         return path
     config = path / "config.json"
-    return config if config.is_file() else None
+    return config if is_regular(config) else None
 
 
 def hub_cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -216,11 +215,11 @@ def cached_config(name: str, cache: Path) -> Path | None:
     try:
         snapshots = repository / "snapshots"
         main = repository / "refs" / "main"
-        if main.is_file() and main.stat().st_size < 256:
-            config = snapshots / main.read_text("utf-8").strip() / "config.json"
-            if config.is_file():
+        if is_regular(main):
+            config = snapshots / read_text(main, 256).strip() / "config.json"
+            if is_regular(config):
                 return config
-        found = [path for path in snapshots.glob("*/config.json") if path.is_file()]
+        found = [path for path in snapshots.glob("*/config.json") if is_regular(path)]
         return max(found, key=lambda path: path.stat().st_mtime, default=None)
-    except (OSError, ValueError):
+    except (OSError, Unreadable, ValueError):
         return None

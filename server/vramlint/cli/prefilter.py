@@ -13,6 +13,7 @@ from pathlib import Path
 
 from vramlint.cli.console import Failure
 from vramlint.dialects import SIGN_NAMES, detectable
+from vramlint.files import Unreadable, read_bytes
 
 STDIN = "-"
 MOST_BYTES = 1 << 24
@@ -34,12 +35,9 @@ def read(path: str) -> bytes:
     if path == STDIN:
         return sys.stdin.buffer.read(MOST_BYTES)
     try:
-        with Path(path).open("rb") as file:
-            return file.read(MOST_BYTES)
-    except OSError as error:
-        raise Failure(f"{path}: {(error.strerror or str(error)).lower()}") from None
-    except ValueError as error:  # a NUL in the path
-        raise Failure(f"{path!r}: {error}") from None
+        return read_bytes(path, MOST_BYTES)
+    except Unreadable as error:
+        raise Failure(f"{path}: {error}") from None
 
 
 def is_text(data: bytes) -> bool:

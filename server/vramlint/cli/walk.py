@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from stat import S_ISREG
 
+from vramlint.files import is_regular
 from vramlint.project.paths import is_skipped
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonc", ".toml")
@@ -36,11 +38,13 @@ def _walk(top: str) -> Iterator[str]:
 
 
 def _skipped(folder: Path) -> bool:
-    return is_skipped(folder.name) or (folder / "pyvenv.cfg").exists()
+    return is_skipped(folder.name) or is_regular(folder / "pyvenv.cfg")
 
 
 def _small(path: Path) -> bool:
+    """Whether it is a regular file of a config's size."""
     try:
-        return path.stat().st_size <= LARGEST_BYTES
+        status = path.stat()
     except OSError:
         return False
+    return S_ISREG(status.st_mode) and status.st_size <= LARGEST_BYTES

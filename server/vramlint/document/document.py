@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Comment, KeyPath, Node, Pair, Place, Span, SyntaxProblem, Tree
+from vramlint.files import read_bytes
 
 Language: TypeAlias = Literal["yaml", "json", "toml"]
 MAX_SIZE = 2 * 1024 * 1024
@@ -71,9 +72,8 @@ class Document:
 
     @classmethod
     def read(cls, path: str, language: Language | None = None) -> Document:
-        """The document of a file. Raises OSError where it cannot be opened."""
-        with open(path, "rb") as file:  # noqa: PTH123 (pathlib costs start-up time)
-            return cls.from_bytes(file.read(4 * MAX_SIZE + 1), path, language)
+        """The document of a file. Raises Unreadable where it cannot be read."""
+        return cls.from_bytes(read_bytes(path, 4 * MAX_SIZE), path, language)
 
     @classmethod
     def _unreadable(

@@ -36,7 +36,7 @@ class Node:
     `value` of a scalar is what the file's own reader makes of it: PyYAML (YAML 1.1) for YAML, so `1e-5`
     is a string and `no` is False; of a mapping or a sequence it is the plain dict or list. `raw` is the text
     as written, without quotes and escapes. `recovered` marks nodes read line by line inside a block that
-    does not parse.
+    does not parse, and what stands for a part that is not read.
     """
 
     kind: Literal["map", "seq", "scalar", "alias"]
@@ -49,6 +49,8 @@ class Node:
     anchor: str | None = None
     target: Node | None = None
     recovered: bool = False
+    size: int = 1
+    """Nodes at and below this one, aliases counted as what they stand for."""
 
     def resolved(self) -> Node:
         """The node itself, or for an alias the node it stands for."""

@@ -65,6 +65,7 @@ def read_directives(document: Document) -> Directives:
     versions: dict[str, str] = {}
     suppressions: list[Suppression] = []
     problems: list[DirectiveProblem] = []
+    meant = _lines_meant(document) if any("ignore" in each.text for each in document.comments) else {}
     for comment in document.comments:
         mark = _MARK.match(comment.text)
         if mark is None:
@@ -72,7 +73,7 @@ def read_directives(document: Document) -> Directives:
         body, start = comment.text[mark.end() :], comment.span.start + mark.end()
         ignore = _IGNORE.match(body)
         if ignore:
-            suppressions += _suppressions(document, comment, body, start, ignore)
+            suppressions += _suppressions(document, comment, body, start, ignore, meant)
             continue
         settings = list(_settings(body, start))
         if not settings:
@@ -112,10 +113,15 @@ def _settings(body: str, start: int) -> Iterable[tuple[str, str, Span]]:
 
 
 def _suppressions(
-    document: Document, comment: Comment, body: str, start: int, ignore: re.Match[str]
+    document: Document,
+    comment: Comment,
+    body: str,
+    start: int,
+    ignore: re.Match[str],
+    meant: Mapping[int, int],
 ) -> Iterable[Suppression]:
     scope: Literal["file", "line"] = "file" if ignore[1].lower() == "ignore-file" else "line"
-    line = None if scope == "file" else _line_meant(document, comment)
+    line = None if scope == "file" else meant.get(comment.line, comment.line)
     reason = body[ignore.end() :].strip()
     if ignore[2] is None:
         yield Suppression(
@@ -128,13 +134,23 @@ def _suppressions(
         yield Suppression(code[0], span, comment.span, line, reason, len(codes) - 1)
 
 
-def _line_meant(document: Document, comment: Comment) -> int:
-    """The comment's own line; for one that stands alone, the next line that is not blank or a comment."""
-    if not comment.own_line:
-        return comment.line
-    alone = {other.line for other in document.comments if other.own_line}
-    for line in range(comment.line + 1, document.lines.count):
-        span = document.lines.line_span(line)
-        if line not in alone and document.text[span.start : span.end].strip():
-            return line
-    return comment.line
+def _lines_meant(document: Document) -> Mapping[int, int]:
+    """For each line that holds only a comment, the next line that is neither blank nor such a comment."""
+    alone = {comment.line for comment in document.comments if comment.own_line}
+    meant: dict[int, int] = {}
+    following: int | None = None
+    for line in range(max(alone, default=-1) + 1, document.lines.count):
+        if _has_content(document, line):
+            following = line
+            break
+    for line in range(max(alone, default=-1), -1, -1):
+        if line in alone:
+            meant[line] = line if following is None else following
+        elif _has_content(document, line):
+            following = line
+    return meant
+
+
+def _has_content(document: Document, line: int) -> bool:
+    span = document.lines.line_span(line)
+    return bool(document.text[span.start : span.end].strip())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
 from vramlint.document import Document
+from vramlint.files import Unreadable, read_bytes, read_text
 from vramlint.project.paths import is_skipped
 
 _SCRIPTS = (".sbatch", ".slurm", ".sh")
@@ -87,18 +88,16 @@ def _below(root: Path) -> Iterator[Path]:
 def _promising(file: Path) -> bool:
     """Whether the words of a launcher stand in the file."""
     try:
-        if file.stat().st_size > _LARGEST:
-            return False
-        data = file.read_bytes()
-    except OSError:
+        data = read_bytes(file, _LARGEST)
+    except Unreadable:
         return False
     return b"#SBATCH" in data if file.suffix in _SCRIPTS else b"accelerators" in data
 
 
 def _parsed(file: Path, shown: str | None) -> LaunchSpec | None:
     try:
-        text = file.read_text(encoding="utf-8") if shown is None else shown
-    except (OSError, UnicodeDecodeError):
+        text = read_text(file, _LARGEST) if shown is None else shown
+    except Unreadable:
         return None
     if file.suffix in _SCRIPTS:
         return of_batch_script(text)

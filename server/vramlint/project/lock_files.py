@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from vramlint.files import Unreadable, read_text
 from vramlint.versions import release
 
 NAMES = ("uv.lock", "poetry.lock", "requirements.txt")
@@ -50,8 +51,6 @@ def _certain(found: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def _read(file: Path, root: Path) -> str | None:
     try:
-        if not file.is_file() or not file.resolve().is_relative_to(root) or file.stat().st_size > _LARGEST:
-            return None
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError, RuntimeError):
+        return read_text(file, _LARGEST) if file.resolve().is_relative_to(root) else None
+    except (OSError, Unreadable, RuntimeError):
         return None

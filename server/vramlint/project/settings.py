@@ -6,10 +6,11 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from vramlint.files import Unreadable, read_text
+from vramlint.project.glob import matches
 from vramlint.project.severity import SEVERITIES, Severity
 from vramlint.versions import refusal
 
@@ -64,7 +65,7 @@ class Settings:
         relative = file.relative_to(folder).as_posix()
         settings = self
         for section in self.per_path:
-            if _glob(section.pattern).fullmatch(relative):
+            if matches(section.pattern, relative):
                 settings = replace(
                     settings,
                     gpu=section.gpu or settings.gpu,
@@ -91,15 +92,7 @@ def _names(entry: str, code: str, name: str) -> bool:
     return entry.upper() == "ALL" or code.startswith(entry.upper()) or entry.lower() == name
 
 
-@lru_cache(maxsize=256)
-def _glob(pattern: str) -> re.Pattern[str]:
-    """`*` stays inside one folder, `**` does not; a pattern that ends in `/` means all below."""
-    pattern = pattern.removeprefix("./") + ("**" if pattern.endswith("/") else "")
-    table = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    return re.compile("".join(table.get(part, re.escape(part)) for part in parts))
-
-
+_LARGEST = 1 << 20
 _MENTIONED = re.compile(r"^\s*\[+\s*tool\s*(\]|\..*\bvramlint\b)|^\s*tool\s*[.=]", re.MULTILINE)
 """What a pyproject.toml that has `[tool.vramlint]` has a line with; others are not parsed."""
 
@@ -133,9 +126,11 @@ def read_folder(folder: Path) -> Settings | None:
     for name in ("vramlint.toml", "pyproject.toml"):
         file = folder / name
         try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
+            text = read_text(file, _LARGEST)
+        except Unreadable as error:
+            if error.reason == "missing" or name == "pyproject.toml":
+                continue
+            return Settings(source=str(file), problems=(f"{name} cannot be read: {error}",))
         if name == "pyproject.toml" and not _MENTIONED.search(text):
             continue
         settings = parse_settings(text, str(file))

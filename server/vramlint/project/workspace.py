@@ -12,6 +12,7 @@ from vramlint.catalog.models import Models
 from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Catalog, Companion
 from vramlint.document import Document
+from vramlint.files import Unreadable, is_regular, names_network_share, read_text
 from vramlint.project.launchers import Launcher, Launchers
 from vramlint.project.lock_files import locked_versions
 from vramlint.project.overrides import Overrides
@@ -123,14 +124,14 @@ class Workspace:
 
     def _find(self, path: str | None, outside: bool, name: str) -> Path | None:
         """Beside the document, else from the root, else the only file of that base name inside."""
-        if not name or "\0" in name or "\n" in name:
+        if not name or "\0" in name or "\n" in name or names_network_share(name):
             return None
         folder = self._folder_of(path) if path else self.root
         root = self.root if folder.is_relative_to(self.root) else folder
         for base in (folder, root):
             try:
                 file = (base / name).resolve()
-                if file.is_file() and (outside or file.is_relative_to(root)):
+                if is_regular(file) and (outside or file.is_relative_to(root)):
                     return file
             except (OSError, ValueError, RuntimeError):
                 return None
@@ -156,8 +157,6 @@ def _single_files(root: Path) -> dict[str, Path]:
 
 def _read(file: Path) -> str | None:
     try:
-        if file.stat().st_size > _LARGEST_COMPANION:
-            return None
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        return read_text(file, _LARGEST_COMPANION)
+    except Unreadable:
         return None

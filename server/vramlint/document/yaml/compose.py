@@ -44,6 +44,24 @@ class Broken(Exception):
         self.problem = problem
 
 
+MOST_EXPANDED = 100_000
+"""Nodes that the aliases and merges of one text may stand for. Past that a few hundred bytes can mean more
+values than any memory holds ("billion laughs"); what comes later is left out.
+"""
+
+
+class Anchors(dict[str, Node]):
+    """The anchored nodes of one text, and how many nodes its aliases and merges have stood for."""
+
+    expanded: int = 0
+
+    def copy(self) -> Anchors:
+        """The same nodes and count, to try something with."""
+        other = Anchors(self)
+        other.expanded = self.expanded
+        return other
+
+
 @dataclass(slots=True)
 class Composed:
     """The documents of one text, what is wrong with them, and the spans of all scalars in text order."""
@@ -72,20 +90,20 @@ def printable(text: str) -> tuple[str, list[SyntaxProblem]]:
     return _UNPRINTABLE.sub("\ufffd", text), [SyntaxProblem(Span(*found.span()), message, "encoding")]
 
 
-def compose(text: str, base: int = 0, anchors: dict[str, Node] | None = None) -> Composed:
+def compose(text: str, base: int = 0, anchors: Anchors | None = None) -> Composed:
     """The documents in `text`, whose offsets are to start at `base`. Raises Broken at the first syntax error.
 
     `anchors` are those that are known already; new ones are added.
     """
     if text.startswith("\ufeff"):  # libyaml does not count a byte order mark
         text, base = text[1:], base + 1
-    return _Composer(text, base, {} if anchors is None else anchors).run()
+    return _Composer(text, base, Anchors() if anchors is None else anchors).run()
 
 
 class _Composer:
     """One pass over the events of a text."""
 
-    def __init__(self, text: str, base: int, anchors: dict[str, Node]) -> None:
+    def __init__(self, text: str, base: int, anchors: Anchors) -> None:
         self.text = text
         self.base = base
         self.anchors = anchors
@@ -129,6 +147,16 @@ class _Composer:
             _PROPERTIES.match(self.text, start) if event.anchor is not None or event.tag is not None else None
         )
         return found.end() if found else start
+
+    def expand(self, span: Span, nodes: int) -> bool:
+        """Count nodes that an alias or a merge stands for; False where they are too many, said once."""
+        before, self.anchors.expanded = self.anchors.expanded, self.anchors.expanded + nodes
+        if self.anchors.expanded <= MOST_EXPANDED:
+            return True
+        if before <= MOST_EXPANDED:
+            message = f"aliases expand to more than {MOST_EXPANDED:,} values; the rest is not read"
+            self.complain(span, message, "too-large")
+        return False
 
     def add(self, node: Node) -> None:
         """Put a finished node where it belongs."""
@@ -176,8 +204,12 @@ class _Composer:
             inside = any(frame.event.anchor == event.anchor for frame in self.stack)
             why = "stands inside its own anchor" if inside else "has no anchor before it"
             self.complain(span, f"the alias *{event.anchor} {why}")
-        value = None if target is None else target.value
-        self.add(Node("alias", span, value, f"*{event.anchor}", anchor=event.anchor, target=target))
+        elif not self.expand(span, target.size):
+            self.add(Node("scalar", span, None, f"*{event.anchor}", recovered=True))
+            return
+        value, size = (None, 1) if target is None else (target.value, target.size)
+        raw = f"*{event.anchor}"
+        self.add(Node("alias", span, value, raw, anchor=event.anchor, target=target, size=size))
 
     def open(self, event: Any) -> None:
         if self.too_deep or len(self.stack) >= MAX_DEPTH:
@@ -215,7 +247,8 @@ class _Composer:
     def sequence(self, frame: _Frame, span: Span) -> Node:
         items = tuple(frame.children)
         value = self.collection(frame, span, [item.value for item in items], {})
-        return Node("seq", span, value, style=_flow(frame), items=items, anchor=frame.event.anchor)
+        size = 1 + sum(item.size for item in items)
+        return Node("seq", span, value, style=_flow(frame), items=items, anchor=frame.event.anchor, size=size)
 
     def collection(self, frame: _Frame, span: Span, items: list[Any], mapping: dict[Any, Any]) -> Any:
         try:
@@ -240,7 +273,8 @@ class _Composer:
         pairs = (*(pair for key, pair in merged.items() if key not in values), *own)
         values = {**{key: pair.value.value for key, pair in merged.items()}, **values}
         value = self.collection(frame, span, [], values)
-        return Node("map", span, value, style=_flow(frame), pairs=pairs, anchor=frame.event.anchor)
+        size = 1 + sum(pair.value.size for pair in pairs)
+        return Node("map", span, value, style=_flow(frame), pairs=pairs, anchor=frame.event.anchor, size=size)
 
     def plain(self, pairs: list[Pair]) -> dict[Any, Any]:
         """The plain mapping of a mapping's own pairs; complains about keys that come twice and keys that no
@@ -264,9 +298,11 @@ class _Composer:
         """
         source = value.resolved()
         sources = [item.resolved() for item in source.items] if source.kind == "seq" else [source]
-        if any(item.kind != "map" for item in sources):
+        if any(item.kind != "map" and not item.recovered for item in sources):
             self.complain(value.span, "'<<' wants a mapping or a list of mappings")
         for item in reversed(sources):
+            if not self.expand(value.span, item.size):
+                return
             for pair in item.pairs:
                 if isinstance(pair.key.value, (str, int, float, bool, type(None))):
                     merged[pair.key.value] = Pair(pair.key, pair.value, key.span)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem
-from vramlint.document.yaml.compose import MAX_DEPTH, Broken, Composed, compose
+from vramlint.document.yaml.compose import MAX_DEPTH, Anchors, Broken, Composed, compose
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _DASHES = re.compile(r"(?:-[ \t]+)*(?:-(?=[\r\n]|\Z))?")
@@ -38,7 +38,7 @@ class _Open:
     items: list[Any] = field(default_factory=list)
 
 
-def read_lines(block: str, base: int, anchors: dict[str, Node], problem: SyntaxProblem | None) -> Composed:
+def read_lines(block: str, base: int, anchors: Anchors, problem: SyntaxProblem | None) -> Composed:
     """The block's pairs as far as its lines show them. `problem` is what the parser said, if it said
     something.
     """
@@ -52,7 +52,7 @@ def read_lines(block: str, base: int, anchors: dict[str, Node], problem: SyntaxP
 class _Reader:
     """One pass over the lines of a block, with a stack of the open collections."""
 
-    def __init__(self, block: str, base: int, anchors: dict[str, Node]) -> None:
+    def __init__(self, block: str, base: int, anchors: Anchors) -> None:
         self.block = block
         self.base = base
         self.anchors = anchors
@@ -197,7 +197,7 @@ class _Reader:
         closers = _CLOSERS if text[:1] in ("[", "{", '"', "'") else ()
         for closer in ("", *closers):
             try:
-                composed = compose(text + closer, self.base + start, dict(self.anchors))
+                composed = compose(text + closer, self.base + start, self.anchors.copy())
             except Broken:
                 continue
             node = composed.documents[0] if composed.documents else None

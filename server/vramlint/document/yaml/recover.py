@@ -17,7 +17,7 @@ import yaml
 from vramlint.document.comments import comments_at, hash_spans
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem, Tree
-from vramlint.document.yaml.compose import Broken, Composed, compose, printable
+from vramlint.document.yaml.compose import Anchors, Broken, Composed, compose, printable
 from vramlint.document.yaml.line_reader import read_lines
 from vramlint.document.yaml.messages import problem_of
 
@@ -88,7 +88,7 @@ def _recover(text: str, original: str, lines: LineIndex, problem: SyntaxProblem)
     pairs: list[Pair] = []
     problems: list[SyntaxProblem] = []
     scalars: list[Span] = []
-    anchors: dict[str, Node] = {}
+    anchors = Anchors()
     others: list[Node] = []
     for base, block in _blocks(text):
         composed = _block(block, base, anchors)
@@ -137,7 +137,7 @@ def _blocks(text: str) -> list[tuple[int, str]]:
     ]
 
 
-def _block(block: str, base: int, anchors: dict[str, Node]) -> Composed:
+def _block(block: str, base: int, anchors: Anchors) -> Composed:
     """What one block holds. Blocks that neither set nor use an anchor come from the cache."""
     if "&" in block or "*" in block:
         return _read_block(block, base, anchors)
@@ -151,10 +151,10 @@ def _block(block: str, base: int, anchors: dict[str, Node]) -> Composed:
 
 @lru_cache(maxsize=2048)
 def _cached_block(block: str) -> Composed:
-    return _read_block(block, 0, {})
+    return _read_block(block, 0, Anchors())
 
 
-def _read_block(block: str, base: int, anchors: dict[str, Node]) -> Composed:
+def _read_block(block: str, base: int, anchors: Anchors) -> Composed:
     try:
         composed = compose(block, base, anchors)
         if all(node.kind == "map" or node.value is None for node in composed.documents):
@@ -183,4 +183,5 @@ def _shifted(node: Node, delta: int) -> Node:
         tuple([Pair(_shifted(pair.key, delta), _shifted(pair.value, delta)) for pair in node.pairs]),
         tuple([_shifted(item, delta) for item in node.items]),
         recovered=node.recovered,
+        size=node.size,
     )
