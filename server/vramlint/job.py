@@ -243,8 +243,8 @@ class TrainingJob:
     activation_offload: bool = False
     attention: str = "sdpa"
     loss: str | int = "full-logits"
-    """full-logits | fused-cross-entropy | fused-linear | trl-chunked | trl-fused-head; an integer n is
-    torchtune's loss in n chunks.
+    """full-logits | fused-cross-entropy | fused-linear | trl-chunked | trl-fused-head | forward-kl |
+    reverse-kl; an integer n is torchtune's loss in n chunks.
     """
     loop: str = "trainer"
     """plain | freed | trainer | trl@1.10 | trl@1.16."""

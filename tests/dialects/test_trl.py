@@ -293,6 +293,26 @@ def test_a_launcher_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("keys", "objective", "loss"),
+    [
+        ("beta: 0.1\ndisable_dropout: true\n", "orpo", "full-logits"),
+        ("beta: 0.1\noutput_dir: out/llama-orpo\n", "orpo", "full-logits"),
+        ("simpo_gamma: 0.5\n", "orpo", "full-logits"),
+        ("beta: 0.1\nloss_type: sigmoid\ndisable_dropout: true\n", "dpo", "trl-fused-head"),
+        ("beta: 0.1\noutput_dir: out/llama-dpo\ndisable_dropout: true\n", "dpo", "trl-fused-head"),
+        ("beta: 0.1\n", "dpo", "trl-fused-head"),
+        ("output_dir: out/sft-before-dpo\n", "sft", "trl-fused-head"),
+        ("teacher_model_name_or_path: t\nlmbda: 0.5\n", "distillation", "full-logits"),
+        ("teacher_model_name_or_path: t\nlmbda: 0.5\nbeta: 0\n", "distillation", "forward-kl"),
+        ("teacher_model_name_or_path: t\nlmbda: 0.5\nbeta: 1.0\n", "distillation", "reverse-kl"),
+        ("teacher_model_name_or_path: t\nmax_completion_length: 9\n", "distillation", "trl-fused-head"),
+    ],
+)
+def test_the_method_and_where_its_logits_live(keys: str, objective: str, loss: str) -> None:
+    expect(job_of(SFT + keys), {"objective": objective, "loss": loss})
+
+
+@pytest.mark.parametrize(
     ("config", "kind"),
     [
         (SFT + "bf16: true\nfp16: true", "two-mixed-precisions"),

@@ -14,8 +14,9 @@ class Objective:
     """`rows`: sequences run for each one of the micro batch. `reference`: whether "auto" means a second model
     where all weights are trained.
 
-    `loss`: "language", "preference", "policy" (log-probabilities of completions) or "score" (a head of one
-    output). `roles`: the models that an objective has beside the trained one, where no file names them.
+    `loss`: "language", "preference", "odds-ratio", "policy" (log-probabilities of completions), "score" (a
+    head of one output) or "divergence" (from a teacher's distribution). `roles`: the models that an
+    objective has beside the trained one, where no file names them.
     """
 
     rows: int = 1
@@ -31,14 +32,14 @@ OBJECTIVES: dict[str, Objective] = {
     "reward": Objective(rows=2, loss="score"),
     "dpo": Objective(rows=2, reference=True, loss="preference"),
     "kto": Objective(reference=True, loss="preference"),
-    "orpo": Objective(rows=2, loss="preference"),
+    "orpo": Objective(rows=2, loss="odds-ratio"),
     "grpo": Objective(loss="policy"),
     "ppo": Objective(
         reference=True,
         loss="policy",
         roles={"critic": "same-as-model", "reward_model": "same-as-model"},
     ),
-    "distillation": Objective(roles={"teacher": "unknown"}),
+    "distillation": Objective(loss="divergence", roles={"teacher": "unknown"}),
 }
 
 

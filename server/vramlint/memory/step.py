@@ -9,7 +9,7 @@ from vramlint.job import TrainingJob
 from vramlint.memory.architectures.network import Block, Inputs, Network
 from vramlint.memory.checkpointing import is_checkpointed, run_by
 from vramlint.memory.ledger import Storage
-from vramlint.memory.loss_head import loss_of
+from vramlint.memory.loss_head import late_loss, loss_of, returned_logits
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter, Tape, Tensor
@@ -99,14 +99,22 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     del inputs
     hidden = x.shape, x.dtype
     x = network.final_norm(t, x)
-    loss, logits = loss_of(t, job, network, x)
+    late = late_loss(job)
+    outputs: list[Tensor | None] = []
+    if late is None:
+        loss, logits = loss_of(t, job, network, x)
+        outputs.append(logits)
+        del logits
+    else:
+        outputs.append(returned_logits(t, job, network, x))
     del x
     result.forward.append(_end(t, mark))
     _leave_autocast(t, result)
     mark = _begin(t)
-    outputs = [logits]
-    del logits
-    _after_forward(t, job, outputs)
+    if late is None:
+        _after_forward(t, job, outputs)
+    else:
+        loss = late(t, job, outputs)
     result.after_loss = _end(t, mark)
     if loss.node is not None:
         loss.node.grad = t.new((1,), "float32", "gradient of the loss")

@@ -55,7 +55,15 @@ ATTENTIONS = (
     "flash_attention_3",
     "flex",
 )
-LOSSES = ("full-logits", "fused-cross-entropy", "fused-linear", "trl-chunked", "trl-fused-head")
+LOSSES = (
+    "full-logits",
+    "fused-cross-entropy",
+    "fused-linear",
+    "trl-chunked",
+    "trl-fused-head",
+    "forward-kl",
+    "reverse-kl",
+)
 LOOPS = ("plain", "freed", "trainer", "trl@1.10", "trl@1.16")
 
 _DEFAULTS: dict[str, Any] = {

@@ -4,6 +4,7 @@ tell.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
@@ -32,7 +33,7 @@ _TELLING: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("ppo", ("vf_coef", "cliprange_value", "sft_model_path", "num_ppo_epochs")),
     ("kto", ("desirable_weight", "undesirable_weight")),
-    ("orpo", ("simpo_gamma", "cpo_alpha")),
+    ("orpo", ("simpo_gamma", "cpo_alpha", "is_encoder_decoder")),
     ("reward", ("center_rewards_coefficient",)),
     (
         "dpo",
@@ -62,10 +63,23 @@ _BY_LOSS = {
     "dr_grpo": "grpo",
     "bnpo": "grpo",
 }
+_NAMED_BY = ("output_dir", "run_name", "hub_model_id")
+_WORDS: dict[str, str] = {
+    "sft": "sft",
+    "dpo": "dpo",
+    "orpo": "orpo",
+    "cpo": "orpo",
+    "simpo": "orpo",
+    "kto": "kto",
+    "grpo": "grpo",
+    "rloo": "grpo",
+    "gkd": "distillation",
+}
+"""What people call their runs after."""
 
 
 def read_objective(reader: Reader) -> Any:
-    """The method, by the keys that only it has; SFT where none tells."""
+    """The method, by the keys that only it has, the loss, or the name of the run; SFT where none tells."""
     for objective, keys in _TELLING:
         for name in keys:
             if reader.has(name):
@@ -80,7 +94,17 @@ def read_objective(reader: Reader) -> Any:
     if reader.get("lora_task_type", text) == "SEQ_CLS":
         reader.written("objective", "lora_task_type")
         return "reward"
+    for name in _NAMED_BY:
+        words = re.split(r"[^a-z]+", str(reader.raw(name)).lower())
+        methods = {_WORDS[word] for word in words if word in _WORDS}
+        if len(methods) == 1:
+            reader.written("objective", name)
+            return methods.pop()
     if reader.has("beta"):
+        # Of TRL's configs with a beta and a key for dropout, ORPO's alone has no loss_type.
+        if at_least(reader.version, "1.0") and reader.has("disable_dropout"):
+            reader.assume("objective", "the method stands in the command; beta without a loss_type is ORPO's")
+            return "orpo"
         reader.written("objective", "beta")
         return "dpo"
     reader.assume("objective", "the method stands in the command; nothing in the file speaks against SFT")
@@ -172,3 +196,29 @@ def read_generation(reader: Reader, objective: str, micro: int, accumulation: in
         completion_length=reader.read("max_completion_length", positive, longest),
         completions=reader.read("num_generations", positive),
     )
+
+
+def read_loss(reader: Reader, objective: str) -> str:
+    """Where the logits live: the whole of them, TRL's chunks of 256 tokens, or its fused head. ORPO, GKD and
+    their relatives in trl.experimental compute their losses on whole logits.
+    """
+    is_trl = reader.framework == "trl"
+    if objective == "orpo" or (objective == "distillation" and not reader.has("max_completion_length")):
+        reader.same_origin_as("loss", "objective")
+        beta = reader.get("beta", number)
+        if objective == "distillation" and beta in (0, 1):
+            reader.written("loss", "beta")
+            return "forward-kl" if beta == 0 else "reverse-kl"
+        return "full-logits"
+    if is_trl and at_least(reader.version, "1.16"):
+        reader.default("loss", "the head and the loss in one kernel")
+        return "trl-fused-head"
+    for path in ("use_liger_kernel", "use_liger_loss", "use_liger"):
+        if reader.flag(path):
+            reader.written("loss", path)
+            return "fused-linear"
+    if is_trl and objective == "sft" and at_least(reader.version, "1.9"):
+        kind = reader.read("loss_type", text, "chunked_nll", field="loss")
+        return "trl-chunked" if kind == "chunked_nll" else "full-logits"
+    reader.default("loss", "the model's own loss over the whole logits")
+    return "full-logits"

@@ -36,7 +36,13 @@ from vramlint.dialects.kit.reading import (
 from vramlint.dialects.trl.checks import COMMON, TRL, float32_compute
 from vramlint.dialects.trl.edits import edits
 from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
-from vramlint.dialects.trl.method import read_generation, read_objective, read_reference, read_roles
+from vramlint.dialects.trl.method import (
+    read_generation,
+    read_loss,
+    read_objective,
+    read_reference,
+    read_roles,
+)
 from vramlint.dialects.trl.weights import (
     read_adapter,
     read_attention,
@@ -181,7 +187,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_checkpointing=engine.checkpointing or checkpointing,  # type: ignore[arg-type]
         activation_offload=offload,
         attention=read_attention(reader),
-        loss=_loss(reader, objective),
+        loss=read_loss(reader, objective),
         loop=_loop(reader),
         compile=reader.read("torch_compile", boolean),
         gradient_clipping=read_clipping(reader),
@@ -221,23 +227,6 @@ def _length(reader: Reader, completion: int | None) -> int:
     else:
         reader.assume("sequence_length", f"no key says how long a row is; {_DEFAULT_LENGTH} tokens taken")
     return _DEFAULT_LENGTH
-
-
-def _loss(reader: Reader, objective: str) -> str:
-    """Where the logits live: the whole of them, TRL's chunks of 256 tokens, or its fused head."""
-    is_trl, sft = reader.framework == "trl", objective == "sft"
-    if is_trl and at_least(reader.version, "1.16"):
-        reader.default("loss", "the head and the loss in one kernel")
-        return "trl-fused-head"
-    for path in ("use_liger_kernel", "use_liger_loss", "use_liger"):
-        if reader.flag(path):
-            reader.written("loss", path)
-            return "fused-linear"
-    if is_trl and sft and at_least(reader.version, "1.9"):
-        kind = reader.read("loss_type", text, "chunked_nll", field="loss")
-        return "trl-chunked" if kind == "chunked_nll" else "full-logits"
-    reader.default("loss", "the model's own loss over the whole logits")
-    return "full-logits"
 
 
 def _loop(reader: Reader) -> str:

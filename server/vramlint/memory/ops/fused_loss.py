@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from vramlint.memory.ledger import DTYPE_BYTES, Shape, numel
 from vramlint.memory.ops.basic import cast
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.loss import cross_entropy, sliced, softcapped
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
 
 
 def next_power_of_two(value: int) -> int:
@@ -55,32 +58,112 @@ def fused_linear_cross_entropy(t: Tape, hidden: Tensor, head: Linear) -> Tensor:
     return t.record(loss, (weight if weight.trainable else None, hidden.node), backward)
 
 
-def tiled_head_loss(t: Tape, hidden: Tensor, head: Linear) -> Tensor:
-    """TRL's fused head from 1.16: tiles of 4096 tokens × 32,768 words (trl/kernels/chunked_logprob.py);
-    backward accumulates in float32.
+TILE_TOKENS, TILE_WORDS = 4096, 32768
+"""A tile of TRL's fused head, whatever the vocabulary (trl 1.16, kernels/chunked_logprob.py,
+TOKEN_CHUNK_SIZE; trainer/utils.py, _CHUNKED_LOGPROB_CHUNK_SIZE).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The buffers of one tile: its logits, and where dtypes differ the casts of its states and head rows."""
+
+    compute: str
+    logits: Shape
+    states: Shape | None
+    rows: tuple[Shape, ...]
+    """Rows of the head in the first tile, in the one after it, and in the last; empty where none are cast."""
+
+    def held(self, t: Tape, tile: int = 0) -> list[Tensor]:
+        """What the local variables of the loop hold while the product of the first or last tile runs."""
+        held = [t.new(self.logits, self.compute, "logits of a tile")]
+        if self.states:
+            held.append(t.new(self.states, self.compute, "hidden states of a tile, cast"))
+        if self.rows:
+            held.append(t.new(self.rows[tile], self.compute, "head rows of a tile, cast"))
+        return held
+
+
+def tile_of(t: Tape, hidden: Tensor, weight: Parameter) -> Tile:
+    """The tile of a head over hidden states [rows, hidden]."""
+    compute, (vocabulary, width) = t.autocast or hidden.dtype, weight.shape
+    tokens = min(hidden.shape[0], TILE_TOKENS)
+    sizes = [min(TILE_WORDS, vocabulary - start) for start in range(0, vocabulary, TILE_WORDS)]
+    rows = tuple((size, width) for size in (sizes[0], sizes[1] if len(sizes) > 1 else 0, sizes[-1]))
+    return Tile(
+        compute,
+        logits=(tokens, TILE_WORDS),
+        states=(tokens, width) if hidden.dtype != compute else None,
+        rows=rows if weight.dtype != compute else (),
+    )
+
+
+def tiled_head_loss(
+    t: Tape, hidden: Tensor, head: Linear, scored: int, adds_in_float32: bool = True
+) -> Tensor:
+    """TRL's fused head from 1.16 over `scored` of the tokens, tile by tile (trl/kernels/chunked_logprob.py,
+    ChunkedLogProbFunction; trainer/utils.py, add_fused_lm_head).
+
+    Backward makes each tile again, adds both gradients up in float32, and casts them while its local
+    variables still hold the last tile. Casts of two tiles' head rows coexist in its loop.
+    `adds_in_float32`: the matrix product does so itself (torch from 2.8); else its operands are copied.
     """
-    rows = hidden.shape[0] * hidden.shape[1]
     weight = head.weight
-    compute = t.autocast or hidden.dtype
-    tile = (min(rows, 4096), min(weight.shape[0], 32768))
-    t.new(tile, compute, "logits of a tile")
-    loss = t.new((1,), "float32", "loss")
-    if not t.tracks(hidden, weight):
+    states = scored_states(t, hidden, scored)
+    tile = tile_of(t, states, weight)
+    saved = None
+    if t.tracks(states, weight):
+        saved = t.save(states, t.new((scored, 2), "float32", "log-sum-exp and entropy"))
+    loss = t.new((scored,), "float32", "log-probabilities")
+    tile.held(t)
+    if saved is None:
         return loss
-    saved = t.save(hidden)
-    shape, trained = hidden.shape, weight.trainable
+    source, given, shape, trained = states.node, states.dtype, states.shape, weight.trainable
+    del states
+
+    def backward(grad: Tensor) -> Gradients:
+        opened = saved.open()
+        to_states = t.new(shape, "float32", "gradient of the scored states, float32") if source else None
+        to_weight = t.new(weight.shape, "float32", "gradient of the head, float32") if trained else None
+        local = tile.held(t)
+        if tile.rows:
+            t.scratch(numel(tile.rows[1]) * DTYPE_BYTES[tile.compute], "head rows of the next tile, cast")
+        if not adds_in_float32 and tile.compute != "float32":
+            operands = numel(tile.logits) + min(weight.shape[0], TILE_WORDS) * weight.shape[1]
+            t.scratch(4 * operands, "operands of a product in float32")
+        local.clear()
+        local = tile.held(t, -1)
+        results = (
+            cast(t, to_weight, weight.dtype, f"gradient of {weight.name}") if to_weight else None,
+            cast(t, to_states, given, "gradient of the scored states") if to_states else None,
+        )
+        del opened, local
+        return results
+
+    return t.record(loss, (weight if trained else None, source), backward)
+
+
+def scored_states(t: Tape, hidden: Tensor, scored: int) -> Tensor:
+    """`hidden[:, :-1][mask]`: a copy of the states of the `scored` tokens; their gradient is written into
+    zeros of the slice's shape, and those into zeros of the whole.
+    """
+    batch, tokens, width = hidden.shape
+    index = t.new((scored, 2), "int64", "places of the scored tokens")
+    saved = t.save(index) if t.tracks(hidden) else None
+    out = t.new((scored, width), hidden.dtype, "states of the scored tokens")
+    if saved is None:
+        return out
+    whole, dtype = hidden.shape, hidden.dtype
 
     def backward(grad: Tensor) -> Gradients:
         held = saved.open()
-        to_hidden = t.new(shape, "float32", "gradient of the last hidden states, float32")
-        to_weight = (
-            t.new(weight.shape, "float32", "gradient of the head, float32 accumulator") if trained else None
-        )
-        tile_logits = t.new(tile, compute, "logits of a tile")
-        del tile_logits, held
-        return to_weight, to_hidden
+        shifted = t.new((batch, tokens - 1, width), dtype, "gradient of the shifted hidden states")
+        del held, grad
+        result = t.new(whole, dtype, "gradient of the hidden states, zero-padded")
+        del shifted
+        return (result,)
 
-    return t.record(loss, (weight if trained else None, hidden.node), backward)
+    return t.record(out, (hidden.node,), backward)
 
 
 def chunked_outputs_loss(

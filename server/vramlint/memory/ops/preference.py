@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vramlint.memory.ops.basic import cast, scaled
+from vramlint.memory.ops.basic import add, copied, scaled
+from vramlint.memory.ops.loss import cross_entropy
+from vramlint.memory.ops.shape import piece
 from vramlint.memory.tape import Gradients, Tape, Tensor
 
 
@@ -41,19 +43,48 @@ def token_log_probabilities(t: Tape, logits: Tensor, rows: int) -> Tensor:
     return t.record(loss, (logits.node,), backward)
 
 
-def preference_loss(t: Tape, logits: Tensor, rows: int) -> Tensor:
-    """DPO, ORPO, KTO over full logits; under autocast accelerate has turned them to float32 first (trl 1.10,
-    trainer/dpo_trainer.py).
+def kernel_log_probabilities(t: Tape, logits: Tensor) -> Tensor:
+    """The same in one Triton kernel, which keeps the logits and makes one gradient
+    (trl 1.14, kernels/logprob_entropy.py).
     """
-    if t.autocast:
-        logits = cast(t, logits, "float32", "logits, converted to float32 by the trainer")
-    return token_log_probabilities(t, logits, rows)
+    shape, dtype = logits.shape, logits.dtype
+    saved = t.save(logits) if t.tracks(logits) else None
+    loss = t.new((1,), "float32", "log-probabilities")
+    if saved is None:
+        return loss
+
+    def backward(grad: Tensor) -> Gradients:
+        held = saved.open()
+        result = t.new(shape, dtype, "gradient of the shifted logits")
+        del held
+        return (result,)
+
+    return t.record(loss, (logits.node,), backward)
+
+
+def odds_ratio_loss(t: Tape, logits: Tensor, kernel: bool) -> Tensor:
+    """ORPO over the logits of chosen and rejected sequences [2 × pairs, tokens, V]: a cross entropy over the
+    chosen half, beside the log-probabilities of both (trl 1.16, experimental/orpo/orpo_trainer.py,
+    concatenated_forward). `kernel`: a Triton kernel takes the log-probabilities.
+    """
+    rows, tokens, words = logits.shape
+    half = piece(t, logits, (rows // 2, tokens, words), "the chosen half of the logits")
+    shifted = piece(t, half, (rows // 2, tokens - 1, words), "the shifted logits")
+    del half
+    flat = copied(t, shifted, "logits of the chosen half, shifted") if rows > 2 else shifted
+    del shifted
+    likelihood = cross_entropy(t, flat.view(rows // 2 * (tokens - 1), words))
+    del flat
+    scored = piece(t, logits, (rows, tokens - 1, words), "the shifted logits")
+    if kernel:
+        odds = kernel_log_probabilities(t, scored)
+    else:
+        odds = token_log_probabilities(t, scored.view(rows * (tokens - 1), words), rows)
+    return add(t, likelihood, odds, "loss")
 
 
 def policy_loss(t: Tape, logits: Tensor, rows: int) -> Tensor:
     """GRPO and RLOO: logits of the completion, divided by the temperature, which is one more copy (trl 1.10,
     trainer/grpo_trainer.py).
     """
-    if t.autocast:
-        logits = cast(t, logits, "float32", "logits, converted to float32 by the trainer")
     return token_log_probabilities(t, scaled(t, logits, "logits over the temperature"), rows)
