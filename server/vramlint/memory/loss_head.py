@@ -16,7 +16,8 @@ from vramlint.memory.ops.loss import causal_loss, chunked_loss, pooled_loss, sli
 from vramlint.memory.ops.preference import odds_ratio_loss, policy_loss, token_log_probabilities
 from vramlint.memory.ops.shape import piece
 from vramlint.memory.tape import Tape, Tensor
-from vramlint.memory.versions import logits_copies, older, version_of
+from vramlint.memory.versions import logits_copies, version_of
+from vramlint.versions import at_least
 
 TRL_CHUNK = 256
 """Tokens whose logits exist at a time in TRL's chunked loss (trl 1.10, trainer/sft_trainer.py,
@@ -70,7 +71,7 @@ def scored_tokens(job: TrainingJob) -> int:
 
 def adds_in_float32(job: TrainingJob) -> bool:
     """Whether torch has matrix products of 16-bit operands that add up in float32 (`addmm(out_dtype=…)`)."""
-    return not older(version_of("torch", job), (2, 8))
+    return at_least(version_of("torch", job), "2.8")
 
 
 LateLoss: TypeAlias = Callable[[Tape, TrainingJob, "list[Tensor | None]"], Tensor]
@@ -140,7 +141,7 @@ LATE_LOSSES: Mapping[str, LateLoss] = {
 
 def has_kernel(job: TrainingJob) -> bool:
     """Whether TRL takes log-probabilities of logits in a Triton kernel, as it does on GPUs from 1.14."""
-    return not older(version_of("trl", job), (1, 14))
+    return at_least(version_of("trl", job), "1.14")
 
 
 def _logits(t: Tape, network: Network, x: Tensor) -> Tensor:
