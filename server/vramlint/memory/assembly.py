@@ -9,6 +9,7 @@ from vramlint.job import TrainingJob
 from vramlint.memory.checkpoint_size import checkpoint_bytes
 from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment
 from vramlint.memory.ledger import rounded
+from vramlint.memory.moments import evaluation
 from vramlint.memory.moments.generation import engine_bytes, engine_in_training
 from vramlint.memory.moments.held import Held
 from vramlint.memory.overhead import allocator_slack, device_overhead, error_band, typically_reserved
@@ -79,7 +80,7 @@ def assembled(
         checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan_of(job)),
         architecture=job.model.model_type,
         modelled=modelled,
-        unknown=tuple(not_counted(job)),
+        unknown=(*not_counted(job), *evaluation.not_counted(job)),
         notes=(*_notes(job, persistent, modelled, bool(walked)), *notes),
     )
 
@@ -129,6 +130,7 @@ def _notes(job: TrainingJob, persistent: PersistentBytes, modelled: bool, walked
         yield f"{name} is not modelled to the operation: weights and states are exact, activations a bound"
     yield from taken_for_granted(job)
     yield from not_counted(job)
+    yield from evaluation.not_counted(job)
     if persistent.paged:
         size = f"{persistent.paged / GIB:.1f} GiB"
         yield f"paged optimizer states ({size}) lie in unified memory, evicted from a full card: not counted"

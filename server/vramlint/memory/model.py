@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 
@@ -10,15 +10,17 @@ from vramlint.job import TrainingJob
 from vramlint.memory.architectures import network_of
 from vramlint.memory.assembly import assembled
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
+from vramlint.memory.moments.evaluation import evaluated, evaluation_moment
 from vramlint.memory.moments.generation import generation_moment
+from vramlint.memory.moments.held import Held
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.optimizers import Optimizer, optimizer_of
 from vramlint.memory.peak_tensors import PeakPlace, tensors_at
 from vramlint.memory.peaks import PeakCandidate, compose, reference_pass
-from vramlint.memory.persistent import frees_gradients, persistent_bytes
+from vramlint.memory.persistent import PersistentBytes, frees_gradients, persistent_bytes
 from vramlint.memory.pipeline import keep_part, parts
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
-from vramlint.memory.sharding import plan_of
+from vramlint.memory.sharding import Plan, plan_of
 from vramlint.memory.step import StepProfile, walk
 from vramlint.memory.weights import Weights
 
@@ -67,7 +69,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             peaks.append(reference_pass(walked_job, profile, network, peaks))
         persistent = replace(persistent, models=frozen_bytes(job, held, plan))
         step = with_critic(walked_job, Step(persistent, peaks), held, plan, optimizer, part)
-        around = [held for held in (generation_moment(job, step.persistent, weights, plan),) if held]
+        around = list(_around(job, step.persistent, weights, plan))
         candidates.append(
             assembled(job, whole, step.persistent, step.peaks, around, network.modelled, network.notes)
         )
@@ -88,6 +90,15 @@ def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:
     return assembled(
         job, weights, persistent_bytes(job, weights, plan_of(job), optimizer), [], [], modelled=False
     )
+
+
+def _around(job: TrainingJob, persistent: PersistentBytes, weights: Weights, plan: Plan) -> Iterator[Held]:
+    """The moments beside the training step that are known to happen."""
+    if completions := generation_moment(job, persistent, weights, plan):
+        yield completions
+    evaluation = evaluated(job)
+    if evaluation is not None:
+        yield evaluation_moment(per_rank_job(evaluation), persistent, plan)
 
 
 def _largest(

@@ -53,7 +53,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
-from vramlint.job import Generation, Precision, TrainingJob
+from vramlint.job import Evaluation, Generation, Precision, TrainingJob
 from vramlint.versions import at_least
 
 VERSION = "0.19"
@@ -117,6 +117,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=_reference(reader, method),
+        evaluation=_evaluation(reader, batch.micro),
         generation=_generation(reader, batch.micro, batch.accumulation),
         origins=reader.record.origins,
         **hardware(context),
@@ -280,6 +281,18 @@ def _reference(reader: Reader, method: str) -> Literal["auto", "none", "resident
     if rl in ("grpo", "gdpo") and not (reader.get("trl.beta", number) or 0) > 0:
         return "none"
     return "none" if method != "full" else "resident"
+
+
+def _evaluation(reader: Reader, micro: int) -> Evaluation | None:
+    """Evaluation on a part of the data, or on data of its own (0.21, core/builders/base.py,
+    _configure_save_and_eval_strategy; utils/config/__init__.py, normalize_config).
+    """
+    share, own = (reader.get("val_set_size", number) or 0) > 0, bool(reader.raw("test_datasets"))
+    strategy = reader.get("eval_strategy", text) or reader.get("evaluation_strategy", text)
+    if not (share or own) or strategy == "no" or reader.raw("eval_strategy") is False:
+        return None
+    reader.written("evaluation", "test_datasets" if own else "val_set_size")
+    return Evaluation(batch=reader.read("eval_batch_size", positive, micro))
 
 
 def _generation(reader: Reader, micro: int, accumulation: int) -> Generation | None:

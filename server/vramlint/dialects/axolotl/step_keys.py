@@ -47,7 +47,7 @@ STEP_KEYS: tuple[Key, ...] = (
     ),
     Key(
         "eval_batch_size",
-        None,
+        "evaluation.batch",
         "Sequences per GPU in evaluation; micro_batch_size where it is left out. A larger one runs out "
         "of memory only when evaluation starts.",
     ),
@@ -66,6 +66,13 @@ STEP_KEYS: tuple[Key, ...] = (
         None,
         BOOLEAN,
     ),
+    Key(
+        "val_set_size",
+        "evaluation",
+        "The share of the data that is evaluated while training; 0 evaluates nothing.",
+        0.0,
+    ),
+    Key("test_datasets", "evaluation", "Data that are evaluated while training.", None),
     Key(
         "eval_sample_packing",
         None,

@@ -6,6 +6,7 @@ Defaults are those of transformers 5.23.
 
 from __future__ import annotations
 
+from vramlint.dialects.engines import evaluation
 from vramlint.dialects.kit.dialect import UNSET, Key, Renamed
 
 OPTIMIZERS: tuple[str, ...] = (
@@ -56,22 +57,7 @@ CHECKPOINTING = Key(
 KEYS: tuple[Key, ...] = (
     BATCH,
     ACCUMULATION,
-    Key(
-        "per_device_eval_batch_size",
-        None,
-        "Sequences per GPU in evaluation. Without gradients, but with full logits: a large one runs "
-        "out of memory only "
-        "when evaluation starts.",
-        8,
-    ),
-    Key(
-        "eval_accumulation_steps",
-        None,
-        "How often predictions move to the host during evaluation; unset, the logits of the whole set "
-        "gather on the GPU "
-        "when metrics are computed from them.",
-        None,
-    ),
+    *evaluation.KEYS,
     CHECKPOINTING,
     Key(
         "activation_checkpointing",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vramlint.dialects.engines import evaluation
 from vramlint.dialects.kit.dialect import Key, Renamed
 
 OPTIMIZER_EFFECT = (
@@ -138,14 +139,7 @@ KEYS: tuple[Key, ...] = (
         "Rows per GPU and forward pass. 8 unless written.",
         8,
     ),
-    Key(
-        "per_device_eval_batch_size",
-        None,
-        "Rows per GPU in evaluation, 8 unless written: without gradients, but with full logits, so that a "
-        "long "
-        "cutoff_len can run out of memory only when evaluation starts.",
-        8,
-    ),
+    *evaluation.KEYS,
     Key(
         "gradient_accumulation_steps",
         "gradient_accumulation_steps",

@@ -13,6 +13,7 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
+from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
@@ -128,6 +129,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=reference,
+        evaluation=read_evaluation(reader),
         roles=read_roles(reader, context, objective, _SCHEMES),
         generation=read_generation(reader, batch) if objective == "ppo" else None,
         origins=reader.record.origins,

@@ -13,6 +13,7 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.accelerate import LAUNCHERS
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
+from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import (
     offloads_activations,
     optimizer_args,
@@ -194,6 +195,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         parallel=engine.parallel,
         reference_model=read_reference(reader, objective, method),
         generation=generation,
+        evaluation=read_evaluation(reader),
         roles=read_roles(reader, context, objective),
         origins=reader.record.origins,
         **hardware(context),
