@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ PAGE = Path(__file__).resolve().parent / "memory-model.md"
 EXAMPLE = re.compile(r"```yaml\n(# example (\d+).*?)```\s+```text\n(.*?)```", re.DOTALL)
 FIGURE = re.compile(r"^(?P<label>[\w ,-]+): (?P<number>[\d.,-]+)(?: (?P<unit>GB|GiB|MiB|MB|bytes|percent))?$")
 UNITS = {"GB": 1e9, "GiB": 2.0**30, "MiB": 2.0**20, "MB": 1e6, "bytes": 1.0, "percent": 0.01, None: 1.0}
+
+
+def _at(name: str, estimate: Estimate) -> float:
+    """What is allocated at most at a moment beside the training step."""
+    return next(moment.allocated_bytes for moment in estimate.moments if moment.name == name)
+
+
 FIGURES: dict[str, Callable[[Estimate], float]] = {
     "parameters": lambda e: e.parameters,
     "trained": lambda e: e.trainable_parameters,
@@ -41,6 +49,10 @@ FIGURES: dict[str, Callable[[Estimate], float]] = {
     "forward": lambda e: e.phase_peaks["forward"],
     "backward": lambda e: e.phase_peaks["backward"],
     "optimizer": lambda e: e.phase_peaks["optimizer"],
+    "evaluation": partial(_at, "evaluation"),
+    "generation": partial(_at, "generation"),
+    "load": partial(_at, "load"),
+    "save": partial(_at, "save"),
     "saved model": lambda e: e.checkpoint_bytes["weights"],
     "band": lambda e: e.error_band,
 }

@@ -23,8 +23,15 @@ _KEYS_OF: dict[Component, tuple[str, ...]] = {
     "overhead": ("parallel.strategy", "parallel"),
 }
 """Component → the job fields that decide it, the smallest change first."""
+_KEYS_AT: dict[str, tuple[str, ...]] = {
+    "evaluation": ("evaluation.batch", "evaluation.sequence_length", "evaluation"),
+    "generation": ("generation.memory_fraction", "generation.batch", "generation.completion_length"),
+    "load": ("loading", "quantization"),
+}
+"""Moment beside the training step → the job fields that decide it."""
 _SMALLEST: dict[str, Callable[[TrainingJob], bool]] = {
     "micro_batch_size": lambda job: job.micro_batch_size == 1,
+    "evaluation.batch": lambda job: job.evaluation is None or job.evaluation.batch == 1,
     "gradient_checkpointing": lambda job: job.gradient_checkpointing in ("full", "reentrant"),
     "attention": lambda job: job.attention != "eager",
     "loss": lambda job: job.loss not in ("full-logits", "fused-cross-entropy"),
@@ -60,6 +67,10 @@ class Blame:
 def blame(context: RuleContext, job: TrainingJob, estimate: Estimate, capacity: int) -> Blame:
     """The largest component that a key of the file decides; the model where weights alone are too much."""
     related = partial(_related, context, estimate)
+    for field in _KEYS_AT.get(estimate.peak_phase, ()):
+        key = context.key(field)
+        if key is not None and _can_shrink(job, field):
+            return Blame(key, _reason_at(estimate.peak_phase, job, estimate), related(key))
     sizes = estimate.component_sizes
     model = context.key("model") or ()
     if sizes["weights"] > capacity and model:
@@ -98,6 +109,22 @@ def _reason(
         share = job.generation.memory_fraction if job.generation else 0
         return f"the generation engine takes {share:.0%} of the GPU, {size} GiB"
     return f"{size} GiB are taken beside the tensors"
+
+
+def _reason_at(moment: str, job: TrainingJob, estimate: Estimate) -> str:
+    """What is too much at a moment beside the training step."""
+    size = gib(estimate.components["activations"])
+    if moment == "evaluation" and job.evaluation is not None:
+        length = job.evaluation.sequence_length or job.sequence_length
+        shape = f"{job.evaluation.batch} × {length}"
+        return f"evaluation takes batches of {shape}, {size} GiB of logits and activations without gradients"
+    if moment == "load":
+        return f"loading puts {gib(estimate.components['weights'])} GiB of weights on every GPU"
+    if job.generation is not None and job.generation.colocated:
+        share = f"{job.generation.memory_fraction:.0%}"
+        engine = gib(estimate.components["generation"])
+        return f"the generation engine takes {share} of the GPU, {engine} GiB, beside weights and states"
+    return f"keys and values of the completions that are generated together are {size} GiB"
 
 
 def _related(context: RuleContext, estimate: Estimate, blamed: KeyPath) -> tuple[Related, ...]:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from configs import analysis_of, estimate_of, moment, names
 
+from vramlint.analysis.analyse import fixes_for
+
 TRL = """# vramlint: gpu=A100-80GB versions=trl@0.18,transformers@4.52
 model_name_or_path: Qwen/Qwen2.5-7B
 dataset_name: trl-lib/Capybara
@@ -106,7 +108,16 @@ def test_the_finding_says_that_it_is_the_evaluation(tmp_path: Path) -> None:
     text = TRL.replace("A100-80GB", "A100-40GB") + "eval_strategy: steps\nper_device_eval_batch_size: 8\n"
     (finding,) = (found for found in analysis_of(tmp_path, text).findings if found.code == "VL101")
     assert finding.at.key == ("per_device_eval_batch_size",)
-    assert "evaluation" in finding.message
+    assert "evaluation takes batches of 8 × 4096" in finding.message
+
+
+def test_a_smaller_evaluation_batch_is_a_safe_fix(tmp_path: Path) -> None:
+    text = TRL.replace("A100-80GB", "A100-40GB") + "eval_strategy: steps\nper_device_eval_batch_size: 8\n"
+    analysis = analysis_of(tmp_path, text)
+    (finding,) = (found for found in analysis.findings if found.code == "VL101")
+    fix = fixes_for(analysis, finding)[0]
+    assert fix.title.startswith("evaluation batch")
+    assert fix.safe
 
 
 JOB = """vramlint: 1
@@ -136,4 +147,4 @@ def test_kept_logits_leave_the_verdict_open(tmp_path: Path) -> None:
 
 def test_a_run_without_checkpointing_evaluates_in_less_than_it_trains(tmp_path: Path) -> None:
     estimate = estimate_of(tmp_path, JOB.replace("batch: 4", "batch: 1"))
-    assert moment(estimate, "evaluation").device_bytes < moment(estimate, "forward").device_bytes
+    assert moment(estimate, "evaluation").device_bytes < moment(estimate, "loss").device_bytes

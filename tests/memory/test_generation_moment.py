@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from configs import analysis_of, estimate_of, moment, names
 
+from vramlint.analysis.analyse import fixes_for
 from vramlint.catalog.facts import GIB
 
 GRPO = """# vramlint: gpu=A100-80GB versions=trl@1.16
@@ -96,6 +97,18 @@ def test_a_run_that_does_not_fit_beside_its_engine_blames_the_share(tmp_path: Pa
     (finding,) = (f for f in analysis_of(tmp_path, text).findings if f.code == "VL101")
     assert finding.at.key == ("vllm_gpu_memory_utilization",)
     assert "the generation engine takes 90% of the GPU" in finding.message.replace(" %", "%")
+
+
+def test_a_fix_gives_the_engine_less_or_lets_it_sleep(tmp_path: Path) -> None:
+    analysis = analysis_of(tmp_path, GRPO.replace("utilization: 0.5", "utilization: 0.9"))
+    (finding,) = (f for f in analysis.findings if f.code == "VL101")
+    fixes = fixes_for(analysis, finding)
+    assert "of the GPU for the generation engine" in fixes[0].title
+    assert fixes[0].safe
+    long = ASLEEP.replace("vllm_enable_sleep_mode: true\n", "").replace("1024", "24576")
+    analysis = analysis_of(tmp_path, long)
+    (finding,) = (f for f in analysis.findings if f.code == "VL101")
+    assert any("sleep" in fix.title for fix in fixes_for(analysis, finding))
 
 
 def test_a_server_takes_nothing_of_the_training(tmp_path: Path) -> None:

@@ -101,17 +101,21 @@ def _estimate(job: TrainingJob) -> Estimate | None:
 
 
 def _saves(before: Estimate, after: Estimate) -> bool:
-    """Whether some phase gets smaller: a move that leaves the peak may still be half of a pair."""
-    return any(after.phase_peaks.get(phase, 0) < peak for phase, peak in before.phase_peaks.items())
+    """Whether some moment gets smaller: a move that leaves the peak may still be half of a pair."""
+    later = _peaks(after)
+    return any(later.get(name, 0) < peak for name, peak in _peaks(before).items())
+
+
+def _peaks(estimate: Estimate) -> dict[str, int]:
+    """Allocated bytes by moment of the run."""
+    return {moment.name: moment.allocated_bytes for moment in estimate.moments}
 
 
 def _hoped(before: Estimate, chosen: tuple[tuple[Move, Estimate], ...]) -> int:
-    """The device bytes if the savings of the moves added up, phase by phase."""
-    apart = before.device_bytes - max(before.phase_peaks.values(), default=0)
-    rest = [
-        peak - sum(peak - after.phase_peaks.get(phase, peak) for _, after in chosen)
-        for phase, peak in before.phase_peaks.items()
-    ]
+    """The device bytes if the savings of the moves added up, moment by moment."""
+    peaks, moved = _peaks(before), [_peaks(after) for _, after in chosen]
+    apart = before.device_bytes - max(peaks.values(), default=0)
+    rest = [peak - sum(peak - after.get(name, peak) for after in moved) for name, peak in peaks.items()]
     return apart + max(rest, default=0)
 
 

@@ -12,6 +12,8 @@ _SHORTEST = 512
 """Tokens; sequences are not proposed shorter than this."""
 _MOST_PIECES = 64
 """Micro batches are not proposed to be cut into more."""
+_SHARES = (0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+"""Shares of the GPU that are proposed for a generation engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,37 @@ def _micro_batch(job: TrainingJob) -> Iterator[Move]:
         )
 
 
+def _evaluation(job: TrainingJob) -> Iterator[Move]:
+    evaluation = job.evaluation
+    if evaluation is None:
+        return
+    for smaller in (4, 2, 1):
+        if smaller < evaluation.batch:
+            changes = {"evaluation.batch": smaller}
+            yield Move("evaluation", f"evaluation batch {smaller}", changes, 0.6 + 0.1 / smaller, safe=True)
+
+
+def _engine(job: TrainingJob) -> Iterator[Move]:
+    generation = job.generation
+    if generation is None or not generation.colocated:
+        return
+    if generation.sleep == "none":
+        title = "let the generation engine sleep during training"
+        yield Move("engine asleep", title, {"generation.sleep": "weights"}, 0.5, safe=True)
+    for share in _SHARES:
+        if share < generation.memory_fraction and share > _least_share(job):
+            title = f"{share:.0%} of the GPU for the generation engine"
+            changes = {"generation.memory_fraction": share}
+            yield Move("engine share", title, changes, 0.7 + generation.memory_fraction - share, safe=True)
+
+
+def _least_share(job: TrainingJob) -> float:
+    """The share of the GPU that the engine's own weights take, in 16 bits, and a tenth more."""
+    if job.gpu is None or job.generation is None or not job.model.parameters:
+        return 1.0
+    return 1.1 * 2 * job.model.parameters / job.generation.tensor / job.gpu.memory_bytes
+
+
 def _optimizer(job: TrainingJob) -> Iterator[Move]:
     smaller = _EIGHT_BIT.get(job.optimizer)
     if smaller:
@@ -133,6 +166,8 @@ TABLE: tuple[Row, ...] = (
     Row("checkpointing", _checkpointing),
     Row("loss", _loss),
     Row("micro batch", _micro_batch),
+    Row("evaluation", _evaluation),
+    Row("engine", _engine),
     Row("optimizer", _optimizer),
     Row("in backward", _in_backward),
     Row("weights", _weights),

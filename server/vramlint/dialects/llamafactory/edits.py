@@ -68,6 +68,7 @@ _EDITORS: Mapping[str, Editor] = {
     "micro_batch_size": key("per_device_train_batch_size"),
     "gradient_accumulation_steps": key("gradient_accumulation_steps"),
     "sequence_length": key("cutoff_len"),
+    "evaluation.batch": key("per_device_eval_batch_size"),
     "packing": key("packing"),
     "gradient_checkpointing": _checkpointing,
     "activation_offload": key("use_unsloth_gc"),

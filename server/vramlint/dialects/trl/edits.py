@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
-from vramlint.dialects.kit.edits import Editor, edit, key, spelling
+from vramlint.dialects.kit.edits import Editor, edit, key, spelling, translated
 from vramlint.job import TrainingJob
 from vramlint.versions import at_least
 
@@ -106,6 +106,9 @@ EDITORS: Mapping[str, Editor] = {
     "micro_batch_size": key("per_device_train_batch_size"),
     "gradient_accumulation_steps": key("gradient_accumulation_steps"),
     "sequence_length": _length,
+    "evaluation.batch": key("per_device_eval_batch_size"),
+    "generation.sleep": translated("vllm_enable_sleep_mode", {"weights": True, "none": False}),
+    "generation.memory_fraction": key("vllm_gpu_memory_utilization"),
     "packing": key("packing"),
     "optimizer": key("optim"),
     "attention": _attention,
