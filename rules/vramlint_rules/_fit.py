@@ -95,8 +95,8 @@ def _reason(
 ) -> str:
     size = gib(estimate.component_sizes[component])
     if component == "activations":
-        batch = f"{context.called('micro_batch_size')} {job.micro_batch_size}"
-        length = f"{context.called('sequence_length')} {job.sequence_length}"
+        batch = context.quoted("micro_batch_size", job.micro_batch_size)
+        length = context.quoted("sequence_length", job.sequence_length)
         return f"{batch} × {length} keeps {size} GiB of activations"
     trained = f"{count(estimate.trainable_parameters)} trained parameters"
     if component == "optimizer_states":

@@ -65,7 +65,8 @@ class UnknownModel(Rule):
         fixes: tuple[Fix, ...] = ()
         if node is not None and node.kind == "scalar":
             fixes = tuple(
-                Fix(f"use {other}", (rewrite(context.document, node.span, other),)) for other in close
+                Fix(f"use {other}", (rewrite(context.document, node.span, other),), by_hand=True)
+                for other in close
             )
         if isinstance(name, str):
             fixes += tuple(_pins(context, name, close))

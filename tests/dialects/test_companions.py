@@ -60,9 +60,9 @@ def test_they_are_recognised_and_name_no_model(config: dict[str, Any], dialect: 
             "train_batch_size",
         ),
         (
-            LAUNCHER | {"distributed_type": "MULTI_GPU", "num_processes": 1},
+            LAUNCHER | {"distributed_type": "MULTI_GPU", "gpu_ids": "3", "num_processes": 1},
             "too-few-processes",
-            "num_processes",
+            "gpu_ids",
         ),
         (LAUNCHER | {"num_processes": 16}, "degrees-exceed-world", "num_processes"),
         (

@@ -48,7 +48,9 @@ def _steps(
     for finding in analysis.findings:
         if _identity(finding) not in tried:
             yield from (
-                (finding, fix) for fix in fixes_for(analysis, finding) if (fix.safe or unsafe) and fix.edits
+                (finding, fix)
+                for fix in fixes_for(analysis, finding)
+                if (fix.safe or unsafe) and fix.edits and not fix.by_hand
             )
 
 

@@ -119,6 +119,16 @@ class RuleContext:
         key = self.job.written(field_name) if self.job else None
         return key if key is not None and self.document.node(key) is not None else None
 
+    def quoted(self, field_name: str, value: int) -> str:
+        """The job field with its value: `sequence_len 4096` where the file says just that, else in our words,
+        as where a row is a prompt and its completion, each under a key of its own.
+        """
+        key = self.key(field_name)
+        node = self.document.node(key) if key else None
+        if key is not None and node is not None and str(node.resolved().value) != str(value):
+            return f"{field_name.replace('_', ' ')} {value}"
+        return f"{self.called(field_name)} {value}"
+
     def called(self, field_name: str) -> str:
         """The job field in the words of the file: its key where written, else the dialect's name for it."""
         key = self.key(field_name)

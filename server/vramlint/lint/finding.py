@@ -55,6 +55,8 @@ class Fix:
     device_bytes_after: int | None = None
     verdict_after: Verdict | None = None
     elsewhere: Append | None = None
+    by_hand: bool = False
+    """Only a person may choose it: `--fix` never applies it, whatever is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
