@@ -41,7 +41,8 @@ class InvalidSetting(Rule):
 
     code = "VL905"
     name = "invalid-setting"
-    severity = "warning"
+    severity = "error"
+    always_on = True
     summary = "vramlint's settings hold something that cannot be used"
 
     def check(self, context: RuleContext) -> Iterator[Finding]:

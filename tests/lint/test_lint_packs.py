@@ -67,7 +67,7 @@ def test_a_pack_is_used_only_where_it_is_named(site: Path, tmp_path: Path) -> No
 
 
 def test_a_pack_that_is_not_there_is_said(tmp_path: Path) -> None:
-    assert found(tmp_path, 'rules = ["no-such-rules"]\n') == [("VL905", "warning")]
+    assert found(tmp_path, 'rules = ["no-such-rules"]\n') == [("VL905", "error")]
 
 
 def test_the_documented_settings_are_right() -> None:

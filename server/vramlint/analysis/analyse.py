@@ -10,7 +10,7 @@ from typing import Any
 
 from vramlint.analysis import suppress
 from vramlint.analysis.failures import failed
-from vramlint.analysis.registry import rules_in_force
+from vramlint.analysis.registry import rules_in_force, unknown_selectors
 from vramlint.dialects import NAMES, Detection, detect, load
 from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
 from vramlint.document import Document
@@ -44,6 +44,8 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
         partial(_recheck, document, again),
     )
     rules, problems = rules_in_force(context.settings.rules)
+    for setting in ("select", "ignore", "severity"):
+        problems += unknown_selectors(setting, getattr(context.settings, setting), rules)
     if problems:
         context = replace(context, setting_problems=context.setting_problems + problems)
     findings = list(_run(rules, context, after_suppressions=False))
@@ -198,6 +200,8 @@ def _run(rules: tuple[Rule, ...], context: RuleContext, *, after_suppressions: b
             found[MOST_FINDINGS] = replace(found[MOST_FINDINGS], message=_MORE, fixes=(), related=())
         for finding in found:
             level = context.settings.level(finding.code, finding.name, finding.severity)
+            if level is None and rule.always_on:
+                level = finding.severity
             if level is not None:
                 yield finding if level == finding.severity else replace(finding, severity=level)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from types import ModuleType
 
@@ -36,7 +36,7 @@ def pack(distribution: str) -> tuple[Rule, ...]:
         rules = tuple(rule for entry in entries for rule in _rules(entry.load()))
     except metadata.PackageNotFoundError:
         raise PackMissing(f"rule pack '{distribution}' is not installed") from None
-    except (ImportError, AttributeError, TypeError) as error:
+    except Exception as error:  # a pack is other people's code: its import may raise anything
         raise PackMissing(f"rule pack '{distribution}' cannot be loaded: {error}") from error
     if not rules:
         raise PackMissing(f"'{distribution}' is installed, but has no rules (entry point group {GROUP})")
@@ -63,6 +63,27 @@ def find_rule(code_or_name: str, packs: Iterable[str] = ()) -> Rule | None:
         if wanted.upper() == rule.code or wanted.lower() == rule.name:
             return rule
     return None
+
+
+def unknown_selectors(setting: str, entries: Iterable[str], rules: Iterable[Rule]) -> tuple[str, ...]:
+    """What is wrong with the entries that name no rule: a typo there would switch the gate off."""
+    known = [word for rule in rules for word in (rule.code, rule.name)]
+    return tuple(_unknown_selector(setting, entry, known) for entry in entries if not _selects(entry, known))
+
+
+def _selects(entry: str, known: Iterable[str]) -> bool:
+    wanted = entry.strip()
+    return wanted.upper() == "ALL" or any(
+        word.startswith(wanted.upper()) or word == wanted.lower() for word in known
+    )
+
+
+def _unknown_selector(setting: str, entry: str, known: Sequence[str]) -> str:
+    from vramlint.catalog.nearest import nearest  # imported late: only a typo needs it
+
+    close = nearest(entry.upper(), [word for word in known if word.isupper()], 1) or nearest(entry, known, 1)
+    hint = f"did you mean {close[0]}?" if close else "`vramlint explain` lists them"
+    return f"`{setting}`: '{entry}' is not the code, the prefix of a code or the name of a rule; {hint}"
 
 
 def _rules(module: ModuleType) -> tuple[Rule, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.check_file import Checker
 from vramlint.cli.console import complain, paint_for, say
-from vramlint.cli.options import Task, codes, refuse_unknown_gpu
+from vramlint.cli.options import Task, codes, refuse_unknown_gpu, refuse_unknown_rules
 from vramlint.cli.output import FORMATS, render
 from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import FileReport, at_or_above
@@ -75,13 +75,15 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
+    refuse_unknown_rules("--select", codes(options.select))
+    refuse_unknown_rules("--ignore", codes(options.ignore))
     stdin_only = options.stdin_filename and not options.paths
     files = [STDIN] if stdin_only else list(files_in(options.paths or ["."]))
     reports = list(_reports(files, _task(options)))
     for report in reports:
         if report.failure:
             complain(report.failure)
-    failed = any(report.failure for report in reports)
+    failed = any(report.failure or report.invalid_settings for report in reports)
     reports = [report for report in reports if not report.failure]
     if options.diff:
         for report in reports:

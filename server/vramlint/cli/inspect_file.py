@@ -51,6 +51,7 @@ class FileInspector:
             estimate.device_bytes if estimate else None,
             analysis.document.text if analysis.findings else "",
             tuple(self._placed(analysis, finding) for finding in analysis.findings),
+            invalid_settings=any(map(_is_about_settings, analysis.findings)),
         )
 
     def _placed(self, analysis: Analysis, finding: Finding) -> Placed:
@@ -63,6 +64,11 @@ class FileInspector:
             for note in finding.related
         )
         return Placed(finding, analysis.span(finding.at), tuple(related))
+
+
+def _is_about_settings(finding: Finding) -> bool:
+    """Whether a finding says that the settings, and not a comment of the file, hold something invalid."""
+    return finding.code == "VL905" and finding.at.span is None
 
 
 def _unreadable(data: bytes, document: Document) -> str | None:

@@ -35,6 +35,18 @@ def refuse_unknown_gpu(text: str | None) -> None:
         )
 
 
+def refuse_unknown_rules(flag: str, entries: Sequence[str]) -> None:
+    """A rule that was asked for by flag and is none fails the run, with the nearest name."""
+    if not entries:
+        return
+    from vramlint.analysis.registry import rules_in_force, unknown_selectors
+    from vramlint.project.settings import SettingsResolver
+
+    rules, _ = rules_in_force(SettingsResolver().for_file(None).rules)
+    for problem in unknown_selectors(flag, entries, rules):
+        raise Failure(problem)
+
+
 def codes(lists: Sequence[str] | None) -> tuple[str, ...]:
     """`--select VL1,VL2 --select syntax` as one tuple."""
     return tuple(code.strip() for text in lists or () for code in text.split(",") if code.strip())

@@ -57,6 +57,8 @@ class FileReport:
     change: str = ""
     """With `--diff`: what the fixes change."""
     failure: str | None = None
+    invalid_settings: bool = False
+    """What the settings ask for could not be done, so that the findings are not those that were asked for."""
 
     def lines(self) -> LineIndex:
         """Turns offsets into lines and columns."""
