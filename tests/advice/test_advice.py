@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from properties import examples
 
@@ -76,15 +76,29 @@ class TestSuggest:
         assert not any(move.group == "sharding" for move in moves(LARGE))
         assert any(move.group == "sharding" for move in moves(replace(LARGE, gpu_count=8)))
 
-    def test_accumulation_keeps_the_batch(self) -> None:
-        for move in moves(replace(LARGE, micro_batch_size=6, gradient_accumulation_steps=2)):
-            if move.group == "micro batch":
-                assert move.changes["micro_batch_size"] * move.changes["gradient_accumulation_steps"] == 12
+    def test_a_kernel_that_computes_the_same_is_safe(self) -> None:
+        found = {move.title: move.safe for move in moves(replace(LARGE, attention="eager"))}
+        assert found["use SDPA attention"]
+        assert not found["LoRA"]
 
+    def test_sequences_are_halved(self) -> None:
+        found = [move.changes["sequence_length"] for move in moves(LARGE) if move.group == "sequence"]
+        assert found == [2048, 1024, 512]
+
+    def test_accumulation_keeps_the_batch(self) -> None:
+        found = moves(replace(LARGE, micro_batch_size=6, gradient_accumulation_steps=2))
+        smaller = [move.changes for move in found if move.group == "micro batch"]
+        assert smaller
+        for changes in smaller:
+            assert changes["micro_batch_size"] * changes["gradient_accumulation_steps"] == 12
+
+    @example(LARGE, 23)
     @examples(30)
     @given(JOBS, st.integers(2, 80))
     def test_every_advice_fits_and_says_what_it_needs(self, job: TrainingJob, gib: int) -> None:
-        for advice in suggest(job, gib * GIB):
+        found = list(suggest(job, gib * GIB))
+        assert found or (job, gib) != (LARGE, 23)
+        for advice in found:
             estimate = estimate_job(apply(job, advice.changes))
             assert estimate.verdict(gib * GIB) == "fits"
             assert estimate.device_bytes == advice.estimate.device_bytes

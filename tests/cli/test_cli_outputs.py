@@ -153,6 +153,9 @@ def test_junit_is_well_formed_whatever_the_message() -> None:
     assert failure is not None
     assert failure.attrib["message"] == '<&"?>'
     assert failure.text == "a b.yaml:3:32"
+    case = root.find("./testsuite/testcase")
+    assert case is not None
+    assert case.attrib["line"] == "3"
 
 
 def test_sarif_says_how_columns_count_and_carries_fixes() -> None:

@@ -288,3 +288,15 @@ def test_a_file_that_is_missing_is_said() -> None:
     assert outcome.job is not None
     assert outcome.job.parallel.strategy == "zero3"
     assert "by its name" in str(outcome.job.origin("parallel.strategy"))
+
+
+@pytest.mark.parametrize(("value", "compiled"), [("true", True), ("auto", True), ("false", False)])
+def test_compilation_reaches_the_job(value: str, compiled: bool) -> None:
+    assert job_of(BASE + f"torch_compile: {value}\n").compile is compiled
+
+
+@pytest.mark.parametrize(("gpus", "fused"), [(1, True), (2, False)])
+def test_no_fused_kernels_under_the_first_fsdp(gpus: int, fused: bool) -> None:
+    job = job_of(LORA + "fsdp_config: {offload_params: false}\n", gpus=gpus)
+    assert job.adapter is not None
+    assert job.adapter.fused_kernels is fused

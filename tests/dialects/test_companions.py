@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dialect_reading import reading
+from dialect_reading import job_of, reading
 
 from vramlint.dialects.kit.interpolation import resolve
 
@@ -122,3 +122,22 @@ def test_a_launcher_that_only_names_fsdp_runs_its_first_version() -> None:
     job = reading(config, files={"launcher.yaml": launcher}).job
     assert job is not None
     assert (job.parallel.strategy, job.parallel.data, job.parallel.sharding) == ("fsdp1", 4, "full")
+
+
+@pytest.mark.parametrize(
+    ("name", "offload"),
+    [
+        ("zero3_bf16_cpuoffload_params.json", "parameters"),
+        ("ds_z3_offload_params.json", "parameters"),
+        ("ds_z3_offload_all.json", "both"),
+        ("ds_z3.json", "none"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_offloads_what_its_name_says(name: str, offload: str) -> None:
+    config = {
+        "model_name_or_path": "HuggingFaceTB/SmolLM2-360M",
+        "dataset_name": "d",
+        "per_device_train_batch_size": 1,
+        "deepspeed": name,
+    }
+    assert job_of(config, gpus=2).parallel.offload == offload

@@ -201,3 +201,26 @@ def test_edits_read_back_as_what_was_asked(changes: dict[str, Any]) -> None:
 
 def test_adapters_cannot_be_said() -> None:
     assert DIALECT.edits(BASE, job_of(BASE), {"method": "lora"}) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "pipeline", "sharding"),
+    [("default", 1, "full"), ("default", 2, "grad-op"), ("never", 1, "grad-op"), ("always", 2, "full")],
+)
+def test_weights_stay_gathered_by_policy(policy: str, pipeline: int, sharding: str) -> None:
+    config = changed(
+        parallelism__fsdp_reshard_after_forward=policy, parallelism__pipeline_parallel_degree=pipeline
+    )
+    assert job_of(config, gpus=8).parallel.sharding == sharding
+
+
+@pytest.mark.parametrize(("context", "refused"), [(1, False), (2, True)])
+def test_only_context_parallelism_wants_twice_its_degree(context: int, refused: bool) -> None:
+    """8,194 tokens divide by a tensor degree of 2 and by no 4."""
+    config = changed(
+        training__seq_len=8194,
+        parallelism__tensor_parallel_degree=2,
+        parallelism__context_parallel_degree=context,
+    )
+    kinds = {problem.kind for problem in reading(config, gpus=8).problems}
+    assert ("indivisible-length" in kinds) is refused

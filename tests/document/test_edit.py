@@ -281,3 +281,12 @@ def test_overlapping_edits_are_refused():
     with pytest.raises(ValueError, match="overlap"):
         apply_edits("abc", [TextEdit(0, 2, "x"), TextEdit(1, 3, "y")])
     assert apply_edits("abc", [TextEdit(1, 1, "x"), TextEdit(1, 1, "y"), TextEdit(3, 3, "z")]) == "axybcz"
+
+
+def test_json_keeps_letters_of_any_alphabet():
+    document = Document.parse('{"a": 1}', language="json")
+    edit = set_key(document, ("größe", "名"), "жар")
+    assert edit is not None
+    after = apply_edits(document.text, (edit,))
+    assert '"größe": {"名": "жар"}' in after
+    assert "\\u" not in after

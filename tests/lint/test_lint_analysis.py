@@ -110,6 +110,14 @@ class TestSuppression:
         assert "VL101" not in codes(analysis)
         assert [finding.code for finding in analysis.suppressed] == ["VL101"]
 
+    def test_on_a_key_without_a_value(self, tmp_path: Path) -> None:
+        text = (
+            "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M\nmicro_batch_sise:  # vramlint: ignore[VL002]\n"
+        )
+        analysis = check(text, tmp_path)
+        assert codes(analysis) == []
+        assert [finding.code for finding in analysis.suppressed] == ["VL002"]
+
     def test_for_the_file_and_ignored_comments(self, tmp_path: Path) -> None:
         text = f"# vramlint: ignore-file[VL101]\n{LARGE}"
         assert codes(check(text, tmp_path, gpu="RTX 4090")) == []

@@ -58,3 +58,11 @@ def test_every_fix_does_what_it_says(file: Path, gpu: str | None) -> None:
                 assert after.verdict == "fits"
                 assert after.estimate is not None
                 assert after.estimate.device_bytes == fix.device_bytes_after
+
+
+def test_the_examples_offer_fixes() -> None:
+    """So that the test above has something to look at."""
+    printed = [
+        file.read_text(encoding="utf-8") for file in (Path(__file__).parent / "snapshots").glob("*.txt")
+    ]
+    assert sum(text.count("\n    fix: ") + text.count("\n    safe: ") for text in printed) >= 10
