@@ -9,6 +9,7 @@ from vramlint_rules.vl003_wrong_type import WrongType
 from vramlint_rules.vl004_duplicate_key import DuplicateKey
 from vramlint_rules.vl101_does_not_fit import DoesNotFit
 from vramlint_rules.vl102_tight_fit import TightFit
+from vramlint_rules.vl103_host_memory import HostMemoryShort
 from vramlint_rules.vl201_refused_combination import RefusedCombination
 from vramlint_rules.vl202_no_effect import NoEffect
 from vramlint_rules.vl203_unquantized_base import UnquantizedBase
@@ -32,6 +33,7 @@ RULES: tuple[type[Rule], ...] = (
     DuplicateKey,
     DoesNotFit,
     TightFit,
+    HostMemoryShort,
     RefusedCombination,
     NoEffect,
     UnquantizedBase,

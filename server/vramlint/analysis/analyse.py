@@ -155,6 +155,7 @@ def _dialect_context(
         gpu_count=declared.count if declared else 1,
         nodes=declared.nodes if declared else 1,
         gpu_declared=declared is not None and declared.counted,
+        ram=directives.ram,
         versions={**around.versions, **directives.versions},
         open=around.open,
     )

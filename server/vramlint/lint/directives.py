@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vramlint.catalog.amounts import memory_bytes
 from vramlint.document import Document
 from vramlint.document.node import Comment, Span
 from vramlint.versions import refusal
@@ -56,12 +57,15 @@ class Directives:
     dialect: tuple[str, Span] | None = None
     suppressions: tuple[Suppression, ...] = ()
     problems: tuple[DirectiveProblem, ...] = ()
+    ram: int | None = None
+    """Host memory of a node, bytes."""
 
 
 def read_directives(document: Document) -> Directives:
     """Read the comments of a document."""
     gpu: tuple[str, Span] | None = None
     dialect: tuple[str, Span] | None = None
+    ram: int | None = None
     versions: dict[str, str] = {}
     suppressions: list[Suppression] = []
     problems: list[DirectiveProblem] = []
@@ -81,6 +85,10 @@ def read_directives(document: Document) -> Directives:
         for name, value, span in settings:
             if name == "gpu":
                 gpu = (value, span)
+            elif name == "ram":
+                ram = memory_bytes(value)
+                if ram is None:
+                    problems.append(DirectiveProblem(span, f"'{value}' is no amount of memory: ram=512GiB"))
             elif name == "dialect":
                 dialect = (value.lower(), span)
             elif name == "versions":
@@ -96,10 +104,10 @@ def read_directives(document: Document) -> Directives:
                         problems.append(DirectiveProblem(span, refused))
             else:
                 problems.append(DirectiveProblem(span, f"'{name}' is not known here: {_KNOWN}"))
-    return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems))
+    return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems), ram)
 
 
-_KNOWN = "use gpu=, versions=, dialect=, ignore[CODE] or ignore-file[CODE]"
+_KNOWN = "use gpu=, ram=, versions=, dialect=, ignore[CODE] or ignore-file[CODE]"
 _NOTHING_READ = f"this says nothing to vramlint: {_KNOWN}"
 
 

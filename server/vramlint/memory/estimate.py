@@ -62,6 +62,23 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class HostMemory:
+    """Bytes of offloaded weights, gradients and states in host memory."""
+
+    bytes_per_rank: int
+    bytes_per_node: int
+    declared_bytes: int | None
+    """Host memory of a node; None where nobody says."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether a node holds it."""
+        if self.declared_bytes is None:
+            return "unknown"
+        return "fits" if self.bytes_per_node <= self.declared_bytes else "does_not_fit"
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """The simulated run. `components` are the bytes at the worst moment and add up to `device_bytes`."""
 
@@ -92,6 +109,8 @@ class Estimate:
     """False where the architecture is not modelled to the operation: weights and states are exact,
     activations a bound.
     """
+    host: HostMemory | None = None
+    """None where nothing is offloaded."""
     unknown: tuple[str, ...] = ()
     """What is there and not counted, in sentences: the run needs at least `device_bytes`."""
     notes: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from vramlint.job import TrainingJob
 from vramlint.memory.architectures import network_of
 from vramlint.memory.assembly import assembled
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
+from vramlint.memory.host import host_memory
 from vramlint.memory.moments.evaluation import evaluated, evaluation_moment
 from vramlint.memory.moments.generation import generation_moment
 from vramlint.memory.moments.held import Held
@@ -75,6 +76,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         )
         places.append((profile.order[part.first : part.last + 1], step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].device_bytes)
+    candidates[fullest] = replace(candidates[fullest], host=host_memory(job, weights, optimizer))
     return (
         replace(candidates[fullest], tensors=_largest(profile, *places[fullest], tensors))
         if tensors

@@ -54,6 +54,13 @@ def estimate_object(path: str, analysis: Analysis, estimate: Estimate) -> dict[s
             }
             for moment in estimate.moments
         ],
+        "host": estimate.host
+        and {
+            "bytes_per_rank": estimate.host.bytes_per_rank,
+            "bytes_per_node": estimate.host.bytes_per_node,
+            "declared_bytes": estimate.host.declared_bytes,
+            "verdict": estimate.host.verdict,
+        },
         "error_band": estimate.error_band,
         "verdict": analysis.verdict,
         "headroom_bytes": analysis.headroom,

@@ -121,6 +121,8 @@ def _peak(estimate: Estimate) -> Iterator[str]:
     allocated, reserved = size(estimate.peak_allocated_bytes), size(estimate.peak_reserved_bytes)
     phase = PHASES.get(estimate.peak_phase, estimate.peak_phase)
     yield f"  the peak is {phase}; allocated {allocated}, reserved {reserved}"
+    if estimate.host is not None:
+        yield f"  host memory: {size(estimate.host.bytes_per_node)} offloaded on each node"
     if on_disk := checkpoint(estimate.checkpoint_bytes):
         yield f"  {on_disk}"
 

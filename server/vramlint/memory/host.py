@@ -1,0 +1,45 @@
+"""Host memory of offloaded weights, gradients and optimizer states, per rank and per node.
+
+DeepSpeed keeps a partition's float32 weights, moments and gradients on the host, and with offload_param the
+16-bit weights (0.19.8, runtime/zero/stage_1_and_2.py and stage3.py); FSDP keeps its shards there, gradients
+and states with them (torch/distributed/fsdp, CPUOffload and CPUOffloadPolicy). What the process itself, the
+data loader and loading take is not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vramlint.job import TrainingJob
+from vramlint.memory.estimate import HostMemory
+from vramlint.memory.ledger import rounded
+from vramlint.memory.optimizers import Optimizer
+from vramlint.memory.persistent import persistent_bytes
+from vramlint.memory.sharding import plan_of
+from vramlint.memory.weights import Weights
+
+
+def host_memory(job: TrainingJob, weights: Weights, optimizer: Optimizer) -> HostMemory | None:
+    """What waits in host memory; None where nothing is offloaded."""
+    offload = job.parallel.offload
+    if offload == "none":
+        return None
+    on_gpu = replace(job, parallel=replace(job.parallel, offload="none"))
+    plan = plan_of(on_gpu)
+    held = persistent_bytes(on_gpu, weights, plan, optimizer)
+    per_rank = 0
+    if offload in ("optimizer", "both"):
+        per_rank += held.states + held.paged
+        if plan.scheme.deepspeed:
+            per_rank += sum(
+                count * rounded(4 * plan.state_elements(parameter))
+                for parameter, count in weights.all()
+                if parameter.trainable
+            )
+        elif plan.scheme.shards_gradients:
+            per_rank += held.gradients
+    if offload in ("parameters", "both"):
+        per_rank += held.weights
+    world = max(1, job.parallel.world_size)
+    on_node = min(world, job.gpu_count) if job.gpu_count > 1 else -(-world // max(1, job.nodes))
+    return HostMemory(per_rank, per_rank * on_node, job.ram)
