@@ -80,7 +80,9 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 def complain(message: str) -> None:
     """One line on standard error."""
-    say(f"vramlint: {' '.join(message.split())}", sys.stderr)
+    from vramlint.lint.inert import inert  # imported late: most runs complain of nothing
+
+    say(f"vramlint: {inert(' '.join(message.split()))}", sys.stderr)
 
 
 def close_quietly() -> None:

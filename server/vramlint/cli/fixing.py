@@ -5,16 +5,22 @@ Apply fixes one at a time, each to the text that the one before left, and look a
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator
 from difflib import unified_diff
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from vramlint.analysis.analyse import fixes_for
+from vramlint.cli.console import Failure
 from vramlint.cli.prefilter import STDIN
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.document.node import KeyPath
+from vramlint.files import Unreadable, read_bytes
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
 
@@ -58,12 +64,51 @@ def _identity(finding: Finding) -> tuple[str, KeyPath, str]:
     return finding.code, finding.at.key, finding.message
 
 
-def write(path: str, text: str) -> None:
-    """Put the mended text where it came from; line ends stay as they are."""
+def write(path: str, read: bytes, text: str) -> None:
+    """Put the fixed text where it came from, in the encoding, with the line endings and the mode it had.
+
+    The file is replaced in one step, so that a crash leaves the old or the new one. Raises Failure where it
+    is not what was read any more, or a link to outside of the current folder.
+    """
     if path == STDIN:
         sys.stdout.write(text)
-    else:
-        Path(path).write_bytes(text.encode())
+        return
+    target = Path(path).resolve()
+    if Path(path).is_symlink() and not target.is_relative_to(Path.cwd()):
+        raise Failure(f"{path}: is a link to {target}, outside of the current folder; not written")
+    try:
+        if read_bytes(target, len(read)) != read:
+            raise Failure(f"{path}: changed since it was read; not written")
+    except Unreadable as error:
+        raise Failure(f"{path}: changed since it was read ({error}); not written") from None
+    try:
+        _replace(target, _encoded(text, read))
+    except OSError as error:
+        raise Failure(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _encoded(text: str, read: bytes) -> bytes:
+    """The text in the encoding that was read, by its byte order mark."""
+    for mark, encoding in ((BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be")):
+        if read.startswith(mark):
+            return mark + text.encode(encoding)
+    return text.encode()
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write a new file beside the old one, then give it the old one's name and mode."""
+    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            shutil.copymode(target, file.name)
+            file.close()
+            Path(file.name).replace(target)
+        except BaseException:
+            file.close()
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 def diff(path: str, before: str, after: str) -> str:

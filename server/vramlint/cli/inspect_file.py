@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vramlint.analysis.analyse import fixes_for
+from vramlint.cli.console import Failure
 from vramlint.cli.files import Reader
 from vramlint.cli.options import Task
 from vramlint.cli.prefilter import STDIN
@@ -37,9 +38,9 @@ class FileInspector:
         change = fixing.diff(shown, before, after) if self.task.diff else ""
         if not self.task.diff and (before != after or path == STDIN):
             try:
-                fixing.write(path, after)
-            except OSError as error:
-                return FileReport(shown, failure=f"{shown}: cannot be written: {error.strerror}")
+                fixing.write(path, data, after)
+            except Failure as failure:
+                return FileReport(shown, failure=str(failure))
         return replace(self._report(shown, analysis), fixed=fixed, change=change)
 
     def _report(self, shown: str, analysis: Analysis) -> FileReport:

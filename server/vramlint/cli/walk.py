@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
 
+from vramlint.cli.console import complain
 from vramlint.files import is_regular
 from vramlint.project.paths import is_skipped
 
@@ -29,12 +30,17 @@ def files_in(paths: Iterable[str]) -> Iterator[str]:
 
 
 def _walk(top: str) -> Iterator[str]:
-    for folder, folders, names in os.walk(top):
+    for folder, folders, names in os.walk(top, onerror=_say):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not _skipped(here / name))
         yield from (
             str(here / name) for name in sorted(names) if name.endswith(SUFFIXES) and _small(here / name)
         )
+
+
+def _say(error: OSError) -> None:
+    """A folder that cannot be read is named; the others are still looked through."""
+    complain(f"{error.filename}: {(error.strerror or str(error)).lower()}")
 
 
 def _skipped(folder: Path) -> bool:

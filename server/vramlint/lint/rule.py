@@ -11,6 +11,7 @@ from typing import ClassVar
 from vramlint.document.node import KeyPath, Span
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Finding, Fix, Part, Related
+from vramlint.lint.inert import inert_message
 from vramlint.project.severity import Severity
 
 _EXAMPLE = re.compile(r"^## (Example|Use instead)\n+```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -61,7 +62,14 @@ class Rule(ABC):
         """A finding of this rule at a key (or at `span`)."""
         place = At(key, part, document, span)
         return Finding(
-            self.code, self.name, severity or self.severity, message, place, related, fixes, unnecessary
+            self.code,
+            self.name,
+            severity or self.severity,
+            inert_message(message),
+            place,
+            related,
+            fixes,
+            unnecessary,
         )
 
     @classmethod

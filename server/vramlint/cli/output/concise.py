@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from vramlint.cli.console import Paint, Style
 from vramlint.cli.report import FileReport, Placed, count, pairs
+from vramlint.lint.inert import inert
 from vramlint.project.severity import SEVERITIES, Severity
 
 STYLES: dict[Severity, Style] = {"error": "red", "warning": "yellow", "information": "cyan", "hint": "dim"}
@@ -27,7 +28,7 @@ def headline(report: FileReport, placed: Placed, paint: Paint) -> str:
     line, column = report.lines().line_character(placed.span.start, "utf-32")
     finding = placed.finding
     label = paint(STYLES[finding.severity], f"{finding.severity}[{finding.code}]")
-    return f"{report.path}:{line + 1}:{column + 1}: {label} {finding.message}"
+    return f"{inert(report.path)}:{line + 1}:{column + 1}: {label} {finding.message}"
 
 
 def summary(reports: Sequence[FileReport]) -> str:

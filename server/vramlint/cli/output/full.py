@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vramlint.cli.console import Paint
 from vramlint.cli.output.concise import STYLES, headline, summary
 from vramlint.cli.report import Annotation, FileReport, Placed, pairs
+from vramlint.lint.inert import inert_line
 
 if TYPE_CHECKING:
     from vramlint.document import LineIndex, Span
@@ -50,7 +51,7 @@ def _excerpt(text: str, lines: LineIndex, placed: Placed, paint: Paint) -> Itera
         last = row
         span = lines.line_span(row)
         source = text[span.start : span.end].rstrip("\r\n")
-        yield f"  {row + 1:>{gutter}} | {_cut(source)}".rstrip()
+        yield f"  {row + 1:>{gutter}} | {_cut(inert_line(source))}".rstrip()
         for start, length, sign, message in sorted(marks[row], key=lambda mark: mark[2] != "^"):
             pad = "".join(
                 "\t" if character == "\t" else " " * _cells(character) for character in source[:start]
