@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Related
 from vramlint.lint.format import count, gib, model_name

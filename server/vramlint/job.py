@@ -7,10 +7,10 @@ job file, the path of an attribute here, and the name under which `origins` says
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
+from vramlint.lazy_dataclasses import dataclass, field
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
 Runtime: TypeAlias = Literal[

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import combinations
 
 from vramlint.advice.changes import Changes, apply
 from vramlint.advice.remedies import Move, moves
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory import CannotEstimate, Estimate, estimate_job
 
 _MOST_TOGETHER = 4

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from vramlint.job import Adapter, Quantization, TrainingJob
+from vramlint.lazy_dataclasses import replace
 
 Changes: TypeAlias = Mapping[str, Any]
 """New values of job fields by dotted name, as `dialects.base.Changes`."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from vramlint.advice.changes import apply
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory import CannotEstimate, estimate_job
 
 _MOST_MICRO_BATCHES = 1 << 14

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from vramlint.advice.changes import Changes
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 
 _SHORTEST = 512
 """Tokens; sequences are not proposed shorter than this."""

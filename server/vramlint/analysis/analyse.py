@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, replace
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -16,6 +15,7 @@ from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import fields, replace
 from vramlint.lint.context import Cannot, RuleContext
 from vramlint.lint.directives import Directives, Suppression, read_directives
 from vramlint.lint.finding import Finding, Fix

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from vramlint.lazy_dataclasses import dataclass, field
 
 GIB = 2**30
 MIB = 2**20

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from vramlint.catalog.facts import GIB, MIB, Gpu
 from vramlint.catalog.gpus import find_gpu, find_instance, gpu_of_size, part_of
+from vramlint.lazy_dataclasses import dataclass
 
 MOST = 1_000_000
 """No cluster has more GPUs; a longer number is a slip."""

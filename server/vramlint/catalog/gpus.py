@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from vramlint.catalog.facts import MIB, Gpu
 from vramlint.catalog.nearest import nearest, words_in
 from vramlint.catalog.table import FOLDER, Table
+from vramlint.lazy_dataclasses import dataclass, replace
 
 NOT_TOLD_APART = re.compile(
     "nvidia|geforce|tesla|quadro|amd|instinct|radeon|intel|gpu|generation|edition|[^0-9a-z]+"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from vramlint.catalog.facts import LinearModule, Model
 from vramlint.catalog.nearest import nearest, words_in
 from vramlint.catalog.reuploads import downloaded_names, original_names
 from vramlint.catalog.table import FOLDER, Table
+from vramlint.lazy_dataclasses import replace
 
 
 class Models:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from dataclasses import replace
 
 from vramlint.catalog.facts import MIB, Gpu
 from vramlint.catalog.gpus import find_gpu, gpu_of_size
+from vramlint.lazy_dataclasses import replace
 
 SUCCESS = 0
 NAME_LENGTH = 96

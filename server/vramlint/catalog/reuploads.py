@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from vramlint.lazy_dataclasses import dataclass
 
 SUFFIXES: tuple[tuple[str, str | None, str | None], ...] = (
     (r"-unsloth-bnb-4bit", "bnb-nf4", None),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
@@ -13,6 +12,7 @@ from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.document import Document
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
 from vramlint.project.overrides import Overrides

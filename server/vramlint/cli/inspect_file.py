@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vramlint.analysis.analyse import fixes_for
 from vramlint.cli.console import Failure
 from vramlint.cli.files import Reader
@@ -12,6 +10,7 @@ from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import Annotation, FileReport, Placed
 from vramlint.dialects import detect
 from vramlint.document import Document, Span
+from vramlint.lazy_dataclasses import replace
 from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from vramlint.cli.console import Failure
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.project.overrides import Overrides
 
 

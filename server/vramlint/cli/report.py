@@ -6,9 +6,9 @@ Plain data: it crosses from worker processes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.finding import Finding
 from vramlint.project.severity import SEVERITIES, Severity
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Comment, KeyPath, Node, Pair, Place, Span, SyntaxProblem, Tree
 from vramlint.files import read_bytes
+from vramlint.lazy_dataclasses import dataclass
 
 Language: TypeAlias = Literal["yaml", "json", "toml"]
 MAX_SIZE = 2 * 1024 * 1024

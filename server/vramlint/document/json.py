@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from vramlint.document.comments import comments_at
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem, Tree
+from vramlint.lazy_dataclasses import dataclass, field, replace
 
 MAX_DEPTH = 200
 

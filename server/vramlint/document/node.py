@@ -7,8 +7,9 @@ Offsets are counted in code points from the start of the text; lines and UTF-16 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
+
+from vramlint.lazy_dataclasses import dataclass
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 

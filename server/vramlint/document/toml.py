@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from vramlint.document.comments import comments_at, hash_spans
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem, Tree
+from vramlint.lazy_dataclasses import dataclass, field, replace
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from vramlint.dialects.kit.dialect import UNSET
 from vramlint.explain.format import value_text
 from vramlint.job import Origin, TrainingJob, Written
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.result import Analysis
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from vramlint.advice import largest_micro_batch, largest_sequence
@@ -12,6 +11,7 @@ from vramlint.dialects.kit.dialect import Key
 from vramlint.document.node import KeyPath
 from vramlint.explain.what_if_ranges import neighbours
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.result import Analysis
 from vramlint.memory import estimate_job
 from vramlint.memory.estimate import CannotEstimate, Estimate, Verdict

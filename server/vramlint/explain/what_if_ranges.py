@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from vramlint.dialects.kit.dialect import Key
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.estimate import Component
 
 FEW = 5

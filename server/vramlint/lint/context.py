@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vramlint.catalog.facts import Gpu
@@ -13,6 +12,7 @@ from vramlint.document import Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.lint.directives import Directives, Suppression
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import key_text

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.document import Document
 from vramlint.document.node import Comment, Span
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.versions import refusal
 
 _MARK = re.compile(r"(?:#+|//+)\s*vramlint\s*:[ \t]*", re.IGNORECASE)

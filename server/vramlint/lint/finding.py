@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.project.severity import Severity
 
 if TYPE_CHECKING:  # so that printing an empty report loads neither parser nor memory model

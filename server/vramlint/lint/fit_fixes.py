@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
 from vramlint.dialects.kit.dialect import Changes, SetKey
 from vramlint.document.edit import TextEdit
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.context import Rechecked, RuleContext
 from vramlint.lint.editing import edits_of_keys
 from vramlint.lint.finding import Fix

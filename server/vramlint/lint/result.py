@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vramlint.document.node import Span
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Finding
 from vramlint.lint.places import span_of

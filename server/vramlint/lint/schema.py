@@ -6,12 +6,12 @@ jsonschema says what is wrong; see `plain` for why it is seldom asked.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document.node import KeyPath
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.quick_validation import is_valid
 from vramlint_schemas import load_schema
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast
 
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document.node import KeyPath
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.context import RuleContext
 from vramlint.lint.schema import schema_of
 from vramlint.versions import at_least, older, same_minor

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
+
+from vramlint.lazy_dataclasses import dataclass
 
 Encoding: TypeAlias = Literal["utf-8", "utf-16", "utf-32"]
 

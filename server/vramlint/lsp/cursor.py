@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from vramlint.document import Document
 from vramlint.document.node import KeyPath, Span
+from vramlint.lazy_dataclasses import dataclass
 
 _YAML_KEY = r"""(?P<quote>["']?)(?P<key>[^\s:#"'][^:#"']*?)(?P=quote)\s*:"""
 _YAML_VALUE = re.compile(rf"(?P<indent>\s*(?:-\s+)*){_YAML_KEY}\s+(?P<typed>[^#]*)")

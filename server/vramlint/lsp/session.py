@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -13,6 +12,7 @@ from pygls.uris import to_fs_path
 
 from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document, Language
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from lsprotocol import types
@@ -12,6 +11,7 @@ from pygls.uris import from_fs_path
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.finding import Append
 from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client

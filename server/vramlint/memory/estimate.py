@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
+
+from vramlint.lazy_dataclasses import dataclass, field
 
 Component: TypeAlias = Literal[
     "weights", "gradients", "optimizer_states", "activations", "generation", "overhead"

@@ -8,9 +8,8 @@ data loader and loading take is not counted.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.estimate import HostMemory
 from vramlint.memory.ledger import rounded
 from vramlint.memory.optimizers import Optimizer

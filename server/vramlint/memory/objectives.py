@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

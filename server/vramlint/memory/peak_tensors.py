@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.estimate import Component, TensorAtPeak
 from vramlint.memory.ledger import Record
 from vramlint.memory.step import StepProfile

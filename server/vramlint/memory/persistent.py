@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.optimizers import Optimizer
 from vramlint.memory.sharding import Plan

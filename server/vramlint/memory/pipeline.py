@@ -8,8 +8,7 @@ the embedding and the most activations, the last the head and the logits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.weights import Weights
 
 

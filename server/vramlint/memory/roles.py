@@ -8,11 +8,11 @@ is: by ZeRO-3 and FSDP, else whole on every GPU.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import Model
 from vramlint.job import Precision, Quantization, RoleModel, TrainingJob, Written
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ledger import DTYPE_BYTES, rounded

@@ -6,9 +6,9 @@ A scheme is a row of SCHEMES: shares of weights, gradients and states, and the b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
 from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
 from vramlint.memory.versions import version_of

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.architectures.network import Block, Inputs, Network
 from vramlint.memory.checkpointing import is_checkpointed, run_by
 from vramlint.memory.ledger import Storage

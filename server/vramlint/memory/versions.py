@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from vramlint.job import Runtime, TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.versions import at_least
 
 ERAS: tuple[tuple[str, dict[str, str]], ...] = (

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from vramlint.job import Adapter, Runtime, TrainingJob
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, rounded
 from vramlint.memory.ops.adapters import RUNS, ia3_input
 from vramlint.memory.ops.experts import StackedWeight

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
@@ -12,6 +11,7 @@ from vramlint.catalog.facts import Gpu
 from vramlint.catalog.gpus import meanings, nearest_gpus
 from vramlint.dialects.kit.launches import LaunchSpec
 from vramlint.document.node import KeyPath, Span
+from vramlint.lazy_dataclasses import dataclass, replace
 
 Source: TypeAlias = Literal["flag", "directive", "file", "launcher", "settings", "auto"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
+from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.project.settings import Settings
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from vramlint.files import Unreadable, read_text
+from vramlint.lazy_dataclasses import dataclass, field, fields, replace
 from vramlint.project.glob import matches
 from vramlint.project.severity import SEVERITIES, Severity
 from vramlint.versions import refusal

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Catalog
+from vramlint.lazy_dataclasses import replace
 
 LIKE = "like"
 """The key that says: the same shapes as this listed model."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from vramlint.dialects.kit.dialect import Catalog, Companion
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.project.launchers import Launcher
 from vramlint.project.settings import Settings
 

@@ -6,7 +6,6 @@ Semantics of axolotl 0.19 (`loaders/model.py`, `loaders/adapter.py`, `utils/conf
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
@@ -54,6 +53,7 @@ from vramlint.dialects.kit.reader import (
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
 from vramlint.job import Evaluation, Generation, Precision, TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.versions import at_least
 
 VERSION = "0.19"

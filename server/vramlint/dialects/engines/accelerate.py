@@ -5,7 +5,6 @@ run over them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from vramlint.catalog.facts import Model
@@ -23,6 +22,7 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, choice, integer, positive, text
 from vramlint.dialects.kit.reading import open_companion
 from vramlint.job import Precision
+from vramlint.lazy_dataclasses import replace
 
 _MIXED: dict[str, Half] = {"bf16": "bfloat16", "fp16": "float16", "fp8": "bfloat16"}
 FLAVOUR = FsdpDefaults(version=1, wrap="none")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize, half_of, replicated
 from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, number, text
 from vramlint.job import Buckets, Parallel, Precision
+from vramlint.lazy_dataclasses import replace
 
 Strategy = Literal["none", "ddp", "zero1", "zero2", "zero3"]
 Offload = Literal["none", "optimizer", "parameters", "both"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from vramlint.job import Dtype, Parallel, Precision
+from vramlint.lazy_dataclasses import dataclass, replace
 
 Half = Literal["bfloat16", "float16"]
 

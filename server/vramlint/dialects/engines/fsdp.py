@@ -6,12 +6,12 @@ Semantics of accelerate 1.15 (`accelerator.py`, `utils/fsdp_utils.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, half_of
 from vramlint.dialects.kit.reader import Reader, boolean, integer, text
 from vramlint.job import Parallel, Precision
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least
 
 Sharding = Literal["full", "grad-op", "none", "hybrid"]

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -19,6 +18,7 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, names, number, positive, text
 from vramlint.dialects.kit.reading import open_companion
 from vramlint.job import Precision
+from vramlint.lazy_dataclasses import dataclass
 
 Checkpointing = Literal["none", "full", "reentrant", "selective-op"] | int
 Autocast = Literal["none", "bfloat16", "float16"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from vramlint.dialects.kit.reader import Reader
+from vramlint.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ keys. It knows nothing of spans: places are named by key path and looked up in t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.job import KeyPath, TrainingJob
+from vramlint.lazy_dataclasses import dataclass, field
 
 UNSET: Any = type("Unset", (), {"__repr__": lambda self: "UNSET", "__bool__": lambda self: False})()
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vramlint.dialects.kit.dialect import UNSET, Context, Obstacle
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import Reader, look_up, mapping
 from vramlint.job import KeyPath, Written
+from vramlint.lazy_dataclasses import dataclass, field, replace
 
 _MOST = 60
 """Files that one config may inherit from."""

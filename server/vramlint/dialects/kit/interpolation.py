@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from vramlint.dialects.kit.dialect import UNSET
 from vramlint.dialects.kit.reader import look_up
+from vramlint.lazy_dataclasses import dataclass
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.\-]*)\}")
 _DEEPEST = 8

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from vramlint.dialects.kit.reader import look_up, positive, text
+from vramlint.lazy_dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

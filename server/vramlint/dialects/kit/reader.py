@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from vramlint.dialects.kit.dialect import UNSET, Companion, Key, Problem
 from vramlint.job import Assumed, FrameworkDefault, KeyPath, Origin, Written
+from vramlint.lazy_dataclasses import dataclass, field
 
 T = TypeVar("T")
 Kind = Callable[[Any], T | None]

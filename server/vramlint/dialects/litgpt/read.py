@@ -8,7 +8,6 @@ everything is built in the dtype of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
@@ -19,6 +18,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, mapping, number, posit
 from vramlint.dialects.kit.reading import finish, framework_version, hardware, world_size
 from vramlint.dialects.litgpt.keys import KEYS
 from vramlint.job import Adapter, Dtype, Parallel, Precision, Quantization, TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 
 VERSION = "0.5.13"
 UNBOUNDED = 2048

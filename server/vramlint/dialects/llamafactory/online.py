@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.hf_trainer import Batch
@@ -11,6 +10,7 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, positive, text
 from vramlint.dialects.kit.reading import role_model
 from vramlint.job import Generation, RoleModel, Roles
+from vramlint.lazy_dataclasses import replace
 
 
 def row_length(reader: Reader, objective: str) -> int:

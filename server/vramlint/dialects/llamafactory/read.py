@@ -8,7 +8,6 @@ dtype; what is trained is then upcast to float32, except under pure_bf16 or ZeRO
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from vramlint.catalog.facts import Model
@@ -34,6 +33,7 @@ from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
 from vramlint.job import Adapter, Precision, Quantization, TrainingJob
+from vramlint.lazy_dataclasses import replace
 
 VERSION = "0.9.5"
 ACCELERATE = "1.11"

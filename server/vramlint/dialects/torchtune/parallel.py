@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, integer, positive
 from vramlint.dialects.kit.reading import world_size
 from vramlint.job import Parallel
+from vramlint.lazy_dataclasses import replace
 
 
 def with_offload(parallel: Parallel) -> Parallel:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -25,6 +24,7 @@ from vramlint.document.yaml.scalars import (
     plain_value,
     tagged_value,
 )
+from vramlint.lazy_dataclasses import dataclass, field
 
 MAX_DEPTH = 200
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -5,11 +5,11 @@ recovered.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem
 from vramlint.document.yaml.compose import MAX_DEPTH, Anchors, Broken, Composed, compose
+from vramlint.lazy_dataclasses import dataclass, field
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _DASHES = re.compile(r"(?:-[ \t]+)*(?:-(?=[\r\n]|\Z))?")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +19,7 @@ from vramlint.document.node import Node, Pair, Span, SyntaxProblem, Tree
 from vramlint.document.yaml.compose import Anchors, Broken, Composed, compose, printable
 from vramlint.document.yaml.line_reader import read_lines
 from vramlint.document.yaml.messages import problem_of
+from vramlint.lazy_dataclasses import replace
 
 _BLOCK_START = re.compile(r"^(?=[^\s#\-\]})])|^(?=---)|^(?=-\S)", re.MULTILINE)
 _TABS_UP_TO = 50_000

@@ -5,9 +5,9 @@ name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.architectures.network import Block, FeedForward
 from vramlint.memory.weights import Weights
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.deberta_attention import relative_positions
 from vramlint.memory.architectures.decoder import layers, shared_inputs
 from vramlint.memory.architectures.decoder_spec import Decoder

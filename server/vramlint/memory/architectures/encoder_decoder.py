@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.network import Block, Inputs, Network, Stage
 from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.attention import AttentionCall, attention

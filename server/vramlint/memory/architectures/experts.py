@@ -5,9 +5,9 @@ experts beside them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.feed_forward import gated
 from vramlint.memory.architectures.network import FeedForward

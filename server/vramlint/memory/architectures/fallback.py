@@ -5,11 +5,11 @@ linear layers, activations approximated.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from vramlint.catalog.facts import LinearModule
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder import shared_inputs
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.experts import Mixture

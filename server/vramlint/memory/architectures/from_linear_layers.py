@@ -8,9 +8,9 @@ inputs and outputs, which is most of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from vramlint.catalog.facts import LinearModule
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.ops.attention import AttentionCall, attention
 from vramlint.memory.ops.basic import activation, add, mul

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.tape import Tape, Tensor

@@ -4,8 +4,7 @@ weights; layers without positions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.feed_forward import gated as gated_mlp
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs

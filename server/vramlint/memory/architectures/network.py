@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.ops.linear import Linear
 from vramlint.memory.tape import Parameter, Tape, Tensor

@@ -8,10 +8,10 @@ tokens, gathered before each and scattered after.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.tape import Gradients, Tape, Tensor

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from vramlint.catalog.facts import LinearModule
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.fallback import flat
 from vramlint.memory.architectures.families.common import Config
 from vramlint.memory.architectures.from_linear_layers import Shape, chain, layer

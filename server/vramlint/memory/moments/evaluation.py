@@ -9,9 +9,9 @@ under torch.no_grad).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.ledger import rounded

@@ -5,8 +5,7 @@ Query has the shape [batch, query heads, tokens, head size]; key and value have 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.ops.basic import add, add_broadcast, cast, copied, dropout, scaled
 from vramlint.memory.tape import Gradients, Tape, Tensor

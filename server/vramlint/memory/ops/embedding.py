@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.basic import cast, promoted
 from vramlint.memory.ops.shape import join, piece
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import cast, mul
 from vramlint.memory.ops.experts import weigh

@@ -4,8 +4,7 @@ integrations/moe.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.activations import activated, shifted
 from vramlint.memory.ops.basic import activation, cast, mul, promoted
 from vramlint.memory.ops.generic import operation

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, numel
 from vramlint.memory.ops.basic import cast
 from vramlint.memory.ops.linear import Linear, linear

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.basic import add, cast, copied, dropout, promoted, scaled
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
 

@@ -4,8 +4,7 @@ positions.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import Arrangement, Decoder
 from vramlint.memory.architectures.families.common import Config, fraction, llama_kind, rotary_share, size
 from vramlint.memory.architectures.feed_forward import plain

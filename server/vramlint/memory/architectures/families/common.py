@@ -5,9 +5,9 @@ start from.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.feed_forward import gated
 from vramlint.memory.architectures.layers import pre_norm

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.deberta_attention import disentangled_attention
 from vramlint.memory.architectures.encoder import Encoder
 from vramlint.memory.architectures.families.common import Config, alternating, fraction, llama_kind, size

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.families.common import (
     Config,
