@@ -1,15 +1,17 @@
-"""`dataclasses`, whose methods are compiled when they are first called.
+"""`dataclasses` that cost little until they are used.
 
 The standard decorator compiles five functions for each frozen class while its module is imported: 0.4 ms a
-class, a third of the time of a short run. Here, a class costs 0.02 ms until it is used. To type checkers they
-are the standard ones; and the standard functions (`dataclasses.replace`, `asdict`) take such classes too.
+class, a third of the time of a short run. Here classes inherit theirs, and only an `__init__` that is called
+often is compiled. To type checkers they are the standard ones; the standard functions (`dataclasses.replace`,
+`asdict`) take such classes too.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, fields, replace
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["dataclass", "field", "fields", "replace"]
 
 _MISSING: Any = object()
+_OFTEN = 16
+"""Instances after which compiling an `__init__`, 0.1 to 1 ms, has paid."""
 
 
 class _Field:
@@ -38,6 +42,69 @@ class _Field:
 
 
 _Fields = Mapping[str, _Field]
+_set = object.__setattr__
+_made: Counter[type] = Counter()
+
+
+class _Record:
+    """What all classes inherit."""
+
+    __slots__ = ()
+    __fields__: ClassVar[_Fields]
+    _compared: ClassVar[Callable[[Any], Any]]
+    _hashed: ClassVar[Callable[[Any], Any]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        cls: Any = type(self)
+        _made[cls] += 1
+        if _made[cls] > _OFTEN or not _assigned(self, args, kwargs):
+            cls.__init__ = _compiled(cls)
+            cls.__init__(self, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        shown = (name for name, each in self.__fields__.items() if each.repr)
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{type(self).__qualname__}({values})"
+
+    def __getstate__(self) -> list[Any]:
+        return [getattr(self, name) for name in self.__fields__]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        for name, value in zip(self.__fields__, state, strict=True):
+            _set(self, name, value)
+
+
+class _Compared(_Record):
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> Any:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        compared = self.__class__._compared
+        return compared(self) == compared(other)
+
+    __hash__: Any = None
+
+
+class _Frozen(_Record):
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+class _FrozenCompared(_Frozen, _Compared):
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return hash(self.__class__._hashed(self))
 
 
 def _dataclass(
@@ -45,7 +112,10 @@ def _dataclass(
 ) -> Callable[[type], type]:
     """As `dataclasses.dataclass`; all classes have slots."""
     assert slots
-    return lambda cls: _with_methods(cls, frozen, eq, kw_only)
+    base = {(True, True): _FrozenCompared, (True, False): _Frozen, (False, True): _Compared}.get(
+        (frozen, eq), _Record
+    )
+    return lambda cls: _made_anew(cls, base, kw_only)
 
 
 def _fields(of: Any) -> tuple[_Field, ...]:
@@ -59,8 +129,8 @@ def _replace(instance: Any, /, **changes: Any) -> Any:
     return instance.__class__(**values, **changes)
 
 
-def _with_methods(cls: type, frozen: bool, eq: bool, kw_only: bool) -> type:
-    """The class made anew with slots, as the standard decorator does."""
+def _made_anew(cls: type, base: type, kw_only: bool) -> type:
+    """The class with slots and a base, which a class can only be given when it is made."""
     own: dict[str, _Field] = {}
     for name, annotation in cls.__annotations__.items():
         if not annotation.startswith("ClassVar"):
@@ -71,27 +141,46 @@ def _with_methods(cls: type, frozen: bool, eq: bool, kw_only: bool) -> type:
     members = {name: value for name, value in vars(cls).items() if name not in own}
     for name in ("__dict__", "__weakref__"):
         members.pop(name, None)
-    members |= {"__qualname__": cls.__qualname__, "__slots__": tuple(own)}
-    members |= {"__fields__": every, "__dataclass_fields__": _StandardFields()}
+    members |= {"__qualname__": cls.__qualname__, "__slots__": tuple(own), "__fields__": every}
     members |= {"__match_args__": tuple(name for name, each in every.items() if not each.kw_only)}
-    members |= {**_state(tuple(every)), **_shown(every)}
-    members |= _compared(every, frozen) if eq else {}
-    members |= {"__setattr__": _refuse_assignment, "__delattr__": _refuse_deletion} if frozen else {}
-    made: Any = type(cls)(cls.__name__, cls.__bases__, members)
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        made.__init__ = _compiled_init(every, frozen)
-        made.__init__(self, *args, **kwargs)
-
-    made.__init__ = __init__
-    return made  # type: ignore[no-any-return]
+    members |= {"_compared": _getter(name for name, each in every.items() if each.compare)}
+    members |= {"_hashed": _getter(name for name, each in every.items() if each.hash)}
+    members |= {"__init__": _Record.__init__, "__dataclass_fields__": _StandardFields()}
+    bases = tuple(base if each is object else each for each in cls.__bases__)
+    return type(cls)(cls.__name__, bases, members)
 
 
-def _compiled_init(every: _Fields, frozen: bool) -> Callable[..., None]:
-    """`__init__` with a parameter for each field, written out so that an instance is made quickly."""
-    names: dict[str, Any] = {"_set": object.__setattr__, "_missing": _MISSING}
+def _getter(names: Iterable[str]) -> Any:
+    """From an instance to the values of these fields."""
+    names = tuple(names)
+    return attrgetter(*names) if names else type
+
+
+def _assigned(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether the arguments were right, and assigned to the fields."""
+    cls = type(instance)
+    given = dict(zip(cls.__match_args__, args, strict=False))
+    if len(given) < len(args) or not given.keys().isdisjoint(kwargs):
+        return False
+    given.update(kwargs)
+    for name, each in cls.__fields__.items():
+        if name in given:
+            value = given.pop(name)
+        elif each.default is not _MISSING:
+            value = each.default
+        elif each.default_factory is not _MISSING:
+            value = each.default_factory()
+        else:
+            return False
+        _set(instance, name, value)
+    return not given
+
+
+def _compiled(cls: Any) -> Callable[..., None]:
+    """`__init__` with a parameter for each field, the fastest way to make an instance."""
+    names: dict[str, Any] = {"_set": _set, "_missing": _MISSING}
     parameters, lines = ["self"], ["pass"]
-    for name, each in every.items():
+    for name, each in cls.__fields__.items():
         parameter = value = name
         if each.kw_only and "*" not in parameters:
             parameters.append("*")
@@ -101,65 +190,13 @@ def _compiled_init(every: _Fields, frozen: bool) -> Callable[..., None]:
             names[f"_{name}"], parameter = each.default_factory, f"{name}=_missing"
             value = f"_{name}() if {name} is _missing else {name}"
         parameters.append(parameter)
-        lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+        lines.append(
+            f"_set(self, {name!r}, {value})" if issubclass(cls, _Frozen) else f"self.{name} = {value}"
+        )
     body = "\n    ".join(lines)
     exec(f"def __init__({', '.join(parameters)}):\n    {body}", names)
     compiled: Callable[..., None] = names["__init__"]
     return compiled
-
-
-def _shown(every: _Fields) -> dict[str, Any]:
-    shown = tuple(name for name, each in every.items() if each.repr)
-
-    def __repr__(self: Any) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
-        return f"{type(self).__qualname__}({values})"
-
-    return {"__repr__": __repr__}
-
-
-def _compared(every: _Fields, frozen: bool) -> dict[str, Any]:
-    compared = _getter(name for name, each in every.items() if each.compare)
-    hashed = _getter(name for name, each in every.items() if each.hash)
-
-    def __eq__(self: Any, other: object) -> Any:
-        return compared(self) == compared(other) if other.__class__ is self.__class__ else NotImplemented
-
-    def __hash__(self: Any) -> int:
-        return hash(hashed(self))
-
-    return {"__eq__": __eq__, "__hash__": __hash__ if frozen else None}
-
-
-def _getter(names: Iterable[str]) -> Callable[[Any], Any]:
-    """From an instance to the values of these fields."""
-    names = tuple(names)
-    return attrgetter(*names) if names else type
-
-
-def _state(names: tuple[str, ...]) -> dict[str, Any]:
-    """Copying and pickling, which assign to the slots of a frozen instance too."""
-
-    def __getstate__(self: Any) -> list[Any]:
-        return [getattr(self, name) for name in names]
-
-    def __setstate__(self: Any, state: list[Any]) -> None:
-        for name, value in zip(names, state, strict=True):
-            object.__setattr__(self, name, value)
-
-    return {"__getstate__": __getstate__, "__setstate__": __setstate__}
-
-
-def _refuse_assignment(self: Any, name: str, value: Any) -> None:
-    from dataclasses import FrozenInstanceError
-
-    raise FrozenInstanceError(f"cannot assign to field {name!r}")
-
-
-def _refuse_deletion(self: Any, name: str) -> None:
-    from dataclasses import FrozenInstanceError
-
-    raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
 class _StandardFields:
@@ -172,14 +209,8 @@ class _StandardFields:
         for name, each in owner.__fields__.items():
             given = {"default": each.default, "default_factory": each.default_factory}
             given = {option: value for option, value in given.items() if value is not _MISSING}
-            options = {
-                "repr": each.repr,
-                "compare": each.compare,
-                "hash": each.hash,
-                "kw_only": each.kw_only,
-                **given,
-            }
-            rows.append((name, Any, dataclasses.field(**options)))
+            options = {"repr": each.repr, "compare": each.compare, "hash": each.hash, "kw_only": each.kw_only}
+            rows.append((name, Any, dataclasses.field(**options, **given)))
         standard: Any = dataclasses.make_dataclass(owner.__name__, rows)
         return standard.__dataclass_fields__
 

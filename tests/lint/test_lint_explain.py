@@ -11,20 +11,14 @@ from vramlint.analysis.analyse import analyse
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.catalog.gpus import all_gpus
 from vramlint.document import Document, walk
-from vramlint.explain import (
-    breakdown,
-    explain_gpu,
-    explain_key,
-    explain_model,
-    explain_other_key,
-    fit_line,
-    key_shares,
-    row_of,
-    verdict_line,
-)
+from vramlint.explain.breakdown import breakdown
 from vramlint.explain.format import bar, difference, percent, size, value_text
-from vramlint.explain.model import nf4_bytes
+from vramlint.explain.gpu import explain_gpu
+from vramlint.explain.key import explain_key, explain_other_key, row_of
+from vramlint.explain.lines import fit_line, key_shares
+from vramlint.explain.model import explain_model, nf4_bytes
 from vramlint.explain.summary import peak_line
+from vramlint.explain.verdict import verdict_line
 from vramlint.explain.what_if import estimate_with, largest_that_fits, replaced, steps
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import TensorAtPeak

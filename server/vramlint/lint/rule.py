@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from vramlint.lint.finding import At, Finding, Fix, Part, Related
 from vramlint.lint.inert import inert_message
 from vramlint.project.severity import Severity
 
-_EXAMPLE = re.compile(r"^## (Example|Use instead)\n+```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_EXAMPLE = r"(?ms)^## (Example|Use instead)\n+```(\w+)\n(.*?)^```"
 
 
 class Rule(ABC):
@@ -75,9 +74,11 @@ class Rule(ABC):
     @classmethod
     def page(cls) -> str:
         """The rule's page as Markdown."""
-        return f"# {cls.code} {cls.name}\n\n{inspect.cleandoc(cls.__doc__ or '')}\n"
+        from inspect import cleandoc  # imported late: pages are shown one at a time, if at all
+
+        return f"# {cls.code} {cls.name}\n\n{cleandoc(cls.__doc__ or '')}\n"
 
     @classmethod
     def examples(cls) -> dict[str, tuple[str, str]]:
         """The page's examples: heading → (language, text)."""
-        return {match[1]: (match[2], match[3]) for match in _EXAMPLE.finditer(cls.page())}
+        return {match[1]: (match[2], match[3]) for match in re.finditer(_EXAMPLE, cls.page())}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from vramlint.explain import fit_line
+from vramlint.explain.lines import fit_line
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 

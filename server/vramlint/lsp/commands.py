@@ -6,7 +6,8 @@ import platform
 import sys
 
 from vramlint import __version__
-from vramlint.explain import breakdown, verdict_line
+from vramlint.explain.breakdown import breakdown
+from vramlint.explain.verdict import verdict_line
 from vramlint.lint.finding import Fix
 from vramlint.lint.result import Analysis
 from vramlint.lsp.session import Session

@@ -8,7 +8,9 @@ from lsprotocol import types
 
 from vramlint.catalog.gpus import all_gpus
 from vramlint.document.node import KeyPath, Span
-from vramlint.explain import explain_gpu, explain_key, explain_model, explain_other_key, row_of
+from vramlint.explain.gpu import explain_gpu
+from vramlint.explain.key import explain_key, explain_other_key, row_of
+from vramlint.explain.model import explain_model
 from vramlint.lsp.pages import rule_page
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from vramlint.explain import key_shares
+from vramlint.explain.lines import key_shares
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
