@@ -55,7 +55,7 @@ class Syntax(Rule):
             yield self.finding(problem.message, span=problem.span, severity=severity)
         if not problems and context.dialect is None and not isinstance(context.values, dict):
             kind = "a list" if isinstance(context.values, list) else "a single value"
-            found = "the file is empty" if context.values is None else f"{kind} stands at the top level"
+            found = "the file is empty" if context.values is None else f"the top level is {kind}"
             yield self.finding(
                 f"{found}: a training config is a mapping of keys", part="file", severity=severity
             )

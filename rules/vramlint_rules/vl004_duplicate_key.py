@@ -10,7 +10,7 @@ from vramlint.lint.rule import Rule
 
 
 class DuplicateKey(Rule):
-    """A key stands twice in one mapping: the last one counts, the others have no effect.
+    """A key is written twice in one mapping: the last value is used, the others have no effect.
 
     ## What it finds
 
@@ -42,7 +42,7 @@ class DuplicateKey(Rule):
     code = "VL004"
     name = "duplicate-key"
     severity = "warning"
-    summary = "a key stands twice: only the last counts"
+    summary = "duplicate key: only the last value is used"
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Pass on what the parser saw."""

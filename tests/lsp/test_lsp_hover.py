@@ -114,7 +114,7 @@ async def test_unknown_gpu_hover_names_the_nearest(editor: Editor) -> None:
     uri = await editor.open(FULL.replace("RTX-4090", "RTX-4091"))
     said = await editor.hover(uri, "RTX-4091")
     assert said is not None
-    assert "is no known GPU" in said
+    assert "is not a known GPU" in said
     assert "4090" in said
 
 

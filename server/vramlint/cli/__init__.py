@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 COMMANDS = {
-    "check": "find configs that will not fit, or that do not say what they mean",
+    "check": "check training configs for memory and consistency problems",
     "estimate": "print what a run will hold in GPU memory, component by component",
     "fit": "print what would make a run fit, and the largest batch and sequence that do",
     "explain": "print the page of a rule, or list all rules",
@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code as documented: 0 well, 1 findings, 2 the run itself failed."""
+    """Run one command; the exit code as documented: 0 well, 1 findings, 2 vramlint could not run."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     command = arguments[0] if arguments else "--help"
     if command in ("--version", "-V"):

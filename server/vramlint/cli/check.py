@@ -1,4 +1,4 @@
-"""`vramlint check`: find configs that will not fit, or that do not say what they mean."""
+"""`vramlint check`: check training configs for memory and consistency problems."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser(
         "check",
-        "Find training configs that will not fit their GPU, or that do not say what they mean. "
+        "Check training configs for memory and consistency problems. "
         "Files that are no training config are left alone. "
-        "Exit code 0: nothing at or above the failing severity; 1: something is; 2: the run itself failed.",
+        "Exit code 0: nothing at or above the failing severity; 1: something is; "
+        "2: vramlint could not run (bad option, unreadable file).",
     )
     result.add_argument(
         "paths",
@@ -45,7 +46,7 @@ def parser() -> ArgumentParser:
         "--select",
         action="append",
         metavar="CODES",
-        help="only these rules: codes, beginnings of codes, or names, by commas",
+        help="only these rules: rule codes, code prefixes or names, comma-separated",
     )
     result.add_argument("--ignore", action="append", metavar="CODES", help="not these rules")
     result.add_argument(

@@ -117,7 +117,11 @@ def _reason(analysis: Analysis) -> tuple[str, str, int | None]:
 def _shape(document: Document, values: Any) -> str:
     if values is None or not document.text.strip():
         return "the file is empty"
-    return "a list stands at the top, not keys" if isinstance(values, list) else "no keys stand at the top"
+    return (
+        "the top level is a list, not a mapping"
+        if isinstance(values, list)
+        else "there are no keys at the top level"
+    )
 
 
 def _evidence(analysis: Analysis) -> str:

@@ -33,7 +33,8 @@ def parser() -> ArgumentParser:
         "fit",
         "Print what would make a run fit, each change tried by the memory model, the smallest "
         "first; and the largest batch and sequence that fit. "
-        "Exit code 0: it fits, or something would make it; 1: nothing known would; 2: the run itself failed.",
+        "Exit code 0: it fits, or something would make it; 1: nothing known would; "
+        "2: vramlint could not run (bad option, unreadable file).",
     )
     result.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
     add_gpu(result)

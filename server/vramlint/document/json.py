@@ -64,7 +64,7 @@ def parse_json(text: str, lines: LineIndex, comments_allowed: bool = False) -> T
     tokens, comments = _tokens(text)
     reader = _Reader(text, comments_allowed)
     if comments and not comments_allowed:
-        reader.complain(comments[0], "JSON knows no comments: remove it, or use YAML", lenient=True)
+        reader.complain(comments[0], "comments are not allowed in JSON: remove it, or use YAML", lenient=True)
     reader.run(tokens)
     root = reader.root
     try:
@@ -119,7 +119,7 @@ class _Reader:
             if self.skipped:
                 self.skip(token)
             elif self.root is not None and not self.stack:
-                self.complain(token.span, "text behind the end of the JSON value")
+                self.complain(token.span, "unexpected text after the JSON value")
                 return
             elif token.kind == "mark":
                 self.mark(token)
@@ -150,7 +150,7 @@ class _Reader:
         elif token.text in "}]":
             self.end(token)
         elif top is None:
-            self.complain(token.span, f"{token.text!r} where a value should stand")
+            self.complain(token.span, f"{token.text!r} where a value is expected")
         elif token.text == ":":
             if top.key is None or top.colon:
                 self.complain(token.span, "':' without a key before it")
@@ -179,7 +179,7 @@ class _Reader:
             self.complain(token.span, f"{token.text!r} closes nothing")
             return
         if self.stack[-1].kind != kind:
-            self.complain(token.span, f"{token.text!r} where {_CLOSER[self.stack[-1].kind]!r} should stand")
+            self.complain(token.span, f"{token.text!r} where {_CLOSER[self.stack[-1].kind]!r} is expected")
         while self.stack[-1].kind != kind:
             self.close(token.span.start)
         top = self.stack[-1]
@@ -218,10 +218,10 @@ class _Reader:
         if not top.comma:
             self.complain(node.span, f"a ',' is missing before the key {node.raw!r}")
         if token.kind == "word":
-            self.complain(node.span, f"the key {node.raw} must stand in double quotes")
+            self.complain(node.span, f"the key {node.raw} must be in double quotes")
         raw = node.raw
         if raw in top.values:
-            message = f"the key {raw!r} stands twice in this mapping: the last one wins"
+            message = f"duplicate key {raw!r}: the last value is used"
             self.complain(node.span, message, "duplicate-key")
         top.key, top.after = replace(node, value=raw), node.span.end
         top.comma = False
@@ -243,9 +243,9 @@ class _Reader:
             if not top.comma:
                 self.complain(span, "a ',' is missing before this item")
         elif top.key is None:
-            self.complain(span, "a key in double quotes should stand here")
+            self.complain(span, "a key in double quotes is expected here")
         elif not top.colon:
-            self.complain(span, f"a ':' is missing behind the key {top.key.raw!r}")
+            self.complain(span, f"a ':' is missing after the key {top.key.raw!r}")
 
     def missing(self, frame: _Frame) -> None:
         """Give a key without value an empty one."""
@@ -303,5 +303,5 @@ class _Reader:
             except ValueError:
                 self.complain(span, "a number with too many digits")
         elif text not in _WORDS and not is_key:
-            self.complain(span, f"{text!r} is no JSON value: quote it")
+            self.complain(span, f"invalid JSON value {text!r}: quote it if it is a string")
         return Node("scalar", span, word, text, recovered=self.broken)

@@ -138,7 +138,7 @@ class _Reader:
         """Only a comment may follow on the line."""
         offset = self.space(offset)
         if self.at(offset) not in ("", "#", "\r", "\n"):
-            raise _Unreadable(offset, "text behind the end of the value")
+            raise _Unreadable(offset, "unexpected text after the value")
         return offset
 
     def key(self, offset: int) -> tuple[list[Node], int]:
@@ -149,7 +149,7 @@ class _Reader:
             quoted = _STRING.match(self.text, offset)
             found = quoted or _BARE_KEY.match(self.text, offset)
             if found is None:
-                raise _Unreadable(offset, "a key should stand here")
+                raise _Unreadable(offset, "a key is expected here")
             name = found.group()
             if quoted:
                 self.strings.append(Span(*found.span()))
@@ -165,7 +165,9 @@ class _Reader:
         try:
             return _value(raw), False
         except (ValueError, RecursionError):
-            self.problems.append(SyntaxProblem(span, f"{raw!r} is no TOML value: quote it"))
+            self.problems.append(
+                SyntaxProblem(span, f"invalid TOML value {raw!r}: quote it if it is a string")
+            )
             return raw.strip("\"'"), True
 
     def header(self, offset: int) -> int:
@@ -237,7 +239,7 @@ class _Reader:
         found = string or _BARE_VALUE.match(self.text, offset)
         raw = found.group().rstrip() if found else ""
         if not raw:
-            raise _Unreadable(offset, "a value should stand here")
+            raise _Unreadable(offset, "a value is expected here")
         span = Span(offset, offset + len(raw))
         if string:
             self.strings.append(span)

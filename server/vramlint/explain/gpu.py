@@ -28,7 +28,7 @@ def explain_gpu(analysis: Analysis, known: Iterable[Gpu] = ()) -> str:
         return verdict_line(analysis)
     if gpu is None:
         near = ", ".join(f"`{name}`" for name in declared.nearest)
-        return f"**{declared.text}** is no known GPU" + (f"; nearest: {near}" if near else "")
+        return f"**{declared.text}** is not a known GPU" + (f"; nearest: {near}" if near else "")
     blocks = [card(gpu, declared.count), features(gpu), verdict_line(analysis)]
     if analysis.estimate is not None:
         blocks += [component_table(analysis), fit_bar(analysis), others(analysis.estimate, gpu, known)]

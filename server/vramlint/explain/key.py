@@ -65,7 +65,7 @@ def free_of_cost(estimate: Estimate, compared: tuple[Comparison, ...]) -> str:
     verb = "needs" if len(compared) == 1 else "need"
     peak = PHASES.get(estimate.peak_phase, estimate.peak_phase)
     same = size(estimate.device_bytes)
-    return f"costs nothing at the peak, which is {peak}: {values} {verb} the same {same}"
+    return f"no effect at the peak, which is {peak}: {values} {verb} the same {same}"
 
 
 def cost(job: TrainingJob, field: str, estimate: Estimate) -> str:

@@ -103,12 +103,14 @@ def read_directives(document: Document) -> Directives:
                     else:
                         problems.append(DirectiveProblem(span, refused))
             else:
-                problems.append(DirectiveProblem(span, f"'{name}' is not known here: {_KNOWN}"))
+                problems.append(
+                    DirectiveProblem(span, f"unknown option '{name}' in a vramlint comment: {_KNOWN}")
+                )
     return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems), ram)
 
 
 _KNOWN = "use gpu=, ram=, versions=, dialect=, ignore[CODE] or ignore-file[CODE]"
-_NOTHING_READ = f"this says nothing to vramlint: {_KNOWN}"
+_NOTHING_READ = f"unknown vramlint directive: {_KNOWN}"
 
 
 def _settings(body: str, start: int) -> Iterable[tuple[str, str, Span]]:

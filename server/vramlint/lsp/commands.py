@@ -18,7 +18,7 @@ DEBUG_INFORMATION = "vramlint.debugInformation"
 
 
 def breakdown_of(view: View) -> str | None:
-    """The breakdown page of a document, None for a file that is no training config."""
+    """The breakdown page of a document, None for a file that is not a training config."""
     page = breakdown(view.shown)
     if page is None or not view.stale:
         return page

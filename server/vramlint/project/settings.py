@@ -38,7 +38,7 @@ class Settings:
     dialect: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     select: tuple[str, ...] = ()
-    """Only these rules (codes, beginnings of codes, names); all where empty."""
+    """Only these rules (codes, code prefixes, names); all where empty."""
     ignore: tuple[str, ...] = ()
     severity: Mapping[str, Level] = field(default_factory=dict)
     rules: tuple[str, ...] = ()

@@ -182,7 +182,8 @@ def _check(reader: Reader, context: Context) -> None:
     steps = reader.get("gradient_accumulation_steps", integer)
     if whole and micro and steps and whole % (micro * steps):
         message = (
-            f"train_batch_size: {whole} is no multiple of {micro} rows × {steps} steps; DeepSpeed refuses it"
+            f"train_batch_size: {whole} is not a multiple of {micro} rows × {steps} steps; "
+            "DeepSpeed refuses it"
         )
         refuse("indivisible-batch", "train_batch_size", message, "train_micro_batch_size_per_gpu")
 

@@ -169,7 +169,7 @@ TRL: tuple[Conflict, ...] = (
             (r.get("generation_batch_size", integer) or 0) % max(r.get("num_generations", integer) or 1, 1)
             != 0
         ),
-        "generation_batch_size is no multiple of num_generations, which GRPO refuses",
+        "generation_batch_size is not a multiple of num_generations, which GRPO refuses",
     ),
     Conflict(
         "single-generation",

@@ -103,11 +103,11 @@ def read_objective(reader: Reader) -> Any:
     if reader.has("beta"):
         # Of TRL's configs with a beta and a key for dropout, ORPO's alone has no loss_type.
         if at_least(reader.version, "1.0") and reader.has("disable_dropout"):
-            reader.assume("objective", "the method stands in the command; beta without a loss_type is ORPO's")
+            reader.assume("objective", "the method is in the command; beta without a loss_type is ORPO's")
             return "orpo"
         reader.written("objective", "beta")
         return "dpo"
-    reader.assume("objective", "the method stands in the command; nothing in the file speaks against SFT")
+    reader.assume("objective", "the method is in the command; nothing in the file speaks against SFT")
     return "sft"
 
 

@@ -163,7 +163,7 @@ class _Composer:
         if node.anchor is not None and node.kind != "alias":
             if node.anchor in self.anchors:
                 self.complain(
-                    node.span, f"the anchor &{node.anchor} stands twice: PyYAML refuses it, rename one"
+                    node.span, f"the anchor &{node.anchor} is defined twice, which PyYAML refuses: rename one"
                 )
             self.anchors[node.anchor] = node
         if self.stack:
@@ -202,7 +202,7 @@ class _Composer:
         target = self.anchors.get(event.anchor)
         if target is None:
             inside = any(frame.event.anchor == event.anchor for frame in self.stack)
-            why = "stands inside its own anchor" if inside else "has no anchor before it"
+            why = "is inside its own anchor" if inside else "has no anchor before it"
             self.complain(span, f"the alias *{event.anchor} {why}")
         elif not self.expand(span, target.size):
             self.add(Node("scalar", span, None, f"*{event.anchor}", recovered=True))
@@ -285,7 +285,7 @@ class _Composer:
             key = pair.key.value
             try:
                 if key in values:
-                    message = f"the key {pair.key.raw!r} stands twice in this mapping: the last one wins"
+                    message = f"duplicate key {pair.key.raw!r}: the last value is used"
                     self.complain(pair.key.span, message, "duplicate-key")
                 values[key] = pair.value.value
             except TypeError:

@@ -108,7 +108,7 @@ class _Reader:
         elif (word := _WORD.match(self.block, start, end)) and not self.continues(indent):
             key = self.span(*word.span())
             name = word.group()
-            self.problems.append(SyntaxProblem(key, f"{name!r} is no pair: write '{name}: ' and a value"))
+            self.problems.append(SyntaxProblem(key, f"{name!r} is not a pair: write '{name}: ' and a value"))
             self.entry(word.span(), word.end(), word.end(), indent)
         elif not self.stack[-1].pairs and not self.stack[-1].items:
             self.problems.append(SyntaxProblem(self.span(start, end), "neither 'key: value' nor '- item'"))

@@ -25,28 +25,33 @@ _COMPLAINTS = (
     _Complaint("flow sequence", "", "this bracket is not closed, or a ',' is missing in it: add ']'", True),
     _Complaint("flow mapping", "", "this brace is not closed, or a ',' is missing in it: add '}'", True),
     _Complaint(
-        "quoted scalar", "end of stream", "this quote is never closed: add one behind the value", True
-    ),
-    _Complaint("quoted scalar", "document", "this quote is never closed: add one behind the value", True),
-    _Complaint(
-        "", "expected ':'", "{text} is no pair: write 'key: value', with a blank behind the colon", True
-    ),
-    _Complaint(
-        "", "values are not allowed", "a ':' too many: quote the value, or mend this line's indentation"
+        "quoted scalar",
+        "end of stream",
+        "this quote is never closed: add the closing quote after the value",
+        True,
     ),
     _Complaint(
-        "", "expected key", "this line is not in the column of the keys above it: mend its indentation"
+        "quoted scalar", "document", "this quote is never closed: add the closing quote after the value", True
     ),
     _Complaint(
-        "", "expected '-'", "this line is not in the column of the dashes above it: mend its indentation"
+        "", "expected ':'", "{text} is not a pair: write 'key: value', with a space after the colon", True
     ),
     _Complaint(
-        "", "expected <block end>", "this line is not in the column of those above it: mend its indentation"
+        "",
+        "values are not allowed",
+        "unexpected ':' in a value: quote the value, or fix this line's indentation",
+    ),
+    _Complaint("", "expected key", "inconsistent indentation: expected the same column as the keys above"),
+    _Complaint("", "expected '-'", "inconsistent indentation: expected the same column as the dashes above"),
+    _Complaint(
+        "", "expected <block end>", "inconsistent indentation: expected the same column as the lines above"
     ),
     _Complaint(
         "block scalar", "line break", "a block scalar begins on the line below: quote the value", True
     ),
-    _Complaint("", "sequence entries are not allowed", "a '-' where no list can begin: mend its indentation"),
+    _Complaint(
+        "", "sequence entries are not allowed", "unexpected '-' where no list can begin: fix its indentation"
+    ),
 )
 _REST = re.compile(r"[^\r\n]*")
 
@@ -59,7 +64,7 @@ def problem_of(error: yaml.MarkedYAMLError, text: str, base: int) -> SyntaxProbl
         first = text[index : index + 1]
         message = f"a value cannot begin with {first!r}: quote it"
         if first == "\t":
-            message = "a tab outside of a value: YAML wants blanks there"
+            message = "tabs are not allowed as indentation in YAML: use spaces"
     for known in _COMPLAINTS:
         if known.context in context and known.problem in problem:
             message = known.message

@@ -117,7 +117,7 @@ def _joined(pairs: list[Pair], problems: list[SyntaxProblem]) -> Node:
             values.setdefault(key, pair.value.value)
             continue
         if key in values:
-            message = f"the key {pair.key.raw!r} stands twice in this mapping: the last one wins"
+            message = f"duplicate key {pair.key.raw!r}: the last value is used"
             problems.append(SyntaxProblem(pair.key.span, message, "duplicate-key"))
         values[key] = pair.value.value
     own = [pair for pair in pairs if pair.merged_from is None]

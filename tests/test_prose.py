@@ -1,0 +1,47 @@
+"""Plain English in what users read: no message or page has the words that docs/style.md replaces."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WORDS = re.compile(
+    r"\b(blanks?|behind|stands?|mend(?:s|ed)?|sayable|wish(?:es)?|dear|seldom|trifles?)\b"
+    r"|\b(?<!there )is no (?:pair|multiple|known|training|value|promise|TOML|JSON)\b"
+)
+SOURCES = [file for folder in ("server", "rules") for file in sorted((ROOT / folder).rglob("*.py"))]
+PAGES = sorted(
+    file
+    for file in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "server").rglob("notes.md"))
+    if file.name not in ("style.md", "accuracy.md")
+)
+
+
+def literals(file: Path) -> Iterator[str]:
+    """The strings of a module that are no docstrings, nor the names of things."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    documentation = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node.value
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.stem)
+def test_messages_use_plain_words(file: Path) -> None:
+    assert [text for text in literals(file) if " " in text and WORDS.search(text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages_use_plain_words(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert len(PAGES) > 25
+    assert [line for line in lines if WORDS.search(line)] == []
