@@ -28,6 +28,22 @@ from vramlint.memory import estimate_job  # noqa: E402
 
 DATA, TABLE = ROOT / "benchmarks" / "trainers.json", ROOT / "benchmarks" / "trainers.md"
 NARROW = {"hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 96}
+TIED = {"tie_word_embeddings": True}
+MIXTURE = {
+    "model_type": "qwen3_moe",
+    "num_experts": 8,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 1024,
+    "head_dim": 64,
+    "vocab_size": 4000,
+}
+
+
+def saved(*modules: str) -> dict[str, Any]:
+    """Modules trained whole beside the adapter."""
+    return {"modules_to_save": list(modules)}
+
+
 BF16 = {"weights": "bfloat16"}
 RUNS: dict[str, Setting] = {
     "SFT": Setting(),
@@ -43,6 +59,23 @@ RUNS: dict[str, Setting] = {
             "num_key_value_heads": 2,
             "intermediate_size": 96,
         },
+    ),
+    "SFT, LoRA, tied head": Setting(method="lora", model=TIED, **BF16),
+    "SFT, LoRA, tied head saved": Setting(method="lora", model=TIED, adapter=saved("lm_head"), **BF16),
+    "SFT, LoRA, tied embedding saved": Setting(
+        method="lora", model=TIED, adapter=saved("embed_tokens"), **BF16
+    ),
+    "SFT, LoRA, tied pair saved": Setting(
+        method="lora", model=TIED, adapter=saved("embed_tokens", "lm_head"), **BF16
+    ),
+    "SFT, LoRA, by an expression": Setting(
+        method="lora",
+        adapter={"target_modules": r"model\.layers\.[13]\.(self_attn|mlp)\.\w+_proj"},
+        model={"num_hidden_layers": 4},
+        **BF16,
+    ),
+    "SFT, LoRA on experts": Setting(
+        method="lora", model=MIXTURE, adapter={"target_parameters": ["mlp.experts.gate_up_proj"]}, **BF16
     ),
     "DPO": Setting("dpo"),
     "DPO, LoRA": Setting("dpo", method="lora", **BF16),

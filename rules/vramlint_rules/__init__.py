@@ -15,6 +15,7 @@ from vramlint_rules.vl202_no_effect import NoEffect
 from vramlint_rules.vl203_unquantized_base import UnquantizedBase
 from vramlint_rules.vl204_checkpointing_twice import CheckpointingTwice
 from vramlint_rules.vl205_sharding_on_one_gpu import ShardingOnOneGpu
+from vramlint_rules.vl206_nothing_adapted import NothingAdapted
 from vramlint_rules.vl301_bf16_before_ampere import Bf16BeforeAmpere
 from vramlint_rules.vl302_flash_attention_before_ampere import FlashAttentionBeforeAmpere
 from vramlint_rules.vl303_fp8_hardware import Fp8Hardware
@@ -39,6 +40,7 @@ RULES: tuple[type[Rule], ...] = (
     UnquantizedBase,
     CheckpointingTwice,
     ShardingOnOneGpu,
+    NothingAdapted,
     Bf16BeforeAmpere,
     FlashAttentionBeforeAmpere,
     Fp8Hardware,

@@ -68,6 +68,10 @@ class Adapter:
     dropout: float = 0.0
     targets: str | tuple[str, ...] = "all-linear"
     dtype: Literal["float32", "bfloat16", "float16", "same-as-base"] = "float32"
+    target_parameters: tuple[str, ...] = ()
+    """Names of parameters that get an adapter of their own, as experts held in one parameter do."""
+    layers: tuple[int, ...] = ()
+    """Numbers of the layers that get an adapter; empty for all."""
     modules_to_save: tuple[str, ...] = ()
     fused_kernels: bool = False
     """True where the framework runs its own fused LoRA kernels (Unsloth's, Axolotl's lora_*_kernel), which

@@ -52,6 +52,9 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         if job.model.parameters is None:
             raise
         return _bare(job, job.model.parameters, optimizer)
+    if network.modelled and adapts_nothing(weights):
+        message = f"no layer of {job.model.model_type} has a name that the adapter's targets match"
+        raise CannotEstimate("nothing-adapted", message, "adapter.targets")
     profile = walk(walked_job, network, plan)
     layers = len(network.order)
     divided = job.parallel.tensor * job.parallel.pipeline * job.parallel.expert > 1
@@ -82,6 +85,11 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         if tensors
         else candidates[fullest]
     )
+
+
+def adapts_nothing(weights: Weights) -> bool:
+    """Whether the job has an adapter that goes on no layer, which PEFT refuses."""
+    return weights.adapter is not None and not any(parameter.trainable for parameter, _ in weights.all())
 
 
 def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:

@@ -4,10 +4,9 @@ beside it.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from vramlint.job import Adapter, Runtime, TrainingJob
+from vramlint.job import Adapter, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, rounded
 from vramlint.memory.ops.adapters import RUNS, ia3_input
@@ -19,6 +18,7 @@ from vramlint.memory.peft_conversion import converted_targets
 from vramlint.memory.quantization import stored_bytes
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter
+from vramlint.memory.targets import Targets, layer_places
 from vramlint.memory.versions import version_of
 from vramlint.versions import older
 
@@ -32,31 +32,8 @@ class Group:
     name: str
     count: int = 1
     parameters: list[Parameter] = field(default_factory=list)
-
-
-MLP_LINEARS = frozenset(
-    {
-        *("gate_proj", "up_proj", "down_proj", "gate_up_proj", "fc1", "fc2", "c_fc", "c_proj"),
-        *("dense_h_to_4h", "dense_4h_to_h", "w1", "w2", "w3"),
-    }
-)
-OTHER_NAMES: Mapping[Runtime, Mapping[str, frozenset[str]]] = {
-    "litgpt": {
-        "q": frozenset({"q_proj", "qkv_proj", "query_key_value"}),
-        "k": frozenset({"k_proj", "qkv_proj", "query_key_value"}),
-        "v": frozenset({"v_proj", "qkv_proj", "query_key_value"}),
-        "o": frozenset({"o_proj", "dense", "out_proj"}),
-        "mlp": MLP_LINEARS,
-        "head": frozenset({"lm_head", "embed_out"}),
-    },
-    "torchtune": {
-        "output_proj": frozenset({"o_proj"}),
-        "w1": frozenset({"gate_proj"}),
-        "w2": frozenset({"down_proj"}),
-        "w3": frozenset({"up_proj"}),
-    },
-}
-"""What LitGPT's flags and torchtune's modules are called in transformers' models."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Name and role of its linear layers."""
 
 
 WHOLE_MODULES: dict[str, frozenset[str]] = {
@@ -64,13 +41,6 @@ WHOLE_MODULES: dict[str, frozenset[str]] = {
     "head": frozenset({"lm_head", "embed_out", "output"}),
 }
 """What families call their token embedding and their head, as modules_to_save names them."""
-
-
-def also_called(target: str, runtime: Runtime) -> frozenset[str]:
-    """Names in transformers' models of a target that another framework names; a remark after the name is
-    dropped.
-    """
-    return OTHER_NAMES.get(runtime, {}).get(target.partition(" ")[0], frozenset())
 
 
 def _prepared(kbit_prep: str, role: str) -> bool:
@@ -94,19 +64,29 @@ class Weights:
         self.adapter = (job.adapter or Adapter()) if job.method in ADAPTER_METHODS else None
         self.converted = converted_targets(job)
         self._projections: tuple[Parameter, Parameter] | None = None
-        self._pattern: re.Pattern[str] | None = None
-        if (
-            self.adapter is not None
-            and isinstance(self.adapter.targets, str)
-            and self.adapter.targets != "all-linear"
-        ):
-            self._pattern = _compiled(self.adapter.targets)
+        self.wanted = Targets(job, self.adapter) if self.adapter is not None else None
+        self._originals: dict[Parameter, Parameter] = {}
+        self._places: tuple[str, ...] = ()
+        self._layer: int | None = None
+        self._asked: list[tuple[str, str]] = []
 
-    def group(self, name: str, count: int = 1) -> Group:
-        """Begin a group; what is made from now on belongs to it."""
+    def group(self, name: str, count: int = 1, layer: int | None = None) -> Group:
+        """Begin a group; what is made from now on belongs to it. `layer`: the number of the first layer of
+        those that it stands for.
+        """
         made = Group(name, count)
         self.groups.append(made)
+        self._places, self._layer = layer_places(self.job.model, name), layer
+        self._asked = made.asked
         return made
+
+    def adapted(self, group: Group, layer: int) -> tuple[bool, ...]:
+        """Which linear layers of layer number `layer` get an adapter, where it is made as those of `group`;
+        () where an adapter never tells such layers apart.
+        """
+        if self.wanted is None or not self.wanted.by_layer:
+            return ()
+        return tuple(self.wanted.match(name, role, self._places, layer) for name, role in group.asked)
 
     def parameter(
         self, name: str, shape: Shape, role: str = "linear", scheme: str | None = None
@@ -127,8 +107,10 @@ class Weights:
         if scheme is None and quantization is not None and _prepared(quantization.kbit_prep, role):
             dtype = "float32"
         if self.saved_whole(name, role):
-            self._add(name, shape, dtype, False, scheme)
-            return self._add(f"{name}, trained copy", shape, dtype, True)
+            frozen = self._add(name, shape, dtype, False, scheme)
+            trained = self._add(f"{name}, trained copy", shape, dtype, True)
+            self._originals[trained] = frozen
+            return trained
         return self._add(name, shape, dtype, trainable, scheme)
 
     def saved_whole(self, name: str, role: str) -> bool:
@@ -142,6 +124,15 @@ class Weights:
             module == wanted or module.endswith(f".{wanted}") or wanted in WHOLE_MODULES.get(role, ())
             for wanted in self.adapter.modules_to_save
         )
+
+    def tied_head(self, table: Parameter) -> Linear:
+        """A head that shares the embedding's table: the table as it was loaded, or PEFT's own copy of it
+        (0.21.2, tuners/tuners_utils.py, _check_tied_modules warns of both).
+        """
+        loaded = self._originals.get(table, table)
+        if self.saved_whole("lm_head.weight", "head"):
+            return Linear(self._add("lm_head.weight, trained copy", loaded.shape, loaded.stored, True))
+        return Linear(loaded)
 
     def _add(
         self, name: str, shape: Shape, dtype: str, trainable: bool, scheme: str | None = None
@@ -202,14 +193,10 @@ class Weights:
         layer.weight.spread = spread
         if bias:
             layer.bias = self.parameter(f"{name}_bias", (experts, out_features))
-        named = (
-            self.adapter is not None
-            and not isinstance(self.adapter.targets, str)
-            and name in self.adapter.targets
-        )
+        named = self.wanted is not None and self.wanted.match_parameter(name, self._places, self._layer)
         moved = self.converted and any(self._wanted(f"{name}.{module}", "linear") for module in modules)
         if self.adapter is not None and (moved or named):
-            rank = self.adapter.r * max(1, len(modules))
+            rank = self.adapter.r * (max(1, len(modules)) if moved else 1)
             dtype = layer.weight.dtype if self.adapter.dtype == "same-as-base" else self.adapter.dtype
             first = self._add(f"{name}.lora_A.weight", (rank * experts, in_features), dtype, True)
             second = self._add(f"{name}.lora_B.weight", (out_features, rank * experts), dtype, True)
@@ -255,18 +242,9 @@ class Weights:
         return name.rpartition(".")[2] not in self.converted and self._wanted(name, role)
 
     def _wanted(self, name: str, role: str) -> bool:
-        assert self.adapter is not None
-        wanted = self.adapter.targets
-        if isinstance(wanted, str):
-            if role in ("head", "router"):
-                return False
-            return self._pattern is None or self._pattern.fullmatch(name) is not None
-        return any(
-            name == target
-            or name.endswith("." + target)
-            or name.rpartition(".")[2] in also_called(target, self.job.runtime)
-            for target in wanted
-        )
+        assert self.wanted is not None
+        self._asked.append((name, role))
+        return self.wanted.match(name, role, self._places, self._layer)
 
     def all(self) -> Iterator[tuple[Parameter, int]]:
         """Every distinct parameter with the number of its occurrences."""
@@ -364,11 +342,3 @@ def factors(size: int) -> tuple[int, int]:
     """
     small = next(number for number in range(int(size**0.5), 0, -1) if size % number == 0)
     return small, size // small
-
-
-def _compiled(expression: str) -> re.Pattern[str]:
-    """A target expression, or one that matches nothing where it does not compile."""
-    try:
-        return re.compile(expression)
-    except re.error:
-        return re.compile(r"(?!)")

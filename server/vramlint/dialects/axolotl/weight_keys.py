@@ -74,6 +74,19 @@ WEIGHT_KEYS: tuple[Key, ...] = (
         "Names of the linears that get an adapter; each also saves its input for the backward pass.",
     ),
     Key(
+        "lora_target_parameters",
+        "adapter.target_parameters",
+        "Parameters that get an adapter of their own, as experts held in one parameter do: each forward "
+        "pass makes an updated copy of all of them.",
+        None,
+    ),
+    Key(
+        "peft_layers_to_transform",
+        "adapter.layers",
+        "Numbers of the layers that get an adapter. Acts on lists of names, not on an expression.",
+        None,
+    ),
+    Key(
         "lora_modules_to_save",
         "adapter.modules_to_save",
         "Modules trained whole: a copy with gradients and states beside the frozen original.",

@@ -12,7 +12,18 @@ from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.kit.dialect import Context
-from vramlint.dialects.kit.reader import Reader, boolean, mapping, names, number, positive, text
+from vramlint.dialects.kit.reader import (
+    Kind,
+    Reader,
+    T,
+    boolean,
+    integers,
+    mapping,
+    names,
+    number,
+    positive,
+    text,
+)
 from vramlint.job import Adapter, Dtype, Precision, Quantization
 from vramlint.versions import at_least
 
@@ -165,9 +176,19 @@ def read_adapter(reader: Reader, engine: ParallelPlan, world: WorldSize) -> Adap
         dropout=reader.read("lora_dropout", number),
         targets=_targets(reader),
         dtype=dtype,
+        target_parameters=_listed(reader, "target_parameters", "lora_target_parameters", names),
+        layers=_listed(reader, "layers", "peft_layers_to_transform", integers),
         modules_to_save=reader.get("lora_modules_to_save", names) or (),
         fused_kernels=_fused_kernels(reader, world),
     )
+
+
+def _listed(reader: Reader, field: str, path: str, kind: Kind[tuple[T, ...]]) -> tuple[T, ...]:
+    found = reader.get(path, kind)
+    if found is None:
+        return ()
+    reader.written(f"adapter.{field}", path)
+    return found
 
 
 def _targets(reader: Reader) -> str | tuple[str, ...]:

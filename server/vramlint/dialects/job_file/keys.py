@@ -130,6 +130,11 @@ KEYS: tuple[Key, ...] = (
         (*FLOATS, "same-as-base"),
     ),
     _row(
+        "adapter.target_parameters",
+        "Parameters with an adapter of their own: all experts' at once, whose update is as large as they.",
+    ),
+    _row("adapter.layers", "Numbers of the layers that get an adapter; empty for all."),
+    _row(
         "adapter.modules_to_save",
         "Modules trained whole: a trained copy with gradients and states beside the frozen original.",
     ),

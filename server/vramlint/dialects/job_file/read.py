@@ -18,7 +18,18 @@ from vramlint.dialects.kit.dialect import (
     SetKey,
 )
 from vramlint.dialects.kit.edits import Editor, edit, key
-from vramlint.dialects.kit.reader import Kind, Reader, boolean, mapping, names, number, positive, table, text
+from vramlint.dialects.kit.reader import (
+    Kind,
+    Reader,
+    boolean,
+    integers,
+    mapping,
+    names,
+    number,
+    positive,
+    table,
+    text,
+)
 from vramlint.dialects.kit.reading import find_model, finish
 from vramlint.job import (
     Adapter,
@@ -65,6 +76,8 @@ _KINDS: dict[str, Kind[Any]] = {
     "adapter.alpha": number,
     "adapter.dropout": number,
     "adapter.targets": _targets,
+    "adapter.target_parameters": names,
+    "adapter.layers": integers,
     "adapter.modules_to_save": names,
     "precision.fp32_modules": names,
     "gradient_checkpointing": _checkpointing,

@@ -39,6 +39,12 @@ def positive(value: Any) -> int | None:
     return whole if whole is not None and whole > 0 else None
 
 
+def integers(value: Any) -> tuple[int, ...] | None:
+    """Whole numbers: a list of them, or one."""
+    found = [integer(item) for item in (value if isinstance(value, list | tuple) else [value])]
+    return tuple(item for item in found if item is not None) or None
+
+
 def number(value: Any) -> float | None:
     """A finite number; YAML reads 1e-4 as a string, and so do the trainers' parsers."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

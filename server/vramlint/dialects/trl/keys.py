@@ -76,6 +76,13 @@ OWN: tuple[Key, ...] = (
         None,
     ),
     Key(
+        "lora_target_parameters",
+        "adapter.target_parameters",
+        "Parameters that get an adapter of their own, as experts held in one parameter do: each forward "
+        "pass makes an updated copy of all of them. Needs lora_dropout: 0.",
+        None,
+    ),
+    Key(
         "lora_modules_to_save",
         "adapter.modules_to_save",
         "Modules trained whole: a copy with gradients and states beside the frozen original.",

@@ -118,6 +118,7 @@ def read_adapter(
         dropout=reader.read("lora_dropout", number),
         targets=_targets(reader, model),
         dtype=dtype,
+        target_parameters=_parameters(reader),
         modules_to_save=reader.get("lora_modules_to_save", names) or (),
     )
 
@@ -133,7 +134,7 @@ def _targets(reader: Reader, model: Model) -> str | tuple[str, ...]:
         return chosen[0] if regular else chosen
     reader.default("adapter.targets", f"PEFT's table for {model.model_type or 'this architecture'}")
     found = DEFAULT_TARGETS.get(model.model_type)
-    if found is None and model.model_type:
+    if found is None and model.model_type and not reader.get("lora_target_parameters", names):
         reader.problem(
             "no-default-targets",
             "use_peft" if reader.has("use_peft") else "",
@@ -142,6 +143,18 @@ def _targets(reader: Reader, model: Model) -> str | tuple[str, ...]:
             "error",
         )
     return found or ()
+
+
+def _parameters(reader: Reader) -> tuple[str, ...]:
+    found = reader.get("lora_target_parameters", names) or ()
+    if found:
+        reader.written("adapter.target_parameters", "lora_target_parameters")
+        if reader.read("lora_dropout", number):
+            message = "PEFT refuses lora_dropout above 0 with lora_target_parameters; write lora_dropout: 0"
+            reader.problem(
+                "dropout-on-parameters", "lora_target_parameters", message, "error", ("lora_dropout",)
+            )
+    return found
 
 
 def read_attention(reader: Reader) -> str:

@@ -9,13 +9,14 @@ from vramlint.memory.architectures.layers import decoder_norm
 from vramlint.memory.architectures.litgpt import as_implemented
 from vramlint.memory.architectures.network import Inputs, Network, Stage
 from vramlint.memory.architectures.partition import gathered_sequence, rank_part, scattered_sequence
+from vramlint.memory.architectures.stages import stages_of
 from vramlint.memory.ledger import rounded
 from vramlint.memory.objectives import objective_of
 from vramlint.memory.ops.adapters import adapted_embedding
 from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.ops.basic import add, dropout, scaled
 from vramlint.memory.ops.embedding import ROTARY_STYLES, embedding, rotary_tables, token_embedding
-from vramlint.memory.ops.linear import Linear, linear
+from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import norm
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
@@ -53,7 +54,7 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
     if objective_of(job).loss == "score":
         head = weights.linear("score", SCORES, width, quantizable=False, role="head")
     elif decoder.tied:
-        head = Linear(table)
+        head = weights.tied_head(table)
         if decoder.head_bias:
             head.bias = weights.parameter("lm_head.bias", (decoder.vocabulary,), "head")
     else:
@@ -116,16 +117,7 @@ def layers(decoder: Decoder, weights: Weights, job: TrainingJob) -> tuple[list[S
         ("layer" if index < frozen else "trained layer", id(same[id(kind)]))
         for index, kind in enumerate(decoder.pattern)
     ]
-    stages: list[Stage] = []
-    places: dict[tuple[str, int], int] = {}
-    order = []
-    for key, kind in zip(keys, decoder.pattern, strict=True):
-        if key not in places:
-            places[key] = len(stages)
-            group = weights.group(key[0], keys.count(key))
-            stages.append(Stage(key[0], decoder.arrange(decoder, weights, kind), group.parameters))
-        order.append(places[key])
-    return stages, order
+    return stages_of(weights, keys, lambda index: decoder.arrange(decoder, weights, decoder.pattern[index]))
 
 
 def shared_inputs(t: Tape, decoder: Decoder, job: TrainingJob, x: Tensor) -> Inputs:

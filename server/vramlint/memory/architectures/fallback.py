@@ -15,9 +15,9 @@ from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.families.common import Config, llama_kind, size
 from vramlint.memory.architectures.from_linear_layers import Shape, layer
-from vramlint.memory.architectures.network import Inputs, Network, Stage
+from vramlint.memory.architectures.network import Block, Inputs, Network
+from vramlint.memory.architectures.stages import stages_of
 from vramlint.memory.ops.embedding import embedding
-from vramlint.memory.ops.linear import Linear
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
@@ -177,21 +177,17 @@ def stand_in(job: TrainingJob, weights: Weights) -> Network:
     keys = [
         ("layer" if index < frozen else "trained layer", kind) for index, kind in enumerate(layout.layers)
     ]
-    stages: list[Stage] = []
-    places: dict[Any, int] = {}
-    order = []
-    for key in keys:
-        if key not in places:
-            places[key] = len(stages)
-            group = weights.group(key[0], keys.count(key))
-            modules, mixture = key[1]
-            feed = mixture(decoder, weights) if mixture is not None else None
-            stages.append(Stage(key[0], layer(shape, weights, modules, feed), group.parameters))
-        order.append(places[key])
+
+    def build(index: int) -> Block:
+        modules, mixture = layout.layers[index]
+        feed = mixture(decoder, weights) if mixture is not None else None
+        return layer(shape, weights, modules, feed)
+
+    stages, order = stages_of(weights, keys, build)
     last = weights.group("head").parameters
     final = weights.norm("norm", hidden, decoder.norm) if scales else Norm(None)
     head = (
-        Linear(table)
+        weights.tied_head(table)
         if decoder.tied
         else weights.linear("lm_head", decoder.vocabulary, hidden, quantizable=False, role="head")
     )

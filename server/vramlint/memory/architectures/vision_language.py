@@ -155,7 +155,7 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
     heads = first(
         vision.get("num_heads") or vision.get("num_attention_heads") or vision.get("attention_heads"), 16
     )
-    group = weights.group("vision layer", count)
+    group = weights.group("vision layer", count, 0)
     shape = Shape(hidden, max(1, hidden // heads), "layer", causal=False, prefix="vision.")
     tower = Stage("vision layer", layer(shape, weights, modules, None), group.parameters)
     outside = weights.group("projector").parameters
