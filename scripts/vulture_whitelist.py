@@ -16,6 +16,15 @@ Metadata
 allgather
 sub_group
 
+# Fields of a job that its file can state and no formula reads so far: a line goes when one does.
+virtual_pipeline
+schedule
+expert_tensor
+sync_each_batch
+reward_model
+loading
+saving
+
 # Families of models, which FAMILIES names as text. Written by scripts/generate.
 arcee
 baichuan
