@@ -58,7 +58,8 @@ def _effect(key: Key) -> str:
     choices = ", ".join(f"`{_plain(choice)}`" for choice in key.choices if choice is not None)
     boolean = set(key.choices) <= {True, False, None}
     since = f" Since {key.since}." if key.since else ""
-    return key.effect + ("" if boolean or not choices else f" One of {choices}.") + since
+    others = "".join(f" `{_plain(other.default)}` {other}." for other in key.by_release)
+    return key.effect + ("" if boolean or not choices else f" One of {choices}.") + since + others
 
 
 def _default(key: Key) -> str:

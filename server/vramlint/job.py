@@ -32,7 +32,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class FrameworkDefault:
-    """The file is silent; this is what the framework does then."""
+    """The file is silent; this is what the framework does then. `version` is the release that this was read
+    from; empty where another one runs.
+    """
 
     framework: str
     version: str
@@ -40,7 +42,8 @@ class FrameworkDefault:
 
     def __str__(self) -> str:
         """Read as in "default of axolotl 0.19"."""
-        return f"default of {self.framework} {self.version}" + (f" ({self.note})" if self.note else "")
+        release = f" {self.version}" if self.version else ""
+        return f"default of {self.framework}{release}" + (f" ({self.note})" if self.note else "")
 
 
 @dataclass(frozen=True, slots=True)

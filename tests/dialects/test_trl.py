@@ -163,7 +163,7 @@ def test_newest_release(config: str, fields: dict[str, Any]) -> None:
         (
             "0.24",
             SFT,
-            {"loss": "full-logits", "gradient_checkpointing": "full", "precision.autocast": "bfloat16"},
+            {"loss": "full-logits", "gradient_checkpointing": "reentrant", "precision.autocast": "bfloat16"},
         ),
         ("0.24", LORA + "load_in_4bit: true", {"quantization.kbit_prep": "fp32-norms"}),
         ("0.18", SFT, {"gradient_checkpointing": "none", "precision.autocast": "none", "loop": "trl@1.10"}),

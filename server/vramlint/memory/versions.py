@@ -5,46 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from vramlint.catalog.releases import together
 from vramlint.job import Runtime, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.versions import at_least
 
-ERAS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("2.9", {}),
-    ("2.8", {"transformers": "4.55", "bitsandbytes": "0.47"}),
-    ("2.7", {"transformers": "4.51", "bitsandbytes": "0.45.5"}),
-    ("2.6", {"transformers": "4.48", "bitsandbytes": "0.45"}),
-    ("2.5", {"transformers": "4.46", "bitsandbytes": "0.44"}),
-    ("2.4", {"transformers": "4.43", "bitsandbytes": "0.43.3"}),
-    ("2.3", {"transformers": "4.40", "bitsandbytes": "0.43.1"}),
-    ("2.2", {"transformers": "4.37", "bitsandbytes": "0.42"}),
-    ("2.1", {"transformers": "4.35", "bitsandbytes": "0.41"}),
-    ("0", {"transformers": "4.31", "bitsandbytes": "0.39"}),
-)
-"""First torch version → the releases of its time (PyPI's release dates), newest first."""
-
-
-PINNED: Mapping[Runtime, Mapping[str, str]] = {"litgpt": {"bitsandbytes": "0.42.0"}}
-"""Releases that a framework asks for. LitGPT supports one bitsandbytes and warns of any other (litgpt 0.5.13,
-finetune/lora.py, setup).
-"""
-
 
 def version_of(library: str, job: TrainingJob) -> str | None:
-    """The version of a library that runs: as named, else the one the framework asks for, else of the time of
-    the torch that is named, else None (the newest known is assumed). Of transformers also None where the
-    job runs in another framework's layers.
+    """The version of a library that runs: as named, else as the named releases and the job's framework imply,
+    else None (the newest known is assumed). Of transformers also None where the job runs in another
+    framework's layers.
     """
     if library == "transformers" and job.runtime != "transformers":
         return None
-    if library in job.versions:
-        return job.versions[library]
-    if library in (pinned := PINNED.get(job.runtime, {})):
-        return pinned[library]
-    torch = job.versions.get("torch")
-    if torch is None:
-        return None
-    return next(era for since, era in ERAS if at_least(torch, since)).get(library)
+    return together(job.versions, job.runtime).get(library)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from vramlint.dialects.kit.dialect import (
     SetKey,
 )
 from vramlint.dialects.kit.reader import Reader, boolean, integer, positive, table, text
-from vramlint.dialects.kit.reading import finish, framework_version
+from vramlint.dialects.kit.reading import finish, framework_reader
 from vramlint.job import Precision, TrainingJob
 
 VERSION = "1.15.0"
@@ -145,7 +145,7 @@ FSDP1_ONLY = (
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """What accelerate refuses; a job needs the training config that is launched with this file."""
-    reader = Reader(values, "accelerate", framework_version(context, "accelerate", VERSION), table(KEYS))
+    reader = framework_reader(values, context, "accelerate", VERSION, table(KEYS))
     if reader.has("distributed_type"):
         declared = WorldSize(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
         read_accelerate(reader, context, declared, Model("", ""), Precision(), full=True, flavour=FLAVOUR)

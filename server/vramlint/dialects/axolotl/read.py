@@ -51,10 +51,9 @@ from vramlint.dialects.kit.reader import (
     table,
     text,
 )
-from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
+from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
 from vramlint.job import Evaluation, Generation, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.versions import at_least
 
 VERSION = "0.19"
 _TABLE = table(KEYS)
@@ -73,8 +72,7 @@ _OBJECTIVES: Mapping[str, Any] = {
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that an axolotl config describes."""
-    version = framework_version(context, "axolotl", VERSION)
-    reader = Reader(values, "axolotl", version, _TABLE)
+    reader = framework_reader(values, context, "axolotl", VERSION, _TABLE)
     report(reader, CONFLICTS)
     report(reader, unlisted_plugin_keys(reader))
     model = find_model(reader, context, "base_model")
@@ -303,12 +301,12 @@ def _generation(reader: Reader, micro: int, accumulation: int) -> Generation | N
     if reader.has("trl.use_vllm"):
         reader.written("generation.colocated", "trl.use_vllm")
     asleep = colocated and reader.read("trl.vllm_enable_sleep_mode", boolean)
-    # The server's default reached a colocated engine too until 0.21 left TRL's own in force.
-    share = 0.3 if at_least(reader.version, "0.21") else 0.9
     return Generation(
         engine="vllm" if vllm else "in-process",
         colocated=colocated,
-        memory_fraction=reader.read("vllm.gpu_memory_utilization", number, share) if colocated else share,
+        memory_fraction=reader.read("vllm.gpu_memory_utilization", number)
+        if colocated
+        else reader.default_of("vllm.gpu_memory_utilization"),
         tensor=reader.read("vllm.tensor_parallel_size", positive, 1) if colocated else 1,
         sleep="weights" if asleep else "none",
         batch=micro * accumulation,

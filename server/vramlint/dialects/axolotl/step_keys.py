@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from vramlint.dialects.kit.dialect import UNSET, Key
+from vramlint.dialects.kit.dialect import UNSET, Key, before, since
 
 ATTENTIONS = ("eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention", "xformers", "sage")
 OPTIMIZERS = (
@@ -126,6 +126,7 @@ STEP_KEYS: tuple[Key, ...] = (
         "Adafactor rows and columns, SGD none.",
         "adamw_torch_fused",
         OPTIMIZERS,
+        by_release=(before("adamw_hf", axolotl="0.8"),),
     ),
     Key(
         "optim_args",
@@ -336,8 +337,10 @@ STEP_KEYS: tuple[Key, ...] = (
     Key(
         "vllm.gpu_memory_utilization",
         "generation.memory_fraction",
-        "The share of the GPU's total memory that a colocated vLLM takes, its weights included.",
-        UNSET,
+        "The share of the GPU's total memory that a colocated vLLM takes, its weights included. Up to 0.20 "
+        "the server's default reaches a colocated engine too; from 0.21 TRL's own holds.",
+        0.9,
+        by_release=(since(0.3, axolotl="0.21"),),
     ),
     Key(
         "vllm.tensor_parallel_size",

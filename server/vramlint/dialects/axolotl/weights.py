@@ -25,7 +25,6 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.job import Adapter, Dtype, Precision, Quantization
-from vramlint.versions import at_least
 
 _UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
 """Model types whose input embedding is not found by name either (gpt2's is tied to the head)."""
@@ -213,11 +212,11 @@ def _fused_kernels(reader: Reader, world: WorldSize) -> bool:
     reader.default("adapter.fused_kernels", "switched on with an adapter where nothing speaks against it")
     if reader.flag("load_in_8bit") or reader.flag("trust_remote_code"):
         return False
-    if not at_least(reader.version, "0.14") and (
+    if not reader.runs("axolotl", "0.14") and (
         reader.get("lora_dropout", number) != 0 or reader.get("rl", text) is not None
     ):
         return False
-    return at_least(reader.version, "0.9") and not (world.size > 1 and fsdp(reader) == 1)
+    return reader.runs("axolotl", "0.9") and not (world.size > 1 and fsdp(reader) == 1)
 
 
 def read_attention(reader: Reader) -> str:

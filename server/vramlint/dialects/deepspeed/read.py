@@ -20,7 +20,7 @@ from vramlint.dialects.kit.dialect import (
     SetKey,
 )
 from vramlint.dialects.kit.reader import Reader, boolean, integer, number, table
-from vramlint.dialects.kit.reading import finish, framework_version
+from vramlint.dialects.kit.reading import finish, framework_reader
 from vramlint.job import Precision, TrainingJob
 
 VERSION = "0.19.8"
@@ -142,7 +142,7 @@ RENAMED: tuple[Renamed, ...] = (
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """What DeepSpeed refuses; a job needs the config that names this file."""
-    reader = Reader(values, "deepspeed", framework_version(context, "deepspeed", VERSION), table(KEYS))
+    reader = framework_reader(values, context, "deepspeed", VERSION, table(KEYS))
     world = WorldSize(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
     read_deepspeed(reader, world, Model("", ""), Precision())
     _check(reader, context)

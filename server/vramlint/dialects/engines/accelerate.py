@@ -80,7 +80,7 @@ def read_accelerate(
     if kind == "FSDP":
         section = reader.section("fsdp_config") or reader.virtual({}, "distributed_type")
         reader.written("parallel.strategy", "distributed_type")
-        release = context.versions.get("accelerate", "1.15")
+        release = reader.releases.get("accelerate")
         found = read_fsdp(section, world, precision, full=full, flavour=flavour, release=release)
     else:
         found = replicated(world, precision)

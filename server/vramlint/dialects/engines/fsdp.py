@@ -45,7 +45,7 @@ class FsdpDefaults:
     """None: as the release of accelerate does."""
 
 
-def accelerate_upcast(version: int, release: str) -> Upcast:
+def accelerate_upcast(version: int, release: str | None) -> Upcast:
     """What accelerate casts to float32 before sharding under mixed precision, by FSDP version and its own
     release.
 
@@ -69,7 +69,7 @@ def read_fsdp(
     *,
     full: bool,
     flavour: FsdpDefaults,
-    release: str = "1.15",
+    release: str | None = None,
     options: tuple[str, ...] = (),
 ) -> ParallelPlan:
     """The run under the FSDP section that `reader` reads.

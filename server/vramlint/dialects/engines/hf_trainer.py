@@ -18,7 +18,7 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, names, number, positive, text
 from vramlint.dialects.kit.reading import open_companion
 from vramlint.job import Precision
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 
 Checkpointing = Literal["none", "full", "reentrant", "selective-op"] | int
 Autocast = Literal["none", "bfloat16", "float16"]
@@ -88,7 +88,7 @@ def steps_in_backward(optimizer: str) -> bool:
     return optimizer.endswith("_layerwise") or optimizer in SINGLE_STEP_OPTIMIZERS
 
 
-def read_autocast(reader: Reader, default: Autocast = "none", note: str = "") -> Autocast:
+def read_autocast(reader: Reader) -> Autocast:
     """Mixed precision of the flags bf16 and fp16."""
     flags: tuple[tuple[str, Autocast], ...] = (("bf16", "bfloat16"), ("fp16", "float16"))
     for path, dtype in flags:
@@ -98,17 +98,15 @@ def read_autocast(reader: Reader, default: Autocast = "none", note: str = "") ->
     if reader.get("bf16", boolean) is False:
         reader.written("precision.autocast", "bf16")
         return "none"
-    reader.default("precision.autocast", note)
-    return default
+    return "bfloat16" if reader.default_of("bf16", "precision.autocast") else "none"
 
 
-def read_checkpointing(reader: Reader, default: bool, reentrant: bool = False) -> Checkpointing:
-    """Checkpointing of layers. `default` and `reentrant`: what the front end does where the file is
-    silent.
-    """
+def read_checkpointing(reader: Reader) -> Checkpointing:
+    """Checkpointing of layers."""
     spellings = ("gradient_checkpointing", "activation_checkpointing")
-    if not reader.read(spellings, boolean, default):
+    if not reader.read(spellings, boolean):
         return "none"
+    reentrant = reader.default_of("gradient_checkpointing_kwargs.use_reentrant")
     for spelling in spellings:
         kwargs = f"{spelling}_kwargs"
         every = reader.get(f"{kwargs}.every_n_layers", positive)
@@ -160,8 +158,8 @@ def read_engine(
     if options is not None or (section is not None and not reader.has("fsdp") and section.values):
         path = "fsdp" if options is not None else "fsdp_config"
         reader.written("parallel.strategy", path)
-        inner = section or Reader({}, reader.framework, reader.version, reader.keys, record=reader.record)
-        release = context.versions.get("accelerate", "1.15")
+        inner = section or replace(reader, values={}, prefix=(), document=None, at_prefix=False)
+        release = reader.releases.get("accelerate")
         return read_fsdp(
             inner, world, precision, full=full, flavour=flavour, release=release, options=options or ()
         )

@@ -7,7 +7,7 @@ Defaults are those of transformers 5.23.
 from __future__ import annotations
 
 from vramlint.dialects.engines import evaluation
-from vramlint.dialects.kit.dialect import UNSET, Key, Renamed
+from vramlint.dialects.kit.dialect import UNSET, Key, Renamed, before
 
 OPTIMIZERS: tuple[str, ...] = (
     "adamw_torch",
@@ -30,6 +30,11 @@ OPTIMIZERS: tuple[str, ...] = (
     "adalomo",
 )
 """The optimizers people choose among; any other name of the trainer's list is taken as written."""
+
+OPTIMIZER_BEFORE = (before("adamw_torch", transformers="4.54"), before("adamw_torch", torch="2.8"))
+"""training_args.py, default_optim: 4.44.2 to 4.53.3 whatever torch there is, 4.54.0 to 5.24.0 by torch's
+release.
+"""
 
 BATCH = Key(
     "per_device_train_batch_size",
@@ -76,6 +81,7 @@ KEYS: tuple[Key, ...] = (
         "its outputs a little longer.",
         False,
         (True, False),
+        by_release=(before(True, transformers="5.0", trl="0.27"),),
     ),
     Key(
         "gradient_checkpointing_kwargs.every_n_layers",
@@ -117,6 +123,7 @@ KEYS: tuple[Key, ...] = (
         "and columns, SGD none. Paged states may leave the GPU.",
         "adamw_torch_fused",
         OPTIMIZERS,
+        by_release=OPTIMIZER_BEFORE,
     ),
     Key(
         "optim_args",

@@ -12,8 +12,45 @@ from typing import Any, Literal, Protocol, TypeAlias
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.job import KeyPath, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.versions import at_least, older
 
 UNSET: Any = type("Unset", (), {"__repr__": lambda self: "UNSET", "__bool__": lambda self: False})()
+
+
+@dataclass(frozen=True, slots=True)
+class ByRelease:
+    """What a key's default is in other releases than the one its table was read from: where every library of
+    `before` is older than the release named with it, and every one of `since` is not.
+    """
+
+    default: Any
+    before: tuple[tuple[str, str], ...] = ()
+    since: tuple[tuple[str, str], ...] = ()
+
+    def holds(self, releases: Mapping[str, str]) -> bool:
+        """Whether these releases run; a library that is not among them is the newest."""
+        return all(older(releases.get(library), release) for library, release in self.before) and all(
+            at_least(releases.get(library), release) for library, release in self.since
+        )
+
+    def __str__(self) -> str:
+        """Read as in "before transformers 5.0 and trl 0.27"."""
+        words = (("before", self.before), ("from", self.since))
+        return ", ".join(
+            f"{word} " + " and ".join(f"{library} {release}" for library, release in rows)
+            for word, rows in words
+            if rows
+        )
+
+
+def before(default: Any, **releases: str) -> ByRelease:
+    """The default while each of the named libraries was older than its release."""
+    return ByRelease(default, before=tuple(releases.items()))
+
+
+def since(default: Any, **releases: str) -> ByRelease:
+    """The default from the named releases on."""
+    return ByRelease(default, since=tuple(releases.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +59,8 @@ class Key:
 
     `path` is dotted as the framework nests it; `field` the job field it decides ("adapter.r"); `effect`
     one or two sentences in our words on what it does to memory, shown in hovers and tables; `default` what
-    the framework does when the file is silent (UNSET: it depends, see `effect`).
+    the framework does when the file is silent (UNSET: it depends, see `effect`); `by_release` what it does
+    in other releases, the first row that holds deciding.
     """
 
     path: str
@@ -31,6 +69,7 @@ class Key:
     default: Any = UNSET
     choices: tuple[Any, ...] = ()
     since: str | None = None
+    by_release: tuple[ByRelease, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

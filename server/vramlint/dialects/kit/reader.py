@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from vramlint.dialects.kit.dialect import UNSET, Companion, Key, Problem
+from vramlint.dialects.kit.dialect import UNSET, ByRelease, Companion, Key, Problem
 from vramlint.job import Assumed, FrameworkDefault, KeyPath, Origin, Written
-from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.lazy_dataclasses import dataclass, field, replace
+from vramlint.versions import at_least, same_minor
 
 T = TypeVar("T")
 Kind = Callable[[Any], T | None]
@@ -129,8 +130,10 @@ class Reader:
     """Reads one mapping of a document and records for every job field whether it was written, a default,
     or assumed.
 
-    `keys` is the dialect's table: `take` finds there the field that a key decides and the framework's
-    default. `prefix` and `document` place a section of the file, or a companion file.
+    `keys` is the dialect's table: `read` finds there the field that a key decides and the framework's
+    default. `prefix` and `document` place a section of the file, or a companion file. `version` is the
+    framework's release that the file is for, `known` the one that the table was read from, `releases` what
+    is known of the libraries that run with it.
     """
 
     values: Mapping[str, Any]
@@ -140,6 +143,8 @@ class Reader:
     prefix: KeyPath = ()
     document: str | None = None
     record: Record = field(default_factory=Record)
+    known: str = ""
+    releases: Mapping[str, str] = field(default_factory=dict)
     at_prefix: bool = False
     """The values do not stand in the document: every key of theirs is placed at `prefix`."""
 
@@ -182,12 +187,17 @@ class Reader:
             if value is not None:
                 self.written(decided, spelling)
                 return value
-        self.default(decided, note)
         if default is UNSET and row is not None:
-            default = row.default
+            default = self._of_table(row, decided, note)
+        else:
+            self.default(decided, note)
         assert default is not UNSET, f"{paths[0]} has no default"
         result: T = default
         return result
+
+    def runs(self, library: str, since: str) -> bool:
+        """Whether the release of `library` that runs is `since` or newer."""
+        return at_least(self.releases.get(library), since)
 
     def at(self, path: str) -> KeyPath:
         """The whole key path of a key of this reader."""
@@ -198,8 +208,25 @@ class Reader:
         self.record.origins[field] = Written(self.at(path), self.document)
 
     def default(self, field: str, note: str = "") -> None:
-        """Record that the framework decided `field`."""
-        self.record.origins[field] = FrameworkDefault(self.framework, self.version, note)
+        """Record that the framework decided `field`. Its release is named only where it is the known one."""
+        known = self.version if not self.known or same_minor(self.version, self.known) else ""
+        self.record.origins[field] = FrameworkDefault(self.framework, known, note)
+
+    def default_of(self, path: str, field: str = "", note: str = "") -> Any:
+        """What the releases that run do where the key `path` of the table is absent. Recorded under `field`,
+        where one is given, with the release that the row was read from.
+        """
+        row = self.keys[".".join(str(part) for part in self.at(path))]
+        return self._of_table(row, field, note)
+
+    def _of_table(self, row: Key, field: str, note: str) -> Any:
+        other = next((other for other in row.by_release if other.holds(self.releases)), None)
+        if field:
+            read_from = self.known or self.version
+            self.record.origins[field] = (
+                FrameworkDefault(self.framework, read_from, note) if other is None else _origin(other, note)
+            )
+        return row.default if other is None else other.default
 
     def assume(self, field: str, reason: str) -> None:
         """Record an assumption of ours."""
@@ -232,9 +259,12 @@ class Reader:
         """A reader of settings that the key `path` only names: all that they decide is recorded as written
         there.
         """
-        return Reader(values, self.framework, self.version, self.keys, self.at(path), None, self.record, True)
+        return replace(self, values=values, prefix=self.at(path), document=None, at_prefix=True)
 
     def _child(self, values: Mapping[str, Any], prefix: KeyPath, document: str | None) -> Reader:
-        return Reader(
-            values, self.framework, self.version, self.keys, prefix, document, self.record, self.at_prefix
-        )
+        return replace(self, values=values, prefix=prefix, document=document)
+
+
+def _origin(row: ByRelease, note: str) -> FrameworkDefault:
+    (library, release), word = (row.before[0], "before ") if row.before else (row.since[0], "")
+    return FrameworkDefault(library, word + release, note)

@@ -4,17 +4,25 @@ reading.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Obstacle, ReadResult
+from vramlint.catalog.releases import together
+from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.job import RoleModel, TrainingJob
 
 
-def framework_version(context: Context, framework: str, newest: str) -> str:
-    """The version of a framework that is declared, else the newest known."""
-    return context.versions.get(framework, newest)
+def framework_reader(
+    values: Mapping[str, Any], context: Context, framework: str, known: str, keys: Mapping[str, Key]
+) -> Reader:
+    """A reader of a file of `framework`, in the release that is declared, else in `known`, which `keys` were
+    read from.
+    """
+    version = context.versions.get(framework, known)
+    releases = together({**context.versions, framework: version}, framework)
+    return Reader(values, framework, version, keys, known=known, releases=releases)
 
 
 def find_model(reader: Reader, context: Context, path: str) -> Model | Obstacle:

@@ -8,7 +8,7 @@ from typing import Any
 from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.reader import Reader, table
-from vramlint.dialects.kit.reading import finish, framework_version
+from vramlint.dialects.kit.reading import finish, framework_reader
 from vramlint.job import TrainingJob
 
 
@@ -19,8 +19,7 @@ def no_edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> t
 
 def reader_of(dialect: Dialect, values: Mapping[str, Any], context: Context) -> Reader:
     """A reader of the file alone."""
-    version = framework_version(context, dialect.name, dialect.version)
-    return Reader(values, dialect.name, version, table(dialect.keys))
+    return framework_reader(values, context, dialect.name, dialect.version, table(dialect.keys))
 
 
 def silent(dialect: Dialect, values: Mapping[str, Any], context: Context, why: str) -> ReadResult:

@@ -15,7 +15,7 @@ from vramlint.dialects.engines.optimizer_classes import COMPONENTS, OPTIMIZERS
 from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, number, positive, table, text
-from vramlint.dialects.kit.reading import finish, framework_version, hardware, world_size
+from vramlint.dialects.kit.reading import finish, framework_reader, hardware, world_size
 from vramlint.dialects.litgpt.keys import KEYS
 from vramlint.job import Adapter, Dtype, Parallel, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
@@ -76,7 +76,7 @@ SCRIPTS = {"full": Script("full"), "lora": Script("lora"), "pretrain": Script("p
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run of the script that the keys tell."""
-    reader = Reader(values, "litgpt", framework_version(context, "litgpt", VERSION), table(KEYS))
+    reader = framework_reader(values, context, "litgpt", VERSION, table(KEYS))
     script = _script(reader)
     model = _model(reader, context, script)
     return finish(

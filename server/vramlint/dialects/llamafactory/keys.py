@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramlint.dialects.engines import evaluation
+from vramlint.dialects.engines.training_arguments import OPTIMIZER_BEFORE
 from vramlint.dialects.kit.dialect import Key, Renamed
 
 OPTIMIZER_EFFECT = (
@@ -173,7 +174,7 @@ KEYS: tuple[Key, ...] = (
         "In stages pt and sft the loss is computed with the output head, so that full logits never exist.",
         False,
     ),
-    Key("optim", "optimizer", OPTIMIZER_EFFECT, "adamw_torch_fused"),
+    Key("optim", "optimizer", OPTIMIZER_EFFECT, "adamw_torch_fused", by_release=OPTIMIZER_BEFORE),
     Key("use_galore", "optimizer", "GaLore: moments of rank galore_rank. Saves only with pure_bf16.", False),
     Key("galore_rank", "optimizer_args", "Rank of GaLore's projected moments.", 16),
     Key(

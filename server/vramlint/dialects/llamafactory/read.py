@@ -27,7 +27,7 @@ from vramlint.dialects.kit.reader import (
     table,
     text,
 )
-from vramlint.dialects.kit.reading import find_model, finish, framework_version, hardware, world_size
+from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
@@ -36,8 +36,6 @@ from vramlint.job import Adapter, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
 
 VERSION = "0.9.5"
-ACCELERATE = "1.11"
-"""The newest accelerate that it admits; which weights FSDP2 upcasts depends on it."""
 
 _OBJECTIVES: Mapping[Any, Any] = {
     "pt": "pretrain", "sft": "sft", "rm": "reward", "ppo": "ppo", "dpo": "dpo", "kto": "kto",
@@ -61,8 +59,7 @@ _QUANTIZATION_ONLY = ("quantization_method", "quantization_type", "double_quanti
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a training file describes."""
-    version = framework_version(context, "llamafactory", VERSION)
-    reader = Reader(resolve(values), "llamafactory", version, table(KEYS))
+    reader = framework_reader(resolve(values), context, "llamafactory", VERSION, table(KEYS))
     if "model_name_or_path" not in values and "model" in values:
         return finish(DIALECT, reader, llamafactory_v1.job_of(reader, context))
     outcome = _obstacle(reader) or find_model(reader, context, "model_name_or_path")
@@ -100,8 +97,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     batch = read_batch(reader)
     precision = _precision(reader, model, quantization)
     world = WorldSize(reader.get("ray_num_workers", positive) or world_size(reader, context), context.nodes)
-    pinned = replace(context, versions={"accelerate": ACCELERATE, **context.versions})
-    engine = read_engine(reader, pinned, world, model, precision, full=method == "full", batch=batch)
+    engine = read_engine(reader, context, world, model, precision, full=method == "full", batch=batch)
     _check(reader, method, quantization, engine)
     adapter = _adapter(reader, engine) if method == "lora" else None
     optimizer, arguments, layerwise = _optimizer(reader)

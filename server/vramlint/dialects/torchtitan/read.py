@@ -24,7 +24,7 @@ from vramlint.dialects.kit.reader import (
     table,
     text,
 )
-from vramlint.dialects.kit.reading import finish, framework_version, hardware, world_size
+from vramlint.dialects.kit.reading import finish, framework_reader, hardware, world_size
 from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
 from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
@@ -44,7 +44,7 @@ _DEGREES = {
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a job config describes."""
-    reader = Reader(values, "torchtitan", framework_version(context, "torchtitan", VERSION), table(KEYS))
+    reader = framework_reader(values, context, "torchtitan", VERSION, table(KEYS))
     model = _model(reader, context)
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
 

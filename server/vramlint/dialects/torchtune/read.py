@@ -27,7 +27,7 @@ from vramlint.dialects.kit.reader import (
     table,
     text,
 )
-from vramlint.dialects.kit.reading import finish, framework_version, hardware
+from vramlint.dialects.kit.reading import finish, framework_reader, hardware
 from vramlint.dialects.torchtune.edits import edits
 from vramlint.dialects.torchtune.keys import KEYS
 from vramlint.dialects.torchtune.models import torchtune_builder, torchtune_config, torchtune_model
@@ -55,8 +55,7 @@ _FUSED: Mapping[str, Mapping[str, str]] = {
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a recipe's config describes."""
-    version = framework_version(context, "torchtune", VERSION)
-    reader = Reader(resolve(values), "torchtune", version, table(KEYS))
+    reader = framework_reader(resolve(values), context, "torchtune", VERSION, table(KEYS))
     model = _model(reader, context)
     outcome = model if isinstance(model, Obstacle) else _obstacle(reader) or _job(reader, context, model)
     return finish(DIALECT, reader, outcome)

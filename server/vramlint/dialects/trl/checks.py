@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from vramlint.dialects.kit.conflicts import Conflict
 from vramlint.dialects.kit.reader import Reader, boolean, integer, names, number, text
-from vramlint.versions import at_least
 
 _ADAPTER_KEYS = ("lora_r", "lora_target_modules", "lora_alpha", "lora_modules_to_save", "use_dora")
 
@@ -130,7 +129,7 @@ TRL: tuple[Conflict, ...] = (
             r.flag("padding_free")
             and not r.flag("packing")
             and r.get("max_length", integer) is not None
-            and at_least(r.version, "1.9")
+            and r.runs("trl", "1.9")
         ),
         "padding_free without packing refuses max_length; write max_length: null",
     ),
@@ -138,7 +137,7 @@ TRL: tuple[Conflict, ...] = (
         "adapted-head",
         "lora_target_modules",
         (),
-        lambda r: "lm_head" in (r.get("lora_target_modules", names) or ()) and at_least(r.version, "1.16"),
+        lambda r: "lm_head" in (r.get("lora_target_modules", names) or ()) and r.runs("trl", "1.16"),
         "an adapter on lm_head is refused: TRL's fused head reads its weight directly; remove lm_head",
     ),
     Conflict(

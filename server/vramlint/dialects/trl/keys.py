@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramlint.dialects.engines import training_arguments
-from vramlint.dialects.kit.dialect import UNSET, Key, Renamed
+from vramlint.dialects.kit.dialect import UNSET, Key, Renamed, before
+from vramlint.lazy_dataclasses import replace
 
 BOOLEAN = (True, False)
 DTYPES = ("auto", "bfloat16", "float16", "float32")
@@ -217,6 +218,7 @@ OWN: tuple[Key, ...] = (
         "generation.completion_length",
         "The most tokens of a completion; prompt and completion together make the row.",
         512,
+        by_release=(before(256, trl="1.16"),),
     ),
     Key(
         "generation_batch_size",
@@ -239,6 +241,7 @@ OWN: tuple[Key, ...] = (
         "of its own.",
         "colocate",
         ("colocate", "server"),
+        by_release=(before("server", trl="1.0"),),
     ),
     Key(
         "vllm_gpu_memory_utilization",
@@ -290,16 +293,14 @@ OWN: tuple[Key, ...] = (
     Key("num_processes", "parallel.data", "GPUs over all machines.", UNSET),
 )
 
-_TRL_DEFAULTS = {
-    "gradient_checkpointing": True,
-    "bf16": True,
-}
+_ON_IN_TRL = ("gradient_checkpointing", "bf16")
+"""Off in TrainingArguments, on in TRL's from 0.20 (trainer/base_config.py)."""
 
 
 def _with_default(row: Key) -> Key:
-    if row.path not in _TRL_DEFAULTS:
+    if row.path not in _ON_IN_TRL:
         return row
-    return Key(row.path, row.field, row.effect, _TRL_DEFAULTS[row.path], row.choices, row.since)
+    return replace(row, default=True, by_release=(before(row.default, trl="0.20"),))
 
 
 KEYS: tuple[Key, ...] = (*OWN, *(_with_default(row) for row in training_arguments.KEYS))

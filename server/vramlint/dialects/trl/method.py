@@ -12,7 +12,6 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
 from vramlint.dialects.kit.reading import role_model
 from vramlint.job import Generation, Roles
-from vramlint.versions import at_least
 
 Reference = Literal["auto", "none", "resident", "quantized"]
 
@@ -102,7 +101,7 @@ def read_objective(reader: Reader) -> Any:
             return methods.pop()
     if reader.has("beta"):
         # Of TRL's configs with a beta and a key for dropout, ORPO's alone has no loss_type.
-        if at_least(reader.version, "1.0") and reader.has("disable_dropout"):
+        if reader.runs("trl", "1.0") and reader.has("disable_dropout"):
             reader.assume("objective", "the method is in the command; beta without a loss_type is ORPO's")
             return "orpo"
         reader.written("objective", "beta")
@@ -124,7 +123,7 @@ def read_reference(reader: Reader, objective: str, method: str) -> Reference:
         reader.written("reference_model", "precompute_ref_log_probs")
         return "none"
     if objective == "grpo":
-        default = 0.0 if at_least(reader.version, "0.19") else 0.04
+        default = 0.0 if reader.runs("trl", "0.19") else 0.04
         return "resident" if reader.read("beta", number, default) else "none"
     reader.same_origin_as("reference_model", "objective")
     return "resident"
@@ -172,8 +171,7 @@ def read_generation(reader: Reader, objective: str, micro: int, accumulation: in
         )
     if objective != "grpo":
         return None
-    new = at_least(reader.version, "1.0")
-    mode = reader.get("vllm_mode", text) or ("colocate" if new else "server")
+    mode = reader.get("vllm_mode", text) or reader.default_of("vllm_mode")
     vllm = reader.flag("use_vllm")
     colocated = vllm and mode == "colocate"
     if reader.has("use_vllm"):
@@ -185,7 +183,6 @@ def read_generation(reader: Reader, objective: str, micro: int, accumulation: in
     if steps is not None:
         reader.written("generation.batch", "steps_per_generation")
     asleep = colocated and reader.read("vllm_enable_sleep_mode", boolean)
-    longest = 512 if at_least(reader.version, "1.16") else 256
     return Generation(
         engine="vllm" if vllm else "in-process",
         colocated=colocated,
@@ -193,7 +190,7 @@ def read_generation(reader: Reader, objective: str, micro: int, accumulation: in
         tensor=reader.read("vllm_tensor_parallel_size", positive),
         sleep="weights" if asleep else "none",
         batch=micro * (steps or accumulation),
-        completion_length=reader.read("max_completion_length", positive, longest),
+        completion_length=reader.read("max_completion_length", positive),
         completions=reader.read("num_generations", positive),
     )
 
@@ -202,7 +199,6 @@ def read_loss(reader: Reader, objective: str) -> str:
     """Where the logits live: the whole of them, TRL's chunks of 256 tokens, or its fused head. ORPO, GKD and
     their relatives in trl.experimental compute their losses on whole logits.
     """
-    is_trl = reader.framework == "trl"
     if objective == "orpo" or (objective == "distillation" and not reader.has("max_completion_length")):
         reader.same_origin_as("loss", "objective")
         beta = reader.get("beta", number)
@@ -210,14 +206,14 @@ def read_loss(reader: Reader, objective: str) -> str:
             reader.written("loss", "beta")
             return "forward-kl" if beta == 0 else "reverse-kl"
         return "full-logits"
-    if is_trl and at_least(reader.version, "1.16"):
+    if reader.runs("trl", "1.16"):
         reader.default("loss", "the head and the loss in one kernel")
         return "trl-fused-head"
     for path in ("use_liger_kernel", "use_liger_loss", "use_liger"):
         if reader.flag(path):
             reader.written("loss", path)
             return "fused-linear"
-    if is_trl and objective == "sft" and at_least(reader.version, "1.9"):
+    if objective == "sft" and reader.runs("trl", "1.9"):
         kind = reader.read("loss_type", text, "chunked_nll", field="loss")
         return "trl-chunked" if kind == "chunked_nll" else "full-logits"
     reader.default("loss", "the model's own loss over the whole logits")

@@ -29,7 +29,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, mapping, positive, tab
 from vramlint.dialects.kit.reading import (
     find_model,
     finish,
-    framework_version,
+    framework_reader,
     hardware,
     open_companion,
     world_size,
@@ -52,7 +52,8 @@ from vramlint.dialects.trl.weights import (
     read_quantization,
 )
 from vramlint.job import TrainingJob
-from vramlint.versions import at_least
+from vramlint.lazy_dataclasses import replace
+from vramlint.versions import release
 
 VERSION = "1.16"
 TRANSFORMERS = "5.23"
@@ -124,7 +125,7 @@ _DEFAULT_LENGTH = 1024
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that a recipe describes."""
-    reader = _reader(values, context)
+    reader, context = _reader(values, context)
     report(reader, COMMON)
     if reader.framework == "trl":
         report(reader, TRL)
@@ -134,42 +135,43 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
 
 
-def _reader(values: Mapping[str, Any], context: Context) -> Reader:
-    """A reader that knows which framework, and which release of it, the file is for."""
+def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Context]:
+    """A reader that knows which framework, and which release of it, the file is for; and the context with
+    that release, where the file tells it.
+    """
     plain = any(name in values for name in _OWN_SCRIPT) or not any(name in values for name in _ONLY_TRL)
-    if plain and "trl" not in context.versions:
-        return Reader(
-            values, "transformers", framework_version(context, "transformers", TRANSFORMERS), _TABLE
-        )
-    reader = Reader(values, "trl", framework_version(context, "trl", VERSION), _TABLE)
     if "trl" in context.versions:
-        return reader
+        return framework_reader(values, context, "trl", VERSION, _TABLE), context
+    if plain:
+        reader = framework_reader(values, context, "transformers", TRANSFORMERS, _TABLE)
+        # TRL does not run: its rows stand as before its first release.
+        return replace(reader, releases={**reader.releases, "trl": "0"}), context
     known = [(release, name) for name, release in LAST_KNOWN.items() if values.get(name) is not None]
-    if known:
-        release, name = min(known, key=lambda pair: [int(part) for part in pair[0].split(".")])
-        reader.version = release
-        reader.problem(
-            "older-release",
-            name,
-            f"{name} is unknown to trl {VERSION}, which drops it; read as trl {release}, the last release "
-            f"seen that knew it",
-            "information",
-        )
-    return reader
+    if not known:
+        return framework_reader(values, context, "trl", VERSION, _TABLE), context
+    oldest, name = min(known, key=lambda pair: release(pair[0]) or ())
+    dated = replace(context, versions={**context.versions, "trl": oldest})
+    reader = framework_reader(values, dated, "trl", VERSION, _TABLE)
+    reader.problem(
+        "older-release",
+        name,
+        f"{name} is unknown to trl {VERSION}, which drops it; read as trl {oldest}, the last release "
+        f"seen that knew it",
+        "information",
+    )
+    return reader, dated
 
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
-    is_trl = reader.framework == "trl"
-    modern = is_trl and at_least(reader.version, "0.20")
     objective = read_objective(reader)
     quantization = read_quantization(reader, model)
     method = read_method(reader, quantization)
-    precision = read_precision(reader, context, model, mixed=modern)
+    precision = read_precision(reader, model)
     batch = read_batch(reader)
     engine = _engine(reader, context, model, precision, method, batch)
     generation = read_generation(reader, objective, batch.micro, batch.accumulation)
     offload = reader.read("activation_offloading", boolean) or offloads_activations(reader)
-    checkpointing = read_checkpointing(reader, default=modern)
+    checkpointing = read_checkpointing(reader)
     optimizer = reader.read("optim", text)
     return TrainingJob(
         model=model,
@@ -233,9 +235,9 @@ def _length(reader: Reader, completion: int | None) -> int:
 
 def _loop(reader: Reader) -> str:
     reader.default("loop")
-    if reader.framework != "trl" or not at_least(reader.version, "0.16"):
+    if not reader.runs("trl", "0.16"):
         return "trainer"
-    return "trl@1.16" if at_least(reader.version, "1.16") else "trl@1.10"
+    return "trl@1.16" if reader.runs("trl", "1.16") else "trl@1.10"
 
 
 def _engine(

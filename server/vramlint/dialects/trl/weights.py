@@ -11,10 +11,8 @@ from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.engines.hf_trainer import attention, read_autocast
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
-from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.job import Adapter, Dtype, Precision, Quantization
-from vramlint.versions import at_least
 
 _DTYPES: dict[Any, Dtype] = {
     "float32": "float32",
@@ -52,7 +50,7 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
 
 def _kbit_prep(reader: Reader) -> Any:
     """Up to 0.24, TRL prepared the base as PEFT does and then cast all but the norms back to bfloat16."""
-    old = reader.framework == "trl" and not at_least(reader.version, "0.25")
+    old = reader.framework == "trl" and not reader.runs("trl", "0.25")
     return "fp32-norms" if old else "none"
 
 
@@ -83,19 +81,17 @@ def _of_checkpoint(model: Model) -> Dtype:
     return _DTYPES.get(model.dtype, "bfloat16")
 
 
-def read_precision(reader: Reader, context: Context, model: Model, *, mixed: bool) -> Precision:
-    """Load dtype and autocast. `mixed`: the release runs under bf16 autocast unless told otherwise."""
+def read_precision(reader: Reader, model: Model) -> Precision:
+    """Load dtype and autocast."""
     weights = load_dtype(reader, model)
     if weights is None:
-        transformers = context.versions.get("transformers", "5.23")
-        own_default = reader.framework == "trl" and at_least(reader.version, "0.25")
-        if own_default or not at_least(transformers, "5"):
+        if reader.runs("trl", "0.25") or not reader.runs("transformers", "5.0"):
             reader.default("precision.weights")
             weights = "float32"
         else:
             reader.default("precision.weights", "the checkpoint's own dtype")
             weights = _of_checkpoint(model)
-    autocast = read_autocast(reader, "bfloat16" if mixed else "none")
+    autocast = read_autocast(reader)
     return Precision(weights=weights, autocast=autocast)
 
 

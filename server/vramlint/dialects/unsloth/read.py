@@ -89,12 +89,13 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     offloads = reader.raw("training.gradient_checkpointing") not in ("true", "none", True, False)
     for field, note in (
         ("optimizer", "the command line trains with 8-bit AdamW"),
-        ("loss", "Unsloth's fused cross entropy never holds all logits"),
         ("precision.weights", "bf16, wherever the GPU has it"),
         ("adapter.dtype", "adapters are kept in float32"),
     ):
         reader.default(field, note)
     reader.same_origin_as("activation_offload", "gradient_checkpointing")
+    fused = reader.runs("unsloth", "2024.11.8")  # unsloth/models/llama.py, CausalLM_fast_forward
+    reader.default("loss", f"Unsloth's cross entropy {'never holds' if fused else 'over'} all logits")
     world = world_size(reader, context)
     return TrainingJob(
         model=model,
@@ -117,7 +118,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         packing=reader.read("training.packing", boolean),
         gradient_checkpointing=checkpointing,
         activation_offload=offloads and length >= _SHORT,
-        loss="fused-linear",
+        loss="fused-linear" if fused else "fused-cross-entropy",
         parallel=Parallel("ddp", data=world) if world > 1 else Parallel(),
         origins=reader.record.origins,
         **hardware(context),
