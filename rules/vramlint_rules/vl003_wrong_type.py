@@ -97,7 +97,7 @@ class WrongType(Rule):
         if isinstance(value, str) and (_TEMPLATE.search(value) or not value):
             return None
         title = context.dialect.title if context.dialect else "the framework"
-        title = "a job file" if context.dialect and context.dialect.name == "job" else title
+        title = "a job file" if context.dialect and context.dialect.own else title
         key = key_text(path)
         exponent = _EXPONENT.fullmatch(value) if isinstance(value, str) else None
         if exponent and node.kind == "scalar" and node.style == "plain":

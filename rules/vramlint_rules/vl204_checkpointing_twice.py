@@ -61,7 +61,7 @@ class CheckpointingTwice(Rule):
         """Both must be written and true in one file of transformers' trainer."""
         if (
             context.dialect is None
-            or context.dialect.name != "trl"
+            or not context.dialect.training_arguments
             or not isinstance(context.values, Mapping)
         ):
             return

@@ -35,14 +35,16 @@ def suggest(
     job: TrainingJob,
     capacity_bytes: int,
     expressible: Callable[[Changes], bool] = lambda changes: True,
+    before: Estimate | None = None,
 ) -> Iterator[Advice]:
     """Changes that make `job` fit into `capacity_bytes`, the smallest first.
 
     No advice goes further than another on the same way: where LoRA fits, QLoRA is not proposed.
 
-    `expressible` tells which changes the file can express at all.
+    `expressible` tells which changes the file can express at all; `before` is the job's estimate, where it is
+    known.
     """
-    before = _estimate(job)
+    before = before or _estimate(job)
     if before is None:
         return
     enough: set[str] = set()

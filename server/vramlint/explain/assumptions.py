@@ -28,7 +28,7 @@ def assumptions(analysis: Analysis) -> Iterator[Assumption]:
         return
     for field, origin in job.origins.items():
         yield from _assumption(job, field, origin)
-    if analysis.dialect is not None and analysis.dialect.name == "job":
+    if analysis.dialect is not None and analysis.dialect.own:
         for row in analysis.dialect.keys:
             if row.field and row.field not in job.origins and _counts(job, row.field):
                 yield from _assumption(job, row.field, job.origin(row.field))

@@ -50,7 +50,7 @@ def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
         """Asked for late: what fits has usually nothing left to complain of."""
         return _complaints(context.recheck(()))
 
-    for advice in islice(suggest(job, capacity, expressible), _MOST_TRIES):
+    for advice in islice(suggest(job, capacity, expressible, context.estimate), _MOST_TRIES):
         keys = dialect.edits(values, job, advice.changes)
         edits = edits_of_keys(context.document, keys) if keys else None
         after = context.recheck(edits) if edits else None

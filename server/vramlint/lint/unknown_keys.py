@@ -19,10 +19,6 @@ _FATES = ("dropped", "refused", "launcher")
 _LIKE = 0.84
 _VERY_LIKE = 0.9
 """How alike a known key must be spelled to be proposed; more so where others add keys of their own."""
-_EXTENDED = frozenset(
-    {("trl", "dropped"), ("torchtune", "dropped"), ("deepspeed", "dropped"), ("torchtitan", "refused")}
-)
-"""Formats that people's own scripts read too: a key may be theirs, so only misspelt ones are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
     same = schema is None or _same_release(context, str(schema.get("x-version", "")))
     for path, fate, known in found:
         dotted = ".".join(str(part) for part in path)
-        extended = (dialect.name, fate) in _EXTENDED
+        extended = fate == dialect.extended
         close = _close(str(path[-1]), known, _VERY_LIKE if extended else _LIKE)
         if dotted in gone:
             if gone[dotted] is not None and not old:

@@ -6,18 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from vramlint.dialects import NAMES as NAMES_OF_DIALECTS
 from vramlint.files import Unreadable, read_text
 from vramlint.versions import release
 
 NAMES = ("uv.lock", "poetry.lock", "requirements.txt")
 """Strongest first: what a folder has of these."""
-LIBRARIES = frozenset(
-    {
-        *("accelerate", "axolotl", "bitsandbytes", "deepspeed", "flash-attn", "liger-kernel", "litgpt"),
-        *("llamafactory", "peft", "torch", "torchao", "torchtitan", "torchtune", "transformers", "trl"),
-        *("unsloth", "verl"),
-    }
-)
+LIBRARIES = frozenset(NAMES_OF_DIALECTS) | {
+    *("bitsandbytes", "flash-attn", "liger-kernel", "peft", "torch", "torchao", "transformers"),
+}
 """The packages whose release can change what a run holds."""
 _LARGEST = 16 * 2**20
 _PACKAGE = re.compile(r'^name = "([^"\n]+)"\s*\nversion = "([^"\n]+)"', re.MULTILINE)

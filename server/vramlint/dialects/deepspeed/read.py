@@ -201,6 +201,7 @@ DIALECT = Dialect(
     read=read,
     edits=edits,
     unknown_keys="dropped",
+    extended="dropped",
     renamed=RENAMED,
     schema="deepspeed",
     role="companion",

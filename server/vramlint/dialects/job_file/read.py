@@ -333,6 +333,7 @@ DIALECT = Dialect(
     read=read,
     edits=edits,
     unknown_keys="refused",
+    own=True,
     schema="job",
     gpu_key="gpu",
 )

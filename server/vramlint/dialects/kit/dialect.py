@@ -204,6 +204,12 @@ class Dialect:
     """What the framework does with a top-level key it does not know; unchecked where the table does not hold
     all of its keys, so that none is called unknown.
     """
+    extended: Literal["dropped", "refused"] | None = None
+    """Which unknown keys may belong to people's own scripts, so that only misspelt ones are named."""
+    training_arguments: bool = False
+    """Whether its keys are those of transformers' TrainingArguments."""
+    own: bool = False
+    """Whether it is vramlint's own: what a file leaves out has the defaults of TrainingJob."""
     renamed: tuple[Renamed, ...] = ()
     schema: str | None = None
     """Name of its JSON Schema in vramlint_schemas.dialects."""

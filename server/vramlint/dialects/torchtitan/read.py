@@ -288,6 +288,7 @@ DIALECT = Dialect(
     read=read,
     edits=edits,
     unknown_keys="refused",
+    extended="refused",
     renamed=RENAMED,
     schema="torchtitan",
 )

@@ -348,5 +348,6 @@ DIALECT = Dialect(
     read=read,
     edits=edits,
     unknown_keys="dropped",
+    extended="dropped",
     schema="torchtune",
 )

@@ -284,6 +284,8 @@ DIALECT = Dialect(
     read=read,
     edits=edits,
     unknown_keys="dropped",
+    extended="dropped",
+    training_arguments=True,
     renamed=RENAMED,
     schema="trl",
 )
