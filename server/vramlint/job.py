@@ -17,6 +17,8 @@ Runtime: TypeAlias = Literal[
     "transformers", "litgpt", "torchtune", "torchtitan", "megatron", "composer", "own"
 ]
 """Whose layers run, and whose training script around them."""
+ADAPTER_METHODS = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
+"""Methods that train an adapter beside the base."""
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 

@@ -169,7 +169,7 @@ def test_why_there_is_no_job(values: dict[str, Any], code: str) -> None:
 
 
 def test_wrong_values_count_as_absent() -> None:
-    job = job_of({"vramlint": 1, "model": "gpt2", "method": "magic", "micro_batch_size": -3, "adapter": 7})
+    job = job_of({"vramlint": 1, "model": "gpt2", "micro_batch_size": -3, "adapter": 7})
     expect(job, {"method": "full", "micro_batch_size": 1, "adapter": None})
 
 
@@ -201,3 +201,12 @@ def test_the_page_names_every_key_and_choice() -> None:
         if word not in page
     ]
     assert not missing
+
+
+@pytest.mark.parametrize("method", ["prefix", "LoRA", "[lora]", "3"])
+def test_an_unknown_method_is_refused_and_not_read_as_full(method: str) -> None:
+    outcome = reading(f"vramlint: 1\nmodel: gpt2\nmethod: {method}")
+    assert outcome.job is None
+    assert outcome.obstacle is not None
+    assert outcome.obstacle.key == ("method",)
+    assert "is not known; use one of full, lora" in outcome.obstacle.message

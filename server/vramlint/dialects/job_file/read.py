@@ -7,7 +7,7 @@ from typing import Any
 
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.catalog.facts import GIB, MIB, Gpu, Model
-from vramlint.dialects.job_file.keys import KEYS
+from vramlint.dialects.job_file.keys import KEYS, METHODS
 from vramlint.dialects.kit.dialect import (
     UNSET,
     Changes,
@@ -32,6 +32,7 @@ from vramlint.dialects.kit.reader import (
 )
 from vramlint.dialects.kit.reading import find_model, finish
 from vramlint.job import (
+    ADAPTER_METHODS,
     Adapter,
     Buckets,
     Evaluation,
@@ -47,7 +48,6 @@ from vramlint.job import (
 from vramlint.versions import refusal
 
 VERSION = "1"
-ADAPTER_METHODS = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
 
 
 def _one_of(choices: tuple[Any, ...]) -> Kind[str]:
@@ -117,6 +117,10 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     model = _model(reader, context)
     if isinstance(model, Obstacle):
         return finish(DIALECT, reader, model)
+    method = reader.raw("method")
+    if method not in (UNSET, None, *METHODS):
+        message = f"method: {method!r} is not known; use one of {', '.join(METHODS)}"
+        return finish(DIALECT, reader, Obstacle("not-modelled", message, ("method",)))
     found = {row.path: reader.read(row.path, _kind(row)) for row in KEYS if row.path not in _READ_APART}
     if reader.has("gradient_clipping") and reader.get("gradient_clipping", number) in (None, 0):
         found["gradient_clipping"] = None
