@@ -152,8 +152,10 @@ class Parallel:
     offload: Literal["none", "optimizer", "parameters", "both"] = "none"
     param_dtype: Literal["none", "bfloat16", "float16"] = "none"
     reduce_dtype: Literal["none", "float32", "bfloat16", "float16"] = "none"
-    sync_each_batch: bool = False
-    """FSDP: gradients are reduced after each micro batch, instead of kept whole while they accumulate."""
+    sync_each_batch: bool | None = None
+    """FSDP: gradients are reduced after each micro batch, instead of kept whole while they accumulate. None:
+    as the runtime and loop do.
+    """
     buckets: Buckets = field(default_factory=Buckets)
 
     @property

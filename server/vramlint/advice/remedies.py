@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from vramlint.advice.changes import Changes
+from vramlint.advice.changes import Changes, apply
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.sharding import plan_of
 
 _SHORTEST = 512
 """Tokens; sequences are not proposed shorter than this."""
@@ -53,6 +54,9 @@ _EIGHT_BIT = {
 """Optimizers with float32 or 16-bit states → the one of the same rule with 8-bit states."""
 
 
+_REDUCED: Changes = {"parallel.sync_each_batch": True}
+
+
 def _checkpointing(job: TrainingJob) -> Iterator[Move]:
     if job.gradient_checkpointing not in ("full", "reentrant"):
         title = "enable gradient checkpointing"
@@ -80,12 +84,24 @@ def _micro_batch(job: TrainingJob) -> Iterator[Move]:
     divisors = (size // factor for factor in range(2, min(size, _MOST_PIECES) + 1) if size % factor == 0)
     for smaller in divisors:
         accumulation = job.gradient_accumulation_steps * (size // smaller)
-        yield Move(
-            "micro batch",
-            f"micro batch {smaller} with {accumulation} accumulation steps",
-            {"micro_batch_size": smaller, "gradient_accumulation_steps": accumulation},
-            1.5 + 0.1 * (size // smaller).bit_length(),
-        )
+        title = f"micro batch {smaller} with {accumulation} accumulation steps"
+        changes = {"micro_batch_size": smaller, "gradient_accumulation_steps": accumulation}
+        cost = 1.5 + 0.1 * (size // smaller).bit_length()
+        yield Move("micro batch", title, changes, cost)
+        if _keeps_whole_gradients(apply(job, changes)):
+            title += ", gradients reduced after each"
+            yield Move("micro batch", title, {**changes, **_REDUCED}, cost + 0.05)
+
+
+def _sync(job: TrainingJob) -> Iterator[Move]:
+    if _keeps_whole_gradients(job):
+        title = "reduce gradients after each micro batch"
+        yield Move("gradients", title, _REDUCED, 0.9, safe=True)
+
+
+def _keeps_whole_gradients(job: TrainingJob) -> bool:
+    """Whether unsharded gradients wait for the last micro batch, and the loop could reduce them before."""
+    return job.parallel.pipeline == 1 and plan_of(job).accumulates_whole
 
 
 def _evaluation(job: TrainingJob) -> Iterator[Move]:
@@ -165,6 +181,7 @@ TABLE: tuple[Row, ...] = (
     Row("attention", _attention),
     Row("checkpointing", _checkpointing),
     Row("loss", _loss),
+    Row("gradients", _sync),
     Row("micro batch", _micro_batch),
     Row("evaluation", _evaluation),
     Row("engine", _engine),

@@ -87,7 +87,7 @@ def assembled(
 
 def _tops(walked: Sequence[PeakCandidate], persistent: PersistentBytes) -> Iterator[PeakCandidate]:
     """The highest local peak of each moment of the step."""
-    optimizer = PeakCandidate("optimizer", persistent.gradients + persistent.step, persistent.gradients)
+    optimizer = PeakCandidate("optimizer", persistent.stepped + persistent.step, persistent.stepped)
     highest: dict[str, PeakCandidate] = {}
     for peak in (*walked, optimizer):
         known = highest.get(peak.moment)

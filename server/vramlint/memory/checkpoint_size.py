@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramlint.job import TrainingJob
 from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.persistent import PersistentBytes
-from vramlint.memory.sharding import Plan
+from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.weights import Weights
 
 
@@ -25,7 +25,7 @@ def checkpoint_bytes(
             for parameter, count in weights.all()
             if parameter.trainable
         )
-    shared_by = plan.ranks if plan.scheme.shards_states else 1
+    shared_by = plan.ranks if plan.shares_states else 1
     parts = job.parallel.tensor * job.parallel.pipeline
     return {
         "weights": saved,

@@ -29,14 +29,14 @@ def host_memory(job: TrainingJob, weights: Weights, optimizer: Optimizer) -> Hos
     per_rank = 0
     if offload in ("optimizer", "both"):
         per_rank += held.states + held.paged
-        if plan.scheme.deepspeed:
+        if plan.deepspeed:
             per_rank += sum(
                 count * rounded(4 * plan.state_elements(parameter))
                 for parameter, count in weights.all()
                 if parameter.trainable
             )
-        elif plan.scheme.shards_gradients:
-            per_rank += held.gradients
+        elif plan.shares_gradients:
+            per_rank += held.stepped
     if offload in ("parameters", "both"):
         per_rank += held.weights
     world = max(1, job.parallel.world_size)

@@ -17,7 +17,7 @@ from vramlint.memory.moments.held import Held
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.optimizers import Optimizer, optimizer_of
 from vramlint.memory.peak_tensors import PeakPlace, tensors_at
-from vramlint.memory.peaks import PeakCandidate, compose, reference_pass
+from vramlint.memory.peaks import PeakCandidate, compose, passes, reduced_at_end, reference_pass
 from vramlint.memory.persistent import PersistentBytes, frees_gradients, persistent_bytes
 from vramlint.memory.pipeline import keep_part, parts
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
@@ -60,15 +60,21 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     divided = job.parallel.tensor * job.parallel.pipeline * job.parallel.expert > 1
     whole = _whole_model(job) if divided else weights
     candidates, places = [], []
-    for part in parts(layers, job.parallel.pipeline):
+    for part in parts(layers, job):
         held = weights
         if job.parallel.pipeline > 1:
             held = copy(weights)
             held.groups = [replace(group) for group in weights.groups]
             keep_part(held, part, layers)
         persistent = persistent_bytes(job, held, plan, optimizer)
-        before = persistent.gradients if plan.holds_gradients(part.in_flight) else 0
-        peaks = compose(profile, before, part, ON_DEVICE_LAYERS if job.activation_offload else layers)
+        resident = ON_DEVICE_LAYERS if job.activation_offload else layers
+        peaks = [
+            peak
+            for run in passes(plan, persistent.gradients, part)
+            for peak in compose(profile, part, run, resident)
+        ]
+        if (end := reduced_at_end(profile, part, plan)) is not None:
+            peaks.append(end)
         if has_reference(job):
             peaks.append(reference_pass(walked_job, profile, network, peaks))
         persistent = replace(persistent, models=frozen_bytes(job, held, plan))

@@ -10,8 +10,11 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.ledger import DTYPE_BYTES
-from vramlint.memory.pipeline import StagePart
-from vramlint.memory.step import StepProfile
+from vramlint.memory.pipeline import StagePart, in_flight
+from vramlint.memory.sharding.plan import Plan
+from vramlint.memory.step import Segment, StepProfile
+
+NOTHING = Segment()
 
 StepMoment: TypeAlias = Literal["forward", "loss", "backward", "optimizer"]
 
@@ -27,10 +30,38 @@ class PeakCandidate:
     """Place in the model's order; -1 outside it."""
 
 
-def compose(
-    profile: StepProfile, gradients_before: int, part: StagePart, resident: int
-) -> list[PeakCandidate]:
-    """The local peaks of the real step on one pipeline stage, each layer taking the profile of its kind.
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One micro batch through a stage, as the engine treats its gradients.
+
+    `before`: bytes of gradients that exist already. `in_flight`: micro batches whose saved tensors are alive
+    when its backward begins, itself included. `gradients`: what becomes of its own.
+    """
+
+    before: int
+    in_flight: float = 1
+    gradients: Literal["reduced", "accumulated", "kept whole"] = "reduced"
+
+    def nets(self, stretch: Segment) -> tuple[int, int]:
+        """What a stretch's backward leaves: bytes, and the gradients among them."""
+        if self.gradients == "reduced":
+            return stretch.net - stretch.accumulated, stretch.net_gradients - stretch.accumulated
+        own = stretch.accumulated if self.gradients == "kept whole" else 0
+        return stretch.net - stretch.net_gradients + own, own
+
+    def rise(self, stretch: Segment, after: Segment, before: Segment) -> int:
+        """The rise of a stretch's backward between its neighbours in the model: the gradients of the one
+        `after` may still be on their way, the weights of the one `before` already.
+        """
+        # A unit's weights are copied out of what they were fetched in before the next are fetched.
+        running = max(stretch.rise + before.fetched, 2 * stretch.fetched)
+        if self.gradients == "reduced":
+            return max(running + after.pending, stretch.rise_reduced + before.fetched)
+        return max(running, self.nets(stretch)[0])
+
+
+def compose(profile: StepProfile, part: StagePart, run: Pass, resident: int) -> list[PeakCandidate]:
+    """The local peaks of one micro batch on one pipeline stage, each layer taking the profile of its kind.
 
     `resident`: layers whose saved tensors may be on the GPU at once; those of further layers are on the
     host until backward comes to them.
@@ -39,10 +70,14 @@ def compose(
     order = profile.order[part.first : part.last + 1]
     away = _offloaded(profile, order, resident)
     spans = list(_spans(order, away))
-    current = gradients = gradients_before
-    if part.in_flight > 1:
-        saved = sum(profile.forward[index].net + profile.autocast_end[index].net for index in order)
-        current += (part.in_flight - 1) * (saved - sum(away))
+    current = gradients = run.before
+    if run.in_flight > 1:
+        # Gathered weights serve all micro batches.
+        saved = sum(
+            profile.forward[index].net - profile.forward[index].gathered + profile.autocast_end[index].net
+            for index in order
+        )
+        current += int((run.in_flight - 1) * (saved - sum(away)))
     for first, count in spans:
         stretch = profile.forward[order[first]]
         step = stretch.net - away[first]
@@ -57,19 +92,58 @@ def compose(
     if part.last == len(profile.order) - 1:
         peaks.append(PeakCandidate("loss", current + profile.after_loss.rise, gradients))
         current += profile.after_loss.net
+
+    def beside(position: int) -> Segment:
+        return profile.backward[order[position]] if 0 <= position < len(order) else NOTHING
+
     returning = [0] * min(resident, len(order)) + away[::-1]
     for first, count in reversed(spans):
         stretch = profile.backward[order[first]]
         last = first + count - 1
-        step, step_gradients = stretch.net + returning[len(order) - 1 - last], stretch.net_gradients
-        for place in _ends(count):
-            alive = gradients + place * step_gradients + stretch.rise_gradients
-            peaks.append(
-                PeakCandidate("backward", current + place * step + stretch.rise, alive, last - place)
-            )
+        net, step_gradients = run.nets(stretch)
+        step = net + returning[len(order) - 1 - last]
+        for place in sorted({*_ends(count), min(1, count - 1), max(0, count - 2)}):
+            rise = run.rise(stretch, beside(last - place + 1), beside(last - place - 1))
+            alive = gradients + place * step_gradients + min(rise, stretch.rise_gradients)
+            peaks.append(PeakCandidate("backward", current + place * step + rise, alive, last - place))
         current += count * step
         gradients += count * step_gradients
     return peaks
+
+
+def passes(plan: Plan, gradients: int, part: StagePart) -> list[Pass]:
+    """The micro batches of a step whose peaks may be the highest; `gradients` are those kept between them."""
+    parallel, batches = plan.job.parallel, plan.job.gradient_accumulation_steps
+    first = in_flight(parallel, part, batches)
+    later = in_flight(parallel, part, max(1, batches - 1))
+    if plan.accumulates_whole:
+        own: list[Pass] = [] if parallel.pipeline > 1 else [Pass(gradients)]
+        if parallel.pipeline > 1 or batches == 2:
+            own.append(Pass(0, first, "kept whole"))
+        if batches > 2 or (parallel.pipeline > 1 and batches > 1):
+            own.append(Pass(gradients, later, "accumulated"))
+        return own
+    if plan.has_gradient_buffer:
+        return [Pass(gradients, first)]
+    if batches == 1:
+        return [Pass(0, first)]
+    return [Pass(gradients, later)] if first == later else [Pass(gradients, later), Pass(0, first)]
+
+
+def reduced_at_end(profile: StepProfile, part: StagePart, plan: Plan) -> PeakCandidate | None:
+    """The end of backward where an engine reduces only then: after a pipeline's last micro batch, unit by
+    unit, or a model that is one unit.
+    """
+    order = profile.order[part.first : part.last + 1]
+    stretches = [profile.backward[index] for index in order]
+    gathered = sum(profile.forward[index].gathered for index in order)
+    if plan.accumulates_whole and plan.job.parallel.pipeline > 1:
+        kept = sum(stretch.accumulated for stretch in stretches)
+        return PeakCandidate("backward", kept + gathered + max(s.reduction for s in stretches), kept)
+    if plan.one_unit:
+        kept = sum(stretch.accumulated or stretch.net_gradients for stretch in stretches)
+        return PeakCandidate("backward", kept + sum(s.reduction for s in stretches), kept)
+    return None
 
 
 def _ends(count: int) -> tuple[int, ...]:

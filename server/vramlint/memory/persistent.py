@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.memory.ledger import DTYPE_BYTES, rounded
+from vramlint.memory.ledger import rounded
 from vramlint.memory.optimizers import Optimizer
-from vramlint.memory.sharding import Plan
+from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.tape import Parameter
 from vramlint.memory.weights import Weights
 
@@ -22,10 +22,13 @@ class PersistentBytes:
 
     weights: int
     gradients: int
+    """Those kept from one micro batch to the next."""
     states: int
     buffers: int
     step: int
     """Temporaries of the optimizer's step."""
+    stepped: int
+    """Gradients as the optimizer finds them."""
     models: int = 0
     """Weights of models that only run forward: reference, reward model, teacher."""
     paged: int = 0
@@ -39,9 +42,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     arguments = {"wide_embeddings": job.in_trainer, **job.optimizer_args}
     gradients = states = paged = 0
     for parameter, count in trained:
-        gradients += count * rounded(
-            plan.gradient_elements(parameter) * DTYPE_BYTES[plan.gradient_dtype(parameter)]
-        )
+        gradients += count * plan.gradient_bytes(parameter)
         share = plan.state_elements(parameter)
         held = Parameter(parameter.name, _part(parameter, share), parameter.stored, True)
         dtype = (
@@ -60,11 +61,11 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     stored = weights.stored_bytes(plan)
     # Own loops compile the optimizer's step too (torchtune's `compile`), which leaves it no temporaries.
     step = 0 if job.compile and not job.in_trainer else optimizer.step(trained, plan.state_elements)
-    if plan.scheme.deepspeed:
+    if plan.deepspeed:
         step += int(4 * elements / plan.ranks)
     if offload in ("optimizer", "both"):
         states = step = paged = 0
-        if plan.scheme.shards_gradients:
+        if plan.shares_gradients:
             gradients = 0
     if offload in ("parameters", "both"):
         stored = gradients = 0
@@ -75,10 +76,11 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
             if trained
             else 0
         )
-    buffers = plan.buffers(elements)
-    if plan.scheme.copies_gradients:
-        buffers += gradients
-    return PersistentBytes(stored, gradients, states, buffers, step, 0, paged)
+    buffers = plan.buffers(elements, gradients)
+    kept = gradients
+    if plan.accumulates_whole and job.gradient_accumulation_steps > 1:
+        kept = sum(count * plan.whole_gradient_bytes(parameter) for parameter, count in trained)
+    return PersistentBytes(stored, kept, states, buffers, step, gradients, 0, paged)
 
 
 def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:

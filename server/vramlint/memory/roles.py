@@ -18,7 +18,7 @@ from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.optimizers import Optimizer
-from vramlint.memory.peaks import PeakCandidate, compose
+from vramlint.memory.peaks import PeakCandidate, compose, passes
 from vramlint.memory.persistent import PersistentBytes, persistent_bytes
 from vramlint.memory.pipeline import StagePart
 from vramlint.memory.sharding import Plan
@@ -144,9 +144,10 @@ def with_critic(
     network = network_of(critic_job, own if own is not weights else Weights(critic_job))
     profile = walk(critic_job, network, plan)
     kept = persistent_bytes(critic_job, own, plan, optimizer)
-    before = kept.gradients if plan.holds_gradients(part.in_flight) else 0
     layers = len(network.order)
-    peaks = compose(profile, before, StagePart("critic", 0, layers + 1, 1), layers)
+    whole = StagePart("model", 0, layers + 1)
+    run = passes(plan, kept.gradients, whole)[0]
+    peaks, before = compose(profile, whole, run, layers), run.before
     saved = sum(profile.forward[index].net + profile.autocast_end[index].net for index in profile.order)
     if job.roles.critic_steps == "apart":
         return Step(_one_after_the_other(policy.persistent, kept), [*policy.peaks, *peaks])
@@ -172,13 +173,14 @@ def _interleaved(
 
 def _side_by_side(policy: PersistentBytes, critic: PersistentBytes, plan: Plan) -> PersistentBytes:
     """One optimizer and one engine over both."""
-    shared = plan.scheme.deepspeed
+    shared = plan.deepspeed
     return PersistentBytes(
         policy.weights + critic.weights,
         policy.gradients + critic.gradients,
         policy.states + critic.states,
         policy.buffers if shared else policy.buffers + critic.buffers,
         policy.step + critic.step,
+        policy.stepped + critic.stepped,
         policy.models,
         policy.paged + critic.paged,
     )
@@ -192,6 +194,7 @@ def _one_after_the_other(policy: PersistentBytes, critic: PersistentBytes) -> Pe
         policy.states + critic.states,
         policy.buffers + critic.buffers,
         max(policy.step, critic.step),
+        max(policy.stepped, critic.stepped),
         policy.models,
         policy.paged + critic.paged,
     )

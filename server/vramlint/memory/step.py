@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from vramlint.job import TrainingJob
@@ -11,8 +12,8 @@ from vramlint.memory.checkpointing import is_checkpointed, run_by
 from vramlint.memory.ledger import Storage
 from vramlint.memory.loss_head import late_loss, loss_of, returned_logits
 from vramlint.memory.ops.basic import cast, copied
-from vramlint.memory.sharding import Plan
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.sharding.plan import Plan, Unit, bytes_of
+from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, version_of
 from vramlint.versions import older
 
@@ -25,8 +26,20 @@ class Segment:
 
     rise: int = 0
     rise_gradients: int = 0
+    rise_reduced: int = 0
+    """Backward: the rise after the engine has begun to take the gradients; `rise` is that before."""
     net: int = 0
     net_gradients: int = 0
+    gathered: int = 0
+    """Of `net`, weights that stay gathered."""
+    accumulated: int = 0
+    """Gradients that this stretch accumulates whole before the engine reduces them."""
+    reduction: int = 0
+    """Bytes of this stretch's gradients on their way to the other ranks."""
+    pending: int = 0
+    """Of these, what is alive while the next stretch runs backward."""
+    fetched: int = 0
+    """Bytes of this stretch's weights that are fetched while the one before runs backward."""
     peak_event: int = 0
     end_event: int = 0
 
@@ -54,7 +67,8 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     plan.prepare(t)
     result = StepProfile(t)
     boundaries: list[int] = []
-    units: list[list[Parameter]] = [network.root]
+    first, last = plan.outer_units(*network.outside)
+    units: list[Unit] = [first]
 
     def begin() -> tuple[int, int]:
         boundaries.append(len(t.nodes))
@@ -62,19 +76,20 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         return _begin(t)
 
     mark = begin()
-    root = plan.gathered(t, network.root, backward=False)[:1]
+    held = plan.forward(t, first)
+    stayed: dict[int, list[Tensor]] = {0: held.weights if first.stays else []}
+    """Weights that stay gathered until backward, by stretch."""
     t.inputs_want_gradients = (
         network.leaf and job.method not in ("full", "freeze") and job.gradient_checkpointing != "none"
     )
     x, inputs = network.begin(t)
     if x.node is None and t.inputs_want_gradients:
         x = t.leaf(x)
+    del held
     result.forward.append(_end(t, mark))
     wanted = job.gradient_checkpointing
     result.order.append(0)
     walked: dict[tuple[int, bool, bool], int] = {}
-    gathered: dict[int, list[Tensor]] = {}
-    """Weights that stay gathered until backward, by stretch."""
     for position, kind in enumerate(network.order):
         # Layers below the first one that is trained save less: they are a kind of their own.
         key = (kind, x.node is not None, is_checkpointed(wanted, position))
@@ -82,17 +97,20 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
             walked[key] = len(result.forward)
             mark = begin()
             stage = network.stages[kind]
-            units.append(stage.parameters)
-            unit = plan.gathered(t, stage.parameters, backward=False)
+            unit = plan.layer_unit(stage.parameters)
+            units.append(unit)
+            held = plan.forward(t, unit)
             run = partial(_swapped, stage.run, inputs)
             x = run_by(wanted, stage.parameters)(t, run, x) if key[2] and stage.checkpointed else run(t, x)
-            if plan.keeps_gathered:
-                gathered[len(boundaries) - 1] = unit
-            del run, unit
-            result.forward.append(_end(t, mark))
+            stayed[len(boundaries) - 1] = held.weights if unit.stays else []
+            del run, held
+            result.forward.append(_end(t, mark, stayed[len(boundaries) - 1]))
         result.order.append(walked[key])
     result.order.append(len(result.forward))
     mark = begin()
+    units.append(last)
+    held = plan.forward(t, last)
+    stayed[len(boundaries) - 1] = held.weights
     # All layers share these: without checkpointing the mask goes with the forward pass, rotary tables stay
     # for backward.
     shared = inputs if job.gradient_checkpointing != "none" else inputs.positions
@@ -107,8 +125,8 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         del logits
     else:
         outputs.append(returned_logits(t, job, network, x))
-    del x
-    result.forward.append(_end(t, mark))
+    del x, held
+    result.forward.append(_end(t, mark, stayed[len(boundaries) - 1]))
     _leave_autocast(t, result)
     mark = _begin(t)
     if late is None:
@@ -119,23 +137,33 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     if loss.node is not None:
         loss.node.grad = t.new((1,), "float32", "gradient of the loss")
     del loss
-    units.append([])
     kept: list[Storage] = []
-    held: list[Tensor] = []
+    still_gathered: list[Tensor] = []
+    """Weights that no backward pass reshards."""
+    hooked: list[Tensor] = []
     for index in reversed(range(len(boundaries))):
         t.ledger.segment = index
         mark = _begin(t)
-        unit = plan.gathered(t, units[index], backward=True) if index else []
+        unit = units[index]
+        held = plan.backward(t, unit, stayed.pop(index))
         t.backward(boundaries[index])
-        del unit
-        if not plan.one_unit:
-            gathered.pop(index, None)
-        kept += plan.reduce_unit(t, units[index])
-        held += plan.held_by_hooks(t, units[index], hidden)
+        before = _end(t, mark)
+        t.ledger.restart_peak()
+        kept += plan.reduce(t, unit, held)
+        hooked += plan.held_by_hooks(t, unit, hidden)
         if index == 0:
-            root.clear()
-            held.clear()
-        result.backward.append(_end(t, mark))
+            hooked.clear()
+        still_gathered += held.weights if unit.stays else []
+        del held
+        segment = _end(t, mark)
+        segment.rise_reduced = segment.rise
+        if before.rise > segment.rise:
+            segment.rise_gradients, segment.peak_event = before.rise_gradients, before.peak_event
+        segment.rise = before.rise
+        segment.accumulated = sum(plan.whole_gradient_bytes(parameter) for parameter in unit.trained)
+        segment.reduction, segment.pending = plan.reduction(unit), plan.pending(unit)
+        segment.fetched = plan.fetched(unit)
+        result.backward.append(segment)
     result.backward.reverse()
     outputs.clear()
     del shared
@@ -151,9 +179,10 @@ def _begin(t: Tape) -> tuple[int, int]:
     return t.ledger.current, t.ledger.gradients
 
 
-def _end(t: Tape, mark: tuple[int, int]) -> Segment:
+def _end(t: Tape, mark: tuple[int, int], stayed: Sequence[Tensor] = ()) -> Segment:
     ledger = t.ledger
     return Segment(
+        gathered=bytes_of(stayed),
         rise=ledger.peak - mark[0],
         rise_gradients=ledger.peak_gradients - mark[1],
         net=ledger.current - mark[0],

@@ -16,7 +16,7 @@ from vramlint.memory.ops.linear import Linear, LoraWeights
 from vramlint.memory.ops.norm import Norm
 from vramlint.memory.peft_conversion import converted_targets
 from vramlint.memory.quantization import stored_bytes
-from vramlint.memory.sharding import Plan
+from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.tape import Parameter
 from vramlint.memory.targets import Targets, layer_places
 from vramlint.memory.versions import version_of

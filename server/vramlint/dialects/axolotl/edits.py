@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.dialects.kit.reader import names
@@ -132,6 +133,7 @@ EDITORS: Mapping[str, Editor] = {
     "optimizer": key("optimizer"),
     "attention": _attention,
     "loss": _loss,
+    "parallel.sync_each_batch": sync_edit,
     "gradient_clipping": translated("max_grad_norm", {None: 0.0, 1.0: 1.0}),
 }
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from vramlint.dialects.engines.training_arguments import SYNC_EACH_BATCH
 from vramlint.dialects.kit.dialect import UNSET, Key, before, since
 
 ATTENTIONS = ("eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention", "xformers", "sage")
@@ -269,6 +270,7 @@ STEP_KEYS: tuple[Key, ...] = (
         False,
         BOOLEAN,
     ),
+    SYNC_EACH_BATCH,
     Key("dp_shard_size", "parallel.data", "GPUs that share the sharding.", None),
     Key("dp_replicate_size", "parallel.replicate", "Copies of the sharding group.", None),
     Key("tensor_parallel_size", "parallel.tensor", "Splits each layer's weights over so many GPUs.", None),

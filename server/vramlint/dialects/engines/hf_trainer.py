@@ -10,15 +10,26 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
+from vramlint.dialects.engines import training_arguments
 from vramlint.dialects.engines.accelerate import read_accelerate
 from vramlint.dialects.engines.deepspeed import check_against, read_deepspeed, unseen_deepspeed
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, replicated
 from vramlint.dialects.engines.fsdp import FsdpDefaults, read_fsdp
-from vramlint.dialects.kit.dialect import Context
-from vramlint.dialects.kit.reader import Reader, boolean, mapping, names, number, positive, text
+from vramlint.dialects.kit.dialect import Context, SetKey
+from vramlint.dialects.kit.reader import (
+    Reader,
+    boolean,
+    mapping,
+    names,
+    number,
+    positive,
+    split,
+    text,
+)
 from vramlint.dialects.kit.reading import open_companion
-from vramlint.job import Precision
+from vramlint.job import Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.versions import at_least
 
 Checkpointing = Literal["none", "full", "reentrant", "selective-op"] | int
 Autocast = Literal["none", "bfloat16", "float16"]
@@ -131,6 +142,40 @@ def offloads_activations(reader: Reader) -> bool:
     return False
 
 
+def syncs_by_file(versions: Mapping[str, str]) -> bool:
+    """Whether this release of the Trainer follows `sync_each_batch`: accelerate's `accumulate` did, which it
+    called until 4.46.1, and its own `no_sync` does from 5.2 on.
+    """
+    release = versions.get("transformers", "5.24")
+    return at_least(release, "5.2") or not at_least(release, "4.46.2")
+
+
+def _synced(reader: Reader, context: Context, plan: ParallelPlan) -> ParallelPlan:
+    """The same with what the file says of gradients between micro batches."""
+    path = training_arguments.SYNC_EACH_BATCH.path
+    given = reader.get(path, boolean)
+    if given is None or not plan.parallel.strategy.startswith("fsdp"):
+        return plan
+    followed = syncs_by_file(context.versions)
+    if given and not followed:
+        release = context.versions.get("transformers")
+        reader.problem(
+            "ineffective-key",
+            path,
+            f"transformers {release} ignores sync_each_batch (4.46.2 to 5.1): gradients stay whole until the "
+            "last micro-batch",
+        )
+    reader.written("parallel.sync_each_batch", path)
+    return replace(plan, parallel=replace(plan.parallel, sync_each_batch=given and followed))
+
+
+def sync_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    """Writes `sync_each_batch`, where the release follows it and the section is no file."""
+    if not syncs_by_file(job.versions) or isinstance(values.get("accelerator_config"), str):
+        return None
+    return (SetKey(split(training_arguments.SYNC_EACH_BATCH.path), value),)
+
+
 def read_engine(
     reader: Reader,
     context: Context,
@@ -160,11 +205,13 @@ def read_engine(
         reader.written("parallel.strategy", path)
         inner = section or replace(reader, values={}, prefix=(), document=None, at_prefix=False)
         release = reader.releases.get("accelerate")
-        return read_fsdp(
+        found = read_fsdp(
             inner, world, precision, full=full, flavour=flavour, release=release, options=options or ()
         )
+        return _synced(reader, context, found)
     if launcher is not None:
-        return read_accelerate(launcher, context, world, model, precision, full=full)
+        found = read_accelerate(launcher, context, world, model, precision, full=full)
+        return _synced(reader, context, found)
     return replicated(world, precision)
 
 

@@ -59,6 +59,14 @@ CHECKPOINTING = Key(
     False,
     (True, False),
 )
+SYNC_EACH_BATCH = Key(
+    "accelerator_config.gradient_accumulation_kwargs.sync_each_batch",
+    "parallel.sync_each_batch",
+    "Under FSDP with gradient accumulation, true reduces gradients after each micro-batch. False keeps them "
+    "whole on every GPU until the last one: 2 to 4 bytes a trained weight, however many GPUs.",
+    False,
+    (True, False),
+)
 KEYS: tuple[Key, ...] = (
     BATCH,
     ACCUMULATION,
@@ -196,6 +204,7 @@ KEYS: tuple[Key, ...] = (
         True,
         (True, False),
     ),
+    SYNC_EACH_BATCH,
     Key(
         "fsdp_config.cpu_offload",
         "parallel.offload",

@@ -277,7 +277,7 @@ KEYS: tuple[Key, ...] = (
     _row("parallel.reduce_dtype", "Dtype in which gradients are reduced.", ("none", *FLOATS)),
     _row(
         "parallel.sync_each_batch",
-        "Reduces gradients after each micro-batch; otherwise FSDP keeps them whole while they accumulate.",
+        "Reduces gradients after each micro-batch; false keeps them whole under FSDP while they accumulate.",
     ),
     _row("parallel.buckets.reduce", "DeepSpeed's reduction buffer, in elements."),
     _row("parallel.buckets.allgather", "DeepSpeed's gathering buffer in stages 1 and 2, in elements."),

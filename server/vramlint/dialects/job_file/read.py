@@ -88,6 +88,7 @@ _KINDS: dict[str, Kind[Any]] = {
     "evaluation.sequence_length": positive,
     "gradient_clipping": number,
     "attention": text,
+    "parallel.sync_each_batch": boolean,
 }
 """Coercions of the keys that neither their choices nor the type of their default fixes."""
 _BY_TYPE: dict[type, Kind[Any]] = {bool: boolean, int: positive, float: number, str: text}

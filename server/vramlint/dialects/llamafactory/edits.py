@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
 from vramlint.job import TrainingJob
@@ -75,6 +76,7 @@ _EDITORS: Mapping[str, Editor] = {
     "attention": translated("flash_attn", _ATTENTION),
     "optimizer": key("optim"),
     "loss": _loss,
+    "parallel.sync_each_batch": sync_edit,
 }
 _EDITORS_V1: Mapping[str, Editor] = {
     "method": _method_v1,

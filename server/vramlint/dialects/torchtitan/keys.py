@@ -126,6 +126,20 @@ KEYS: tuple[Key, ...] = (
         1,
     ),
     Key(
+        "parallelism.pipeline_parallel_schedule",
+        "parallel.schedule",
+        "In which order a stage runs its microbatches: GPipe keeps all of them in flight, interleaved "
+        "schedules more than 1F1B.",
+        "1F1B",
+        ("1F1B", "Interleaved1F1B", "GPipe", "LoopedBFS", "InterleavedZeroBubble", "ZBVZeroBubble"),
+    ),
+    Key(
+        "parallelism.pipeline_parallel_layers_per_stage",
+        "parallel.virtual_pipeline",
+        "Layers of one chunk; a stage runs as many chunks as it takes.",
+        None,
+    ),
+    Key(
         "parallelism.pipeline_parallel_microbatch_size",
         "micro_batch_size",
         "Rows of one pipeline microbatch, when pipeline parallelism is on.",

@@ -40,6 +40,16 @@ _DEGREES = {
     "context": "parallelism.context_parallel_degree",
     "pipeline": "parallelism.pipeline_parallel_degree",
 }
+_SCHEDULES: Mapping[str, tuple[str, int]] = {
+    "1f1b": ("1f1b", 1),
+    "gpipe": ("gpipe", 1),
+    "loopedbfs": ("gpipe", 2),
+    "interleaved1f1b": ("interleaved", 2),
+    "interleavedzerobubble": ("interleaved", 2),
+    "zbvzerobubble": ("zero-bubble", 2),
+    "dualpipev": ("zero-bubble", 2),
+}
+"""Names of torch's schedules in lower case (2.13, distributed/pipelining/schedules.py)."""
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -71,7 +81,8 @@ def _model(reader: Reader, context: Context) -> Model | Obstacle:
 
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
-    parallel = _parallel(reader, context)
+    layers = model.config.get("num_hidden_layers")
+    parallel = _parallel(reader, context, layers if isinstance(layers, int) else None)
     sharded = parallel.strategy == "fsdp2"
     weights = reader.read("training.dtype", choice(_DTYPES))
     rows = reader.read(("training.local_batch_size", "training.batch_size"), positive)
@@ -105,7 +116,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     return job
 
 
-def _parallel(reader: Reader, context: Context) -> Parallel:
+def _parallel(reader: Reader, context: Context, layers: int | None) -> Parallel:
     """The mesh. A shard degree of -1 takes what the other degrees leave of the declared GPUs."""
     world = world_size(reader, context)
     sizes = {name: reader.get(path, integer) for name, path in _DEGREES.items()}
@@ -138,11 +149,27 @@ def _parallel(reader: Reader, context: Context) -> Parallel:
         sequence=fixed["tensor"] > 1,
         context=fixed["context"],
         pipeline=fixed["pipeline"],
+        **_schedule(reader, fixed["pipeline"], layers),
         expert=expert,
         offload="both" if sharding and reader.read("training.enable_cpu_offload", boolean) else "none",
         param_dtype="none" if not sharding or param == "float32" else param,
         reduce_dtype=reduce if sharding else "none",
     )
+
+
+def _schedule(reader: Reader, stages: int, layers: int | None) -> dict[str, Any]:
+    """The pipeline's order, and chunks of layers on each stage: two under the looped schedules, where no
+    number of layers says otherwise (torchtitan 0.3, distributed/pipeline_parallel.py).
+    """
+    if stages == 1:
+        return {}
+    name = reader.read("parallelism.pipeline_parallel_schedule", text).lower()
+    schedule, chunks = _SCHEDULES.get(name, ("1f1b", 1))
+    each = reader.get("parallelism.pipeline_parallel_layers_per_stage", positive)
+    if each is not None and layers is not None and chunks > 1:
+        reader.written("parallel.virtual_pipeline", "parallelism.pipeline_parallel_layers_per_stage")
+        chunks = max(-(-(layers + 2) // each) // stages, 1)
+    return {"schedule": schedule, "virtual_pipeline": chunks}
 
 
 def _keeps_gathered(reader: Reader, pipeline: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, spelling, translated
 from vramlint.job import TrainingJob
@@ -113,6 +114,7 @@ EDITORS: Mapping[str, Editor] = {
     "optimizer": key("optim"),
     "attention": _attention,
     "loss": _loss,
+    "parallel.sync_each_batch": sync_edit,
 }
 
 

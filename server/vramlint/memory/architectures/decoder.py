@@ -98,7 +98,17 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         x = gathered_sequence(t, x, split) if split > 1 else x
         return x if out_of is None else linear(t, x, out_of)
 
-    return Network(begin, stages, end, head, outside + last, order, decoder.logit_cap, decoder.logit_scale)
+    return Network(
+        begin,
+        stages,
+        end,
+        head,
+        outside + last,
+        order,
+        decoder.logit_cap,
+        decoder.logit_scale,
+        tail=last,
+    )
 
 
 def layers(decoder: Decoder, weights: Weights, job: TrainingJob) -> tuple[list[Stage], list[int]]:

@@ -206,4 +206,4 @@ def stand_in(job: TrainingJob, weights: Weights) -> Network:
 
     recurrent = any(module.name in RECURRENT for module in job.model.linear_modules)
     notes = (KERNELS,) if recurrent else ()
-    return Network(begin, stages, end, head, root + last, order, modelled=False, notes=notes)
+    return Network(begin, stages, end, head, root + last, order, modelled=False, notes=notes, tail=last)

@@ -67,3 +67,11 @@ class Network:
     """The model's own way from the last hidden states to the loss and the logits that outlive it; None: a
     causal language model's.
     """
+    tail: list[Parameter] = field(default_factory=list)
+    """Of `root`, what comes after the layers, where it is told apart."""
+
+    @property
+    def outside(self) -> tuple[list[Parameter], list[Parameter]]:
+        """Weights before the layers and after them; those of both (a tied embedding) are before."""
+        after = set(map(id, self.tail))
+        return [parameter for parameter in self.root if id(parameter) not in after], self.tail

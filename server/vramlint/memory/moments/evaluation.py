@@ -52,11 +52,10 @@ def evaluation_moment(job: TrainingJob, persistent: PersistentBytes, plan: Plan)
     # A second batch is added to what is kept of the first, and the Trainer gathers before it adds.
     kept = 2 * done.logits if job.evaluation is not None and job.evaluation.keep_logits else 0
     batch = 3 * rounded(8 * job.micro_batch_size * job.sequence_length)
-    partitions = plan.scheme.deepspeed and plan.scheme.shards_gradients
     return Held(
         "evaluation",
         weights=persistent.weights + persistent.models,
-        gradients=persistent.gradients if partitions else 0,
+        gradients=persistent.gradients if plan.has_gradient_buffer else 0,
         states=persistent.states,
         activations=persistent.buffers + done.peak + kept + batch,
     )
@@ -77,9 +76,13 @@ def forward_pass(job: TrainingJob, network: Network, plan: Plan) -> Pass:
     t.compiled = job.compile
     ledger = t.ledger
     with t.no_grad():
-        root = plan.gathered(t, network.root, backward=False)[:1]
+        outer = plan.outer_units(*network.outside)
+        first = plan.forward(t, outer[0])
         x, inputs = network.begin(t)
         highest = ledger.peak
+        first.buffers.clear()
+        if not outer[0].stays:
+            first.weights.clear()
         walked: dict[int, tuple[int, int]] = {}
         repeated = 0
         """Bytes of layers that are not walked again: the casts of weights that autocast keeps."""
@@ -88,7 +91,7 @@ def forward_pass(job: TrainingJob, network: Network, plan: Plan) -> Pass:
                 ledger.segment += 1
                 ledger.restart_peak()
                 before = ledger.current
-                unit = plan.gathered(t, network.stages[kind].parameters, backward=False)
+                unit = plan.forward(t, plan.layer_unit(network.stages[kind].parameters))
                 x = network.stages[kind].run(t, x, inputs)
                 del unit
                 walked[kind] = ledger.peak - before, ledger.current - before
@@ -99,6 +102,7 @@ def forward_pass(job: TrainingJob, network: Network, plan: Plan) -> Pass:
             repeated += net
         ledger.segment += 1
         ledger.restart_peak()
+        last = plan.forward(t, outer[1])
         x = network.final_norm(t, x)
         loss, logits = loss_of(t, job, network, x)
         del x
@@ -108,7 +112,7 @@ def forward_pass(job: TrainingJob, network: Network, plan: Plan) -> Pass:
         logits = _converted(t, job, logits)
         highest = max(highest, ledger.peak)
         size = logits.storage.record.bytes if logits is not None and logits.storage is not None else 0
-        del loss, logits, root, inputs
+        del loss, logits, first, last, inputs
     return Pass(highest, size)
 
 

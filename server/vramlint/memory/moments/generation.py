@@ -63,7 +63,7 @@ def generation_moment(
     return Held(
         "generation",
         weights=persistent.weights + persistent.models,
-        gradients=persistent.gradients if plan.scheme.deepspeed and plan.scheme.shards_gradients else 0,
+        gradients=persistent.gradients if plan.has_gradient_buffer else 0,
         states=persistent.states,
         activations=persistent.buffers + gathered + cache,
         generation=engine_bytes(job),
@@ -77,12 +77,12 @@ def _gathered(job: TrainingJob, weights: Weights, plan: Plan, in_process: bool) 
     cannot be merged into shards, and so it does for generating in the training process
     (ds3_gather_for_generation).
     """
-    if not plan.scheme.shards_weights:
+    if not plan.shares_weights:
         return 0
     sizes = [
         (rounded(p.numel * DTYPE_BYTES[p.dtype]), count) for p, count in weights.all() if p.scheme is None
     ]
-    if plan.scheme.deepspeed and (in_process or job.adapter is not None):
+    if plan.deepspeed and (in_process or job.adapter is not None):
         return sum(size * count for size, count in sizes)
     return max((size for size, _ in sizes), default=0)
 

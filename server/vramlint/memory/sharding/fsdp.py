@@ -1,0 +1,260 @@
+"""PyTorch's FullyShardedDataParallel, first and second version (torch 2.13, distributed/fsdp/).
+
+Weights, gradients and states are shared; a unit's weights are gathered while it runs. Counted on the real
+engines by `benchmarks/engines.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
+from vramlint.memory.sharding.plan import Gathered, Plan, Unit, drop_gradient
+from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
+from vramlint.memory.versions import version_of
+from vramlint.versions import older
+
+GATHERED = "weights gathered from all ranks"
+REDUCED = "gradients of the unit, in the dtype of the reduction"
+SHARD = "gradients of the unit, this rank's shard"
+
+
+@dataclass(slots=True)
+class Fsdp(Plan):
+    """What both versions do."""
+
+    layer_bytes: int = 0
+    """Unsharded weights of the layer that the walk met last."""
+
+    shares_weights: ClassVar[bool] = True
+    shares_gradients: ClassVar[bool] = True
+    shares_states: ClassVar[bool] = True
+
+    @property
+    def in_pipeline(self) -> bool:
+        """Whether a pipeline schedule runs the backward passes: it reduces once, after all of them, and
+        reshards nothing before (torch 2.13, distributed/pipelining/stage.py, backward_maybe_with_nosync).
+        """
+        return self.job.parallel.pipeline > 1
+
+    @property
+    def accumulates_whole(self) -> bool:
+        """Whether gradients are kept unsharded until the last micro batch."""
+        return self.ranks > 1 and (self.in_pipeline or self._defers)
+
+    @property
+    def _defers(self) -> bool:
+        """FSDP reduces in every backward pass unless the loop asks it not to: transformers' Trainer does
+        (5.24, trainer.py, through accelerate's `no_sync`), and LitGPT (0.5.13, `no_backward_sync`).
+        """
+        job = self.job
+        says = job.parallel.sync_each_batch
+        defers = (job.in_trainer or job.runtime == "litgpt") if says is None else not says
+        return job.gradient_accumulation_steps > 1 and defers
+
+    @property
+    def one_unit(self) -> bool:
+        """No policy wraps the layers: gathered before the first, reduced after the last."""
+        return self.job.parallel.wrap == "none"
+
+    def whole_gradient_bytes(self, parameter: Parameter) -> int:
+        """What accumulates before it is reduced."""
+        if not self.accumulates_whole:
+            return 0
+        return rounded(parameter.numel * DTYPE_BYTES[self.accumulation_dtype(parameter)])
+
+    def accumulation_dtype(self, parameter: Parameter) -> str:
+        """Dtype of unsharded gradients between micro batches."""
+        return parameter.dtype
+
+    def reduction_dtype(self, parameter: Parameter) -> str:
+        """Dtype in which gradients are reduced."""
+        wanted = self.job.parallel.reduce_dtype
+        return parameter.dtype if wanted == "none" else wanted
+
+    def outer_units(self, first: Sequence[Parameter], last: Sequence[Parameter]) -> tuple[Unit, Unit]:
+        """One root unit, which stays gathered."""
+        return Unit((*first, *last), True, "first"), Unit((), True, "last")
+
+    def layer_unit(self, parameters: Sequence[Parameter]) -> Unit:
+        """A layer; without resharding after forward it stays gathered."""
+        stays = self.one_unit or self.in_pipeline or self.job.parallel.sharding == "grad-op"
+        return Unit(parameters, stays)
+
+    def prepare(self, t: Tape) -> None:
+        """A unit's gradients wait for each other."""
+        t.store_gradient = drop_gradient if self.frees_gradients else keep_gradient
+
+    def size(self, unit: Unit) -> int:
+        """Bytes of a unit's weights, unsharded."""
+        return sum(
+            rounded(parameter.numel * (DTYPE_BYTES[parameter.dtype] if parameter.scheme is None else 0.5))
+            for parameter in unit.parameters
+        )
+
+    def reduction(self, unit: Unit) -> int:
+        """Bytes of a unit's gradients in the dtype of the reduction."""
+        return int(sum(p.numel * DTYPE_BYTES[self.reduction_dtype(p)] for p in unit.trained))
+
+    def backward(self, t: Tape, unit: Unit, stayed: list[Tensor]) -> Gathered:
+        """The unit's weights."""
+        return Gathered(stayed or gathered(t, self.size(unit)))
+
+    def fetched(self, unit: Unit) -> int:
+        """Both versions fetch one unit ahead in backward."""
+        return 0 if unit.stays else self.size(unit)
+
+    def kept_shard(self, t: Tape, trained: Sequence[Parameter]) -> list[Storage]:
+        """The rank's part of reduced gradients, cast for the optimizer; nothing where it is added to one that
+        is there, or moves to the host.
+        """
+        reduced, kept = self.reduction_dtype(trained[0]), self.gradient_dtype(trained[0])
+        shape = (sum(self.gradient_elements(parameter) for parameter in trained),)
+        shard = t.new(shape, reduced, SHARD)
+        if kept != reduced:
+            shard = t.new(shape, kept, SHARD)
+        job = self.job
+        accumulates = job.gradient_accumulation_steps > 1 and not self.accumulates_whole
+        on_host = job.parallel.offload in ("parameters", "both")
+        if accumulates or on_host or self.frees_gradients or shard.storage is None:
+            return []
+        shard.storage.becomes_gradient("gradient shard")
+        return [shard.storage]
+
+
+@dataclass(slots=True)
+class Fsdp2(Fsdp):
+    """`fully_shard` (distributed/fsdp/_fully_shard/): a buffer that the ranks' shards arrive in, copied out
+    to the parameters; the buffer of a forward unit lives until the next one's copy-out.
+    """
+
+    def accumulation_dtype(self, parameter: Parameter) -> str:
+        """Upcast to the dtype of the reduction (_fsdp_param.py, to_accumulated_grad_if_needed)."""
+        return self.reduction_dtype(parameter)
+
+    def outer_units(self, first: Sequence[Parameter], last: Sequence[Parameter]) -> tuple[Unit, Unit]:
+        """Embedding and head apart where the framework wraps them so: torchtitan (0.3,
+        distributed/fsdp.py), accelerate from 1.15 on (utils/fsdp_utils.py, fsdp2_prepare_model). Tied they
+        are one unit, and the last one is never resharded after its forward.
+        """
+        job = self.job
+        carves = job.runtime == "torchtitan" or (
+            job.in_trainer and not older(version_of("accelerate", job), "1.15")
+        )
+        if not carves or not last or not any(len(parameter.shape) > 1 for parameter in last):
+            return Unit((*first, *last), True, "first"), Unit((), True, "last")
+        return Unit(first, self.layer_unit(first).stays, "first"), Unit(last, True, "last")
+
+    def pending(self, unit: Unit) -> int:
+        """The buffer lives until the next unit needs one (_fsdp_param_group.py, reduce_scatter_states)."""
+        return 0 if self.in_pipeline or self.one_unit or self.frees_gradients else self.reduction(unit)
+
+    def prepare(self, t: Tape) -> None:
+        """Where gradients accumulate in their own dtype, they are added as they come."""
+        Fsdp.prepare(self, t)
+        parallel = self.job.parallel
+        same = parallel.reduce_dtype in ("none", parallel.param_dtype)
+        if self.accumulates_whole and same and not self.frees_gradients:
+            t.store_gradient = add_gradient
+
+    def forward(self, t: Tape, unit: Unit) -> Gathered:
+        """Three copies at the entry, two while the unit runs."""
+        size = self.size(unit)
+        in_model = self.job.in_trainer  # the Trainer's models make the loss inside forward
+        if not size:
+            buffer = self._buffers(t, self.layer_bytes if unit.place == "last" else 0)
+            return Gathered(buffers=buffer if in_model else [])
+        if unit.place == "layer":
+            self.layer_bytes = size
+        before = self._buffers(t, 0 if unit.place == "first" else self.layer_bytes)
+        own, weights = self._buffers(t, size), [t.new((size,), "uint8", GATHERED)]
+        before.clear()
+        return Gathered(weights, own if in_model or unit.place != "last" else [])
+
+    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
+        """Resharded first; then all gradients are copied into the buffer that is reduced."""
+        if self.one_unit or self.frees_gradients:
+            return []
+        if not self.in_pipeline:
+            held.weights.clear()
+        trained = unit.trained
+        if self.accumulates_whole:
+            release(trained)
+        if not trained or self.in_pipeline:
+            return []
+        flat = t.new((self.reduction(unit),), "uint8", REDUCED)
+        release(trained)
+        kept = self.kept_shard(t, trained)
+        del flat
+        return kept
+
+    def _buffers(self, t: Tape, size: int) -> list[Tensor]:
+        return gathered(t, size if self.ranks > 1 else 0)
+
+
+@dataclass(slots=True)
+class Fsdp1(Fsdp):
+    """A unit's weights are one flat parameter, and its gradients one flat tensor; at most two units are
+    gathered at once (`limit_all_gathers`).
+    """
+
+    def forward(self, t: Tape, unit: Unit) -> Gathered:
+        """The unit and the one before."""
+        size = self.size(unit)
+        if unit.place == "layer":
+            self.layer_bytes = size
+        before = size if unit.place == "layer" and not unit.stays else 0
+        return Gathered(gathered(t, size), gathered(t, before))
+
+    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
+        """Autograd makes the flat gradient; then the weights are resharded and it is cast and reduced."""
+        trained = unit.trained
+        if self.one_unit or self.frees_gradients or not trained:
+            return []
+        count = sum(parameter.numel for parameter in trained)
+        flat = t.new((count,), trained[0].dtype, "gradients of the unit, flat")
+        release(trained)
+        held.weights.clear()
+        if self.in_pipeline:
+            return []
+        reduced = self.reduction_dtype(trained[0])
+        if self.accumulates_whole:
+            del flat
+            cast = t.new((count,), reduced, REDUCED) if reduced != trained[0].dtype else None
+        else:
+            cast = t.new((count,), reduced, REDUCED) if reduced != flat.dtype else flat
+        kept = self.kept_shard(t, trained)
+        del cast
+        return kept
+
+    def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:
+        """Over frozen layers with reentrant checkpointing: each layer's input and its gradient stay until
+        backward ends.
+
+        A unit without trained weights reshards by a multi-gradient hook on its inputs
+        (torch/distributed/fsdp/_runtime_utils.py, _register_post_backward_reshard_only_hook), whose
+        closure holds the inputs' AccumulateGrad nodes, and those hold the detached inputs.
+        """
+        job = self.job
+        reentrant = job.gradient_checkpointing == "reentrant" or (
+            job.gradient_checkpointing == "full" and older(version_of("transformers", job), "5")
+        )
+        if job.method == "full" or not reentrant or not unit.parameters or self.ranks < 2:
+            return []
+        return [
+            t.new(hidden[0], hidden[1], f"layer {what}, held by FSDP's hooks")
+            for what in ("input", "input's gradient")
+        ]
+
+
+def release(parameters: Sequence[Parameter]) -> None:
+    """Let go of the gradients that autograd made."""
+    for parameter in parameters:
+        parameter.grad = None
+
+
+def gathered(t: Tape, size: int) -> list[Tensor]:
+    """Unsharded weights, if there are any."""
+    return [t.new((size,), "uint8", GATHERED)] if size else []

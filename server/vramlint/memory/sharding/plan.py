@@ -1,0 +1,161 @@
+"""What an engine does with one rank's memory: the shares it keeps, and what it holds around each unit of the
+walked step. This base shares nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
+from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
+
+
+@dataclass(slots=True)
+class Unit:
+    """Weights that an engine gathers together: a layer, or what stands outside the layers."""
+
+    parameters: Sequence[Parameter]
+    stays: bool = False
+    """Whether its gathered weights stay from its forward to its backward."""
+    place: Literal["first", "layer", "last"] = "layer"
+    """Before the layers, a layer, after them."""
+
+    @property
+    def trained(self) -> list[Parameter]:
+        """The weights that get a gradient."""
+        return [parameter for parameter in self.parameters if parameter.trainable]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What an engine holds while a unit runs. Letting go of an entry frees it."""
+
+    weights: list[Tensor] = field(default_factory=list)
+    """The unit's own weights, unsharded."""
+    buffers: list[Tensor] = field(default_factory=list)
+    """What they arrived in."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """An engine with its number of ranks, ready for a walk."""
+
+    job: TrainingJob
+    ranks: int
+    frees_gradients: bool = False
+    """The optimizer steps in backward: each gradient goes as soon as it is used."""
+
+    deepspeed: ClassVar[bool] = False
+    shares_weights: ClassVar[bool] = False
+    shares_gradients: ClassVar[bool] = False
+    shares_states: ClassVar[bool] = False
+
+    def weight_elements(self, parameter: Parameter) -> int:
+        """Elements of a weight that this rank stores."""
+        return self.share(parameter) if self.shares_weights else parameter.numel
+
+    def gradient_elements(self, parameter: Parameter) -> int:
+        """Elements of a gradient that this rank keeps after backward."""
+        return self.share(parameter) if self.shares_gradients else parameter.numel
+
+    def state_elements(self, parameter: Parameter) -> int:
+        """Elements of optimizer states on this rank, per parameter element."""
+        return self.share(parameter) if self.shares_states else parameter.numel
+
+    def gradient_dtype(self, parameter: Parameter) -> str:
+        """Dtype in which a gradient is kept for the optimizer."""
+        wanted = self.job.precision.gradients
+        return parameter.stored if wanted == "same-as-weights" else wanted
+
+    def gradient_bytes(self, parameter: Parameter) -> int:
+        """Bytes of a gradient as the optimizer finds it on this rank."""
+        return rounded(self.gradient_elements(parameter) * DTYPE_BYTES[self.gradient_dtype(parameter)])
+
+    def whole_gradient_bytes(self, parameter: Parameter) -> int:
+        """Bytes of a gradient that accumulates unsharded before it is reduced; 0 where none does."""
+        return 0
+
+    def share(self, parameter: Parameter) -> int:
+        """Elements of an evenly shared parameter on one rank."""
+        return -(-parameter.numel // max(1, self.ranks // parameter.spread))
+
+    def buffers(self, trained_elements: int, gradients: int) -> int:
+        """Bytes of the engine's own buffers that stay for the whole step; `gradients` are the kept ones."""
+        return 0
+
+    @property
+    def accumulates_whole(self) -> bool:
+        """Whether gradients are kept unsharded until the last micro batch."""
+        return False
+
+    @property
+    def has_gradient_buffer(self) -> bool:
+        """Whether gradients lie in one buffer that exists from the start (Megatron-LM, core/distributed/
+        param_and_grad_buffer.py).
+        """
+        return self.job.runtime == "megatron"
+
+    @property
+    def one_unit(self) -> bool:
+        """Whether the whole model is gathered before the first layer and reduced after the last."""
+        return False
+
+    def reduction(self, unit: Unit) -> int:
+        """Bytes of a unit's gradients on their way to the other ranks."""
+        return 0
+
+    def pending(self, unit: Unit) -> int:
+        """Of these, bytes that are alive while the next unit runs backward."""
+        return 0
+
+    def fetched(self, unit: Unit) -> int:
+        """Bytes of a unit's weights that are fetched while the unit after it in the model runs backward."""
+        return 0
+
+    # what the walk calls
+
+    def prepare(self, t: Tape) -> None:
+        """Set what happens to a finished gradient."""
+        if self.frees_gradients:
+            t.store_gradient = drop_gradient
+        elif self.job.gradient_accumulation_steps > 1 or self.has_gradient_buffer:
+            t.store_gradient = add_gradient
+        else:
+            t.store_gradient = keep_gradient
+
+    def outer_units(self, first: Sequence[Parameter], last: Sequence[Parameter]) -> tuple[Unit, Unit]:
+        """The units of the weights before and after the layers (embedding; last norm and head)."""
+        return Unit((*first, *last), True, "first"), Unit((), True, "last")
+
+    def layer_unit(self, parameters: Sequence[Parameter]) -> Unit:
+        """The unit of a layer."""
+        return Unit(parameters)
+
+    def forward(self, t: Tape, unit: Unit) -> Gathered:
+        """What is held while a unit runs forward."""
+        return Gathered()
+
+    def backward(self, t: Tape, unit: Unit, stayed: list[Tensor]) -> Gathered:
+        """What is held while a unit runs backward; `stayed` are its weights where they are gathered still."""
+        return Gathered(stayed)
+
+    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
+        """After a unit's backward: the gradients that stay on this rank, where the engine moves them."""
+        return []
+
+    def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:
+        """What stays until backward ends because a hook refers to it; `hidden` is a layer's input."""
+        return []
+
+
+def bytes_of(tensors: Sequence[Tensor]) -> int:
+    """Bytes of the tensors' storages."""
+    return sum(tensor.storage.record.bytes for tensor in tensors if tensor.storage is not None)
+
+
+def drop_gradient(tape: Tape, parameter: Parameter) -> None:
+    """The gradient is used, or sent away, as it comes."""
+    parameter.grad = None
