@@ -8,8 +8,6 @@ import re
 from typing import Any
 
 from vramlint.document.document import Language
-from vramlint.document.yaml.compose import Broken, compose
-from vramlint.document.yaml.scalars import plain_value
 
 _BARE_TOML_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 
@@ -88,6 +86,10 @@ def _reads_plain(text: str, flow: bool) -> bool:
     """Whether the text without quotes comes back as the same string."""
     if not text or not text.isprintable() or text != text.strip() or text[0] in "[{&*!|>'\"%@`#":
         return False
+    # Imported late: PyYAML costs as much as a bare start of Python, and JSON and TOML do without.
+    from vramlint.document.yaml.compose import Broken, compose
+    from vramlint.document.yaml.scalars import plain_value
+
     try:
         if plain_value(text) != text:
             return False
