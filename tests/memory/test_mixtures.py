@@ -102,3 +102,24 @@ def test_what_is_not_modelled_says_so() -> None:
     assert not estimate.modelled
     assert estimate.error_band >= 0.25
     assert any("not modelled to the operation" in note for note in estimate.notes)
+
+
+def test_states_of_experts_are_shared_by_more_ranks_than_there_are_experts() -> None:
+    """An expert's states are cut too (deepspeed 0.19.2, runtime/zero/stage3.py, _create_fp16_sub_groups)."""
+    config = {
+        "hidden_size": 256,
+        "intermediate_size": 512,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "vocab_size": 512,
+        "num_local_experts": 8,
+        "num_experts_per_tok": 2,
+    }
+    job = TrainingJob(
+        Model("small", "mixtral", config), optimizer="adamw", parallel=Parallel("zero3", data=64)
+    )
+    estimate = estimate_job(job)
+    assert estimate.component_sizes["optimizer_states"] == pytest.approx(
+        4 * estimate.parameters / 64, rel=0.1
+    )

@@ -89,8 +89,8 @@ def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:
 
 
 def _part(parameter: Parameter, elements: int) -> tuple[int, ...]:
-    """The shape of a rank's part of a tensor: rows are shared out."""
+    """The shape of a rank's part of a tensor: rows are shared out, or elements of one."""
     if elements == parameter.numel or len(parameter.shape) < 2:
         return (elements,) if len(parameter.shape) < 2 else parameter.shape
     width = parameter.numel // parameter.shape[0]
-    return (max(1, elements // width), *parameter.shape[1:])
+    return (elements // width, *parameter.shape[1:]) if elements >= width else (elements,)

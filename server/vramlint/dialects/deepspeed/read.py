@@ -70,7 +70,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         f"{ZERO}.allgather_bucket_size",
         "parallel.buckets.allgather",
-        "Stages 1 and 2: elements gathered at once after the step; 5e8 is 1 GB.",
+        "Stages 1 and 2: elements gathered at once after the step, in place: costs no memory.",
         500_000_000,
     ),
     Key(

@@ -280,7 +280,10 @@ KEYS: tuple[Key, ...] = (
         "Reduces gradients after each micro-batch; false keeps them whole under FSDP while they accumulate.",
     ),
     _row("parallel.buckets.reduce", "DeepSpeed's reduction buffer, in elements."),
-    _row("parallel.buckets.allgather", "DeepSpeed's gathering buffer in stages 1 and 2, in elements."),
+    _row(
+        "parallel.buckets.allgather",
+        "Elements that DeepSpeed's stages 1 and 2 gather at once, in place: costs no memory.",
+    ),
     _row("parallel.buckets.prefetch", "Weights that ZeRO-3 fetches ahead, in elements."),
     _row("parallel.buckets.live", "The most gathered weights ZeRO-3 keeps, in elements."),
     _row("parallel.buckets.persistence", "ZeRO-3 never shards parameters smaller than this, in elements."),
