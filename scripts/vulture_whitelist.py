@@ -93,3 +93,4 @@ smollm3
 stablelm
 starcoder2
 t5
+still_gathered  # keeps gathered weights alive to the end of the walk
