@@ -25,6 +25,7 @@ reward_model
 loading
 saving
 
+still_gathered  # keeps gathered weights alive to the end of the walk
 # Families of models, which FAMILIES names as text. Written by scripts/generate.
 arcee
 baichuan
@@ -93,4 +94,3 @@ smollm3
 stablelm
 starcoder2
 t5
-still_gathered  # keeps gathered weights alive to the end of the walk

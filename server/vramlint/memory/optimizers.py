@@ -64,7 +64,8 @@ def block_wise(number: int, bits: int = 8, block: int = 256, smallest: int = 409
     def states(parameter: Parameter, dtype: str, arguments: Arguments) -> int:
         count = parameter.numel
         wide_embedding = arguments.get("wide_embeddings", True) and parameter.name.startswith("embed")
-        if count < smallest or wide_embedding:
+        # A flat partition is one long tensor without a name, whatever small tensors lie in it.
+        if not arguments.get("flat_partition") and (count < smallest or wide_embedding):
             return number * rounded(count * 4)
         return number * (rounded(count * bits / 8) + rounded(-(-count // block) * 4))
 

@@ -39,12 +39,13 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     """What this rank holds of `weights` from the first forward to the end of the optimizer\'s step."""
     trained = [(parameter, count) for parameter, count in weights.all() if parameter.trainable]
     precision, offload = job.precision, job.parallel.offload
-    arguments = {"wide_embeddings": job.in_trainer, **job.optimizer_args}
+    flat = plan.deepspeed or job.parallel.strategy == "fsdp1"
+    arguments = {"wide_embeddings": job.in_trainer, "flat_partition": flat, **job.optimizer_args}
     gradients = states = paged = 0
     for parameter, count in trained:
         gradients += count * plan.gradient_bytes(parameter)
         share = plan.state_elements(parameter)
-        held = Parameter(parameter.name, _part(parameter, share), parameter.stored, True)
+        held = Parameter(parameter.name, _part(parameter, share, flat), parameter.stored, True)
         dtype = (
             parameter.stored
             if precision.optimizer_states == "same-as-weights"
@@ -88,9 +89,15 @@ def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:
     return job.optimizer_in_backward or optimizer.frees_gradients
 
 
-def _part(parameter: Parameter, elements: int) -> tuple[int, ...]:
-    """The shape of a rank's part of a tensor: rows are shared out, or elements of one."""
-    if elements == parameter.numel or len(parameter.shape) < 2:
-        return (elements,) if len(parameter.shape) < 2 else parameter.shape
-    width = parameter.numel // parameter.shape[0]
-    return (elements // width, *parameter.shape[1:]) if elements >= width else (elements,)
+def _part(parameter: Parameter, elements: int, flat: bool) -> tuple[int, ...]:
+    """The shape of a rank's part of a tensor as its optimizer sees it: elements of a flat partition
+    (DeepSpeed, FSDP1), else rows (FSDP2 shards the first dimension), or a part of one.
+    """
+    if flat or len(parameter.shape) < 2:
+        return (elements,)
+    if elements == parameter.numel:
+        return parameter.shape
+    width, row = parameter.numel // parameter.shape[0], parameter.shape[-1]
+    if elements >= width:
+        return (elements // width, *parameter.shape[1:])
+    return (elements // row, row) if elements >= row else (elements,)
