@@ -31,7 +31,10 @@ describe("package.json", () => {
   });
 
   test("has the version of the Python package", () => {
-    const pyproject = readFileSync(join(folder, "..", "..", "pyproject.toml"), "utf8");
-    expect(/^version = "(.*)"$/m.exec(pyproject)?.[1]).toBe(manifest.version);
+    const python = readFileSync(
+      join(folder, "..", "..", "server", "vramlint", "__init__.py"),
+      "utf8",
+    );
+    expect(/^__version__ = "(.*)"$/m.exec(python)?.[1]).toBe(manifest.version);
   });
 });
