@@ -95,6 +95,10 @@ class Quantization:
     """What PEFT's prepare_model_for_kbit_training leaves in float32 ("fp32-norms": Axolotl casts embeddings
     and head back).
     """
+    experts: Literal["auto", "unpacked-whole"] = "auto"
+    """Experts held in one parameter a projection. "auto": packed where they are linear layers or came
+    packed; "unpacked-whole": packed too, and unpacked all at once while they run.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +248,10 @@ class TrainingJob:
     optimizer_in_backward: bool = False
     trainable_layers: int | None = None
     """method: freeze - how many of the last layers are trained (all other weights are frozen)."""
+    trainable_parameters: tuple[str, ...] = ()
+    """method: freeze - expressions that match, from their beginning, the names of trained weights, as in
+    `model.layers.0.mlp.up_proj.weight`.
+    """
     micro_batch_size: int = 1
     gradient_accumulation_steps: int = 1
     sequence_length: int = 2048

@@ -28,7 +28,8 @@ objective: dpo
 method: qlora
 adapter:
   {r: 9, alpha: 17, dropout: 0.1, targets: [q_proj, v_proj], dtype: same-as-base, modules_to_save: [lm_head]}
-quantization: {scheme: bnb-fp4, double_quant: false, compute: float16, kbit_prep: fp32-norms}
+quantization:
+  {scheme: bnb-fp4, double_quant: false, compute: float16, kbit_prep: fp32-norms, experts: unpacked-whole}
 precision:
   weights: float16
   autocast: float16
@@ -42,6 +43,7 @@ optimizer: paged_adamw_8bit
 optimizer_args: {rank: 64}
 optimizer_in_backward: true
 trainable_layers: 2
+trainable_parameters: [model.layers.1]
 micro_batch_size: 3
 gradient_accumulation_steps: 5
 sequence_length: 777

@@ -47,6 +47,7 @@ FIELD_EFFECTS: Mapping[str, FieldEffect] = {
     "optimizer_args": FieldEffect("optimizer_states", "none"),
     "optimizer_in_backward": FieldEffect("gradients"),
     "trainable_layers": FieldEffect(None, "one"),
+    "trainable_parameters": FieldEffect(None, "none"),
     "micro_batch_size": FieldEffect("activations", "one"),
     "gradient_accumulation_steps": FieldEffect("gradients", "single"),
     "sequence_length": FieldEffect("activations", "double"),
@@ -85,7 +86,7 @@ FIELD_EFFECTS: Mapping[str, FieldEffect] = {
     "gpu_count": FieldEffect(None, "double"),
 }
 _PLAIN = FieldEffect(None)
-TRAINED = ("method", "adapter", "trainable_layers")
+TRAINED = ("method", "adapter", "trainable_layers", "trainable_parameters")
 """Fields (and those below them) that decide which weights are trained."""
 SHARED = ("parallel", "nodes", "gpu_count")
 """Fields (and those below them) that decide who shares the run."""

@@ -52,9 +52,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         if job.model.parameters is None:
             raise
         return _bare(job, job.model.parameters, optimizer)
-    if network.modelled and adapts_nothing(weights):
-        message = f"no layer of {job.model.model_type} has a name that the adapter's targets match"
-        raise CannotEstimate("nothing-adapted", message, "adapter.targets")
+    if network.modelled and trains_nothing(weights):
+        raise _nothing_trained(job)
     profile = walk(walked_job, network, plan)
     layers = len(network.order)
     divided = job.parallel.tensor * job.parallel.pipeline * job.parallel.expert > 1
@@ -93,9 +92,20 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     )
 
 
-def adapts_nothing(weights: Weights) -> bool:
-    """Whether the job has an adapter that goes on no layer, which PEFT refuses."""
-    return weights.adapter is not None and not any(parameter.trainable for parameter, _ in weights.all())
+def trains_nothing(weights: Weights) -> bool:
+    """Whether what is trained is chosen by name, and nothing has such a name: PEFT refuses an adapter that
+    goes on no layer.
+    """
+    chosen = weights.adapter is not None or weights.trained is not None
+    return chosen and not any(parameter.trainable for parameter, _ in weights.all())
+
+
+def _nothing_trained(job: TrainingJob) -> CannotEstimate:
+    if job.trainable_parameters:
+        message = f"no weight of {job.model.model_type} has a name that the expressions match"
+        return CannotEstimate("nothing-trained", message, "trainable_parameters")
+    message = f"no layer of {job.model.model_type} has a name that the adapter's targets match"
+    return CannotEstimate("nothing-adapted", message, "adapter.targets")
 
 
 def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:

@@ -23,7 +23,7 @@ def stored_bytes(count: int, shape: Shape, quantization: Quantization) -> int:
             return packed + rounded(blocks) + rounded(-(-blocks // 256) * 4) + rounded(256 * 4) + rounded(4)
         return packed + rounded(blocks * 4)
     if scheme == "bnb-int8":
-        return rounded(count) + rounded(shape[0] * 4)
+        return rounded(count) + rounded(-(-count // shape[-1]) * 4)
     if scheme in ("gptq-int4", "awq-int4"):
         groups = -(-count // 128)
         return rounded(-(-count // 2)) + rounded(groups * 2) + rounded(-(-groups // 2))
@@ -34,5 +34,5 @@ def stored_bytes(count: int, shape: Shape, quantization: Quantization) -> int:
         groups = -(-count // 64)
         return rounded(-(-count // 2)) + 2 * rounded(groups * 2)
     if scheme == "fp8":
-        return rounded(count) + rounded(shape[0] * 4)
+        return rounded(count) + rounded(-(-count // shape[-1]) * 4)
     return rounded(count * 2)

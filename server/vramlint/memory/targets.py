@@ -8,7 +8,7 @@ A list matches by the end of a module's full name, an expression the whole of it
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from vramlint.catalog.facts import Model
 from vramlint.job import Adapter, Runtime, TrainingJob
@@ -112,6 +112,20 @@ class Targets:
             for target in self.adapter.target_parameters
             for key in keys
         )
+
+
+class TrainedNames:
+    """The weights that expressions name as trained; each matches from the beginning of a full name."""
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        self.patterns = [_compiled(expression) for expression in expressions]
+
+    def match(self, name: str, role: str, places: tuple[str, ...], layer: int | None) -> bool:
+        """Whether the weight `name` of layer number `layer`, or outside of layers, is named."""
+        keys = full_names(name, places, layer)
+        if layer is None and role != "head":
+            keys += [f"{place.rpartition('.')[0]}.{name}" for place in places]
+        return any(pattern.match(key) for pattern in self.patterns for key in keys)
 
 
 def full_names(name: str, places: tuple[str, ...], layer: int | None) -> list[str]:

@@ -18,7 +18,7 @@ from vramlint.memory.peft_conversion import converted_targets
 from vramlint.memory.quantization import stored_bytes
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.tape import Parameter
-from vramlint.memory.targets import Targets, layer_places
+from vramlint.memory.targets import Targets, TrainedNames, layer_places
 from vramlint.memory.versions import version_of
 from vramlint.versions import older
 
@@ -32,6 +32,8 @@ class Group:
     parameters: list[Parameter] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Name and role of its linear layers."""
+    named: list[tuple[str, str]] = field(default_factory=list)
+    """Name and role of its weights, where each is trained or not by its name."""
 
 
 WHOLE_MODULES: dict[str, frozenset[str]] = {
@@ -63,6 +65,7 @@ class Weights:
         self.converted = converted_targets(job)
         self._projections: tuple[Parameter, Parameter] | None = None
         self.wanted = Targets(job, self.adapter) if self.adapter is not None else None
+        self.trained = TrainedNames(job.trainable_parameters) if job.trainable_parameters else None
         self._originals: dict[Parameter, Parameter] = {}
         self._places: tuple[str, ...] = ()
         self._layer: int | None = None
@@ -78,10 +81,12 @@ class Weights:
         self._asked = made.asked
         return made
 
-    def adapted(self, group: Group, layer: int) -> tuple[bool, ...]:
-        """Which linear layers of layer number `layer` get an adapter, where it is made as those of `group`;
-        () where an adapter never tells such layers apart.
+    def trains(self, group: Group, layer: int) -> tuple[bool, ...]:
+        """What is trained of layer number `layer`, where it is made as those of `group`: which linear layers
+        get an adapter, or which weights are named. () where nothing tells such layers apart.
         """
+        if self.trained is not None:
+            return tuple(self.trained.match(name, role, self._places, layer) for name, role in group.named)
         if self.wanted is None or not self.wanted.by_layer:
             return ()
         return tuple(self.wanted.match(name, role, self._places, layer) for name, role in group.asked)
@@ -96,6 +101,9 @@ class Weights:
         trainable = not self.frozen_base and self._in_trained_part()
         if job.method == "layernorm":
             trainable = role == "norms"
+        elif self.trained is not None:
+            self.groups[-1].named.append((name, role))
+            trainable = self.trained.match(name, role, self._places, self._layer)
         dtype: str = precision.weights
         if role in precision.fp32_modules:
             dtype = "float32"
@@ -189,13 +197,16 @@ class Weights:
             self.parameter(name, (experts, out_features, in_features), scheme=self._experts_scheme())
         )
         layer.weight.spread = spread
+        if layer.weight.scheme is not None and self._unpacks_experts:
+            wide = self.job.quantization is not None and self.job.quantization.scheme == "bnb-int8"
+            layer.unpacked = "float32" if wide else layer.weight.dtype
         if bias:
             layer.bias = self.parameter(f"{name}_bias", (experts, out_features))
         named = self.wanted is not None and self.wanted.match_parameter(name, self._places, self._layer)
         moved = self.converted and any(self._wanted(f"{name}.{module}", "linear") for module in modules)
         if self.adapter is not None and (moved or named):
             rank = self.adapter.r * (max(1, len(modules)) if moved else 1)
-            dtype = layer.weight.dtype if self.adapter.dtype == "same-as-base" else self.adapter.dtype
+            dtype = layer.dtype if self.adapter.dtype == "same-as-base" else self.adapter.dtype
             first = self._add(f"{name}.lora_A.weight", (rank * experts, in_features), dtype, True)
             second = self._add(f"{name}.lora_B.weight", (out_features, rank * experts), dtype, True)
             layer.lora = LoraWeights(first, second, 0.0)
@@ -268,7 +279,13 @@ class Weights:
             return None
         linear_layers = older(version_of("transformers", self.job), "5")
         made_by_bitsandbytes = quantization.scheme.startswith("bnb-")
-        return quantization.compute if linear_layers or not made_by_bitsandbytes else None
+        packed = linear_layers or not made_by_bitsandbytes or self._unpacks_experts
+        return quantization.compute if packed else None
+
+    @property
+    def _unpacks_experts(self) -> bool:
+        quantization = self.job.quantization
+        return quantization is not None and quantization.experts == "unpacked-whole"
 
     def _in_trained_part(self) -> bool:
         return self.job.method != "freeze" or self.groups[-1].name.startswith("trained ")

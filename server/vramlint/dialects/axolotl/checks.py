@@ -109,6 +109,21 @@ CONFLICTS: tuple[Conflict, ...] = (
         "adapter: lora",
     ),
     Conflict(
+        "quantized-experts-with-all-linears",
+        "quantize_moe_experts",
+        ("lora_target_linear",),
+        lambda r: r.flag("quantize_moe_experts") and r.flag("lora_target_linear"),
+        "quantize_moe_experts is refused with lora_target_linear: true; name lora_target_modules, and "
+        "experts under lora_target_parameters",
+    ),
+    Conflict(
+        "quantized-experts-without-quantization",
+        "quantize_moe_experts",
+        ("load_in_4bit", "load_in_8bit"),
+        lambda r: r.flag("quantize_moe_experts") and not (r.flag("load_in_4bit") or r.flag("load_in_8bit")),
+        "quantize_moe_experts is refused without load_in_4bit or load_in_8bit",
+    ),
+    Conflict(
         "no-adapter-targets",
         "adapter",
         ("lora_target_linear",),

@@ -28,6 +28,7 @@ from vramlint.dialects.axolotl.weights import (
     read_method,
     read_precision,
     read_quantization,
+    trained_names,
 )
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, split_off
 from vramlint.dialects.engines.fsdp import FsdpDefaults
@@ -52,7 +53,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
-from vramlint.job import Evaluation, Generation, Precision, TrainingJob
+from vramlint.job import ADAPTER_METHODS, Evaluation, Generation, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
 
 VERSION = "0.19"
@@ -89,13 +90,14 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     batch = _batch(reader)
     world = _world(reader, context)
     engine = _engine(reader, context, world, model, precision, method, batch)
-    adapter = read_adapter(reader, engine, world) if method != "full" else None
+    adapter = read_adapter(reader, engine, world) if method in ADAPTER_METHODS else None
     checkpointing, offload = _activations(reader, method)
     optimizer = reader.read("optimizer", text)
     return TrainingJob(
         model=model,
         objective=_objective(reader),
         method=method,
+        trainable_parameters=trained_names(reader, method),
         adapter=adapter,
         quantization=quantization,
         precision=engine.precision,
@@ -173,7 +175,7 @@ def _engine(
         world,
         model,
         precision,
-        full=method == "full",
+        full=method not in ADAPTER_METHODS,
         flavour=flavour,
         batch=batch,
         batch_key="micro_batch_size",
@@ -209,7 +211,7 @@ def _activations(reader: Reader, method: str) -> tuple[Checkpointing, bool]:
     reader.written("gradient_checkpointing", "gradient_checkpointing")
     if (
         offload
-        and method != "full"
+        and method in ADAPTER_METHODS
         and offloading is not None
         and offloading not in ("legacy", "hidden_states")
     ):
@@ -278,7 +280,7 @@ def _reference(reader: Reader, method: str) -> Literal["auto", "none", "resident
         return "none"
     if rl in ("grpo", "gdpo") and not (reader.get("trl.beta", number) or 0) > 0:
         return "none"
-    return "none" if method != "full" else "resident"
+    return "none" if method in ADAPTER_METHODS else "resident"
 
 
 def _evaluation(reader: Reader, micro: int) -> Evaluation | None:

@@ -46,6 +46,15 @@ WEIGHT_KEYS: tuple[Key, ...] = (
         "Overrides of the bitsandbytes settings: 4-bit type, double quantization, storage.",
         None,
     ),
+    Key(
+        "quantize_moe_experts",
+        "quantization.experts",
+        "Quantizes the experts of a mixture too, which are no linear layers since transformers 5. A layer's "
+        "experts are unpacked all at once while it runs.",
+        False,
+        BOOLEAN,
+        since="0.15",
+    ),
     Key("gptq", "quantization.scheme", "The base is a GPTQ checkpoint and stays packed.", None, BOOLEAN),
     Key(
         "lora_r",
@@ -131,7 +140,8 @@ WEIGHT_KEYS: tuple[Key, ...] = (
     Key(
         "unfrozen_parameters",
         "method",
-        "Trains only the weights that match: all others need no gradients and no states.",
+        "Trains only the weights that match from the beginning of their names: all others need no gradients "
+        "and no states.",
         None,
     ),
     Key(

@@ -5,6 +5,7 @@ Semantics of axolotl 0.19 (`loaders/model.py`, `loaders/adapter.py`, `utils/conf
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
@@ -24,7 +25,7 @@ from vramlint.dialects.kit.reader import (
     positive,
     text,
 )
-from vramlint.job import Adapter, Dtype, Precision, Quantization
+from vramlint.job import ADAPTER_METHODS, Adapter, Dtype, Precision, Quantization
 
 _UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
 """Model types whose input embedding is not found by name either (gpt2's is tied to the head)."""
@@ -45,15 +46,13 @@ _ADAPTERS = ("lora", "qlora")
 
 
 def read_method(reader: Reader) -> str:
-    """full, or the adapter's method."""
+    """full, freeze, or the adapter's method."""
     adapter = reader.get("adapter", text)
     if adapter not in _ADAPTERS:
         if reader.get("unfrozen_parameters", names):
-            reader.assume(
-                "method", "unfrozen_parameters is not followed: counted as if every weight were trained"
-            )
-        else:
-            reader.default("method", "no adapter: every weight is trained")
+            reader.written("method", "unfrozen_parameters")
+            return "freeze"
+        reader.default("method", "no adapter: every weight is trained")
         return "full"
     reader.written("method", "adapter")
     if reader.flag("peft_use_dora"):
@@ -61,11 +60,24 @@ def read_method(reader: Reader) -> str:
     return adapter
 
 
+def trained_names(reader: Reader, method: str) -> tuple[str, ...]:
+    """`unfrozen_parameters` as expressions: dots are dots, and a range of rows at the end trains the whole
+    weight, of which only the gradient is zeroed (0.21, utils/freeze.py, LayerNamePattern).
+    """
+    if method != "freeze":
+        return ()
+    reader.written("trainable_parameters", "unfrozen_parameters")
+    return tuple(
+        re.sub(r"\.(?!\+)", r"\.", re.sub(r"\[\d*(:\d*)?\]$", "", pattern))
+        for pattern in reader.get("unfrozen_parameters", names) or ()
+    )
+
+
 def read_quantization(reader: Reader, model: Model, method: str) -> Quantization | None:
     """bitsandbytes' scheme of the frozen base, or that of a checkpoint stored quantized."""
     adapter = reader.get("adapter", text)
     prep: Any = "fp32-norms" if model.model_type in _NO_NORM_IN_NAME else "none"
-    if method == "full":
+    if method not in ADAPTER_METHODS:
         return None
     if model.quantized_as is not None:
         reader.same_origin_as("quantization", "model")
@@ -77,12 +89,23 @@ def read_quantization(reader: Reader, model: Model, method: str) -> Quantization
         double = boolean(options.get("bnb_4bit_use_double_quant"))
         reader.default("quantization.double_quant")
         return Quantization(
-            scheme="bnb-fp4" if kind == "fp4" else "bnb-nf4", double_quant=double is not False, kbit_prep=prep
+            scheme="bnb-fp4" if kind == "fp4" else "bnb-nf4",
+            double_quant=double is not False,
+            kbit_prep=prep,
+            experts=_experts(reader),
         )
     if adapter == "lora" and reader.flag("load_in_8bit"):
         reader.written("quantization.scheme", "load_in_8bit")
-        return Quantization(scheme="bnb-int8", double_quant=False, kbit_prep=prep)
+        return Quantization(scheme="bnb-int8", double_quant=False, kbit_prep=prep, experts=_experts(reader))
     return None
+
+
+def _experts(reader: Reader) -> Literal["auto", "unpacked-whole"]:
+    """How experts in one parameter are quantised (0.21, monkeypatch/moe_quant.py)."""
+    if reader.flag("quantize_moe_experts"):
+        reader.written("quantization.experts", "quantize_moe_experts")
+        return "unpacked-whole"
+    return "auto"
 
 
 def read_precision(reader: Reader, context: Context, model: Model, method: str, kernel: str) -> Precision:
@@ -94,7 +117,7 @@ def read_precision(reader: Reader, context: Context, model: Model, method: str, 
     kept: tuple[str, ...] = ()
     cut = plugin(reader, CUT) and reader.raw("cut_cross_entropy") is not False
     if (
-        method == "full"
+        method not in ADAPTER_METHODS
         and weights != "float32"
         and kernel in _KEEPS_FLOAT32
         and not cut

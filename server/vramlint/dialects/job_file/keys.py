@@ -158,6 +158,12 @@ KEYS: tuple[Key, ...] = (
         ("none", "fp32-norms-embeddings-head", "fp32-norms"),
     ),
     _row(
+        "quantization.experts",
+        "Experts that are one parameter a projection. unpacked-whole: packed as linears are, and each "
+        "forward pass unpacks all of a layer's at once.",
+        ("auto", "unpacked-whole"),
+    ),
+    _row(
         "precision.weights", "Bytes of each weight that is held: 4 in float32, 2 in the 16-bit types.", FLOATS
     ),
     _row(
@@ -206,6 +212,10 @@ KEYS: tuple[Key, ...] = (
         "Steps each weight as its gradient arrives: only about one layer's gradients exist.",
     ),
     _row("trainable_layers", "For method freeze: how many of the last layers are trained."),
+    _row(
+        "trainable_parameters",
+        "For method freeze: expressions for the names of the weights that are trained, from their beginning.",
+    ),
     _row(
         "micro_batch_size", "Sequences per GPU and forward pass. Activations and logits grow in proportion."
     ),

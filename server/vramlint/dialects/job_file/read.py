@@ -84,6 +84,7 @@ _KINDS: dict[str, Kind[Any]] = {
     "loss": _loss,
     "optimizer": text,
     "trainable_layers": positive,
+    "trainable_parameters": names,
     "generation.batch": positive,
     "evaluation.sequence_length": positive,
     "gradient_clipping": number,

@@ -16,29 +16,49 @@ from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
 @dataclass(slots=True)
 class StackedWeight:
     """One projection of all experts: a weight [experts, out, in], an optional bias [experts, out], an
-    optional adapter (PEFT's ParamWrapper).
+    optional adapter (PEFT's ParamWrapper). `unpacked`: the dtype to which a packed weight is unpacked whole.
     """
 
     weight: Parameter
     bias: Parameter | None = None
     lora: LoraWeights | None = None
+    unpacked: str | None = None
+
+    @property
+    def dtype(self) -> str:
+        """Of the weight that a product takes."""
+        return self.unpacked or self.weight.dtype
+
+
+def unpacked(t: Tape, layer: StackedWeight) -> Tensor:
+    """All experts of a packed weight, as a parametrization returns them at each access (bitsandbytes 0.50.2,
+    nn/parametrize.py; in 8 bits backends/default, int8_vectorwise_dequant: a float32 product of codes and
+    scales, times a number).
+    """
+    weight, dtype = layer.weight, layer.dtype
+    scaled = t.new(weight.shape, dtype, f"{weight.name}, times its scales") if dtype == "float32" else None
+    out = t.new(weight.shape, dtype, f"{weight.name}, unpacked")
+    del scaled
+    return out
 
 
 def with_delta(t: Tape, layer: StackedWeight) -> Parameter | Tensor:
-    """The weight the product takes: with an adapter, the sum of base and low-rank update for all experts at
-    once.
+    """The weight the product takes: unpacked where it is packed, and with an adapter, the sum of base and
+    low-rank update for all experts at once.
 
     peft 0.21.2 adds the two factors in one baddbmm (tuners/lora/layer.py, ParamWrapper.get_delta_factors), so
     that every forward pass makes a tensor as
     large as all experts' weights, which the product then keeps for backward.
     """
     lora, weight = layer.lora, layer.weight
+    base = weight if layer.unpacked is None else unpacked(t, layer)
     if lora is None:
-        return weight
-    dtype = weight.dtype
+        return base
+    dtype = layer.dtype
     factors = [factor_cast(t, factor, dtype) for factor in (lora.b, lora.a)]
     saved = t.save(*factors) if t.recording else None
     out = t.new(weight.shape, dtype, f"{weight.name} with adapter")
+    del base
     if saved is None:
         return out
     nodes = tuple(factor.node for factor in factors)
@@ -71,17 +91,17 @@ def grouped_matmul(t: Tape, x: Tensor, layer: StackedWeight, weight: Parameter |
 
     Saves its input for the weight's gradient and the weight for the input's (derivatives.yaml, _grouped_mm).
     """
-    base = layer.weight
-    x = cast(t, x, base.dtype, f"{name} input, cast")
+    base, dtype = layer.weight, layer.dtype
+    x = cast(t, x, dtype, f"{name} input, cast")
     trains = weight.trainable if isinstance(weight, Parameter) else weight.node is not None
     flows = x.node is not None
-    shape, dtype, given, target = (x.shape[0], base.shape[1]), base.dtype, x.shape, base.shape
+    shape, given, target = (x.shape[0], base.shape[1]), x.shape, base.shape
     if not (t.recording and (flows or trains)):
         return t.new(shape, dtype, name)
     saved = t.save(x if trains else None, weight if flows else None)
     parent = weight if isinstance(weight, Parameter) else weight.node
     del weight
-    if base.scheme is not None:
+    if base.scheme is not None and layer.unpacked is None:
         t.scratch(2 * base.numel / base.shape[0], f"{base.name}, one expert dequantised")
     out = t.new(shape, dtype, name)
 
@@ -153,7 +173,7 @@ def grouped_experts(
     # PEFT computes each adapted weight once to check it, then keeps it cached until the experts have run.
     for layer in (down, up):
         if layer.lora is not None:
-            t.new(layer.weight.shape, layer.weight.dtype, f"{layer.weight.name} with adapter, checked")
+            t.new(layer.weight.shape, layer.dtype, f"{layer.weight.name} with adapter, checked")
     cached = [with_delta(t, up)]
     out = grouped_matmul(t, chosen, up, cached[0], "experts' up projection")
     biases = add_biases(t, out, up)
