@@ -25,6 +25,9 @@ reward_model
 loading
 saving
 
+# Fields of a run that are read and that no dialect asks for so far.
+environment
+
 still_gathered  # keeps gathered weights alive to the end of the walk
 # Families of models, which FAMILIES names as text. Written by scripts/generate.
 arcee

@@ -53,10 +53,12 @@ class DoesNotFit(Rule):
     gradient_checkpointing: full
     ```
 
-    ## Where the length is not known
+    ## Where the length or the engine is not known
 
-    A file may leave the length of the longest sample open. It is then assumed, the message says so, and the
-    finding is a warning.
+    A file may leave the length of the longest sample open, or how its several GPUs share the run: FSDP and
+    DeepSpeed are often named only on the command line. It is then assumed, the message says so, and the
+    finding is a warning. A launch line of the workspace that names the file is read: `accelerate launch
+    --config_file zero3.yaml train.py --config sft.yaml`.
 
     ## Fixes
 
@@ -77,8 +79,9 @@ class DoesNotFit(Rule):
         if job is None or estimate is None or gpu is None or context.verdict != "does_not_fit":
             return
         why = blame(context, job, estimate, gpu.usable_bytes)
-        length = job.origins.get("sequence_length")
-        guessed = f" ({length})" if isinstance(length, Assumed) else ""
+        decisive = (job.origins.get(field) for field in ("sequence_length", "parallel.strategy"))
+        guesses = [str(origin) for origin in decisive if isinstance(origin, Assumed)]
+        guessed = f" ({'; '.join(guesses)})" if guesses else ""
         yield self.finding(
             f"{needs(estimate, gpu)}: {why.reason}{guessed}",
             why.key,

@@ -124,3 +124,108 @@ def test_a_task_itself_is_recognised_and_silent(tmp_path: Path) -> None:
     assert analysis.dialect is not None
     assert analysis.dialect.name == "skypilot"
     assert not analysis.findings
+
+
+RECIPE = """model_name_or_path: meta-llama/Llama-2-7b-hf
+dataset_name: x/y
+output_dir: o
+bf16: true
+gradient_checkpointing: true
+per_device_train_batch_size: 1
+max_length: 2048
+"""
+ZERO3 = """compute_environment: LOCAL_MACHINE
+distributed_type: DEEPSPEED
+deepspeed_config:
+  zero_stage: 3
+mixed_precision: bf16
+num_machines: 1
+num_processes: 4
+"""
+LINE = "accelerate launch --config_file acc/zero3.yaml \\\n  sft.py --config sft.yaml\n"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "acc").mkdir()
+    (tmp_path / "acc" / "zero3.yaml").write_text(ZERO3, encoding="utf-8")
+    path = tmp_path / "sft.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def strategy(analysis: Analysis) -> str:
+    assert analysis.job is not None
+    return analysis.job.parallel.strategy
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("run.sh", "#!/bin/bash\n" + LINE),
+        ("train.slurm", "#SBATCH --nodes=1\n#SBATCH --gres=gpu:4\nsrun " + LINE),
+        ("Makefile", "train:\n\t" + LINE.replace("\\\n", "")),
+        ("sky.yaml", "resources:\n  accelerators: A100-80GB:4\nrun: |\n  " + LINE.replace("\\\n", "")),
+        ("run.bash", "python -m accelerate.commands.launch --config_file=acc/zero3.yaml sft.py sft.yaml\n"),
+    ],
+)
+def test_the_launch_line_gives_its_engine_to_the_config(recipe: Path, name: str, text: str) -> None:
+    (recipe.parent / name).write_text(text, encoding="utf-8")
+    analysis = analysed(recipe, recipe.parent, gpu="A100-80GB x4")
+    assert strategy(analysis) == "zero3"
+    assert analysis.verdict == "fits"
+    assert analysis.reading is not None
+    assert {"acc/zero3.yaml", name} <= set(analysis.reading.companions)
+
+
+def test_the_comments_at_the_head_of_a_config_are_a_launch_line_too(recipe: Path) -> None:
+    recipe.write_text("# It doesn't need more than this:\n# " + LINE.replace("\n  ", "\n#  ") + RECIPE)
+    assert strategy(analysed(recipe, recipe.parent, gpu="A100-80GB x4")) == "zero3"
+
+
+def test_options_of_the_launch_line_beat_its_file(recipe: Path) -> None:
+    (recipe.parent / "run.sh").write_text(LINE.replace("sft.py", "--zero_stage 2 --num-processes=8 sft.py"))
+    analysis = analysed(recipe, recipe.parent, gpu="A100-80GB x8")
+    assert strategy(analysis) == "zero2"
+    assert analysis.job is not None
+    assert analysis.job.parallel.data == 8
+
+
+def test_an_engine_can_be_options_alone(recipe: Path) -> None:
+    line = "accelerate launch --use_fsdp --fsdp_version 2 --num_processes 4 sft.py --config sft.yaml\n"
+    (recipe.parent / "run.sh").write_text(line)
+    assert strategy(analysed(recipe, recipe.parent, gpu="A100-80GB x4")) == "fsdp2"
+
+
+def severities(analysis: Analysis) -> list[tuple[str, bool]]:
+    return [
+        (finding.severity, "DDP" in finding.message)
+        for finding in analysis.findings
+        if finding.code == "VL101"
+    ]
+
+
+def test_an_engine_that_nothing_names_is_an_assumption(recipe: Path) -> None:
+    assert severities(analysed(recipe, recipe.parent, gpu="A100-80GB x4")) == [("warning", True)]
+    assert severities(analysed(recipe, recipe.parent, gpu="A100-80GB")) == [("error", False)]
+
+
+@pytest.mark.parametrize(
+    ("line", "severity"),
+    [
+        ("torchrun --nproc_per_node 4 sft.py --config sft.yaml", ("error", False)),
+        ("accelerate launch --multi_gpu sft.py --config sft.yaml", ("error", False)),
+        ("accelerate launch sft.py --config sft.yaml", ("warning", True)),
+        ("accelerate launch --config_file elsewhere.yaml sft.py --config sft.yaml", ("warning", True)),
+    ],
+)
+def test_only_a_launcher_that_can_name_no_engine_makes_it_certain(
+    recipe: Path, line: str, severity: tuple[str, bool]
+) -> None:
+    (recipe.parent / "run.sh").write_text(line + "\n")
+    assert severities(analysed(recipe, recipe.parent, gpu="A100-80GB x4")) == [severity]
+
+
+def test_lines_that_name_different_engines_name_none(recipe: Path) -> None:
+    (recipe.parent / "run.sh").write_text(LINE + "torchrun --nproc_per_node 4 sft.py --config sft.yaml\n")
+    assert severities(analysed(recipe, recipe.parent, gpu="A100-80GB x4")) == [("warning", True)]

@@ -12,6 +12,7 @@ from vramlint.analysis.failures import failed
 from vramlint.analysis.registry import rules_in_force, unknown_selectors
 from vramlint.dialects import NAMES, Detection, detect, load
 from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
+from vramlint.dialects.kit.launches import of_run
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.job import TrainingJob
@@ -24,6 +25,7 @@ from vramlint.lint.result import Analysis
 from vramlint.lint.rule import Rule
 from vramlint.memory import CannotEstimate, Estimate
 from vramlint.project.hardware import Declaration, file_key, implied, stated
+from vramlint.project.launchers import Launcher
 from vramlint.project.overrides import Overrides
 from vramlint.project.paths import folder_of
 from vramlint.project.settings import Settings
@@ -88,9 +90,9 @@ def understand(
     values = document.values()
     detection, dialect, problem = _dialect_of(values, directives, around.settings)
     in_file = file_key(values, dialect.gpu_key) if dialect else None
-    declared, launcher = stated(overrides.gpu, directives.gpu, in_file), None
+    launcher = _launcher(document, around) if dialect and dialect.role == "training" else None
+    declared = stated(overrides.gpu, directives.gpu, in_file)
     if declared is None:
-        launcher = around.launcher() if dialect and dialect.role == "training" else None
         declared = implied(launcher.launch if launcher else None, around.settings.gpu)
     context = RuleContext(
         document=document,
@@ -108,14 +110,14 @@ def understand(
     )
     if dialect is None:
         return context
-    told = _dialect_context(document, around, directives, declared)
+    told = _dialect_context(document, around, directives, declared, launcher)
     try:
         reading = dialect.read(values, told)
     except Exception as error:
         failed(f"dialect {dialect.name} failed on {document.path}")
         why = Cannot("internal-error", f"reading the file failed in vramlint: {error!r}; please report it")
         return replace(context, dialect_context=told, cannot=why)
-    if launcher:
+    if launcher and launcher.path != document.path:
         reading = replace(reading, companions=(*reading.companions, launcher.path))
     unread = next((each for each in document.problems if each.kind in ("too-large", "too-deep")), None)
     if unread is not None:
@@ -145,8 +147,27 @@ def _dialect_of(
     return detection, dialect, None
 
 
+def _launcher(document: Document, around: Surroundings) -> Launcher | None:
+    """What launches the document: a file of the workspace, else the comments at its head."""
+    found = around.launcher()
+    if found is not None and found.run is not None:
+        return found
+    if not any(comment.line == 0 for comment in document.comments[:1]):
+        return found
+    from vramlint.dialects.launching.lines import runs_in_comments  # late: few files begin with a comment
+
+    run = next(runs_in_comments(document.comments), None)
+    if run is None:
+        return found
+    return Launcher(document.path or "", of_run(run, found.launch if found else None), run)
+
+
 def _dialect_context(
-    document: Document, around: Surroundings, directives: Directives, declared: Declaration | None
+    document: Document,
+    around: Surroundings,
+    directives: Directives,
+    declared: Declaration | None,
+    launcher: Launcher | None,
 ) -> Context:
     return Context(
         catalog=around.catalog,
@@ -158,6 +179,7 @@ def _dialect_context(
         ram=directives.ram,
         versions={**around.versions, **directives.versions},
         open=around.open,
+        launch=launcher.run.launch if launcher and launcher.run else None,
     )
 
 

@@ -78,10 +78,10 @@ def _of_launch(launch: LaunchSpec, weakest: Declaration | None) -> Declaration |
     counted = launch.count is not None
     if gpu is not None and launch.gpu:
         text = f"{launch.gpu} x{launch.count or 1}"
-        return Declaration(text, "launcher", launch.gpu, gpu, launch.count or 1, launch.nodes, counted)
+        return Declaration(text, "launcher", launch.gpu, gpu, launch.count or 1, launch.nodes or 1, counted)
     if weakest is None or weakest.counted or not counted:
         return weakest
-    return replace(weakest, count=launch.count or 1, nodes=launch.nodes, counted=True)
+    return replace(weakest, count=launch.count or 1, nodes=launch.nodes or 1, counted=True)
 
 
 def _of_settings(setting: str | None) -> Declaration | None:

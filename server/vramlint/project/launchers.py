@@ -1,4 +1,4 @@
-"""Finds what launches a config: SkyPilot tasks and SLURM scripts of the workspace that name it."""
+"""Finds what launches a config: tasks, batch and shell scripts, Makefiles of the workspace that name it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
+from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_run, of_skypilot
+from vramlint.dialects.kit.run import Run
 from vramlint.document import Document
 from vramlint.files import Unreadable, read_bytes, read_text
+from vramlint.lazy_dataclasses import replace
 from vramlint.project.paths import is_skipped
 
-_SCRIPTS = (".sbatch", ".slurm", ".sh")
+_SCRIPTS = (".sbatch", ".slurm", ".sh", ".bash", ".mk")
+_MAKEFILES = frozenset(("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile"))
 _TASKS = (".yaml", ".yml")
 _MOST_ENTRIES = 5_000
 _MOST_FILES = 200
 _LARGEST = 1 << 18
 
 
+_COMMANDS = (b"accelerate", b"torchrun", b"torch.distributed", b"deepspeed", b"llamafactory-cli", b"axolotl")
+"""One of them is in every script whose launch line says something that its config does not."""
+
+
 class Launcher(NamedTuple):
-    """A launcher and the file it stands in, as shown to the user."""
+    """A launcher and the file it stands in, as shown to the user; `run` is its line where one is known."""
 
     path: str
     launch: LaunchSpec
+    run: Run | None = None
 
 
 class Launchers:
@@ -34,40 +42,61 @@ class Launchers:
         self._root = root
         self._overlay = overlay
         self._files: list[Path] | None = None
-        self._read: dict[Path, tuple[object, LaunchSpec | None]] = {}
+        self._read: dict[Path, tuple[object, tuple[Launcher, ...]]] = {}
 
     def of(self, file: Path) -> Launcher | None:
         """The launcher of a config; None where there is none, or several that disagree."""
         if not file.is_relative_to(self._root):
             return None
-        found = [
-            launcher
-            for launcher in self._all()
-            if _names(self._root / launcher.path, launcher.launch, file, self._root)
-        ]
-        asked = {(launch.gpu, launch.count, launch.nodes) for _, launch in found}
-        return found[0] if len(asked) == 1 else None
+        return agreed([each for each in self._all() if _names(each, file, self._root)])
 
     def _all(self) -> Iterator[Launcher]:
         if self._files is None:
-            self._files = [file for file in _below(self._root) if self._launch(file) is not None]
+            self._files = [file for file in _below(self._root) if self._launches(file)]
         for file in self._files:
-            launch = self._launch(file)
-            if launch is not None:
-                yield Launcher(file.relative_to(self._root).as_posix(), launch)
+            yield from self._launches(file)
 
-    def _launch(self, file: Path) -> LaunchSpec | None:
+    def _launches(self, file: Path) -> tuple[Launcher, ...]:
         shown = self._overlay.get(str(file))
         try:
             stat = file.stat()
         except OSError:
-            return None
+            return ()
         stamp: object = shown if shown is not None else (stat.st_mtime_ns, stat.st_size)
         known = self._read.get(file)
         if known is None or known[0] != stamp:
-            known = (stamp, _parsed(file, shown))
+            known = (stamp, tuple(_parsed(file, shown, file.relative_to(self._root).as_posix())))
             self._read[file] = known
         return known[1]
+
+
+def agreed(found: list[Launcher]) -> Launcher | None:
+    """What several launchers of one config say together: None where they ask for different hardware, without
+    a line where they name different engines.
+    """
+    if not found:
+        return None
+    asked = [(each.launch.gpu, each.launch.count, each.launch.nodes) for each in found]
+    kinds, counts, nodes = (
+        {value for value in column if value is not None} for column in zip(*asked, strict=True)
+    )
+    if max(len(kinds), len(counts), len(nodes)) > 1:
+        return None
+    said = sorted(found, key=lambda each: (each.launch.gpu is None, each.launch.count is None))
+    first = said[0]
+    spec = replace(first.launch, count=next(iter(counts), None), nodes=next(iter(nodes), None))
+    runs = {_engine(each.run): each for each in reversed(found) if each.run is not None}
+    run = next(iter(runs.values())) if len(runs) == 1 else None
+    return Launcher(run.path if run else first.path, spec, run.run if run else None)
+
+
+def _engine(run: Run | None) -> object:
+    """What distinguishes the engines of two lines."""
+    if run is None:
+        return None
+    launch = run.launch
+    options = sorted((key, str(given.value)) for key, given in launch.engine.items())
+    return launch.may_hide_engine, launch.engine_file and launch.engine_file.value, tuple(options)
 
 
 def _below(root: Path) -> Iterator[Path]:
@@ -78,11 +107,15 @@ def _below(root: Path) -> Iterator[Path]:
         seen += len(folders) + len(files)
         for name in sorted(files):
             file = Path(folder, name)
-            if file.suffix in _SCRIPTS + _TASKS and not file.is_symlink() and _promising(file):
+            if (_is_script(file) or file.suffix in _TASKS) and not file.is_symlink() and _promising(file):
                 taken += 1
                 yield file
         if seen > _MOST_ENTRIES or taken > _MOST_FILES:
             return
+
+
+def _is_script(file: Path) -> bool:
+    return file.suffix in _SCRIPTS or file.name in _MAKEFILES
 
 
 def _promising(file: Path) -> bool:
@@ -91,24 +124,37 @@ def _promising(file: Path) -> bool:
         data = read_bytes(file, _LARGEST)
     except Unreadable:
         return False
-    return b"#SBATCH" in data if file.suffix in _SCRIPTS else b"accelerators" in data
+    if file.suffix in _TASKS:
+        return b"accelerators" in data
+    return b"#SBATCH" in data or any(command in data for command in _COMMANDS)
 
 
-def _parsed(file: Path, shown: str | None) -> LaunchSpec | None:
+def _parsed(file: Path, shown: str | None, path: str) -> Iterator[Launcher]:
+    """The launches of a file, one a line that starts a run; and what the file says as a whole."""
+    from vramlint.dialects.launching.lines import runs_in  # late: few workspaces hold a launch line
+
     try:
         text = read_text(file, _LARGEST) if shown is None else shown
     except Unreadable:
-        return None
-    if file.suffix in _SCRIPTS:
-        return of_batch_script(text)
-    values = Document.parse(text, str(file)).values()
-    return of_skypilot(values) if isinstance(values, Mapping) else None
+        return
+    whole: LaunchSpec | None
+    if _is_script(file):
+        whole = of_batch_script(text)
+        body = text
+    else:
+        values = Document.parse(text, str(file)).values()
+        whole = of_skypilot(values) if isinstance(values, Mapping) else None
+        body = str(values.get("run") or "") if whole else ""
+    for run in runs_in(body, path) if whole or _is_script(file) else ():
+        yield Launcher(path, of_run(run, whole), run)
+    if whole is not None:
+        yield Launcher(path, whole)
 
 
-def _names(launcher: Path, launch: LaunchSpec, file: Path, root: Path) -> bool:
+def _names(launcher: Launcher, file: Path, root: Path) -> bool:
     """Whether the launch names the file: from its own folder, from the root, or by folder and name."""
-    places = [str(base) + "/" for base in (launcher.parent, root)]
-    for name in launch.configs:
+    places = [str(base) + "/" for base in ((root / launcher.path).parent, root)]
+    for name in launcher.launch.configs:
         parts = [part for part in name.split("/") if part not in ("", ".", "*", "~")]
         if ".." in parts or not parts:
             parts = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else []

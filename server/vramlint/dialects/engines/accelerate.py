@@ -18,9 +18,10 @@ from vramlint.dialects.engines.distribution import (
     split_off,
 )
 from vramlint.dialects.engines.fsdp import FsdpDefaults, read_fsdp
-from vramlint.dialects.kit.dialect import Context
+from vramlint.dialects.kit.dialect import Companion, Context
 from vramlint.dialects.kit.reader import Reader, choice, integer, positive, text
 from vramlint.dialects.kit.reading import open_companion
+from vramlint.dialects.kit.run import Given
 from vramlint.job import Precision
 from vramlint.lazy_dataclasses import replace
 
@@ -40,6 +41,36 @@ LAUNCHERS: Mapping[str, Mapping[str, Any]] = {
     "fsdp2": {"distributed_type": "FSDP", "num_processes": 8, "fsdp_config": {"fsdp_version": 2}},
 }
 """The launcher settings that come with trl and are named instead of a file."""
+
+
+def launched_by(reader: Reader, context: Context) -> Reader | None:
+    """A reader of what `accelerate launch` put under the run: its file, and the options of its line over it
+    (commands/launch.py of accelerate 1.15); None where it names none, or in a file that cannot be opened.
+    """
+    launch = context.launch
+    if launch is None or (launch.engine_file is None and "distributed_type" not in launch.engine):
+        return None
+    name = text(launch.engine_file.value) if launch.engine_file else None
+    companion = context.open(name) if name else None
+    if companion is None and "distributed_type" not in launch.engine:
+        return None
+    place = launch.place.document
+    inner = reader.companion_reader(companion or Companion(place or "", {}, None))
+    inner.values = overlaid(inner.values, launch.engine)
+    return inner
+
+
+def overlaid(values: Mapping[str, Any], options: Mapping[str, Given]) -> dict[str, Any]:
+    """The values of a file under options by dotted key."""
+    result = dict(values)
+    for key, given in options.items():
+        section, _, name = key.rpartition(".")
+        if section:
+            inner = result.get(section)
+            result[section] = {**(inner if isinstance(inner, Mapping) else {}), name: given.value}
+        else:
+            result[name] = given.value
+    return result
 
 
 def processes(reader: Reader, declared: WorldSize) -> WorldSize:

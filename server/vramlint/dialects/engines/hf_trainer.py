@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines import training_arguments
-from vramlint.dialects.engines.accelerate import read_accelerate
+from vramlint.dialects.engines.accelerate import launched_by, read_accelerate
 from vramlint.dialects.engines.deepspeed import check_against, read_deepspeed, unseen_deepspeed
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, replicated
 from vramlint.dialects.engines.fsdp import FsdpDefaults, read_fsdp
@@ -209,10 +209,27 @@ def read_engine(
             inner, world, precision, full=full, flavour=flavour, release=release, options=options or ()
         )
         return _synced(reader, context, found)
+    launcher = launcher or launched_by(reader, context)
     if launcher is not None:
         found = read_accelerate(launcher, context, world, model, precision, full=full)
         return _synced(reader, context, found)
+    if world.size > 1:
+        _unnamed(reader, context)
     return replicated(world, precision)
+
+
+def _unnamed(reader: Reader, context: Context) -> None:
+    """Record how sure it is that no engine spreads the run: only `torchrun` and its like can name none."""
+    launch = context.launch
+    named = launch.engine_file if launch else None
+    if named is not None and "distributed_type" not in launch.engine:  # type: ignore[union-attr]
+        why = f"the launch line names its engine in {named.value}, which is not here"
+    elif launch is not None and launch.by and not launch.may_hide_engine:
+        reader.default("parallel.strategy", f"{launch.by[-1]} names no other engine")
+        return
+    else:
+        why = "no engine is named for these GPUs, here or in a launch line of the workspace"
+    reader.assume("parallel.strategy", f"plain DDP: {why}")
 
 
 def _deepspeed(

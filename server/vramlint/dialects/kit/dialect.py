@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
+from vramlint.dialects.kit.run import Launch
 from vramlint.job import KeyPath, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.versions import at_least, older
@@ -130,6 +131,8 @@ class Context:
     """Host memory of a node, bytes, where a declaration states it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     open: Callable[[str], Companion | None] = lambda name: None
+    launch: Launch | None = None
+    """What starts the run, where a launch line of the workspace names the file."""
 
 
 @dataclass(frozen=True, slots=True)

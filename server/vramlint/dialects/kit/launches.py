@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vramlint.dialects.kit.reader import look_up, positive, text
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.dialects.kit.run import Given, Run
+from vramlint.lazy_dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class LaunchSpec:
 
     gpu: str | None
     count: int | None
-    nodes: int
+    nodes: int | None
     configs: tuple[str, ...]
     exact: bool = True
     """False where a name such as "a100" can be several cards: SLURM's names are the site's own."""
@@ -66,6 +67,24 @@ def of_batch_script(script: str) -> LaunchSpec | None:
     elif processes and int(processes[1]) % nodes == 0:
         count = int(processes[1]) // nodes
     return LaunchSpec(kind, count or None, nodes, tuple(_configs(body)), exact=False)
+
+
+def of_run(run: Run, whole: LaunchSpec | None) -> LaunchSpec:
+    """What one launch line asks for, over what its file as a whole does."""
+    launch = run.launch
+    base = whole or LaunchSpec(None, None, None, ())
+    nodes = _whole(launch.nodes) or base.nodes
+    count, processes = _whole(launch.per_node), _whole(launch.processes)
+    if count is None and processes is not None and processes % (nodes or 1) == 0:
+        count = processes // (nodes or 1)
+    named = tuple(dict.fromkeys(str(given.value) for given in run.configs))
+    below = tuple(name for name in base.configs if any(name.endswith(f"/{own}") for own in named))
+    return replace(base, count=count or base.count, nodes=nodes, configs=named + below)
+
+
+def _whole(given: Given | None) -> int | None:
+    """A number of a launch line; of a range, the fewest."""
+    return positive(str(given.value).partition(":")[0]) if given else None
 
 
 def _asked(options: Mapping[str, str], nodes: int) -> tuple[str | None, int | None]:

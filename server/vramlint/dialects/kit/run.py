@@ -1,0 +1,103 @@
+"""What a run is made of before any framework reads it: what starts it, its files, its overrides,
+its engine.
+
+Launch lines, scripts and notebooks are all read into this model. Every value keeps its place: that of the
+text which decides it, not of its use. What is not certain is open: it has no value, and `Run.open` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from vramlint.document.node import Span
+from vramlint.lazy_dataclasses import dataclass, field
+
+How: TypeAlias = Literal[
+    "literal",
+    "variable",
+    "shell-default",
+    "arithmetic",
+    "declared-default",
+    "call-argument",
+    "built-in-steps",
+    "loop",
+    "env-prefix",
+    "scheduler-header",
+    "companion",
+    "implied",
+]
+"""How a value came about: written where it is used, through a variable, as the default of `${X:-y}` …"""
+
+
+class Place(NamedTuple):
+    """A piece of a file. `document` is its path as shown to the user; None for the file that is analysed."""
+
+    span: Span
+    document: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value and the place that decides it; `used` is where it is used, if elsewhere. None where it is open.
+
+    A flag without a value is True.
+    """
+
+    value: Any
+    place: Place
+    how: How = "literal"
+    used: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A deciding value that is open, and why."""
+
+    field: str
+    why: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What starts the processes, and the engine that it puts under the run.
+
+    `by`: the launchers, the outermost first ("srun", "accelerate"). `processes` counts all nodes, `per_node`
+    those of one. `engine`: options by their keys in accelerate's launcher file, which they beat;
+    `engine_file`: that file, as named.
+    """
+
+    place: Place
+    by: tuple[str, ...] = ()
+    processes: Given | None = None
+    per_node: Given | None = None
+    nodes: Given | None = None
+    engine_file: Given | None = None
+    engine: Mapping[str, Given] = field(default_factory=dict)
+
+    @property
+    def may_hide_engine(self) -> bool:
+        """Whether an engine may be named where nobody sees it: `accelerate launch` without a file reads
+        the one in the user's home folder (commands/launch.py of accelerate 1.15).
+        """
+        return "accelerate" in self.by and self.engine_file is None and "distributed_type" not in self.engine
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run that a file describes.
+
+    `program` is the script or subcommand as written; `framework` the dialect that it belongs to, where the
+    program alone says so. `configs`: the config files that it is given, a later one beating the earlier.
+    `arguments`: flags and overrides by the dotted key of that framework's own config; they beat the files.
+    `environment`: the variables that the run sees.
+    """
+
+    launch: Launch
+    program: Given
+    framework: str | None = None
+    configs: tuple[Given, ...] = ()
+    arguments: Mapping[str, Given] = field(default_factory=dict)
+    environment: Mapping[str, Given] = field(default_factory=dict)
+    open: tuple[Unknown, ...] = ()

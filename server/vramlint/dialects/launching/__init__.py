@@ -1,0 +1,1 @@
+"""Launch lines: the launchers peeled off, and what is left as a run."""

@@ -1,0 +1,168 @@
+"""Peels the launchers off a command: what is left is the program that trains, with its arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from vramlint.dialects.kit.run import Given, Launch, Place
+from vramlint.dialects.launching.options import ACCELERATE, DEEPSPEED, TORCHRUN, Options, engine_keys
+from vramlint.lazy_dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Peeled:
+    """A command on its way: the launchers taken off so far, and the words that are left."""
+
+    words: Sequence[Given]
+    place: Place
+    by: list[str] = field(default_factory=list)
+    per_node: Given | None = None
+    nodes: Given | None = None
+    processes: Given | None = None
+    engine_file: Given | None = None
+    engine: dict[str, Given] = field(default_factory=dict)
+
+    def launch(self) -> Launch:
+        """What starts the program that is left."""
+        return Launch(
+            self.place,
+            tuple(self.by),
+            self.processes,
+            self.per_node,
+            self.nodes,
+            self.engine_file,
+            self.engine,
+        )
+
+
+_WRAPPERS = frozenset(
+    (
+        "srun", "mpirun", "mpiexec", "uv", "uvx", "poetry", "pdm", "pixi", "conda", "micromamba", "mamba",
+        "docker", "podman", "singularity", "apptainer", "nohup", "time", "env", "exec", "sudo", "nice",
+        "numactl", "taskset", "timeout", "coverage", "nsys", "ncu", "xargs", "rye", "hatch", "pipenv",
+        "command", "stdbuf", "setsid", "ssh", "sbatch", "salloc", "sky", "ray", "bsub", "enroot",
+    )
+)  # fmt: skip
+"""They start another command, after options of their own: what follows from the first known program on."""
+_PROGRAM = re.compile(
+    r"(?:python[\d.]*|torchrun|accelerate|accelerate-launch|deepspeed|axolotl|llamafactory-cli|lmf|swift"
+    r"|megatron|tune|litgpt|trl|composer|oumi|bash|sh|torchx|mlx_lm\.\w+|automodel)\Z"
+)
+"""Programs that train, or start what trains."""
+
+
+def peel(words: Sequence[Given], place: Place) -> Peeled | None:
+    """The command without its launchers; None where it starts nothing known, or a word on the way is open."""
+    left = Peeled(words, place)
+    for _ in range(12):
+        name = _name(left.words)
+        step = _STEPS.get(name) or (_python if re.fullmatch(r"python[\d.]*", name) else None)
+        if name in _WRAPPERS:
+            step = _wrapper
+        if step is None:
+            return left if left.words else None
+        if not step(left):
+            return left
+    return None
+
+
+def _name(words: Sequence[Given]) -> str:
+    """The first word without its folder."""
+    first = words[0].value if words else None
+    return PurePosixPath(first).name if isinstance(first, str) else ""
+
+
+def _wrapper(left: Peeled) -> bool:
+    left.by.append(_name(left.words))
+    for index in range(1, len(left.words)):
+        word = left.words[index].value
+        name = _name(left.words[index:])
+        if _PROGRAM.match(name) or name in _WRAPPERS or (isinstance(word, str) and word.endswith(".py")):
+            left.words = left.words[index:]
+            return True
+    left.words = ()
+    return True
+
+
+def _options(left: Peeled, options: Options, name: str, skip: int = 1) -> dict[str, Given]:
+    found, at = options.split(left.words[skip:])
+    left.by.append(name)
+    left.words = left.words[skip + at :]
+    return found
+
+
+def _torchrun(left: Peeled, skip: int = 1) -> bool:
+    found = _options(left, TORCHRUN, "torchrun", skip)
+    left.per_node = found.get("nproc_per_node", left.per_node)
+    left.nodes = found.get("nnodes", left.nodes)
+    return False
+
+
+def _accelerate(left: Peeled) -> bool:
+    words = left.words
+    is_launch = _name(words) == "accelerate-launch" or (len(words) > 1 and words[1].value == "launch")
+    if not is_launch:
+        left.words = ()
+        return False
+    found = _options(left, ACCELERATE, "accelerate", 1 if _name(words) == "accelerate-launch" else 2)
+    left.engine = engine_keys(found)
+    left.engine_file = found.get("config_file")
+    left.processes = found.get("num_processes", left.processes)
+    left.nodes = found.get("num_machines", left.nodes)
+    return False
+
+
+def _deepspeed(left: Peeled) -> bool:
+    found = _options(left, DEEPSPEED, "deepspeed")
+    left.per_node = found.get("num_gpus", found.get("num_accelerators", left.per_node))
+    left.nodes = found.get("num_nodes", left.nodes)
+    included = found.get("include", found.get("i"))
+    if included and isinstance(included.value, str) and "@" not in included.value and ":" in included.value:
+        count = included.value.rpartition(":")[2].count(",") + 1
+        left.per_node = Given(count, included.place, "implied")
+    return False
+
+
+_MODULES: Mapping[str, Callable[[Peeled], bool]] = {
+    "torch.distributed.run": _torchrun,
+    "torch.distributed.launch": _torchrun,
+    "accelerate.commands.launch": lambda left: _accelerate(left),
+}
+
+
+def _python(left: Peeled) -> bool:
+    for index in range(1, len(left.words)):
+        word = left.words[index].value
+        if not isinstance(word, str):
+            left.words = left.words[index:]
+            return False
+        if word == "-m" and index + 1 < len(left.words):
+            module = left.words[index + 1].value
+            left.words = left.words[index + 1 :]
+            if module in _MODULES:
+                if module.startswith("accelerate"):
+                    left.words = [Given("accelerate-launch", left.place), *left.words[1:]]
+                return _MODULES[module](left)
+            left.by.append("python")
+            return False
+        if word == "-c":
+            left.words = ()
+            return False
+        if word in ("-W", "-X"):
+            continue
+        if not word.startswith("-"):
+            left.by.append("python")
+            left.words = left.words[index:]
+            return False
+    left.words = ()
+    return False
+
+
+_STEPS: Mapping[str, Callable[[Peeled], bool]] = {
+    "torchrun": _torchrun,
+    "accelerate": _accelerate,
+    "accelerate-launch": _accelerate,
+    "deepspeed": _deepspeed,
+}

@@ -1,0 +1,1 @@
+"""Shell text as commands whose words know where each value was decided. Nothing is executed."""
