@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from vramlint.catalog.optimizers import optimizer_named
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
@@ -35,7 +36,7 @@ _SMALLEST: dict[str, Callable[[TrainingJob], bool]] = {
     "gradient_checkpointing": lambda job: job.gradient_checkpointing in ("full", "reentrant"),
     "attention": lambda job: job.attention != "eager",
     "loss": lambda job: job.loss not in ("full-logits", "fused-cross-entropy"),
-    "optimizer": lambda job: "8bit" in job.optimizer or job.optimizer in ("sgd", "adafactor"),
+    "optimizer": lambda job: (row := optimizer_named(job.optimizer)) is not None and row.compact,
     "method": lambda job: job.method != "full",
     "precision.weights": lambda job: job.precision.weights != "float32",
     "precision.gradients": lambda job: job.precision.gradients != "float32",

@@ -250,6 +250,13 @@ def test_sound_files_have_no_problems(config: str) -> None:
     assert reading(config).problems == ()
 
 
+@pytest.mark.parametrize(("optimizer", "refused"), [("adamw_bnb_8bit", True), ("lion_8bit", False)])
+def test_tensor_parallel_refuses_the_optimizers_that_axolotl_lists(optimizer: str, refused: bool) -> None:
+    config = BASE + f"tensor_parallel_size: 2\noptimizer: {optimizer}"
+    kinds = {problem.kind for problem in reading(config).problems}
+    assert ("eight-bit-optimizer-with-tensor-parallel" in kinds) == refused
+
+
 def test_origins() -> None:
     job = job_of(LORA + "micro_batch_size: 4")
     assert job.origin("micro_batch_size") == Written(("micro_batch_size",))

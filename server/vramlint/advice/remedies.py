@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from vramlint.advice.changes import Changes, apply
+from vramlint.catalog.optimizers import optimizer_named
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.sharding import plan_of
@@ -34,24 +35,6 @@ class Row:
 
     group: str
     offer: Callable[[TrainingJob], Iterable[Move]]
-
-
-_EIGHT_BIT = {
-    "adamw": "adamw_8bit",
-    "adamw_torch": "adamw_8bit",
-    "adamw_torch_fused": "adamw_8bit",
-    "adamw_hf": "adamw_8bit",
-    "adamw_apex_fused": "adamw_8bit",
-    "adamw_anyprecision": "adamw_8bit",
-    "adam": "adamw_8bit",
-    "paged_adamw": "paged_adamw_8bit",
-    "paged_adamw_32bit": "paged_adamw_8bit",
-    "lion": "lion_8bit",
-    "lion_32bit": "lion_8bit",
-    "paged_lion": "paged_lion_8bit",
-    "paged_lion_32bit": "paged_lion_8bit",
-}
-"""Optimizers with float32 or 16-bit states → the one of the same rule with 8-bit states."""
 
 
 _REDUCED: Changes = {"parallel.sync_each_batch": True}
@@ -136,9 +119,9 @@ def _least_share(job: TrainingJob) -> float:
 
 
 def _optimizer(job: TrainingJob) -> Iterator[Move]:
-    smaller = _EIGHT_BIT.get(job.optimizer)
-    if smaller:
-        yield Move("optimizer", f"optimizer {smaller}", {"optimizer": smaller}, 2.0)
+    row = optimizer_named(job.optimizer)
+    if row is not None and row.smaller:
+        yield Move("optimizer", f"optimizer {row.smaller}", {"optimizer": row.smaller}, 2.0)
 
 
 def _in_backward(job: TrainingJob) -> Iterator[Move]:

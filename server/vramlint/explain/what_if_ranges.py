@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from vramlint.catalog.optimizers import OPTIMIZERS
 from vramlint.dialects.kit.dialect import Key
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.estimate import Component
@@ -25,11 +26,9 @@ class FieldEffect:
     worth: tuple[Any, ...] = ()
 
 
-_OPTIMIZERS = (
-    "adamw_torch_fused", "adamw_torch", "adamw", "AdamW", "adamw_8bit", "adamw_bnb_8bit", "paged_adamw_8bit",
-    "torch.optim.AdamW", "bitsandbytes.optim.AdamW8bit", "bitsandbytes.optim.PagedAdamW8bit", "adafactor",
-    "lion_8bit", "muon", "sgd", "torch.optim.SGD",
-)  # fmt: skip
+_OPTIMIZERS = tuple(
+    dict.fromkeys(each for name, row in OPTIMIZERS.items() if row.common for each in (name, *row.classes[:1]))
+)
 
 FIELD_EFFECTS: Mapping[str, FieldEffect] = {
     "model": FieldEffect("weights", "none"),

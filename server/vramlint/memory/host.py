@@ -8,11 +8,11 @@ data loader and loading take is not counted.
 
 from __future__ import annotations
 
+from vramlint.catalog.optimizers import Optimizer
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.estimate import HostMemory
 from vramlint.memory.ledger import rounded
-from vramlint.memory.optimizers import Optimizer
 from vramlint.memory.persistent import persistent_bytes
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.weights import Weights

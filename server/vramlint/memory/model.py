@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from copy import copy
 
+from vramlint.catalog.optimizers import Optimizer, optimizer_named
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures import network_of
@@ -15,7 +16,6 @@ from vramlint.memory.moments.evaluation import evaluated, evaluation_moment
 from vramlint.memory.moments.generation import generation_moment
 from vramlint.memory.moments.held import Held
 from vramlint.memory.objectives import has_reference, objective_of
-from vramlint.memory.optimizers import Optimizer, optimizer_of
 from vramlint.memory.peak_tensors import PeakPlace, tensors_at
 from vramlint.memory.peaks import PeakCandidate, compose, passes, reduced_at_end, reference_pass
 from vramlint.memory.persistent import PersistentBytes, frees_gradients, persistent_bytes
@@ -37,7 +37,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
 
     Raises CannotEstimate where the job does not say enough.
     """
-    optimizer = optimizer_of(job.optimizer)
+    optimizer = optimizer_named(job.optimizer)
     if optimizer is None:
         raise CannotEstimate("unknown-optimizer", f"optimizer {job.optimizer!r} is not modelled", "optimizer")
     if not job.model.config and job.model.parameters is not None:

@@ -1,7 +1,5 @@
-"""Optimizers: what each keeps per trained weight, and what its step needs for a moment. A row an optimizer.
-
-Names are those of transformers' `optim` (5.23, training_args.py OptimizerNames) and of the frameworks that
-have their own.
+"""What an optimizer keeps per trained weight, and what its step allocates for a moment: the formulas of the
+words in the rows of `catalog/optimizers.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.catalog import optimizers as catalog
+from vramlint.catalog.optimizers import Optimizer
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.tape import Parameter
 
@@ -21,27 +20,6 @@ Step: TypeAlias = "Callable[[Sequence[tuple[Parameter, int]], Callable[[Paramete
 def no_temporaries(trained: Sequence[tuple[Parameter, int]], share: Callable[[Parameter], int]) -> int:
     """A fused or in-place step."""
     return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Optimizer:
-    """`states(parameter, dtype, arguments)`: bytes kept for one tensor. `step(trained, share)`: bytes of the
-    temporaries of a step, where `trained` lists the tensors with their counts in the model's order and
-    `share` says how many elements of a tensor this rank holds.
-    """
-
-    states: States
-    step: Step = no_temporaries
-    frees_gradients: bool = False
-    """True where each gradient is used and freed in backward (LOMO, layer-wise GaLore)."""
-    counter: int = 0
-    """Bytes of the step counter that torch keeps on the GPU for each tensor (fused kinds)."""
-    on_host: bool = False
-    """True where the states live in host memory."""
-    paged: bool = False
-    """True where large states lie in unified memory: outside PyTorch's allocator, and evicted to the host
-    when the card is full.
-    """
 
 
 def moments(number: float, width: float | None = None) -> States:
@@ -169,79 +147,33 @@ def largest(bytes_per_element: float) -> Step:
     return step
 
 
-FUSED = Optimizer(moments(2), counter=512)
-FOREACH = Optimizer(moments(2), foreach(1))
-EIGHT_BIT = Optimizer(block_wise(2))
-DENSE_32 = Optimizer(moments(2, 4))
-PAGED_8BIT, PAGED_32 = Optimizer(block_wise(2), paged=True), Optimizer(moments(2, 4), paged=True)
-LION_8 = Optimizer(block_wise(1))
-GALORE = Optimizer(low_rank(), largest(12))
-APOLLO = Optimizer(low_rank(), largest(8))
-
-OPTIMIZERS: dict[str, Optimizer] = {
-    "adamw": Optimizer(moments(2)),
-    "adam": Optimizer(moments(2)),
-    "adamw_hf": Optimizer(moments(2)),
-    "adamw_torch": FOREACH,
-    "adamw_torch_fused": FUSED,
-    "adamw_torch_xla": FOREACH,
-    "adamw_torch_npu_fused": FUSED,
-    "adamw_apex_fused": DENSE_32,
-    "adamw_anyprecision": Optimizer(moments(2, 4), largest(8)),
-    "adamw_torch_8bit": Optimizer(torchao(8), largest(4)),
-    "adamw_torch_4bit": Optimizer(torchao(4), largest(4)),
-    "ao_adamw_8bit": Optimizer(torchao(8), largest(4)),
-    "ao_adamw_4bit": Optimizer(torchao(4), largest(4)),
-    "ao_adamw_fp8": Optimizer(torchao(8), largest(4)),
-    "adamw_8bit": EIGHT_BIT,
-    "adamw_bnb_8bit": EIGHT_BIT,
-    "paged_adamw_8bit": PAGED_8BIT,
-    "paged_adamw": PAGED_32,
-    "paged_adamw_32bit": PAGED_32,
-    "ademamix": Optimizer(moments(3, 4)),
-    "ademamix_8bit": Optimizer(block_wise(3)),
-    "paged_ademamix": Optimizer(moments(3, 4), paged=True),
-    "paged_ademamix_32bit": Optimizer(moments(3, 4), paged=True),
-    "paged_ademamix_8bit": Optimizer(block_wise(3), paged=True),
-    "lion": Optimizer(moments(1, 4)),
-    "lion_32bit": Optimizer(moments(1, 4)),
-    "lion_8bit": LION_8,
-    "paged_lion": Optimizer(moments(1, 4), paged=True),
-    "paged_lion_32bit": Optimizer(moments(1, 4), paged=True),
-    "paged_lion_8bit": Optimizer(block_wise(1), paged=True),
-    "lion_pytorch": Optimizer(moments(1), largest(2)),
-    "rmsprop": Optimizer(moments(1), foreach(1)),
-    "rmsprop_bnb": Optimizer(moments(1, 4)),
-    "rmsprop_bnb_32bit": Optimizer(moments(1, 4)),
-    "rmsprop_bnb_8bit": LION_8,
-    "adagrad": Optimizer(moments(1), foreach(2)),
-    "sgd": Optimizer(moments(0)),
-    "sgd_momentum": Optimizer(moments(1)),
-    "adafactor": Optimizer(factored(), adafactor_step),
-    "galore_adamw": GALORE,
-    "galore_adamw_8bit": Optimizer(low_rank(8), largest(12)),
-    "galore_adafactor": Optimizer(factored(), largest(12)),
-    "galore_adamw_layerwise": Optimizer(low_rank(), largest(12), frees_gradients=True),
-    "galore_adamw_8bit_layerwise": Optimizer(low_rank(8), largest(12), frees_gradients=True),
-    "galore_adafactor_layerwise": Optimizer(factored(), largest(12), frees_gradients=True),
-    "apollo_adamw": APOLLO,
-    "apollo_adamw_layerwise": Optimizer(low_rank(), largest(8), frees_gradients=True),
-    "lomo": Optimizer(moments(0), frees_gradients=True),
-    "adalomo": Optimizer(factored(), largest(4), frees_gradients=True),
-    "grokadamw": Optimizer(moments(3), largest(12), on_host=True),
-    "schedule_free_adamw": Optimizer(moments(2), foreach(1)),
-    "schedule_free_radam": Optimizer(moments(2), foreach(1)),
-    "schedule_free_sgd": Optimizer(moments(1), foreach(1)),
-    "stable_adamw": Optimizer(moments(3), foreach(1)),
-    "optimi_adamw": Optimizer(moments(3), foreach(1)),
-    "muon": Optimizer(matrices_only(moments(1), moments(2)), largest(10)),
-    "came_pytorch": Optimizer(factored(1), largest(16)),
-    "adopt_adamw": Optimizer(moments(2), foreach(1)),
-    "deepspeed_adamw": DENSE_32,
-    "deepspeed_cpu_adam": Optimizer(moments(2, 4), on_host=True),
+STATES: Mapping[catalog.States, Callable[[Optimizer], States]] = {
+    "dense": lambda row: moments(row.buffers, None if row.bits is None else row.bits / 8),
+    "block-wise": lambda row: block_wise(int(row.buffers), row.bits or 8),
+    "torchao": lambda row: torchao(row.bits or 8),
+    "factored": lambda row: factored(row.buffers),
+    "low-rank": lambda row: low_rank(row.bits or 0),
+    "matrices-only": lambda row: matrices_only(moments(row.buffers), moments(2)),
 }
+STEPS: Mapping[catalog.Step, Callable[[Optimizer], Step]] = {
+    "in-place": lambda row: no_temporaries,
+    "fused": lambda row: no_temporaries,
+    "foreach": lambda row: foreach(row.temporaries),
+    "largest": lambda row: largest(row.temporaries),
+    "adafactor": lambda row: adafactor_step,
+}
+COUNTER = 512
+"""Bytes of the step counter that torch's fused optimizers keep on the GPU for each tensor."""
 
 
-def optimizer_of(name: str) -> Optimizer | None:
-    """The row for a name, None where it is not known."""
-    return OPTIMIZERS.get(name.lower().replace("-", "_"))
+def states_of(row: Optimizer) -> States:
+    """Bytes kept for one tensor, as a function of it, the states' dtype and the config's arguments."""
+    counter, states = COUNTER if row.step == "fused" else 0, STATES[row.states](row)
+    return lambda parameter, dtype, arguments: states(parameter, dtype, arguments) + counter
+
+
+def step_of(row: Optimizer) -> Step:
+    """Bytes of the temporaries of a step, as a function of the trained tensors with their counts, in the
+    model's order, and of how many elements of a tensor this rank holds.
+    """
+    return STEPS[row.step](row)

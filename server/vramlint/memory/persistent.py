@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from vramlint.catalog.optimizers import Optimizer
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import rounded
-from vramlint.memory.optimizers import Optimizer
+from vramlint.memory.optimizers import states_of, step_of
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.tape import Parameter
 from vramlint.memory.weights import Weights
@@ -41,6 +42,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     precision, offload = job.precision, job.parallel.offload
     flat = plan.deepspeed or job.parallel.strategy == "fsdp1"
     arguments = {"wide_embeddings": job.in_trainer, "flat_partition": flat, **job.optimizer_args}
+    state_bytes, step_bytes = states_of(optimizer), step_of(optimizer)
     gradients = states = paged = 0
     for parameter, count in trained:
         gradients += count * plan.gradient_bytes(parameter)
@@ -51,7 +53,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
             if precision.optimizer_states == "same-as-weights"
             else precision.optimizer_states
         )
-        size = count * (optimizer.states(held, dtype, arguments) + optimizer.counter)
+        size = count * state_bytes(held, dtype, arguments)
         if optimizer.paged and held.numel >= PAGED_FROM:
             paged += size
         elif not optimizer.on_host:
@@ -61,7 +63,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     elements = sum(count * parameter.numel for parameter, count in trained)
     stored = weights.stored_bytes(plan)
     # Own loops compile the optimizer's step too (torchtune's `compile`), which leaves it no temporaries.
-    step = 0 if job.compile and not job.in_trainer else optimizer.step(trained, plan.state_elements)
+    step = 0 if job.compile and not job.in_trainer else step_bytes(trained, plan.state_elements)
     if plan.deepspeed:
         step += int(4 * elements / plan.ranks)
     if offload in ("optimizer", "both"):
@@ -73,9 +75,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     if frees_gradients(job, optimizer):
         gradients = 0
         step = (
-            optimizer.step([max(trained, key=lambda item: item[0].numel)], plan.state_elements)
-            if trained
-            else 0
+            step_bytes([max(trained, key=lambda item: item[0].numel)], plan.state_elements) if trained else 0
         )
     buffers = plan.buffers(elements, gradients)
     kept = gradients
@@ -86,7 +86,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
 
 def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:
     """Whether every gradient is used and freed while backward runs."""
-    return job.optimizer_in_backward or optimizer.frees_gradients
+    return job.optimizer_in_backward or optimizer.steps_in_backward
 
 
 def _part(parameter: Parameter, elements: int, flat: bool) -> tuple[int, ...]:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import Model
+from vramlint.catalog.optimizers import Optimizer
 from vramlint.job import Precision, Quantization, RoleModel, TrainingJob, Written
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.objectives import has_reference, objective_of
-from vramlint.memory.optimizers import Optimizer
 from vramlint.memory.peaks import PeakCandidate, compose, passes
 from vramlint.memory.persistent import PersistentBytes, persistent_bytes
 from vramlint.memory.pipeline import StagePart

@@ -8,14 +8,8 @@ from vramlint.dialects.kit.conflicts import Conflict
 from vramlint.dialects.kit.reader import Reader, integer, mapping, names, text
 
 LIGER, CUT = "integrations.liger", "integrations.cut_cross_entropy"
-EIGHT_BIT = (
-    "adamw_8bit",
-    "adamw_bnb_8bit",
-    "paged_adamw_8bit",
-    "lion_8bit",
-    "paged_lion_8bit",
-    "ademamix_8bit",
-)
+EIGHT_BIT = ("adamw_8bit", "adamw_bnb_8bit", "paged_adamw_8bit")
+"""Refused with tensor parallelism (axolotl 0.19, schemas/validation.py check_tensor_parallel_optimizer)."""
 LORA_KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel")
 
 

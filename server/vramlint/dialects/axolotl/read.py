@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
+from vramlint.catalog.optimizers import steps_in_backward
 from vramlint.dialects.axolotl.checks import (
     CONFLICTS,
     CUT,
@@ -38,7 +39,6 @@ from vramlint.dialects.engines.hf_trainer import (
     optimizer_args,
     read_clipping,
     read_engine,
-    steps_in_backward,
 )
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult

@@ -36,7 +36,6 @@ Autocast = Literal["none", "bfloat16", "float16"]
 
 TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""
-SINGLE_STEP_OPTIMIZERS = ("lomo", "adalomo")
 """They update each weight as its gradient arrives, as the "_layerwise" ones do."""
 
 _KERNELS: tuple[tuple[str, str], ...] = (
@@ -92,11 +91,6 @@ def optimizer_args(reader: Reader, path: str = "optim_args") -> dict[str, Any]:
     if found:
         reader.written("optimizer_args", path if reader.has(path) else "optim_target_modules")
     return found
-
-
-def steps_in_backward(optimizer: str) -> bool:
-    """Whether the optimizer consumes gradients during the backward pass."""
-    return optimizer.endswith("_layerwise") or optimizer in SINGLE_STEP_OPTIMIZERS
 
 
 def read_autocast(reader: Reader) -> Autocast:

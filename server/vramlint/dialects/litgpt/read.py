@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.engines.optimizer_classes import COMPONENTS, OPTIMIZERS
+from vramlint.catalog.optimizers import class_of, name_of_class
 from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, number, positive, table, text
@@ -213,8 +213,7 @@ def _optimizer(reader: Reader) -> str:
         reader.default("optimizer")
         return "adamw_torch"
     reader.written("optimizer", "optimizer.class_path" if section is not None else "optimizer")
-    name = named.rpartition(".")[2]
-    return OPTIMIZERS.get(name, name.lower())
+    return name_of_class(named)
 
 
 def _check(reader: Reader, quantization: Quantization | None, devices: int) -> None:
@@ -248,7 +247,7 @@ def _weights(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[S
 
 def _optimizer_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
     """Another class under `optimizer`; its short form names classes of torch only."""
-    component = COMPONENTS.get(value)
+    component = class_of(value)
     if component is None or not isinstance(values.get("optimizer"), Mapping):
         return None
     return (SetKey(("optimizer", "class_path"), component),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.engines.optimizer_classes import COMPONENTS
+from vramlint.catalog.optimizers import class_of
 from vramlint.dialects.kit.dialect import Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.job import TrainingJob
@@ -27,7 +27,7 @@ def _method_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tup
 
 
 def _optimizer_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
-    component = COMPONENTS.get(value)
+    component = class_of(value)
     if component is None:
         return None
     fused = (SetKey(("optimizer", "fused"), True),) if value == "adamw_torch_fused" else ()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.engines.optimizer_classes import OPTIMIZERS
+from vramlint.catalog.optimizers import name_of_class
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
@@ -303,11 +303,9 @@ def _optimizer(reader: Reader) -> tuple[str, bool]:
     if name == "CPUOffloadOptimizer":
         reader.written("parallel.offload", "optimizer._component_")
         return "adamw_torch", True
-    if name == "AdamW8bit" and component.startswith("torchao"):
-        return "adamw_torch_8bit", False
     if name == "AdamW" and component.startswith("torch.") and reader.flag("optimizer.fused"):
         return "adamw_torch_fused", False
-    return OPTIMIZERS.get(name, name.lower()), False
+    return name_of_class(component), False
 
 
 def _check(reader: Reader, job: TrainingJob) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
+from vramlint.catalog.optimizers import steps_in_backward
 from vramlint.dialects.engines.accelerate import LAUNCHERS
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.evaluation import read_evaluation
@@ -21,7 +22,6 @@ from vramlint.dialects.engines.hf_trainer import (
     read_checkpointing,
     read_clipping,
     read_engine,
-    steps_in_backward,
 )
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
