@@ -11,14 +11,8 @@ from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.vocabulary import Attention, Dtype, Loop, Loss, Method, Objective, Runtime, Scheme
 
-Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
-Runtime: TypeAlias = Literal[
-    "transformers", "litgpt", "torchtune", "torchtitan", "megatron", "composer", "own"
-]
-"""Whose layers run, and whose training script around them."""
-ADAPTER_METHODS = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
-"""Methods that train an adapter beside the base."""
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 
@@ -88,7 +82,8 @@ class Adapter:
 class Quantization:
     """How the frozen base is stored."""
 
-    scheme: str = "bnb-nf4"
+    scheme: Scheme | str = "bnb-nf4"
+    """Of a released checkpoint also a word that has no formula."""
     double_quant: bool = True
     compute: Dtype = "bfloat16"
     kbit_prep: Literal["none", "fp32-norms-embeddings-head", "fp32-norms"] = "none"
@@ -234,11 +229,8 @@ class TrainingJob:
 
     model: Model
     runtime: Runtime = "transformers"
-    objective: Literal[
-        "pretrain", "sft", "classification", "reward", "dpo", "kto", "orpo", "grpo", "ppo", "distillation"
-    ] = "sft"
-    method: str = "full"
-    """full | lora | qlora | dora | freeze | ia3 | vera | loha | lokr | layernorm."""
+    objective: Objective = "sft"
+    method: Method = "full"
     adapter: Adapter | None = None
     quantization: Quantization | None = None
     precision: Precision = field(default_factory=Precision)
@@ -260,13 +252,10 @@ class TrainingJob:
     gradient_checkpointing: Literal["none", "full", "reentrant", "selective-op"] | int = "none"
     """An integer n checkpoints every n-th layer."""
     activation_offload: bool = False
-    attention: str = "sdpa"
-    loss: str | int = "full-logits"
-    """full-logits | fused-cross-entropy | fused-linear | trl-chunked | trl-fused-head | forward-kl |
-    reverse-kl; an integer n is torchtune's loss in n chunks.
-    """
-    loop: str = "trainer"
-    """plain | freed | trainer | trl@1.10 | trl@1.16."""
+    attention: Attention = "sdpa"
+    loss: Loss | int = "full-logits"
+    """An integer n is torchtune's loss in n chunks."""
+    loop: Loop = "trainer"
     compile: bool = False
     gradient_clipping: float | None = 1.0
     parallel: Parallel = field(default_factory=Parallel)

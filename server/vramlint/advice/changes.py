@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from vramlint.job import Adapter, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Method
 
 Changes: TypeAlias = Mapping[str, Any]
 """New values of job fields by dotted name, as `dialects.base.Changes`."""
@@ -26,7 +27,7 @@ def _with(target: Any, path: list[str], value: Any) -> Any:
     return replace(target, **{path[0]: value})
 
 
-def _with_method(job: TrainingJob, method: str) -> TrainingJob:
+def _with_method(job: TrainingJob, method: Method) -> TrainingJob:
     adapter = job.adapter or Adapter(r=16, alpha=32)
     if method == "full":
         return replace(job, method=method, adapter=None, quantization=None)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from vramlint.catalog.facts import Model
-from vramlint.job import Adapter, Runtime, TrainingJob
+from vramlint.job import Adapter, TrainingJob
+from vramlint.vocabulary import Runtime
 
 MLP_LINEARS = frozenset(
     {

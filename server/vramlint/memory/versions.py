@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from vramlint.catalog.releases import together
-from vramlint.job import Runtime, TrainingJob
+from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.versions import at_least
+from vramlint.vocabulary import Runtime
 
 
 def version_of(library: str, job: TrainingJob) -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.job import ADAPTER_METHODS, Adapter, TrainingJob
+from vramlint.job import Adapter, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, rounded
 from vramlint.memory.ops.adapters import RUNS, ia3_input
@@ -21,6 +21,7 @@ from vramlint.memory.tape import Parameter
 from vramlint.memory.targets import Targets, TrainedNames, layer_places
 from vramlint.memory.versions import version_of
 from vramlint.versions import older
+from vramlint.vocabulary import ADAPTER_METHODS
 
 
 @dataclass(slots=True)

@@ -55,6 +55,7 @@ from vramlint.dialects.kit.reader import (
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
 from vramlint.job import ADAPTER_METHODS, Evaluation, Generation, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Loss
 
 VERSION = "0.19"
 _TABLE = table(KEYS)
@@ -228,7 +229,7 @@ def _activations(reader: Reader, method: str) -> tuple[Checkpointing, bool]:
     return ("reentrant" if reentrant else "full"), offload
 
 
-def _loss(reader: Reader) -> str | int:
+def _loss(reader: Reader) -> Loss | int:
     fused: tuple[tuple[str, bool], ...] = (
         (
             "liger_fused_linear_cross_entropy",

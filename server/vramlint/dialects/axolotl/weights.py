@@ -25,7 +25,8 @@ from vramlint.dialects.kit.reader import (
     positive,
     text,
 )
-from vramlint.job import ADAPTER_METHODS, Adapter, Dtype, Precision, Quantization
+from vramlint.job import Adapter, Precision, Quantization
+from vramlint.vocabulary import ADAPTER_METHODS, Attention, Dtype, Method
 
 _UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
 """Model types whose input embedding is not found by name either (gpt2's is tied to the head)."""
@@ -33,7 +34,7 @@ _NO_NORM_IN_NAME = frozenset({"gpt2", "gptj", "gpt_bigcode", "gpt_neo", "codegen
 """Model types whose norm layers are named ln_…, so that casts by name pass them over."""
 _KEEPS_FLOAT32 = ("sdpa", "eager")
 """Attention choices under which full fine-tuning leaves embeddings, head and norms in float32."""
-_FLAGS: tuple[tuple[str, str], ...] = (
+_FLAGS: tuple[tuple[str, Attention], ...] = (
     ("flash_attention", "flash_attention_2"),
     ("flex_attention", "flex"),
     ("xformers_attention", "sdpa-efficient"),
@@ -45,7 +46,7 @@ _FLAGS: tuple[tuple[str, str], ...] = (
 _ADAPTERS = ("lora", "qlora")
 
 
-def read_method(reader: Reader) -> str:
+def read_method(reader: Reader) -> Method:
     """full, freeze, or the adapter's method."""
     adapter = reader.get("adapter", text)
     if adapter not in _ADAPTERS:
@@ -57,7 +58,7 @@ def read_method(reader: Reader) -> str:
     reader.written("method", "adapter")
     if reader.flag("peft_use_dora"):
         return "dora"
-    return adapter
+    return "qlora" if adapter == "qlora" else "lora"
 
 
 def trained_names(reader: Reader, method: str) -> tuple[str, ...]:
@@ -242,7 +243,7 @@ def _fused_kernels(reader: Reader, world: WorldSize) -> bool:
     return reader.runs("axolotl", "0.9") and not (world.size > 1 and fsdp(reader) == 1)
 
 
-def read_attention(reader: Reader) -> str:
+def read_attention(reader: Reader) -> Attention:
     """The kernel, by attn_implementation or by the older flags."""
     chosen = reader.get("attn_implementation", text)
     if chosen is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from vramlint.job import Dtype, Parallel, Precision
+from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.vocabulary import Dtype
 
 Half = Literal["bfloat16", "float16"]
 

@@ -30,6 +30,7 @@ from vramlint.dialects.kit.reading import open_companion
 from vramlint.job import Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least
+from vramlint.vocabulary import Attention
 
 Checkpointing = Literal["none", "full", "reentrant", "selective-op"] | int
 Autocast = Literal["none", "bfloat16", "float16"]
@@ -38,7 +39,7 @@ TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""
 """They update each weight as its gradient arrives, as the "_layerwise" ones do."""
 
-_KERNELS: tuple[tuple[str, str], ...] = (
+_KERNELS: tuple[tuple[str, Attention], ...] = (
     (r"flash[-_]?attn3|flash_attention_3|fa3", "flash_attention_3"),
     (r"flash[-_]?attn|flash_attention|fa2", "flash_attention_2"),
     (r"flex", "flex"),
@@ -55,7 +56,7 @@ class Batch:
     accumulation: int
 
 
-def attention(value: Any) -> str | None:
+def attention(value: Any) -> Attention | None:
     """The job's name of an attention implementation, also of a kernel named by its hub repository."""
     name = text(value)
     if name is None:

@@ -32,7 +32,6 @@ from vramlint.dialects.kit.reader import (
 )
 from vramlint.dialects.kit.reading import find_model, finish
 from vramlint.job import (
-    ADAPTER_METHODS,
     Adapter,
     Buckets,
     Evaluation,
@@ -46,6 +45,7 @@ from vramlint.job import (
     Written,
 )
 from vramlint.versions import refusal
+from vramlint.vocabulary import ADAPTER_METHODS
 
 VERSION = "1"
 

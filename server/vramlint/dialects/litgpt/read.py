@@ -17,8 +17,9 @@ from vramlint.dialects.kit.edits import Editor, edit, key, whole_batch, without_
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, number, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_reader, hardware, world_size
 from vramlint.dialects.litgpt.keys import KEYS
-from vramlint.job import Adapter, Dtype, Parallel, Precision, Quantization, TrainingJob
+from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.vocabulary import Dtype, Scheme
 
 VERSION = "0.5.13"
 UNBOUNDED = 2048
@@ -33,7 +34,7 @@ _PRECISIONS: Mapping[str, tuple[Dtype, Literal["none", "bfloat16", "float16"]]] 
     "16-true": ("float16", "none"),
     "32-true": ("float32", "none"),
 }
-_SCHEMES: Mapping[str, tuple[str, bool]] = {
+_SCHEMES: Mapping[str, tuple[Scheme, bool]] = {
     "bnb.nf4": ("bnb-nf4", False),
     "bnb.nf4-dq": ("bnb-nf4", True),
     "bnb.fp4": ("bnb-fp4", False),

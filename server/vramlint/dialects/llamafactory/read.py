@@ -34,20 +34,21 @@ from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
 from vramlint.job import Adapter, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Attention, Loss, Method, Scheme
 
 VERSION = "0.9.5"
 
 _OBJECTIVES: Mapping[Any, Any] = {
     "pt": "pretrain", "sft": "sft", "rm": "reward", "ppo": "ppo", "dpo": "dpo", "kto": "kto",
 }  # fmt: skip
-_ATTENTION: Mapping[Any, str] = {
+_ATTENTION: Mapping[Any, Attention] = {
     "auto": "sdpa",
     "disabled": "eager",
     "sdpa": "sdpa",
     "fa2": "flash_attention_2",
     "fa3": "flash_attention_3",
 }
-_SCHEMES: Mapping[tuple[str, int], str] = {
+_SCHEMES: Mapping[tuple[str, int], Scheme] = {
     ("bnb", 8): "bnb-int8",
     ("hqq", 8): "bnb-int8",
     ("eetq", 8): "bnb-int8",
@@ -236,9 +237,9 @@ def _adapter(reader: Reader, engine: ParallelPlan) -> Adapter:
     )
 
 
-def _method(reader: Reader, method: str, quantization: Quantization | None) -> str:
+def _method(reader: Reader, method: str, quantization: Quantization | None) -> Method:
     if method != "lora":
-        return method if method in ("full", "freeze") else "full"
+        return "freeze" if method == "freeze" else "full"
     if reader.flag("use_dora"):
         reader.written("method", "use_dora")
         return "dora"
@@ -283,7 +284,7 @@ def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
     return "reentrant" if reentrant else "full"
 
 
-def _loss(reader: Reader, objective: str) -> str:
+def _loss(reader: Reader, objective: str) -> Loss:
     if not reader.flag("enable_liger_kernel"):
         reader.default("loss")
         return "full-logits"

@@ -33,6 +33,7 @@ from vramlint.dialects.torchtune.keys import KEYS
 from vramlint.dialects.torchtune.models import torchtune_builder, torchtune_config, torchtune_model
 from vramlint.dialects.torchtune.parallel import read_parallel, with_offload
 from vramlint.job import Adapter, Generation, Precision, Quantization, TrainingJob
+from vramlint.vocabulary import Attention, Loss, Method
 
 VERSION = "0.6.1"
 UNBOUNDED = 2048
@@ -138,7 +139,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     return job
 
 
-def _method(reader: Reader, model: Model, section: str) -> tuple[str, Adapter | None, str | None]:
+def _method(reader: Reader, model: Model, section: str) -> tuple[Method, Adapter | None, str | None]:
     """Method, adapter and the key that quantizes, by the builder's name and arguments."""
     path = f"{section}._component_"
     prefix, _ = torchtune_builder(reader.get(path, text) or "")
@@ -254,12 +255,12 @@ def _checkpointing(reader: Reader) -> Any:
     return "none"
 
 
-def _attention(reader: Reader, packing: bool) -> str:
+def _attention(reader: Reader, packing: bool) -> Attention:
     reader.same_origin_as("attention", "packing") if packing else reader.default("attention")
     return "flex" if packing else "sdpa"
 
 
-def _loss(reader: Reader) -> str | int:
+def _loss(reader: Reader) -> Loss | int:
     name = (reader.get("loss._component_", text) or "").rpartition(".")[2]
     if name in ("LinearCrossEntropyLoss", "CEWithChunkedOutputLoss"):
         chunks = reader.get("loss.num_output_chunks", positive)

@@ -12,6 +12,7 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
 from vramlint.dialects.kit.reading import role_model
 from vramlint.job import Generation, Roles
+from vramlint.vocabulary import Loss, Objective
 
 Reference = Literal["auto", "none", "resident", "quantized"]
 
@@ -195,7 +196,7 @@ def read_generation(reader: Reader, objective: str, micro: int, accumulation: in
     )
 
 
-def read_loss(reader: Reader, objective: str) -> str:
+def read_loss(reader: Reader, objective: Objective) -> Loss:
     """Where the logits live: the whole of them, TRL's chunks of 256 tokens, or its fused head. ORPO, GKD and
     their relatives in trl.experimental compute their losses on whole logits.
     """

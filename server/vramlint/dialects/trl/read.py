@@ -54,6 +54,7 @@ from vramlint.dialects.trl.weights import (
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.versions import release
+from vramlint.vocabulary import Loop
 
 VERSION = "1.16"
 TRANSFORMERS = "5.23"
@@ -233,7 +234,7 @@ def _length(reader: Reader, completion: int | None) -> int:
     return _DEFAULT_LENGTH
 
 
-def _loop(reader: Reader) -> str:
+def _loop(reader: Reader) -> Loop:
     reader.default("loop")
     if not reader.runs("trl", "0.16"):
         return "trainer"

@@ -12,7 +12,8 @@ from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.engines.hf_trainer import attention, read_autocast
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
-from vramlint.job import Adapter, Dtype, Precision, Quantization
+from vramlint.job import Adapter, Precision, Quantization
+from vramlint.vocabulary import Attention, Dtype, Method
 
 _DTYPES: dict[Any, Dtype] = {
     "float32": "float32",
@@ -54,7 +55,7 @@ def _kbit_prep(reader: Reader) -> Any:
     return "fp32-norms" if old else "none"
 
 
-def read_method(reader: Reader, quantization: Quantization | None) -> str:
+def read_method(reader: Reader, quantization: Quantization | None) -> Method:
     """full, or the adapter's method."""
     for path in _ADAPTER_FLAGS:
         if reader.flag(path):
@@ -153,7 +154,7 @@ def _parameters(reader: Reader) -> tuple[str, ...]:
     return found
 
 
-def read_attention(reader: Reader) -> str:
+def read_attention(reader: Reader) -> Attention:
     """The attention kernel; transformers' choice where the file is silent."""
     for path in ("attn_implementation", "model_init_kwargs.attn_implementation"):
         kernel = attention(reader.get(path, text))

@@ -1,0 +1,52 @@
+"""The words of a training job: what each may be."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
+Runtime: TypeAlias = Literal[
+    "transformers", "litgpt", "torchtune", "torchtitan", "megatron", "composer", "own"
+]
+"""Whose layers run, and whose training script around them."""
+Objective: TypeAlias = Literal[
+    "pretrain", "sft", "classification", "reward", "dpo", "kto", "orpo", "grpo", "ppo", "distillation"
+]
+Method: TypeAlias = Literal[
+    "full", "lora", "qlora", "dora", "freeze", "ia3", "vera", "loha", "lokr", "layernorm"
+]
+ADAPTER_METHODS: frozenset[Method] = frozenset({"lora", "qlora", "dora", "ia3", "vera", "loha", "lokr"})
+"""Methods that train an adapter beside the base."""
+Scheme: TypeAlias = Literal[
+    "bnb-nf4",
+    "bnb-fp4",
+    "bnb-int8",
+    "gptq-int4",
+    "gptq-int8",
+    "awq-int4",
+    "hqq-int4",
+    "torchao-nf4",
+    "fp8",
+]
+"""How the weights of a frozen base are stored."""
+Attention: TypeAlias = Literal[
+    "sdpa",
+    "eager",
+    "sdpa-flash",
+    "sdpa-efficient",
+    "sdpa-math",
+    "flash_attention_2",
+    "flash_attention_3",
+    "flex",
+]
+Loss: TypeAlias = Literal[
+    "full-logits",
+    "fused-cross-entropy",
+    "fused-linear",
+    "trl-chunked",
+    "trl-fused-head",
+    "forward-kl",
+    "reverse-kl",
+]
+Loop: TypeAlias = Literal["plain", "freed", "trainer", "trl@1.10", "trl@1.16"]
+"""How long the training loop keeps the logits alive."""
