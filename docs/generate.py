@@ -23,6 +23,7 @@ if str(DOCS) not in sys.path:
     sys.path.insert(0, str(DOCS))
 
 import dialect_pages  # noqa: E402
+import job_schema  # noqa: E402
 import rule_page  # noqa: E402
 import worked_examples  # noqa: E402
 
@@ -42,6 +43,7 @@ def generated() -> dict[Path, Generator]:
         files[DOCS / "dialects" / f"{name}.md"] = lambda text=text: text
     files[DOCS / "rules.md"] = rule_page.page
     files[DOCS / "memory-model.md"] = worked_examples.page
+    files[ROOT / "schemas" / "vramlint_schemas" / "dialects" / "job.json"] = job_schema.text
     files[WHITELIST] = whitelist
     for name in ("package.json", "package-lock.json"):
         file = ROOT / "client-vscode" / name

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 
-from vramlint.catalog.optimizers import optimizer_named
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
+from vramlint.job_fields import FIELDS, Blamed, blamed_for, is_smallest
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Related
@@ -15,43 +15,8 @@ from vramlint.lint.format import count, gib, model_name
 from vramlint.memory import Estimate
 from vramlint.memory.estimate import Component
 
-_KEYS_OF: dict[Component, tuple[str, ...]] = {
-    "activations": ("micro_batch_size", "sequence_length", "gradient_checkpointing", "attention", "loss"),
-    "optimizer_states": ("optimizer", "method", "precision.optimizer_states", "precision.weights"),
-    "gradients": ("method", "precision.gradients", "precision.weights"),
-    "weights": ("model", "precision.weights", "quantization"),
-    "generation": ("generation.memory_fraction", "generation.sleep", "generation.colocated"),
-    "overhead": ("parallel.strategy", "parallel"),
-}
-"""Component → the job fields that decide it, the smallest change first."""
-_KEYS_AT: dict[str, tuple[str, ...]] = {
-    "evaluation": ("evaluation.batch", "evaluation.sequence_length", "evaluation"),
-    "generation": ("generation.memory_fraction", "generation.batch", "generation.completion_length"),
-    "load": ("loading", "quantization"),
-}
-"""Moment beside the training step → the job fields that decide it."""
-_SMALLEST: dict[str, Callable[[TrainingJob], bool]] = {
-    "micro_batch_size": lambda job: job.micro_batch_size == 1,
-    "evaluation.batch": lambda job: job.evaluation is None or job.evaluation.batch == 1,
-    "gradient_checkpointing": lambda job: job.gradient_checkpointing in ("full", "reentrant"),
-    "attention": lambda job: job.attention != "eager",
-    "loss": lambda job: job.loss not in ("full-logits", "fused-cross-entropy"),
-    "optimizer": lambda job: (row := optimizer_named(job.optimizer)) is not None and row.compact,
-    "method": lambda job: job.method != "full",
-    "precision.weights": lambda job: job.precision.weights != "float32",
-    "precision.gradients": lambda job: job.precision.gradients != "float32",
-    "precision.optimizer_states": lambda job: job.precision.optimizer_states != "float32",
-}
-"""Field → whether it is as small as it gets, so that it is not to blame."""
 _WEIGHT: dict[Component, float] = {"weights": 0.6, "overhead": 0.1}
 """How much of a component a change can be hoped to save, beside the others: weights at best go to 4 bits."""
-_FEEDS: tuple[tuple[str, Component], ...] = (
-    ("model", "weights"),
-    ("optimizer", "optimizer_states"),
-    ("micro_batch_size", "activations"),
-    ("sequence_length", "activations"),
-    ("method", "gradients"),
-)
 _WORTH_A_WORD = 0.02
 """Share of the total below which a component is not named."""
 
@@ -68,9 +33,9 @@ class Blame:
 def blame(context: RuleContext, job: TrainingJob, estimate: Estimate, capacity: int) -> Blame:
     """The largest component that a key of the file decides; the model where weights alone are too much."""
     related = partial(_related, context, estimate)
-    for field in _KEYS_AT.get(estimate.peak_phase, ()):
+    for field in _at(estimate.peak_phase):
         key = context.key(field)
-        if key is not None and _can_shrink(job, field):
+        if key is not None and not is_smallest(job, field):
             return Blame(key, _reason_at(estimate.peak_phase, job, estimate), related(key))
     sizes = estimate.component_sizes
     model = context.key("model") or ()
@@ -78,17 +43,21 @@ def blame(context: RuleContext, job: TrainingJob, estimate: Estimate, capacity: 
         return Blame(model, _reason("weights", context, job, estimate, "alone "), related(model))
     weighed = {name: size * _WEIGHT.get(name, 1.0) for name, size in estimate.components.items()}
     for component in sorted(weighed, key=lambda name: -weighed[name]):
-        for field in _KEYS_OF[component]:
+        for field in blamed_for(component):
             key = context.key(field)
-            if key is not None and _can_shrink(job, field):
+            if key is not None and not is_smallest(job, field):
                 return Blame(key, _reason(component, context, job, estimate), related(key))
     return Blame(model, _reason("weights", context, job, estimate), related(model))
 
 
-def _can_shrink(job: TrainingJob, field: str) -> bool:
-    """Whether the field has a smaller value at all."""
-    rule = _SMALLEST.get(field)
-    return rule is None or not rule(job)
+def _at(phase: str) -> tuple[str, ...]:
+    """The fields to blame for a moment beside the training step."""
+    moments: Mapping[str, Blamed] = {
+        "evaluation": "at evaluation",
+        "generation": "at generation",
+        "load": "at load",
+    }
+    return blamed_for(moments[phase]) if phase in moments else ()
 
 
 def _reason(
@@ -132,8 +101,11 @@ def _related(context: RuleContext, estimate: Estimate, blamed: KeyPath) -> tuple
     """The other keys of the file that feed the sum, one a component, with what each one holds."""
     related: list[Related] = []
     told: set[Component] = set()
-    for field, component in _FEEDS:
-        key, size = context.key(field), estimate.component_sizes[component]
+    for row in FIELDS.values():
+        component = row.holds
+        if component is None:
+            continue
+        key, size = context.key(row.path), estimate.component_sizes[component]
         if key is None or key == blamed or component in told or size < _WORTH_A_WORD * estimate.device_bytes:
             continue
         told.add(component)

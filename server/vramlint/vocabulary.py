@@ -50,3 +50,7 @@ Loss: TypeAlias = Literal[
 ]
 Loop: TypeAlias = Literal["plain", "freed", "trainer", "trl@1.10", "trl@1.16"]
 """How long the training loop keeps the logits alive."""
+Component: TypeAlias = Literal[
+    "weights", "gradients", "optimizer_states", "activations", "generation", "overhead"
+]
+"""The parts of an estimate."""

@@ -20,7 +20,9 @@ def test_a_generated_file_is_up_to_date(file: Path, request: pytest.FixtureReque
 
 
 def test_no_page_of_a_dialect_is_left_over() -> None:
-    assert {file for file in FILES if file.parent.name == "dialects"} == set((DOCS / "dialects").glob("*.md"))
+    assert {file for file in FILES if file.parent == DOCS / "dialects"} == set(
+        (DOCS / "dialects").glob("*.md")
+    )
 
 
 def test_the_version_of_the_extension_is_that_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

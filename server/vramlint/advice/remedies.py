@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from vramlint.advice.changes import Changes, apply
 from vramlint.catalog.optimizers import optimizer_named
 from vramlint.job import TrainingJob
+from vramlint.job_fields import is_smallest
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.sharding import plan_of
 
@@ -41,24 +42,24 @@ _REDUCED: Changes = {"parallel.sync_each_batch": True}
 
 
 def _checkpointing(job: TrainingJob) -> Iterator[Move]:
-    if job.gradient_checkpointing not in ("full", "reentrant"):
+    if not is_smallest(job, "gradient_checkpointing"):
         title = "enable gradient checkpointing"
         yield Move("checkpointing", title, {"gradient_checkpointing": "full"}, 1.0, safe=True)
 
 
 def _attention(job: TrainingJob) -> Iterator[Move]:
-    if job.attention in ("eager", "sdpa-math"):
+    if not is_smallest(job, "attention"):
         yield Move("attention", "use SDPA attention", {"attention": "sdpa"}, 0.8, safe=True)
 
 
 def _loss(job: TrainingJob) -> Iterator[Move]:
-    if job.loss in ("full-logits", "fused-cross-entropy"):
+    if not is_smallest(job, "loss"):
         title = "use a fused linear cross-entropy (no logits in memory)"
         yield Move("loss", title, {"loss": "fused-linear"}, 1.2, safe=True)
 
 
 def _offload(job: TrainingJob) -> Iterator[Move]:
-    if not job.activation_offload and job.gradient_checkpointing in ("full", "reentrant"):
+    if not job.activation_offload and is_smallest(job, "gradient_checkpointing"):
         yield Move("offload", "offload activations to the CPU", {"activation_offload": True}, 2.5, safe=True)
 
 
@@ -131,7 +132,7 @@ def _in_backward(job: TrainingJob) -> Iterator[Move]:
 
 
 def _weights(job: TrainingJob) -> Iterator[Move]:
-    if job.precision.weights == "float32" and job.quantization is None:
+    if not is_smallest(job, "precision.weights") and job.quantization is None:
         yield Move("weights", "hold the weights in bf16", {"precision.weights": "bfloat16"}, 2.2)
     elif job.precision.trainable == "float32" and job.method in ("full", "freeze"):
         title = "train in 16 bits throughout"
@@ -153,7 +154,7 @@ def _sequence(job: TrainingJob) -> Iterator[Move]:
 
 
 def _method(job: TrainingJob) -> Iterator[Move]:
-    if job.method == "full":
+    if not is_smallest(job, "method"):
         yield Move("method", "LoRA", {"method": "lora"}, 5.0)
         yield Move("method", "QLoRA", {"method": "qlora"}, 5.5)
     elif job.method in ("lora", "dora") and job.quantization is None:

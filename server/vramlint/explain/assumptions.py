@@ -8,6 +8,7 @@ from typing import Any
 from vramlint.dialects.kit.dialect import UNSET
 from vramlint.explain.format import value_text
 from vramlint.job import Origin, TrainingJob, Written
+from vramlint.job_fields import FIELDS, counts
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.result import Analysis
 
@@ -40,20 +41,9 @@ def _assumption(job: TrainingJob, field: str, origin: Origin) -> Iterator[Assump
         yield Assumption(field, value, str(origin))
 
 
-_ABOUT_THE_RUN = frozenset({"model", "gpu", "nodes", "versions"})
-"""Said elsewhere in every report."""
-
-
 def _counts(job: TrainingJob, field: str) -> bool:
-    """Whether a field that is left out decides anything in such a run."""
-    strategy = job.parallel.strategy
-    if field in _ABOUT_THE_RUN or value_of(job, field) in (None, {}, (), "auto"):
-        return False
-    if field.startswith("roles."):
-        return job.objective == "ppo"
-    if field.startswith("parallel.buckets."):
-        return strategy.startswith("zero")
-    return strategy != "none" or not field.startswith("parallel.")
+    """Whether a field that is left out decides anything in such a run; some are said elsewhere."""
+    return value_of(job, field) not in (None, {}, (), "auto") and counts(job, field)
 
 
 def value_of(job: TrainingJob, field: str) -> Any:
@@ -66,25 +56,11 @@ def value_of(job: TrainingJob, field: str) -> Any:
     return value
 
 
-_MOVE_MOST = (
-    "precision.weights",
-    "precision.autocast",
-    "optimizer",
-    "sequence_length",
-    "micro_batch_size",
-    "gradient_checkpointing",
-    "attention",
-    "loss",
-    "padded_batch",
-    "packing",
-)
-"""The fields whose assumed value moves an estimate most come first; a hover shows three."""
-
-
 def assumed_in_short(analysis: Analysis, limit: int = 3) -> str:
     """The assumptions that move most, and how many more there are; empty where the file says everything."""
     found = {each.field: each for each in assumptions(analysis)}
-    shown = [found[field] for field in _MOVE_MOST if field in found][:limit]
+    first = sorted((row for row in FIELDS.values() if row.matters), key=lambda row: row.matters)
+    shown = [found[row.path] for row in first if row.path in found][:limit]
     if not shown:
         return ""
     texts = [f"{each.field.rpartition('.')[2]} {value_text(each.value)}" for each in shown]

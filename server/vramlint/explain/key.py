@@ -10,8 +10,8 @@ from vramlint.explain.format import LABELS, MARKS, difference, percent, size, va
 from vramlint.explain.summary import PHASES, component_table, fit_bar, footnote, peak_line
 from vramlint.explain.verdict import verdict_line
 from vramlint.explain.what_if import Comparison, largest_that_fits, steps
-from vramlint.explain.what_if_ranges import SHARED, TRAINED, decides, lever
 from vramlint.job import TrainingJob
+from vramlint.job_fields import about, moves_of
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import count, key_text, shorten
 from vramlint.lint.result import Analysis
@@ -43,7 +43,7 @@ def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix
     blocks = [
         f"{name} · {clause}" if clause else name,
         verdict_line(analysis),
-        component_table(analysis, None if free else lever(key.field).component),
+        component_table(analysis, None if free else moves_of(key.field).component),
         f"{fit_bar(analysis)}  \n{peak_line(estimate)}",
         marginals(analysis, key, path, value, compared),
         advice_line(fixes),
@@ -70,15 +70,15 @@ def free_of_cost(estimate: Estimate, compared: tuple[Comparison, ...]) -> str:
 
 def cost(job: TrainingJob, field: str, estimate: Estimate) -> str:
     """What the key costs now, in one clause; empty where it has no share of its own."""
-    component = lever(field).component
+    component = moves_of(field).component
     if component is not None:
         whole, at_peak = estimate.component_sizes.get(component, 0), estimate.components.get(component, 0)
         part = percent(at_peak, estimate.device_bytes)
         share = f"{part} of the peak" if at_peak else "freed before the peak"
         return f"{size(whole)} of {LABELS[component]}, {share}"
-    if decides(field, SHARED):
+    if about(field) == "shared":
         return f"{shared_by(job)}: {size(estimate.device_bytes)} on each"
-    return trained(estimate) if decides(field, TRAINED) else ""
+    return trained(estimate) if about(field) == "trained" else ""
 
 
 def trained(estimate: Estimate) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vramlint.document.node import KeyPath
 from vramlint.explain.format import LABELS, MARKS, size
-from vramlint.explain.what_if_ranges import lever
+from vramlint.job_fields import FIELDS, moves_of
 from vramlint.lint.format import count, gib, gpu_name
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Component
@@ -31,29 +31,18 @@ def fit_line(analysis: Analysis) -> str:
 
 
 def key_shares(analysis: Analysis) -> Iterator[tuple[KeyPath, str]]:
-    """The keys that decide memory, each with its share."""
+    """The keys that decide most of the memory, each component at the first that is written."""
     job, estimate = analysis.job, analysis.estimate
     if job is None or estimate is None:
         return
     named: set[Component] = set()
-    for field in _FIELDS:
-        path = job.written(field)
+    for row in FIELDS.values():
+        path = job.written(row.path) if row.hinted else None
         if path is None or analysis.document.node(path) is None:
             continue
-        component = lever(field).component
+        component = moves_of(row.path).component
         if component is None:
             yield path, f"{count(estimate.trainable_parameters)} trained"
         elif component not in named:
             named.add(component)
             yield path, f"{size(estimate.component_sizes.get(component, 0))} of {LABELS[component]}"
-
-
-_FIELDS = (
-    "model",
-    "adapter.r",
-    "trainable_layers",
-    "optimizer",
-    "micro_batch_size",
-    "sequence_length",
-)
-"""The fields that are hinted, each component at the first that is written."""

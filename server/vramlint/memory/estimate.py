@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias, get_args
 
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.vocabulary import Component as Component
 
-Component: TypeAlias = Literal[
-    "weights", "gradients", "optimizer_states", "activations", "generation", "overhead"
-]
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 MomentName: TypeAlias = Literal[
     "load", "generation", "forward", "loss", "backward", "optimizer", "evaluation", "save"

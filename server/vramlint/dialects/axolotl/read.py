@@ -53,9 +53,9 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
-from vramlint.job import ADAPTER_METHODS, Evaluation, Generation, Precision, TrainingJob
+from vramlint.job import Evaluation, Generation, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Loss
+from vramlint.vocabulary import ADAPTER_METHODS, Loss
 
 VERSION = "0.19"
 _TABLE = table(KEYS)

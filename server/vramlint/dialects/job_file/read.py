@@ -7,12 +7,13 @@ from typing import Any
 
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.catalog.facts import GIB, MIB, Gpu, Model
-from vramlint.dialects.job_file.keys import KEYS, METHODS
+from vramlint.dialects.job_file.keys import KEYS
 from vramlint.dialects.kit.dialect import (
     UNSET,
     Changes,
     Context,
     Dialect,
+    Key,
     Obstacle,
     ReadResult,
     SetKey,
@@ -44,6 +45,8 @@ from vramlint.job import (
     TrainingJob,
     Written,
 )
+from vramlint.job_fields import FIELDS
+from vramlint.job_fields.types import alternatives, choices
 from vramlint.versions import refusal
 from vramlint.vocabulary import ADAPTER_METHODS
 
@@ -59,12 +62,13 @@ def _checkpointing(value: Any) -> str | int | None:
         return positive(value.get("every"))
     if isinstance(value, bool):
         return "full" if value else "none"
-    known = ("none", "full", "reentrant", "selective-op")
-    return value if isinstance(value, str) and value in known else positive(value)
+    return value if value in choices("gradient_checkpointing") else positive(value)
 
 
 def _loss(value: Any) -> str | int | None:
-    return positive(value.get("chunks")) if isinstance(value, Mapping) else positive(value) or text(value)
+    if isinstance(value, Mapping):
+        return positive(value.get("chunks"))
+    return value if value in choices("loss") else positive(value)
 
 
 def _targets(value: Any) -> str | tuple[str, ...] | None:
@@ -72,27 +76,19 @@ def _targets(value: Any) -> str | tuple[str, ...] | None:
 
 
 _KINDS: dict[str, Kind[Any]] = {
-    "adapter.r": positive,
-    "adapter.alpha": number,
-    "adapter.dropout": number,
     "adapter.targets": _targets,
-    "adapter.target_parameters": names,
-    "adapter.layers": integers,
-    "adapter.modules_to_save": names,
-    "precision.fp32_modules": names,
     "gradient_checkpointing": _checkpointing,
     "loss": _loss,
-    "optimizer": text,
-    "trainable_layers": positive,
-    "trainable_parameters": names,
-    "generation.batch": positive,
-    "evaluation.sequence_length": positive,
-    "gradient_clipping": number,
-    "attention": text,
-    "parallel.sync_each_batch": boolean,
 }
-"""Coercions of the keys that neither their choices nor the type of their default fixes."""
-_BY_TYPE: dict[type, Kind[Any]] = {bool: boolean, int: positive, float: number, str: text}
+"""Coercions of the fields that a file may write in several forms."""
+_BY_TYPE: dict[Any, Kind[Any]] = {
+    bool: boolean,
+    int: positive,
+    float: number,
+    str: text,
+    tuple[str, ...]: names,
+    tuple[int, ...]: integers,
+}
 ROLES = ("critic", "reward_model", "teacher", "reference")
 _ROLE_WORDS = ("auto", "none", "same-as-model", "unknown")
 _READ_APART = frozenset(
@@ -107,10 +103,10 @@ _GROUPS = (
 )
 
 
-def _kind(row: Any) -> Kind[Any]:
+def _kind(row: Key) -> Kind[Any]:
     if row.path in _KINDS:
         return _KINDS[row.path]
-    return _one_of(row.choices) if row.choices else _BY_TYPE[type(row.default)]
+    return _one_of(row.choices) if row.choices else _BY_TYPE[alternatives(row.path)[0]]
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -120,8 +116,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if isinstance(model, Obstacle):
         return finish(DIALECT, reader, model)
     method = reader.raw("method")
-    if method not in (UNSET, None, *METHODS):
-        message = f"method: {method!r} is not known; use one of {', '.join(METHODS)}"
+    if method not in (UNSET, None, *choices("method")):
+        message = f"method: {method!r} is not known; use one of {', '.join(choices('method'))}"
         return finish(DIALECT, reader, Obstacle("not-modelled", message, ("method",)))
     found = {row.path: reader.read(row.path, _kind(row)) for row in KEYS if row.path not in _READ_APART}
     if reader.has("gradient_clipping") and reader.get("gradient_clipping", number) in (None, 0):
@@ -229,7 +225,7 @@ def write_job(job: TrainingJob) -> dict[str, Any]:
         if row.path in _READ_APART:
             continue
         value = _value(job, row.path)
-        if value is UNSET or (value == row.default and row.path not in _ALWAYS):
+        if value is UNSET or (value == row.default and not FIELDS[row.path].always):
             continue
         _put(out, row.path, _plain(row.path, value))
     for role in ROLES:
@@ -246,16 +242,6 @@ def write_job(job: TrainingJob) -> dict[str, Any]:
     if job.ram is not None:
         out["ram"] = job.ram
     return out
-
-
-_ALWAYS = frozenset(
-    {
-        *("objective", "method", "optimizer", "micro_batch_size", "gradient_accumulation_steps"),
-        *("sequence_length", "gradient_checkpointing", "attention", "loss", "loop"),
-        *("precision.weights", "precision.autocast", "adapter.r", "adapter.targets", "adapter.dtype"),
-        *("quantization.scheme", "generation.colocated", "evaluation.batch"),
-    }
-)
 
 
 def _written_model(model: Model) -> Any:
