@@ -42,7 +42,76 @@ def test_evidence_names_the_keys() -> None:
     found = detect({"base_model": "gpt2", "datasets": [], "sequence_len": 512})
     entry, evidence = found.evidence[0]
     assert entry.load() is found.dialect
-    assert evidence.keys == ("base_model", "datasets", "sequence_len")
+    assert set(evidence.keys) == {"base_model", "datasets", "sequence_len"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param({"attn_implementation": "eager", "max_length": 128}, id="names that anybody has"),
+        pytest.param({"model_name_or_path": "gpt2", "max_length": 128, "bf16": True}, id="inference"),
+        pytest.param(
+            {"model_name_or_path": "bert-base-uncased", "dataset_name": "imdb", "num_train_epochs": 3},
+            id="an encoder, which TRL does not train",
+        ),
+        pytest.param(
+            {"defaults": ["_self_"], "model_name_or_path": "gpt2", "dataset_name": "x", "num_generations": 8},
+            id="composed by Hydra",
+        ),
+        pytest.param(
+            {"model_name_or_path": "${model.name}", "dataset_name": "x", "num_generations": 8},
+            id="references of OmegaConf",
+        ),
+        pytest.param(
+            {"model_name_or_path": "gpt2", "dataset_name": "x", "streaming": {"enabled": False}},
+            id="a section that TRL does not have",
+        ),
+        pytest.param(
+            {
+                "train": {"global_batch_size": 256, "micro_batch_size": 1, "train_iters": 100},
+                "checkpoint": {"save": "out"},
+                "logger": {"log_interval": 10},
+                "model": {"tensor_model_parallel_size": 2},
+            },
+            id="Megatron-Bridge's overrides are not LitGPT's",
+        ),
+        pytest.param({"base_model": "gpt2", "lora_r": 8, "bf16": True, "epochs": 3}, id="own script"),
+        pytest.param({"model": {"name": "gpt2"}, "max_seq_len": 512, "lr": 1e-4}, id="own sections"),
+        pytest.param(
+            {"model": {"name": "gpt2"}, "data": {"seq_len": 512}, "lr": 1e-4}, id="own data section"
+        ),
+        pytest.param(
+            {"model": "gpt2", "training": {"max_seq_length": 512}, "wandb": {"project": "x"}}, id="own"
+        ),
+        pytest.param(
+            {"method": "sft", "data": {"train_batch_size": 8}, "trainer": {"n_gpus_per_node": 1}},
+            id="a wrapper over verl",
+        ),
+    ],
+)
+def test_shared_names_alone_never_claim_a_file(values: Any) -> None:
+    found = detect(values)
+    assert found.name is None, found.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"model": "Qwen/Qwen2.5-7B", "train_type": "lora", "max_length": 2048, "output_dir": "x",
+          "per_device_train_batch_size": 1}, "ms-swift"),
+        ({"data": {"max_prompt_length": 1}, "algorithm": {"adv_estimator": "grpo"}, "worker": {}}, "verl"),
+        ({"model_name_or_path": "gpt2", "dataset_mixture": {"datasets": []}}, "trl"),
+        ({"model_name_or_path": "gpt2", "dataset_name": "${DATASET}"}, "trl"),
+    ],
+)  # fmt: skip
+def test_exclusive_keys_decide(values: Any, name: str) -> None:
+    assert detect(values).name == name
+
+
+def test_a_claim_on_shared_names_is_weak() -> None:
+    shared: dict[str, Any] = {"output_dir": "out", "per_device_train_batch_size": 1}
+    assert detect(shared).weak
+    assert not detect({**shared, "model_name_or_path": "gpt2", "use_peft": True}).weak
 
 
 def test_evidence_of_other_dialects_is_kept() -> None:

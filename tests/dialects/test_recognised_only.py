@@ -38,7 +38,13 @@ NEMO = {
     "cluster": {"gpus_per_node": 8, "num_nodes": 1},
 }
 SILENT: Mapping[str, Mapping[str, Any]] = {
-    "gpt-neox": {"num-layers": 12, "hidden-size": 768, "num-attention-heads": 12, "seq-length": 2048},
+    "gpt-neox": {
+        "num-layers": 12,
+        "hidden-size": 768,
+        "num-attention-heads": 12,
+        "seq-length": 2048,
+        "train-iters": 320000,
+    },
     "llm-foundry": {"model": {"name": "mpt_causal_lm"}, "max_seq_len": 2048, "train_loader": {}},
     "ms-swift": {"model": "Qwen/Qwen2.5-7B", "train_type": "lora", "per_device_train_batch_size": 1},
     "prime-rl": {"deployment": {"num_train_gpus": 2}, "model": {"name": "Qwen/Qwen3-1.7B"}},

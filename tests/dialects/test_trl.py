@@ -317,8 +317,8 @@ def test_the_method_and_where_its_logits_live(keys: str, objective: str, loss: s
     [
         (SFT + "bf16: true\nfp16: true", "two-mixed-precisions"),
         (LORA + "load_in_4bit: true\nload_in_8bit: true", "two-quantizations"),
-        (SFT + "load_in_4bit: true", "quantized-without-adapter"),
-        (SFT + "lora_r: 8", "adapter-keys-alone"),
+        (SFT + "dataset_train_split: train\nload_in_4bit: true", "quantized-without-adapter"),
+        (SFT + "dataset_train_split: train\nlora_r: 8", "adapter-keys-alone"),
         (LORA + "load_in_4bit: true\nfsdp: true", "unsharded-quantized-base"),
         (LORA + "lora_target_modules: [q_proj, lm_head]", "adapted-head"),
         (SFT + "padding_free: true\nmax_length: 512", "padding-free-with-length"),

@@ -98,3 +98,13 @@ gradient_acumulation_steps: 4
         finding.at.key for finding in check(text, "x.yaml", tmp_path).findings if finding.code == "VL002"
     ]
     assert found == [("gradient_acumulation_steps",)]
+
+
+def test_no_key_is_called_unknown_where_the_file_may_be_anothers(tmp_path: Path) -> None:
+    text = (
+        "output_dir: out\nper_device_train_batch_size: 1\nmodel_name_or_path: gpt2\nscheduler_typ: cosine\n"
+    )
+    codes = {finding.code for finding in check(text, "x.yaml", tmp_path).findings}
+    assert "VL002" not in codes
+    forced = "# vramlint: dialect=trl\n" + text.replace("scheduler_typ", "lr_scheduler_typ")
+    assert "VL002" in {finding.code for finding in check(forced, "x.yaml", tmp_path).findings}

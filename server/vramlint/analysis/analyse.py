@@ -144,7 +144,7 @@ def _dialect_of(
     if dialect is None:
         names = ", ".join(NAMES)
         return detection, detection.dialect, f"dialect '{forced}' is not known: use one of {names}, or none"
-    return detection, dialect, None
+    return detection._replace(forced=True), dialect, None
 
 
 def _launcher(document: Document, around: Surroundings) -> Launcher | None:

@@ -25,11 +25,18 @@ class Detection(NamedTuple):
 
     entry: Entry | None
     evidence: tuple[tuple[Entry, Evidence], ...] = ()
+    forced: bool = False
+    """Whether a directive or the settings name the dialect."""
 
     @property
     def name(self) -> str | None:
         """The dialect's name."""
         return self.entry.name if self.entry else None
+
+    @property
+    def weak(self) -> bool:
+        """Whether the file is taken for the dialect's on the strength of names that other files share."""
+        return not self.forced and any(found.weak for entry, found in self.evidence if entry is self.entry)
 
     @property
     def dialect(self) -> Dialect | None:

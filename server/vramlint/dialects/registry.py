@@ -5,7 +5,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from vramlint.dialects.kit.signs import Signs, mapping, naming, not_text, one_of, starting, text, texts
+from vramlint.dialects.kit.signs import (
+    Signs,
+    listing,
+    mapping,
+    matching,
+    naming,
+    not_text,
+    number,
+    one_of,
+    refers,
+    starting,
+    text,
+    texts,
+)
 
 if TYPE_CHECKING:
     from vramlint.dialects.kit.dialect import Dialect
@@ -29,51 +42,85 @@ class Entry(NamedTuple):
         return dialect
 
 
+_COMPOSED = ("defaults", "_target_")
+"""Of a file that Hydra composes, whose names mean what the code of its project makes of them."""
+_ENCODERS = matching(r"(?i)(^|[/_-])(\w*bert\w*|\w*electra|xlnet|xlm)(?![a-z])")
+"""Families without a causal head, which TRL's trainers do not load."""
 _TUNERS = ("full", "lora", "longlora", "adalora", "llamapro", "adapter", "vera", "boft", "fourierft", "reft")
 
 REGISTRY = (
     Entry("job", "job_file.read", "full", Signs(decisive=("vramlint",))),
     Entry("axolotl", "axolotl.read", "full", Signs(
-        decisive=("base_model+datasets", "base_model+pretraining_dataset", "base_model+test_datasets"),
+        decisive=(
+            "base_model+sequence_len", "base_model+datasets+micro_batch_size",
+            "base_model+pretraining_dataset", "base_model+test_datasets",
+        ),
+        likely=(("datasets+base_model", listing),),
         strong=(
-            ("base_model", text), "sequence_len", "sample_packing", "lora_target_linear", "micro_batch_size",
-            "val_set_size", ("plugins", naming("axolotl.")),
+            "sequence_len", "sample_packing", "lora_target_linear", ("micro_batch_size", number),
+            "val_set_size", "dataset_prepared_path", "pad_to_sequence_len", ("plugins", naming("axolotl.")),
         ),
         hint=(
-            "adapter", "rl", "lora_r", "bf16", "datasets", "gradient_checkpointing", "chat_template",
-            "flash_attention",
+            ("base_model", text), "adapter", "rl", "lora_r", "bf16", "datasets", "gradient_checkpointing",
+            "chat_template", "flash_attention", "num_epochs",
         ),
-        foreign=("finetuning_type", "merge_method+models", "vramlint"),
+        foreign=(
+            *_COMPOSED, "finetuning_type", "merge_method+models", "per_device_train_batch_size+!sequence_len",
+            "vramlint",
+        ),
+        required=("base_model", "base_model_config"),
     )),
     Entry("trl", "trl.read", "full", Signs(
         decisive=(
-            "model_name_or_path+per_device_train_batch_size", "model_name_or_path+dataset_name",
-            "model_name_or_path+use_peft", "model_name_or_path+dataset_train_split",
-            "model_name_or_path+dataset_mixture", "output_dir+per_device_train_batch_size",
+            "model_name_or_path+dataset_name+per_device_train_batch_size", "model_name_or_path+use_peft",
+            "model_name_or_path+dataset_train_split", "model_name_or_path+dataset_mixture",
+            "model_name_or_path+num_generations",
+        ),
+        likely=(
+            "model_name_or_path+dataset_name", "model_name_or_path+dataset_mixer",
+            "model_name_or_path+dataset_id_or_path", "model_name_or_path+per_device_train_batch_size",
+            "output_dir+per_device_train_batch_size",
         ),
         strong=(
-            "model_name_or_path", "per_device_train_batch_size", "num_generations",
-            "precompute_ref_log_probs", "use_peft", ("attn_implementation", text), "lora_target_modules",
-            "max_length",
+            "use_peft", "dataset_train_split", "dataset_test_split", "dataset_mixture", "num_generations",
+            "max_completion_length", "reward_funcs", "precompute_ref_log_probs", "desirable_weight",
+            "assistant_only_loss", "completion_only_loss", "padding_free", "dataset_text_field", "vllm_mode",
+            "use_bnb_nested_quant", "bnb_4bit_quant_storage", "lora_task_type", "lora_target_parameters",
+            "lora_modules_to_save", "chat_template_path", "activation_offloading",
         ),
         hint=(
-            "dataset_name", "output_dir", "learning_rate", "num_train_epochs", "optim", "bf16",
-            "gradient_checkpointing",
+            "model_name_or_path", "per_device_train_batch_size", ("attn_implementation", text),
+            "lora_target_modules", "max_length", "dataset_name", "output_dir", "learning_rate",
+            "num_train_epochs", "optim", "bf16", "gradient_checkpointing",
         ),
         foreign=(
-            "finetuning_type", "cutoff_len", ("template", text), "quantization_bit", "lora_target",
-            "vramlint", "actor_rollout_ref", "distributed_type", "zero_optimization",
+            *_COMPOSED, ("*", refers), ("model_name_or_path", _ENCODERS), "finetuning_type", "cutoff_len",
+            ("template", text), "quantization_bit", "lora_target", "tuner_type", ("train_type", text),
+            "attn_impl", "base_model", "vramlint", "actor_rollout_ref", "distributed_type",
+            "zero_optimization", "lora_r+!use_peft+!dataset_train_split",
+            "load_in_4bit+!use_peft+!dataset_train_split", "load_in_8bit+!use_peft+!dataset_train_split",
+        ),
+        sections=(
+            "accelerator_config", "activation_checkpointing_kwargs", "chat_template_kwargs",
+            "dataset_kwargs", "dataset_mixer", "dataset_mixture", "deepspeed", "env", "fsdp_config", "generation_kwargs",
+            "gradient_checkpointing_kwargs", "liger_kernel_config", "lr_scheduler_kwargs",
+            "model_init_kwargs", "optim_args", "parallelism_config", "ref_model_init_kwargs", "teacher_model_init_kwargs",
+            "teacher_server_urls", "transformers_continuous_batching_config",
         ),
     )),
     Entry("llamafactory", "llamafactory.read", "full", Signs(
-        decisive=("cutoff_len", "finetuning_type", "lora_target", "quantization_bit"),
+        decisive=(
+            "finetuning_type", "cutoff_len+template", "cutoff_len+stage", "lora_target+template",
+            "lora_target+stage", "lora_target+cutoff_len",
+        ),
         strong=(
-            "stage", "template", "dataset_dir", ("dataset", texts), "lora_rank", "quantization_method",
-            "train_dataset", "dist_config.name", "peft_config.name", "do_train",
+            "cutoff_len", "lora_target", "quantization_bit", "stage", "template", "dataset_dir",
+            ("dataset", texts), "lora_rank", "quantization_method", "train_dataset",
+            "dist_config.name", "peft_config.name", "do_train",
         ),
         hint=("model_name_or_path", "per_device_train_batch_size", "plot_loss", "overwrite_cache"),
-        foreign=("base_model", "vramlint", "actor_rollout_ref", "datasets", "resources"),
-        required=("model_name_or_path", "model"),
+        foreign=(*_COMPOSED, "base_model", "vramlint", "actor_rollout_ref", "datasets", "resources"),
+        required=("model_name_or_path", ("model", text)),
     )),
     Entry("torchtune", "torchtune.read", "full", Signs(
         decisive=(("*model*._component_", starting("torchtune.models.")),),
@@ -88,16 +135,24 @@ REGISTRY = (
         foreign=("vramlint",),
     )),
     Entry("litgpt", "litgpt.read", "full", Signs(
+        decisive=("checkpoint_dir+train.micro_batch_size", "initial_checkpoint_dir+train.micro_batch_size"),
         strong=(
-            "train.micro_batch_size", "train.global_batch_size", "data.class_path", "checkpoint_dir",
-            "lora_query", "train.lr_warmup_steps", "eval.initial_validation", "train.max_seq_length",
+            "train.lr_warmup_steps", "train.max_seq_length", "train.tie_embeddings", "data.class_path",
+            "checkpoint_dir", "lora_query", "lora_mlp", "eval.initial_validation", "eval.final_validation",
         ),
-        hint=("precision", "devices", "out_dir", "model_name", "logger_name", "num_nodes", "quantize"),
-        foreign=("base_model", "model_name_or_path", "vramlint", "actor_rollout_ref", "trainer"),
+        hint=(
+            "train.micro_batch_size", "train.global_batch_size", "precision", "devices", "out_dir",
+            "model_name", "logger_name", "num_nodes", "quantize",
+        ),
+        foreign=(
+            *_COMPOSED, "base_model", "model_name_or_path", "vramlint", "actor_rollout_ref", "trainer",
+        ),
+        sections=("data", "eval", "log", "model_config", "optimizer", "train"),
     )),
     Entry("accelerate", "accelerate.read", "full", Signs(
         decisive=(
-            "compute_environment", "distributed_type", "fsdp_transformer_layer_cls_to_wrap", "downcast_bf16",
+            "compute_environment", "distributed_type", "fsdp_transformer_layer_cls_to_wrap",
+            "downcast_bf16",
         ),
         strong=(
             "machine_rank", "num_machines", "main_training_function", "num_processes", "backward_prefetch",
@@ -106,8 +161,8 @@ REGISTRY = (
         ),
         hint=("mixed_precision", "use_cpu", "debug", "fsdp_config", "deepspeed_config"),
         foreign=(
-            "base_model", "model_name_or_path", "zero_optimization", "vramlint", "model", "resources",
-            "trainer", "per_device_train_batch_size", "actor_rollout_ref",
+            *_COMPOSED, "base_model", "model_name_or_path", "zero_optimization", "vramlint", "model",
+            "resources", "trainer", "per_device_train_batch_size", "actor_rollout_ref",
         ),
     )),
     Entry("deepspeed", "deepspeed.read", "full", Signs(
@@ -120,27 +175,34 @@ REGISTRY = (
             "gradient_accumulation_steps", "gradient_clipping", "steps_per_print", "wall_clock_breakdown",
         ),
         foreign=(
-            "base_model", "compute_environment", "model", "resources", "pipe-parallel-size",
+            *_COMPOSED, "base_model", "compute_environment", "model", "resources", "pipe-parallel-size",
             "pipe_parallel_size", "num-layers", "num_layers",
         ),
     )),
     Entry("unsloth", "unsloth.read", "recognised", Signs(
         decisive=(
-            "training.training_type", "training.max_seq_length+lora.lora_r", "model+training.max_seq_length",
+            "training.training_type", "training.max_seq_length+lora.lora_r+model",
+            "model+data.format_type+training.max_seq_length",
         ),
-        strong=("lora.lora_r", "training.load_in_4bit", "training.batch_size", "data.format_type"),
-        foreign=("vramlint", "llm_backbone", "job", ("model", not_text)),
+        strong=(
+            "lora.lora_r", "lora.vision_all_linear", "training.load_in_4bit", "training.batch_size",
+            "data.format_type", "model+training.max_seq_length",
+        ),
+        foreign=(*_COMPOSED, "vramlint", "llm_backbone", "job", ("model", not_text)),
+        sections=("data", "logging", "lora", "training"),
     )),
     Entry("verl", "verl.read", "recognised", Signs(
         decisive=(
-            "trainer.n_gpus_per_node+data.train_batch_size", "actor_rollout_ref", "model.partial_pretrain",
-            "algorithm.adv_estimator",
+            "actor_rollout_ref", "algorithm.adv_estimator+worker", "model.partial_pretrain",
+            "trainer.n_gpus_per_node+data.train_batch_size",
         ),
         hint=(
             "trainer.n_gpus_per_node", "trainer.nnodes", "data.max_response_length",
-            "data.micro_batch_size_per_gpu",
+            "data.micro_batch_size_per_gpu", "algorithm.adv_estimator",
         ),
-        foreign=("vramlint",),
+        foreign=(
+            "vramlint", "method+!actor_rollout_ref", "wandb+!actor_rollout_ref", "actor+!actor_rollout_ref",
+        ),
     )),
     Entry("nemo", "nemo.read", "recognised", Signs(
         decisive=(
@@ -156,7 +218,7 @@ REGISTRY = (
     )),
     Entry("gpt-neox", "others.gpt_neox", "recognised", Signs(
         decisive=(
-            "num_layers+hidden_size+num_attention_heads+seq_length",
+            "num_layers+hidden_size+num_attention_heads+seq_length+train_iters",
             "train_micro_batch_size_per_gpu+num_layers", "pipe_parallel_size+model_parallel_size",
             "gpt_j_residual",
         ),
@@ -165,7 +227,9 @@ REGISTRY = (
         dashes=True,
     )),
     Entry("llm-foundry", "others.llm_foundry", "recognised", Signs(
-        decisive=("model.name+max_seq_len", "model.name+train_loader", "device_train_microbatch_size"),
+        decisive=(
+            "model.name+train_loader", "max_seq_len+train_loader", "device_train_microbatch_size",
+        ),
         hint=(
             "train_loader", "global_train_batch_size", "eval_interval", "max_duration", "fsdp_config",
             "callbacks",
@@ -181,11 +245,12 @@ REGISTRY = (
     )),
     Entry("prime-rl", "others.prime_rl", "recognised", Signs(
         decisive=(
-            "model.name+data.seq_len", "deployment.num_train_gpus", "orchestrator+inference",
+            "model.name+data.seq_len+data.batch_size", "deployment.num_train_gpus",
+            "orchestrator+inference",
             "orchestrator.train", "model.ac.freq",
         ),
         hint=("ckpt", "optim.lr", "data.micro_batch_size", "renderer"),
-        foreign=("vramlint", "training", "job", "model.flavor"),
+        foreign=(*_COMPOSED, "vramlint", "training", "job", "model.flavor", "train", "lora"),
     )),
     Entry("h2o-llm-studio", "others.h2o_llm_studio", "recognised", Signs(
         decisive=("llm_backbone",),

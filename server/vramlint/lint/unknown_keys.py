@@ -43,9 +43,13 @@ class UnknownKeyAt:
 
 
 def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
-    """The keys that neither the schema nor the dialect's table knows. Nothing where neither is complete."""
+    """The keys that neither the schema nor the dialect's table knows. Nothing where neither is complete, or
+    where the file may be another's.
+    """
     dialect = context.dialect
     if dialect is None or not isinstance(context.values, Mapping):
+        return
+    if context.detection is not None and context.detection.weak:
         return
     schema = schema_of(dialect)
     gone = _gone(dialect, schema, context)

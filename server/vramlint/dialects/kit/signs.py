@@ -6,42 +6,50 @@ They are plain data, so that the dialect of a file is known before the code of a
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any, NamedTuple
 
 Sign = str | tuple[str, Callable[[Any], bool]]
-"""A dotted key ("a.b"), several that must all be there ("a+b.c"), or a key with a test of its value. A `*`
-stands for any text in the name of a key; each key that matches is a sign of its own.
+"""A dotted key ("a.b"), several that must all be there ("a+b.c") or be absent ("a+!b"), or a key with a test
+of its value. A `*` stands for any text in the name of a key; each key that matches is a sign of its own.
 """
 
-DECISIVE, STRONG, HINT = 0.9, 0.4, 0.08
+DECISIVE, LIKELY, STRONG, HINT = 0.9, 0.6, 0.4, 0.08
 ENOUGH = 0.5
 """The evidence from which on a file is taken for a dialect's."""
 _DOUBTED = 0.3
-"""What evidence counts at most beside a foreign key, or without a required one."""
+"""What evidence counts at most where something speaks against it."""
 
 
 class Evidence(NamedTuple):
-    """How sure a dialect is that a file is its own (0 … 1), and the keys that say so."""
+    """How sure a dialect is that a file is its own (0 … 1), the keys that say so, and whether names that
+    other people's files share had to help (`weak`): then nothing is said of keys that it does not know.
+    """
 
     score: float
     keys: tuple[str, ...] = ()
+    weak: bool = False
 
 
 class Signs(NamedTuple):
     """What speaks for a dialect. Weights add up as independent evidence does: 1 - (1 - a)(1 - b)...
 
-    `decisive` keys settle it alone, `strong` ones in company, `hint`s only tip the balance. A `foreign` key
-    says that the file is another's, and so it does if none of the `required` ones is there.
+    `decisive` keys settle it alone, and so do `likely` ones, which people's own files share; `strong` ones
+    settle it in company, `hint`s only tip the balance. A `foreign` key says that the file is another's, and
+    so does the absence of all `required` ones, and a mapping under a name that is not one of `sections`.
     """
 
     decisive: tuple[Sign, ...] = ()
+    likely: tuple[Sign, ...] = ()
     strong: tuple[Sign, ...] = ()
     hint: tuple[Sign, ...] = ()
     foreign: tuple[Sign, ...] = ()
     required: tuple[Sign, ...] = ()
+    sections: tuple[str, ...] = ()
+    """The names of the mappings that such a file has, if they are few; empty where any may be there."""
     dashes: bool = False
     """Whether the framework reads "a-b" as "a_b"."""
 
@@ -51,9 +59,18 @@ class Signs(NamedTuple):
             values = {key.replace("-", "_"): value for key, value in values.items() if isinstance(key, str)}
         found = [(keys, weight) for sign, weight in self._weighted() for keys in _found(values, sign)]
         score = _joined(weight for _, weight in found)
-        if _any(values, self.foreign) or (self.required and not _any(values, self.required)):
+        weak = _joined(weight for _, weight in found if weight != LIKELY) < ENOUGH
+        if self._doubted(values):
             score = min(score, _DOUBTED)
-        return Evidence(score, tuple(dict.fromkeys(key for keys, _ in found for key in keys)))
+        return Evidence(score, tuple(dict.fromkeys(key for keys, _ in found for key in keys)), weak)
+
+    def _doubted(self, values: Mapping[Any, Any]) -> bool:
+        """Whether something in `values` says that they are another's."""
+        return (
+            _any(values, self.foreign)
+            or (bool(self.required) and not _any(values, self.required))
+            or (bool(self.sections) and any(_section(values, key) for key in values.keys() - self.sections))
+        )
 
     @property
     def names(self) -> frozenset[str]:
@@ -69,7 +86,12 @@ class Signs(NamedTuple):
         return many or _joined(weight for _, weight in found) >= ENOUGH
 
     def _weighted(self) -> Iterator[tuple[Sign, float]]:
-        for signs, weight in ((self.decisive, DECISIVE), (self.strong, STRONG), (self.hint, HINT)):
+        for signs, weight in (
+            (self.decisive, DECISIVE),
+            (self.likely, LIKELY),
+            (self.strong, STRONG),
+            (self.hint, HINT),
+        ):
             for sign in signs:
                 yield sign, weight
 
@@ -89,6 +111,16 @@ def not_text(value: Any) -> bool:
     return not isinstance(value, str)
 
 
+def number(value: Any) -> bool:
+    """Whether the value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def listing(value: Any) -> bool:
+    """Whether the value is a list."""
+    return isinstance(value, list)
+
+
 def texts(value: Any) -> bool:
     """Whether the value is a string or a list of nothing else."""
     items = value if isinstance(value, list) else [value]
@@ -103,6 +135,22 @@ def starting(*prefixes: str) -> Callable[[Any], bool]:
 def naming(part: str) -> Callable[[Any], bool]:
     """Whether an item of the value, a list, holds the text."""
     return lambda value: isinstance(value, list) and any(part in str(item) for item in value)
+
+
+def matching(pattern: str) -> Callable[[Any], bool]:
+    """Whether the value is a string in which the pattern is found."""
+    found = re.compile(pattern)
+    return lambda value: isinstance(value, str) and found.search(value) is not None
+
+
+_REFERENCE = re.compile(r"\$\{[^}]*[.:a-z]")
+
+
+def refers(value: Any) -> bool:
+    """Whether the value is a string with a reference as OmegaConf reads it; `${HOME}`, an environment
+    variable, is not one.
+    """
+    return isinstance(value, str) and _REFERENCE.search(value) is not None
 
 
 def one_of(*words: str) -> Callable[[Any], bool]:
@@ -128,17 +176,28 @@ def _path(sign: Sign) -> str:
 @cache
 def _names(sign: Sign) -> frozenset[str]:
     """The names in a sign's keys, without those that stand for any."""
-    return frozenset(name for name in _path(sign).replace("+", ".").split(".") if "*" not in name)
+    present = (part for part in _path(sign).split("+") if not part.startswith("!"))
+    return frozenset(name for part in present for name in part.split(".") if "*" not in name)
 
 
 def _found(values: Mapping[Any, Any], sign: Sign) -> Iterator[tuple[str, ...]]:
     """The keys of the file that are such a sign, once for each key that its first part matches."""
     path, test = (sign, None) if isinstance(sign, str) else sign
     first, *others = path.split("+")
-    if all(any(True for _ in _at(values, other)) for other in others):
+    if all(_there(values, other) for other in others):
         for key, value in _at(values, first):
             if test is None or test(value):
-                yield key, *others
+                yield key, *(other for other in others if not other.startswith("!"))
+
+
+def _there(values: Mapping[Any, Any], path: str) -> bool:
+    """Whether a key is there, or with `!` before its path, is not."""
+    return any(True for _ in _at(values, path.removeprefix("!"))) != path.startswith("!")
+
+
+def _section(values: Mapping[Any, Any], key: Any) -> bool:
+    """Whether the key, where it is text, holds a mapping with something in it."""
+    return isinstance(key, str) and isinstance(values[key], Mapping) and bool(values[key])
 
 
 def _at(values: Mapping[Any, Any], path: str) -> Iterator[tuple[str, Any]]:
