@@ -58,7 +58,8 @@ class DoesNotFit(Rule):
     A file may leave the length of the longest sample open, or how its several GPUs share the run: FSDP and
     DeepSpeed are often named only on the command line. It is then assumed, the message says so, and the
     finding is a warning. A launch line of the workspace that names the file is read: `accelerate launch
-    --config_file zero3.yaml train.py --config sft.yaml`.
+    --config_file zero3.yaml train.py --config sft.yaml`. So it
+    is where a file of the engine is named and not there (VL904).
 
     ## Fixes
 
@@ -81,6 +82,7 @@ class DoesNotFit(Rule):
         why = blame(context, job, estimate, gpu.usable_bytes)
         decisive = (job.origins.get(field) for field in ("sequence_length", "parallel.strategy"))
         guesses = [str(origin) for origin in decisive if isinstance(origin, Assumed)]
+        guesses += _without(context)
         guessed = f" ({'; '.join(guesses)})" if guesses else ""
         yield self.finding(
             f"{needs(estimate, gpu)}: {why.reason}{guessed}",
@@ -94,3 +96,9 @@ class DoesNotFit(Rule):
         from vramlint.lint.fit_fixes import checked_fixes  # imported late: only fixes need it
 
         return checked_fixes(context)
+
+
+def _without(context: RuleContext) -> list[str]:
+    """The engine's file that the estimate is made without, in words."""
+    missing = context.reading.missing_companions if context.reading else ()
+    return [f"without '{missing[0][1]}', which is not in the workspace"] if missing else []

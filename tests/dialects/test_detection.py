@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from vramlint.dialects import REGISTRY, detect
+from vramlint.dialects.kit.dialect import Companion
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 NAMES = {"hf-trainer": "trl", "fsdp": "accelerate"}
@@ -138,3 +139,20 @@ def test_every_file_of_the_corpus() -> None:
         if name != wanted and (wanted is not None or name in OURS):
             wrong.append((record["path"], wanted, found.name if found else None))
     assert not wrong
+
+
+def test_parents_are_looked_at_while_recognising() -> None:
+    """A child of NeMo RL that changes its cluster alone, and a Hydra project of somebody's own."""
+    files = {
+        "parent.yaml": {"policy": {"model_name": "gpt2", "dtensor_cfg": {"enabled": True}}},
+        "own.yaml": {"trainer": {"max_epochs": 3}, "model": {"hidden": 64}},
+    }
+
+    def open_file(name: str) -> Companion | None:
+        return Companion(name, files[name], None) if name in files else None
+
+    child = {"defaults": "parent.yaml", "cluster": {"num_nodes": 2}, "logger": {"log_dir": "x"}}
+    assert detect(child).name is None
+    assert detect(child, open_file).name == "nemo"
+    assert detect({**child, "defaults": ["own", "_self_"]}, open_file).name is None
+    assert detect({**child, "defaults": "nowhere.yaml"}, open_file).name is None

@@ -224,3 +224,25 @@ def test_only_context_parallelism_wants_twice_its_degree(context: int, refused: 
     )
     kinds = {problem.kind for problem in reading(config, gpus=8).problems}
     assert ("indivisible-length" in kinds) is refused
+
+
+OLD = changed(
+    training__batch_size=4, training__data_parallel_degree=2, experimental__pipeline_parallel_degree=2
+)
+for _section, _key in (("training", "local_batch_size"), ("parallelism", "data_parallel_shard_degree")):
+    del OLD[_section][_key]
+
+
+def test_several_keys_of_older_releases_date_the_file() -> None:
+    """torchtitan 2024-07 (train_configs/llama3_8b.toml): degrees in [training] and [experimental]."""
+    found = reading(OLD, gpus=4)
+    assert [(problem.kind, problem.severity) for problem in found.problems] == [
+        ("older-release", "information")
+    ]
+    job = found.job
+    assert job is not None
+    assert (job.parallel.data, job.parallel.pipeline) == (2, 2)
+
+
+def test_one_old_key_is_a_mistake() -> None:
+    assert not reading(changed(training__batch_size=4)).problems

@@ -108,3 +108,11 @@ def test_no_key_is_called_unknown_where_the_file_may_be_anothers(tmp_path: Path)
     assert "VL002" not in codes
     forced = "# vramlint: dialect=trl\n" + text.replace("scheduler_typ", "lr_scheduler_typ")
     assert "VL002" in {finding.code for finding in check(forced, "x.yaml", tmp_path).findings}
+
+
+def test_without_the_engines_file_a_run_that_does_not_fit_is_a_warning(tmp_path: Path) -> None:
+    text = f"# vramlint: gpu=RTX-3060 x2\n{AXOLOTL.replace('sequence_len: 1024', 'sequence_len: 32768')}"
+    for deepspeed, severity in (("", "error"), ("deepspeed: zero3.json\n", "warning")):
+        found = {finding.code: finding for finding in check(text + deepspeed, "x.yaml", tmp_path).findings}
+        assert found["VL101"].severity == severity
+        assert ("zero3.json" in found["VL101"].message) == bool(deepspeed)

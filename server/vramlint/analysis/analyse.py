@@ -28,7 +28,6 @@ from vramlint.project.hardware import Declaration, file_key, implied, stated
 from vramlint.project.launchers import Launcher
 from vramlint.project.overrides import Overrides
 from vramlint.project.paths import folder_of
-from vramlint.project.settings import Settings
 from vramlint.project.severity import SEVERITIES
 from vramlint.project.surroundings import Surroundings
 from vramlint.project.workspace import Workspace
@@ -88,7 +87,7 @@ def understand(
     """Everything that is known of a document before the rules run."""
     directives = read_directives(document)
     values = document.values()
-    detection, dialect, problem = _dialect_of(values, directives, around.settings)
+    detection, dialect, problem = _dialect_of(values, directives, around)
     in_file = file_key(values, dialect.gpu_key) if dialect else None
     launcher = _launcher(document, around) if dialect and dialect.role == "training" else None
     declared = stated(overrides.gpu, directives.gpu, in_file)
@@ -129,13 +128,13 @@ def understand(
 
 
 def _dialect_of(
-    values: Any, directives: Directives, settings: Settings
+    values: Any, directives: Directives, around: Surroundings
 ) -> tuple[Detection | None, Dialect | None, str | None]:
     """The dialect by directive, else by settings, else by content; with what is wrong with a forced name."""
     if not isinstance(values, Mapping):
         return None, None, None
-    detection = detect(values)
-    forced = directives.dialect[0] if directives.dialect else settings.dialect
+    forced = directives.dialect[0] if directives.dialect else around.settings.dialect
+    detection = detect(values, around.open)
     if forced is None:
         return detection, detection.dialect, None
     if forced == "none":

@@ -4,7 +4,7 @@ changes of the job are written back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ from vramlint.dialects.kit.signs import ENOUGH, Evidence
 from vramlint.dialects.registry import REGISTRY, Entry
 
 if TYPE_CHECKING:
-    from vramlint.dialects.kit.dialect import Dialect
+    from vramlint.dialects.kit.dialect import Companion, Dialect
 
 NAMES = tuple(entry.name for entry in REGISTRY)
 """The names of all dialects."""
@@ -44,23 +44,40 @@ class Detection(NamedTuple):
         return self.entry.load() if self.entry else None
 
 
-def detect(values: Any) -> Detection:
-    """The dialect of a document by its keys alone, with the evidence; never by file name."""
+def detect(values: Any, open_file: Callable[[str], Companion | None] | None = None) -> Detection:
+    """The dialect of a document by its keys alone, with the evidence; never by file name.
+
+    Where these are not enough and the file inherits from others (`defaults:`), the parents that `open_file`
+    finds are looked at too.
+    """
     if not isinstance(values, Mapping):
         return Detection(None)
+    found = _by_keys(values)
+    if found.entry is not None or open_file is None or not values.get("defaults"):
+        return found
+    from vramlint.dialects.kit.hydra_defaults import inherit  # late: few files inherit
+
+    whole = inherit(values, open_file).values
+    inherited = _by_keys({**whole, "defaults": values["defaults"]})
+    return inherited if inherited.entry is not None else found
+
+
+def _by_keys(values: Mapping[Any, Any]) -> Detection:
     seen = [(entry, found) for entry in REGISTRY if (found := entry.signs.evidence(values)).score > 0]
     seen.sort(key=lambda pair: -pair[1].score)
     enough = bool(seen) and seen[0][1].score >= ENOUGH
     return Detection(seen[0][0] if enough else None, tuple(seen))
 
 
-SIGN_NAMES = frozenset(name for entry in REGISTRY for name in entry.signs.names)
+SIGN_NAMES = frozenset(("defaults", *(name for entry in REGISTRY for name in entry.signs.names)))
 """All names in keys that speak for a dialect, with "_" for "-"."""
 
 
 def detectable(names: AbstractSet[str]) -> bool:
-    """Whether a file in whose keys no other of SIGN_NAMES are than these can be of some dialect."""
-    return any(entry.signs.possible(names) for entry in REGISTRY)
+    """Whether a file in whose keys no other of SIGN_NAMES are than these can be of some dialect. One that
+    inherits may be of its parents'.
+    """
+    return "defaults" in names or any(entry.signs.possible(names) for entry in REGISTRY)
 
 
 def load(name: str) -> Dialect | None:

@@ -102,10 +102,11 @@ REGISTRY = (
         ),
         sections=(
             "accelerator_config", "activation_checkpointing_kwargs", "chat_template_kwargs",
-            "dataset_kwargs", "dataset_mixer", "dataset_mixture", "deepspeed", "env", "fsdp_config", "generation_kwargs",
-            "gradient_checkpointing_kwargs", "liger_kernel_config", "lr_scheduler_kwargs",
-            "model_init_kwargs", "optim_args", "parallelism_config", "ref_model_init_kwargs", "teacher_model_init_kwargs",
-            "teacher_server_urls", "transformers_continuous_batching_config",
+            "dataset_kwargs", "dataset_mixer", "dataset_mixture", "deepspeed", "env", "fsdp_config",
+            "generation_kwargs", "gradient_checkpointing_kwargs", "liger_kernel_config",
+            "lr_scheduler_kwargs", "model_init_kwargs", "optim_args", "parallelism_config",
+            "ref_model_init_kwargs", "teacher_model_init_kwargs", "teacher_server_urls",
+            "transformers_continuous_batching_config",
         ),
     )),
     Entry("llamafactory", "llamafactory.read", "full", Signs(

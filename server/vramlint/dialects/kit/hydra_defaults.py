@@ -8,10 +8,10 @@ under that section), `_self_` (where the file's own values come).
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import UNSET, Context, Obstacle
+from vramlint.dialects.kit.dialect import UNSET, Companion, Obstacle
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import Reader, look_up, mapping
 from vramlint.job import KeyPath, Written
@@ -67,11 +67,11 @@ class Inherited:
                 reader.record.origins[name] = replace(origin, document=holder)
 
 
-def inherit(values: Mapping[str, Any], context: Context) -> Inherited:
+def inherit(values: Mapping[str, Any], open_file: Callable[[str], Companion | None]) -> Inherited:
     """The values of a file over those of its parents, references resolved."""
     found = Inherited(values, values)
     if "defaults" in values:
-        found.values = _Family(context, found).whole(values, "", ())
+        found.values = _Family(open_file, found).whole(values, "", ())
     found.values = resolve(found.values)
     return found
 
@@ -80,7 +80,7 @@ def inherit(values: Mapping[str, Any], context: Context) -> Inherited:
 class _Family:
     """Follows the parents of one file."""
 
-    context: Context
+    open_file: Callable[[str], Companion | None]
     found: Inherited
     left: int = _MOST
 
@@ -101,7 +101,7 @@ class _Family:
         if self.left < 0 or self.found.circle:
             return {}
         for spelling in _spellings(name, folder):
-            companion = self.context.open(spelling)
+            companion = self.open_file(spelling)
             values = mapping(companion.values) if companion else None
             if companion is None or values is None:
                 continue

@@ -24,7 +24,7 @@ def reader_of(dialect: Dialect, values: Mapping[str, Any], context: Context) -> 
 
 def silent(dialect: Dialect, values: Mapping[str, Any], context: Context, why: str) -> ReadResult:
     """A reading without a job. Parents are followed, so that a circle is said."""
-    found = inherit(values, context)
+    found = inherit(values, context.open)
     reader = reader_of(dialect, found.values, context)
     found.report(reader, missing=False)
     return finish(dialect, reader, Obstacle("not-modelled", why))

@@ -65,7 +65,7 @@ _OPTIMIZERS: Mapping[Any, str] = {"torch.optim.AdamW": "adamw_torch"}
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job of a fine-tuning file; of others the reason why there is none."""
-    found = inherit(values, context)
+    found = inherit(values, context.open)
     reader = reader_of(DIALECT, found.values, context)
     stated = _unmodelled(reader)
     found.report(reader, missing=stated is None)

@@ -166,6 +166,12 @@ KEYS: tuple[Key, ...] = (
 )
 RENAMED: tuple[Renamed, ...] = (
     Renamed("training.batch_size", "0.1", "training.local_batch_size"),
+    Renamed("training.data_parallel_degree", "0.1", "parallelism.data_parallel_shard_degree"),
+    Renamed("training.data_parallel_shard_degree", "0.1", "parallelism.data_parallel_shard_degree"),
+    Renamed("training.data_parallel_replicate_degree", "0.1", "parallelism.data_parallel_replicate_degree"),
+    Renamed("training.tensor_parallel_degree", "0.1", "parallelism.tensor_parallel_degree"),
+    Renamed("experimental.context_parallel_degree", "0.1", "parallelism.context_parallel_degree"),
+    Renamed("experimental.pipeline_parallel_degree", "0.1", "parallelism.pipeline_parallel_degree"),
     Renamed("training.compile", "0.2", "compile.enable"),
     Renamed("checkpoint.enable_checkpoint", "0.2", "checkpoint.enable"),
     Renamed("float8.recipe_name", "0.2", "quantize.linear.float8.recipe_name"),

@@ -1,6 +1,6 @@
 """Models as torchtitan names them: by name and flavor.
 
-Source: torchtitan 0.2.2 and 0.3 (torchtitan/models/*/__init__.py).
+Source: torchtitan 0.2.2 and 0.3 (torchtitan/models/*/__init__.py); llama2 was there until 0.1.
 """
 
 from __future__ import annotations
@@ -68,6 +68,9 @@ DEEPSEEK_DEBUG: Mapping[str, Any] = {
 }
 
 TORCHTITAN: Mapping[tuple[str, str], str | Mapping[str, Any]] = {
+    ("llama2", "7B"): "meta-llama/Llama-2-7b-hf",
+    ("llama2", "13B"): "meta-llama/Llama-2-13b-hf",
+    ("llama2", "70B"): "meta-llama/Llama-2-70b-hf",
     ("llama3", "debugmodel"): LLAMA3_DEBUG,
     ("llama3", "1B"): "meta-llama/Llama-3.2-1B",
     ("llama3", "3B"): "meta-llama/Llama-3.2-3B",

@@ -28,6 +28,7 @@ from vramlint.dialects.kit.reading import finish, framework_reader, hardware, wo
 from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
 from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
+from vramlint.versions import release
 
 VERSION = "0.2.2"
 
@@ -40,6 +41,8 @@ _DEGREES = {
     "context": "parallelism.context_parallel_degree",
     "pipeline": "parallelism.pipeline_parallel_degree",
 }
+_SEVERAL = 2
+"""Keys of older releases from which on the file is for an older release; a single one is a mistake."""
 _SCHEDULES: Mapping[str, tuple[str, int]] = {
     "1f1b": ("1f1b", 1),
     "gpipe": ("gpipe", 1),
@@ -55,8 +58,27 @@ _SCHEDULES: Mapping[str, tuple[str, int]] = {
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a job config describes."""
     reader = framework_reader(values, context, "torchtitan", VERSION, table(KEYS))
+    _date(reader, context)
     model = _model(reader, context)
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
+
+
+def _date(reader: Reader, context: Context) -> None:
+    """Take a file with several keys of older releases for one of such a release."""
+    old = [row for row in RENAMED if reader.has(row.path)]
+    if "torchtitan" in context.versions or len(old) < _SEVERAL:
+        return
+    newest = min(old, key=lambda row: release(row.removed_in) or ())
+    named = ", ".join(row.path for row in old)
+    message = f"torchtitan {VERSION} does not know {named}: read as a release before {newest.removed_in}"
+    related = tuple(row.path for row in old if row is not newest)
+    reader.problem("older-release", newest.path, message, "information", related)
+
+
+def _spelt(reader: Reader, path: str) -> str:
+    """The key as the file has it: under its name, else under one that an older release had for it."""
+    old = (row.path for row in RENAMED if row.replacement == path)
+    return path if reader.has(path) else next((name for name in old if reader.has(name)), path)
 
 
 def _model(reader: Reader, context: Context) -> Model | Obstacle:
@@ -119,8 +141,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
 def _parallel(reader: Reader, context: Context, layers: int | None) -> Parallel:
     """The mesh. A shard degree of -1 takes what the other degrees leave of the declared GPUs."""
     world = world_size(reader, context)
-    sizes = {name: reader.get(path, integer) for name, path in _DEGREES.items()}
-    for name, path in _DEGREES.items():
+    paths = {name: _spelt(reader, path) for name, path in _DEGREES.items()}
+    sizes = {name: reader.get(path, integer) for name, path in paths.items()}
+    for name, path in paths.items():
         if reader.has(path) and not (name == "shard" and sizes[name] == -1):
             reader.written(f"parallel.{'data' if name == 'shard' else name}", path)
     fixed = {name: size if size and size > 0 else 1 for name, size in sizes.items()}
@@ -180,9 +203,8 @@ def _keeps_gathered(reader: Reader, pipeline: int) -> bool:
 def _check_degrees(reader: Reader, context: Context, world: int, product: int) -> None:
     if not context.gpu_declared or product == world:
         return
-    named = next(
-        (path for path in reversed(_DEGREES.values()) if (reader.get(path, integer) or 1) > 1), "parallelism"
-    )
+    paths = [_spelt(reader, path) for path in reversed(_DEGREES.values())]
+    named = next((path for path in paths if (reader.get(path, integer) or 1) > 1), "parallelism")
     message = (
         f"the parallel degrees multiply to {product}, but {world} GPUs are declared; torchtitan refuses that"
     )

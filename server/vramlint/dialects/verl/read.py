@@ -77,7 +77,7 @@ _DTYPES: Mapping[Any, Any] = {
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job of a fine-tuning file; of others the reason why there is none."""
-    found = inherit(values, context)
+    found = inherit(values, context.open)
     reader = reader_of(DIALECT, found.values, context)
     if not reader.has("model.partial_pretrain") or reader.has("actor_rollout_ref"):
         return silent(DIALECT, values, context, _WHY)
