@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vramlint.catalog.nearest import nearest
+from vramlint.dialects.kit.interpolation import composed
 from vramlint.document.edit import TextEdit
 from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import rewrite
@@ -101,6 +102,8 @@ class WrongType(Rule):
         key = key_text(path)
         exponent = _EXPONENT.fullmatch(value) if isinstance(value, str) else None
         if exponent and node.kind == "scalar" and node.style == "plain":
+            if composed(context.values):
+                return None
             whole = (violation.declared or "").split("|")[0] == "int" and float(value).is_integer()
             mended = f"{float(value):.0f}" if whole else _with_dot(exponent)
             message = f"`{key}` is the text '{value}': YAML 1.1 needs a dot to read a number; write {mended}"

@@ -113,6 +113,16 @@ def trl(folder: Path) -> Facts:
     return Facts("trl", version, _with_optimizers(known, Source(trainer)), removed)
 
 
+UNCHECKED = (
+    "quantization_method", "mixture_of_depths", "badam_mode", "export_device", "init_special_tokens",
+    "reward_model_type",
+)  # fmt: skip
+"""Choices that LLaMA-Factory never checks: its files go through `parse_dict`, which looks at no choices, and
+the code compares for equality without an else (0.9.5, `model/model_utils/quantization.py`, `model/loader.py`,
+`train/trainer_utils.py`).
+"""
+
+
 def llamafactory(folder: Path) -> Facts:
     """The five argument classes over the newest transformers it admits, and those of its second engine."""
     version = "0.9.5"
@@ -137,6 +147,8 @@ def llamafactory(folder: Path) -> Facts:
         join(keys, second.fields(group))
     listed = _split_arguments(source)
     keys = {key: replace(e, words=(*e.words, "list")) if key in listed else e for key, e in keys.items()}
+    for name in UNCHECKED:
+        keys[name] = replace(keys[name], words=("str",))
     return Facts("llamafactory", version, keys)
 
 

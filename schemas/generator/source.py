@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,26 @@ class Source:
                     if self._keyword(statement.value, "init") is False:
                         continue
                     annotation = ANY if key in self._prepared(owner) else statement.annotation
-                    found[prefix + key] = self._entry(annotation, statement.value)
+                    entry = self._entry(annotation, statement.value)
+                    if key in self._mapped(owner):
+                        entry = replace(entry, words=tuple(dict.fromkeys((*entry.words, "bool"))))
+                    found[prefix + key] = entry
                     found |= self._nested(statement.annotation, prefix + key, (*inside, name))
         return found
+
+    def _mapped(self, owner: str) -> set[str]:
+        """Fields that `__post_init__` maps from a bool, as in `{True: "group"}.get(self.scale, self.scale)`,
+        whatever their annotation.
+        """
+        calls = (node for node in ast.walk(self.classes[owner]) if isinstance(node, ast.Call) and node.args)
+        return {
+            last_name(call.args[0])
+            for call in calls
+            if isinstance(call.func, ast.Attribute)
+            and call.func.attr == "get"
+            and isinstance(call.func.value, ast.Dict)
+            and any(isinstance(self.value(key), bool) for key in call.func.value.keys)
+        }
 
     def parameters(self, function: str, prefix: str = "", owner: str | None = None) -> Entries:
         """The parameters of a function (of a method, with `owner`)."""

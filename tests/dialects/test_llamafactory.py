@@ -271,3 +271,28 @@ def test_what_cannot_be_said() -> None:
     job = job_of(LORA)
     assert DIALECT.edits({}, job, {"parallel.tensor": 2}) is None
     assert DIALECT.edits({}, job, {"gradient_checkpointing": 3}) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "scheme", "kinds"),
+    [
+        (None, None, ["unknown-quantization"]),
+        ("0.9.3", None, ["unknown-quantization"]),
+        ("0.8.3", "bnb-nf4", []),
+    ],
+)
+def test_a_method_that_the_code_does_not_compare_with_quantizes_nothing(
+    version: str | None, scheme: str | None, kinds: list[str]
+) -> None:
+    """model/model_utils/quantization.py (0.9.5) compares with bnb, hqq and eetq, without an else."""
+    config = {
+        "model_name_or_path": "Qwen/Qwen2.5-7B-Instruct",
+        "stage": "sft",
+        "finetuning_type": "lora",
+        "quantization_bit": 4,
+        "quantization_method": "bitsandbytes",
+    }
+    found = reading(config, versions={"llamafactory": version} if version else {})
+    assert found.job is not None
+    assert (found.job.quantization.scheme if found.job.quantization else None) == scheme
+    assert [problem.kind for problem in found.problems if "quantization" in problem.kind] == kinds

@@ -352,3 +352,12 @@ def test_origins() -> None:
     assert job.origin("precision.weights") == Written(("dtype",))
     assert job.origin("gradient_checkpointing") == FrameworkDefault("trl", "1.16")
     assert isinstance(job.origin("objective"), Assumed)
+
+
+def test_the_old_way_to_name_vllms_gpu_dates_the_recipe() -> None:
+    """trl 0.17 was the last with vllm_device; its beta was 0.04, which loads a reference model."""
+    recipe = SFT + "num_generations: 7\nuse_vllm: true\n"
+    old, new = job_of(recipe + "vllm_device: auto"), job_of(recipe)
+    assert (old.reference_model, new.reference_model) == ("resident", "none")
+    assert old.generation is not None
+    assert not old.generation.colocated

@@ -116,3 +116,19 @@ def test_without_the_engines_file_a_run_that_does_not_fit_is_a_warning(tmp_path:
         found = {finding.code: finding for finding in check(text + deepspeed, "x.yaml", tmp_path).findings}
         assert found["VL101"].severity == severity
         assert ("zero3.json" in found["VL101"].message) == bool(deepspeed)
+
+
+@pytest.mark.parametrize(
+    ("text", "reported"),
+    [
+        (
+            "gradient_clipping: ${clip}\nzero_optimization: {stage: 2, reduce_bucket_size: 5e8}\n",
+            False,
+        ),
+        ("train_micro_batch_size_per_gpu: 1\nzero_optimization: {stage: 2, reduce_bucket_size: 5e8}\n", True),
+        ("model_name_or_path: gpt2\ndataset_name: x\nnum_generations: 4\nscale_rewards: false\n", False),
+    ],
+)
+def test_types_are_those_that_the_framework_takes(text: str, reported: bool, tmp_path: Path) -> None:
+    codes = {finding.code for finding in check(text, "x.yaml", tmp_path).findings}
+    assert ("VL003" in codes) == reported

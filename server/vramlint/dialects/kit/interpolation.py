@@ -6,11 +6,12 @@ is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vramlint.dialects.kit.dialect import UNSET
 from vramlint.dialects.kit.reader import look_up
+from vramlint.dialects.kit.signs import refers
 from vramlint.lazy_dataclasses import dataclass
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.\-]*)\}")
@@ -25,18 +26,26 @@ def resolve(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """`values` with each reference to another key replaced by that key's value; a lone reference keeps the
     value's type.
     """
-    if not _refers(values):
+    if not _any(values, lambda text: "${" in text):
         return values
     resolver = _Resolver(values)
     return {key: resolver.resolved(value, 0) for key, value in values.items()}
 
 
-def _refers(value: Any) -> bool:
+def composed(values: Any) -> bool:
+    """Whether some value refers to another as only OmegaConf resolves it: then OmegaConf reads the file, for
+    which 5e8 is a number (omegaconf 2.3, `_utils.py`, get_yaml_loader).
+    """
+    return _any(values, refers)
+
+
+def _any(value: Any, holds: Callable[[str], bool]) -> bool:
+    """Whether `holds` is true of some text in the value."""
     if isinstance(value, Mapping):
-        return any(_refers(inner) for inner in value.values())
+        return any(_any(inner, holds) for inner in value.values())
     if isinstance(value, list):
-        return any(_refers(inner) for inner in value)
-    return isinstance(value, str) and "${" in value
+        return any(_any(inner, holds) for inner in value)
+    return isinstance(value, str) and holds(value)
 
 
 @dataclass(slots=True)

@@ -55,6 +55,10 @@ _SCHEMES: Mapping[tuple[str, int], Scheme] = {
     ("hqq", 4): "hqq-int4",
 }
 _LORA_ONLY = ("use_dora", "use_rslora", "pissa_init", "loraplus_lr_ratio")
+_METHODS = ("bnb", "hqq", "eetq")
+"""Those that quantize while loading. Another one falls through the comparisons of
+model/model_utils/quantization.py (0.9.3 to 0.9.5), which have no else.
+"""
 _QUANTIZATION_ONLY = ("quantization_method", "quantization_type", "double_quantization")
 
 
@@ -148,8 +152,20 @@ def _quantization(reader: Reader, model: Model) -> Quantization | None:
             reader.same_origin_as("quantization.scheme", "model")
             return Quantization(scheme=model.quantized_as, double_quant=False)
         return None
+    method = reader.get("quantization_method", text) or "bnb"
+    if method == "bitsandbytes" and not reader.runs("llamafactory", "0.9.3"):
+        method = "bnb"
+    if method not in _METHODS:
+        message = (
+            f"quantization_method: {method} quantizes nothing, and LLaMA-Factory does not say so: the base "
+            "stays in 16 bits; write bnb"
+        )
+        reader.problem(
+            "unknown-quantization", "quantization_method", message, "warning", ("quantization_bit",)
+        )
+        reader.written("quantization.scheme", "quantization_method")
+        return None
     reader.written("quantization", "quantization_bit")
-    method = (reader.get("quantization_method", text) or "bnb").lower()
     kind = reader.read("quantization_type", choice({"nf4": "nf4", "fp4": "fp4"}))
     half = "float16" if reader.flag("fp16") else "bfloat16"
     return Quantization(

@@ -328,6 +328,10 @@ RENAMED: tuple[Renamed, ...] = (
 LAST_KNOWN: dict[str, str] = {
     "max_seq_length": "0.18",
     "use_liger": "0.15",
+    "vllm_device": "0.17",
+    "vllm_dtype": "0.17",
+    "vllm_max_model_len": "0.17",
+    "vllm_enable_prefix_caching": "0.17",
     "use_flash_attention_2": "0.8",
     "torch_dtype": "0.24",
     "max_prompt_length": "0.24",
