@@ -111,7 +111,7 @@ def test_no_key_is_called_unknown_where_the_file_may_be_anothers(tmp_path: Path)
 
 
 def test_without_the_engines_file_a_run_that_does_not_fit_is_a_warning(tmp_path: Path) -> None:
-    text = f"# vramlint: gpu=RTX-3060 x2\n{AXOLOTL.replace('sequence_len: 1024', 'sequence_len: 32768')}"
+    text = f"# vramlint: gpu=RTX-3060\n{AXOLOTL.replace('sequence_len: 1024', 'sequence_len: 32768')}"
     for deepspeed, severity in (("", "error"), ("deepspeed: zero3.json\n", "warning")):
         found = {finding.code: finding for finding in check(text + deepspeed, "x.yaml", tmp_path).findings}
         assert found["VL101"].severity == severity
