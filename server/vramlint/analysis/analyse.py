@@ -25,7 +25,7 @@ from vramlint.lint.result import Analysis
 from vramlint.lint.rule import Rule
 from vramlint.memory import CannotEstimate, Estimate
 from vramlint.project.hardware import Declaration, file_key, implied, stated
-from vramlint.project.launchers import Launcher
+from vramlint.project.launchers import Launcher, starts_something
 from vramlint.project.overrides import Overrides
 from vramlint.project.paths import folder_of
 from vramlint.project.severity import SEVERITIES
@@ -109,7 +109,7 @@ def understand(
     )
     if dialect is None:
         return context
-    told = _dialect_context(document, around, directives, declared, launcher)
+    told = dialect_context(document, around, directives, declared, launcher)
     try:
         reading = dialect.read(values, told)
     except Exception as error:
@@ -123,7 +123,7 @@ def understand(
         return replace(
             context, dialect_context=told, reading=reading, cannot=Cannot(unread.kind, unread.message)
         )
-    estimate, cannot = _estimate(reading)
+    estimate, cannot = estimated(reading)
     return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)
 
 
@@ -146,28 +146,33 @@ def _dialect_of(
     return detection._replace(forced=True), dialect, None
 
 
+_HEAD = 40
+"""Comments that are looked at for a launch line."""
+
+
 def _launcher(document: Document, around: Surroundings) -> Launcher | None:
     """What launches the document: a file of the workspace, else the comments at its head."""
     found = around.launcher()
     if found is not None and found.run is not None:
         return found
-    if not any(comment.line == 0 for comment in document.comments[:1]):
+    if not any(starts_something(comment.text) for comment in document.comments[:_HEAD]):
         return found
     from vramlint.dialects.launching.lines import runs_in_comments  # late: few files begin with a comment
 
-    run = next(runs_in_comments(document.comments), None)
+    run = next(iter(runs_in_comments(document.comments)), None)
     if run is None:
         return found
     return Launcher(document.path or "", of_run(run, found.launch if found else None), run)
 
 
-def _dialect_context(
+def dialect_context(
     document: Document,
     around: Surroundings,
     directives: Directives,
     declared: Declaration | None,
     launcher: Launcher | None,
 ) -> Context:
+    """What a dialect is told beside the values."""
     return Context(
         catalog=around.catalog,
         folder=folder_of(document.path) if document.path else None,
@@ -189,7 +194,8 @@ LARGEST_TENSORS = 10
 """Groups of tensors alive at the peak that hovers and reports may name."""
 
 
-def _estimate(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
+def estimated(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
+    """The estimate of what was read, or why there is none."""
     if reading.job is None:
         obstacle = reading.obstacle
         return None, Cannot(obstacle.code, obstacle.message, obstacle.key) if obstacle else None

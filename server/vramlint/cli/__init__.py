@@ -15,6 +15,7 @@ from importlib import import_module
 COMMANDS = {
     "check": "check training configs for memory and consistency problems",
     "estimate": "print what a run will hold in GPU memory, component by component",
+    "runs": "print every run that launch scripts describe, field by field",
     "fit": "print what would make a run fit, and the largest batch and sequence that do",
     "explain": "print the page of a rule, or list all rules",
     "gpus": "list the known GPUs with what a run can use of them",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
 
@@ -16,26 +16,29 @@ LARGEST_BYTES = 1 << 20
 """A config is text that somebody wrote; larger files are data."""
 
 
-def files_in(paths: Iterable[str]) -> Iterator[str]:
+def is_config(name: str) -> bool:
+    """Whether a file's name is one that configs have."""
+    return name.endswith(SUFFIXES)
+
+
+def files_in(paths: Iterable[str], wanted: Callable[[str], bool] = is_config) -> Iterator[str]:
     """The named files as they were named, and below each folder its candidates in the order of their names.
 
     Each once.
     """
     seen = set()
     for path in paths:
-        for file in _walk(path) if Path(path).is_dir() else (path,):
+        for file in _walk(path, wanted) if Path(path).is_dir() else (path,):
             if file not in seen:
                 seen.add(file)
                 yield file
 
 
-def _walk(top: str) -> Iterator[str]:
+def _walk(top: str, wanted: Callable[[str], bool]) -> Iterator[str]:
     for folder, folders, names in os.walk(top, onerror=_say):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if not _skipped(here / name))
-        yield from (
-            str(here / name) for name in sorted(names) if name.endswith(SUFFIXES) and _small(here / name)
-        )
+        yield from (str(here / name) for name in sorted(names) if wanted(name) and _small(here / name))
 
 
 def _say(error: OSError) -> None:

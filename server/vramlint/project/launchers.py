@@ -23,8 +23,9 @@ _MOST_FILES = 200
 _LARGEST = 1 << 18
 
 
-_COMMANDS = (b"accelerate", b"torchrun", b"torch.distributed", b"deepspeed", b"llamafactory-cli", b"axolotl")
-"""One of them is in every script whose launch line says something that its config does not."""
+_COMMANDS = ("accelerate", "torchrun", "torch.distributed", "deepspeed", "llamafactory-cli", "axolotl ")
+"""One of them is in every launch line that says something which its config does not."""
+_IN_SCRIPTS = tuple(command.encode() for command in _COMMANDS)
 
 
 class Launcher(NamedTuple):
@@ -68,6 +69,11 @@ class Launchers:
             known = (stamp, tuple(_parsed(file, shown, file.relative_to(self._root).as_posix())))
             self._read[file] = known
         return known[1]
+
+
+def starts_something(text: str) -> bool:
+    """Whether text may hold a launch line: a look that costs next to nothing."""
+    return any(command in text for command in _COMMANDS)
 
 
 def agreed(found: list[Launcher]) -> Launcher | None:
@@ -126,7 +132,7 @@ def _promising(file: Path) -> bool:
         return False
     if file.suffix in _TASKS:
         return b"accelerators" in data
-    return b"#SBATCH" in data or any(command in data for command in _COMMANDS)
+    return b"#SBATCH" in data or any(command in data for command in _IN_SCRIPTS)
 
 
 def _parsed(file: Path, shown: str | None, path: str) -> Iterator[Launcher]:

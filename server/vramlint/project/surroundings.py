@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from vramlint.dialects.kit.dialect import Catalog, Companion
+from vramlint.document.place import Snippet
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.project.launchers import Launcher
 from vramlint.project.settings import Settings
@@ -25,3 +26,5 @@ class Surroundings:
     """A companion by the name written in the document; None where it is missing or outside the workspace."""
     launcher: Callable[[], Launcher | None]
     """What launches the document, where exactly one kind of launch names it."""
+    script: Callable[[str], Snippet | None]
+    """A shell script by the name written in the document."""

@@ -12,6 +12,7 @@ from vramlint.catalog.models import Models
 from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Catalog, Companion
 from vramlint.document import Document
+from vramlint.document.place import Snippet
 from vramlint.files import Unreadable, is_regular, names_network_share, read_text
 from vramlint.project.launchers import Launcher, Launchers
 from vramlint.project.lock_files import locked_versions
@@ -60,6 +61,7 @@ class Workspace:
             versions={**self._locked_versions(path, settings), **settings.versions},
             open=partial(self._open, path, settings.companions_outside_workspace),
             launcher=partial(self._launcher, path),
+            script=partial(self.script, path),
         )
 
     def _settings_file(self, path: str | None, settings: Settings) -> str | None:
@@ -119,8 +121,25 @@ class Workspace:
         if text is None:
             return None
         shown = str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
-        values = Document.parse(text, shown).values()
-        return Companion(shown, values, detect(values).name)
+        document = Document.parse(text, shown)
+        values = document.values()
+        return Companion(shown, values, detect(values).name, document)
+
+    def script(self, path: str | None, name: str) -> Snippet | None:
+        """A shell script or settings file by the name that the file at `path` calls it by."""
+        if not name.endswith((".sh", ".env", ".bash")) and "." in Path(name).name:
+            return None
+        file = self._find(path, False, name)
+        text = None if file is None else self.overlay.get(str(file)) or _read(file)
+        if file is None or text is None:
+            return None
+        shown = str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
+        return Snippet.whole(text, shown)
+
+    def text(self, path: str | None, name: str) -> str | None:
+        """The text of a file by the name that it is shown by."""
+        file = self._find(path, True, name)
+        return None if file is None else self.overlay.get(str(file)) or _read(file)
 
     def _find(self, path: str | None, outside: bool, name: str) -> Path | None:
         """Beside the document, else from the root, else the only file of that base name inside."""

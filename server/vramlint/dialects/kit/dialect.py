@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.dialects.kit.run import Launch
+from vramlint.document import Document
 from vramlint.job import KeyPath, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.versions import at_least, older
@@ -102,13 +103,14 @@ class Catalog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """Another config file that the analysed one names: its path as shown to the user, its values, and its
-    dialect's name.
+    """Another config file that the analysed one names: its path as shown to the user, its values, its
+    dialect's name, and the document that it was read as.
     """
 
     path: str
     values: Any
     dialect: str | None
+    document: Document | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

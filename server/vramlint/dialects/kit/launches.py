@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from vramlint.dialects.kit.reader import look_up, positive, text
 from vramlint.dialects.kit.run import Given, Run
+from vramlint.document.node import Span
 from vramlint.lazy_dataclasses import dataclass, replace
 
 
@@ -29,7 +30,7 @@ class LaunchSpec:
 _CONFIG = re.compile(r"[\w./${}~+=:@%-]*\.(?:ya?ml|toml|json)\b")
 _VARIABLE = re.compile(r"\$\{?\w+\}?")
 _BATCH = re.compile(r"^#SBATCH[ \t]+(.*)$", re.MULTILINE)
-_OPTION = re.compile(r"(?:^|\s)(--[a-z-]+|-[NGn])(?:[= ]\s*|(?=\d))(\S+)")
+_OPTION = re.compile(r"(?:^|\s)(--[a-z-]+|-[NGnC])(?:[= ]\s*|(?=\d))(\S+)")
 _PER_NODE = re.compile(r"--(?:nproc[_-]per[_-]node|num_gpus|gpus-per-node)[= ]+(\d{1,3})\b")
 _PROCESSES = re.compile(r"--num[_-]processes[= ]+(\d{1,5})\b")
 
@@ -50,11 +51,31 @@ def of_skypilot(values: Mapping[str, Any]) -> LaunchSpec | None:
     return LaunchSpec(name.strip(), positive(count) or 1, nodes, configs + below)
 
 
+class BatchOptions(NamedTuple):
+    """The `#SBATCH` lines of a script, each option with the span of its line."""
+
+    values: Mapping[str, str]
+    lines: Mapping[str, Span]
+
+    def place(self, *names: str) -> Span | None:
+        """The line of the first of these options that is there."""
+        return next((self.lines[name] for name in names if name in self.lines), None)
+
+
+def batch_options(script: str) -> BatchOptions:
+    """What a SLURM batch script asks for, option by option."""
+    values: dict[str, str] = {}
+    lines: dict[str, Span] = {}
+    for line in _BATCH.finditer(script):
+        found = dict(_OPTION.findall(line[1].partition(" #")[0]))
+        values |= found
+        lines |= dict.fromkeys(found, Span(*line.span()))
+    return BatchOptions(values, lines)
+
+
 def of_batch_script(script: str) -> LaunchSpec | None:
     """What a SLURM batch script asks for; None for a script of another kind."""
-    options: dict[str, str] = {}
-    for line in _BATCH.finditer(script):
-        options |= dict(_OPTION.findall(line[1].partition(" #")[0]))
+    options = batch_options(script).values
     if not options:
         return None
     body = re.sub(r"^\s*#.*$", "", script.replace("\\\n", " "), flags=re.MULTILINE)
@@ -87,9 +108,13 @@ def _whole(given: Given | None) -> int | None:
     return positive(str(given.value).partition(":")[0]) if given else None
 
 
+GPU_OPTIONS = ("--gpus-per-node", "--gres", "--gpus", "-G", "--gpus-per-task")
+"""The options of SLURM that ask for GPUs, the strongest first (sbatch(1) of SLURM 25)."""
+
+
 def _asked(options: Mapping[str, str], nodes: int) -> tuple[str | None, int | None]:
-    """Kind and count a node of the first option that asks for GPUs."""
-    for option, per_node in (("--gpus-per-node", True), ("--gres", True), ("--gpus", False), ("-G", False)):
+    """Kind and count a node of the first option that asks for GPUs; a kind may be a constraint instead."""
+    for option in GPU_OPTIONS:
         value = options.get(option)
         if value is None:
             continue
@@ -98,8 +123,20 @@ def _asked(options: Mapping[str, str], nodes: int) -> tuple[str | None, int | No
         count = positive(number)
         if count is None:
             kind, count = [number] if number else [], 1
-        return (kind[-1] if kind else None), count if per_node else count // nodes
+        if option in ("--gpus", "-G"):
+            count //= nodes
+        elif option == "--gpus-per-task":
+            tasks = positive(options.get("--ntasks-per-node"))
+            total = positive(options.get("--ntasks") or options.get("-n"))
+            count *= tasks or (total // nodes if total and total % nodes == 0 else 1)
+        return (kind[-1] if kind else _constraint(options)), count
     return None, None
+
+
+def _constraint(options: Mapping[str, str]) -> str | None:
+    """The one feature that nodes must have, which may name their GPU."""
+    named = options.get("--constraint") or options.get("-C") or ""
+    return named.strip("\"'") if re.fullmatch(r"[\"']?[\w-]+[\"']?", named) else None
 
 
 def _nodes(value: str) -> int:

@@ -8,46 +8,23 @@ text which decides it, not of its use. What is not certain is open: it has no va
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any
 
-from vramlint.document.node import Span
+from vramlint.document.place import How, Place
 from vramlint.lazy_dataclasses import dataclass, field
-
-How: TypeAlias = Literal[
-    "literal",
-    "variable",
-    "shell-default",
-    "arithmetic",
-    "declared-default",
-    "call-argument",
-    "built-in-steps",
-    "loop",
-    "env-prefix",
-    "scheduler-header",
-    "companion",
-    "implied",
-]
-"""How a value came about: written where it is used, through a variable, as the default of `${X:-y}` …"""
-
-
-class Place(NamedTuple):
-    """A piece of a file. `document` is its path as shown to the user; None for the file that is analysed."""
-
-    span: Span
-    document: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value and the place that decides it; `used` is where it is used, if elsewhere. None where it is open.
-
-    A flag without a value is True.
+    """A value and the place that decides it; `used` is where it is used, if elsewhere. None where it is open,
+    and `why` says why. A flag without a value is True.
     """
 
     value: Any
     place: Place
     how: How = "literal"
     used: Place | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

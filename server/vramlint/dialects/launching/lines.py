@@ -3,77 +3,104 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from vramlint.dialects.kit.run import Given, Place, Run
+from vramlint.dialects.kit.run import Given, Run
+from vramlint.dialects.launching.arguments import OPEN, REST
 from vramlint.dialects.launching.peel import peel
+from vramlint.dialects.launching.programs import run_of
 from vramlint.document.node import Comment, Span
-from vramlint.document.shell.lexer import REDIRECTIONS, Operator, Word, tokenize
+from vramlint.document.place import How, Piece, Place, Snippet
+from vramlint.document.shell.evaluate import Command, Opener, evaluate
+from vramlint.document.shell.expand import place_of
+from vramlint.document.shell.values import Value, Variable, how_of, why_open
 
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
-_RESERVED = frozenset(
-    ("if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!")
-)
-_CONFIG = re.compile(r"\S*\.(?:ya?ml|toml|json)\Z")
 _LINE = re.compile(
     r"\s*(?:\$ )?(?:[A-Z_]\w*=\S* +)*"
     r"(?:accelerate|torchrun|deepspeed|axolotl|llamafactory-cli|python\d?|srun|uv|tune|trl|swift)\b"
 )
 
 
-def runs_in(text: str, document: str | None = None) -> Iterator[Run]:
-    """The runs that a script starts, in its order."""
-    for words in _commands(text, document):
-        peeled = peel(words, words[0].place)
-        if peeled is None or not peeled.words:
-            continue
-        program, *arguments = peeled.words
-        configs = tuple(
-            Given(name, given.place, given.how)
-            for given in arguments
-            if isinstance(given.value, str) and _CONFIG.match(name := given.value.rpartition("=")[2])
-        )
-        yield Run(peeled.launch(), program, configs=configs)
+_PLACEHOLDER = re.compile(r"(?:^|/)path/to(?:/|$)|\b(?:your|YOUR)[-_]")
+"""Names in scripts that are meant to be filled in."""
 
 
-def runs_in_comments(comments: tuple[Comment, ...]) -> Iterator[Run]:
+class Script(NamedTuple):
+    """What shell text comes to: its runs, the files it writes, and the other scripts that took part."""
+
+    runs: tuple[Run, ...]
+    files: dict[str, Value]
+    opened: tuple[str, ...] = ()
+
+
+def read_script(
+    snippet: Snippet,
+    open_file: Opener = lambda name: None,
+    variables: Mapping[str, Variable] | None = None,
+) -> Script:
+    """The runs that a script starts, in its order. `variables`: those that it finds set."""
+    found = evaluate(snippet, open_file, variables)
+    runs = [run for command in found.commands if (run := _run(command)) is not None]
+    return Script(tuple(runs), dict(found.files), found.opened)
+
+
+def runs_in(text: str, document: str | None = None) -> tuple[Run, ...]:
+    """The runs of a script that is read alone."""
+    return read_script(Snippet.whole(text, document)).runs
+
+
+def runs_in_comments(comments: tuple[Comment, ...]) -> tuple[Run, ...]:
     """The runs that the comments at the head of a config say it is started with."""
-    lines: list[str] = []
-    last = -1
+    text = ""
+    pieces: list[Piece] = []
+    going, last = False, -1
     for comment in comments:
         if not comment.own_line or comment.line != last + 1:
             break
         last = comment.line
-        lines.append(comment.text.lstrip("#").strip("` "))
-    going = False
-    for index, line in enumerate(lines):
-        if not going and not _LINE.match(line):
-            lines[index] = ""
-        going = lines[index].endswith("\\")
-        lines[index] = lines[index].removeprefix("$ ")
-    yield from runs_in("\n".join(lines))
+        line = comment.text.lstrip("#").strip().strip("`").removeprefix("$ ")
+        if going or _LINE.match(line):
+            at = comment.span.start + comment.text.find(line)
+            pieces.append(Piece(len(text), Place(Span(at, at + len(line)))))
+            text += line + "\n"
+            going = line.endswith("\\")
+        else:
+            going = False
+    return read_script(Snippet(text, tuple(pieces))).runs if pieces else ()
 
 
-def _commands(text: str, document: str | None) -> Iterator[list[Given]]:
-    """The simple commands, without what stands before and after their words."""
-    words: list[Given] = []
-    skip = False
-    for token in tokenize(text).tokens:
-        if isinstance(token, Operator):
-            if token.text in REDIRECTIONS:
-                skip = True
-                continue
-            if words:
-                yield words
-            words, skip = [], False
-        elif skip:
-            skip = False
-        elif words or not (token.bare in _RESERVED or _ASSIGNMENT.match(text, token.span.start)):
-            words.append(Given(_text(token), Place(Span(*token.span), document)))
-    if words:
-        yield words
+def _run(command: Command) -> Run | None:
+    words = [_word(value, command.place) for value in command.words]
+    peeled = peel(words, command.place)
+    if peeled is None or not peeled.words:
+        return None
+    peeled.by[:0] = [word for word in command.through if word in _AROUND]
+    environment = {name: _word(value, command.place) for name, value in command.visible.items()}
+    environment |= {name: _word(value, command.place, "env-prefix") for name, value in command.prefix.items()}
+    known = {name: given for name, given in environment.items() if OPEN not in given.value}
+    return run_of(peeled, known)
 
 
-def _text(word: Word) -> str:
-    """The text of a word; what is expanded in it stands for any text ("*")."""
-    return "".join(part.text if part.kind == "text" else "*" for part in word.parts)
+_AROUND = frozenset(("srun", "mpirun", "uv", "docker"))
+
+
+def _word(value: Value, used: Place, how: How | None = None) -> Given:
+    """A word with the place that decides it."""
+    text = "".join(OPEN if fragment.text is None else fragment.text for fragment in value)
+    why = why_open(value)
+    if not why and _PLACEHOLDER.search(text):
+        text, why = OPEN, f"{text} is to be filled in"
+    if why.startswith("arguments of the script"):
+        why = REST
+    came = how_of(value)
+    place = place_of(_decisive(value), used)
+    return Given(text, place, how if how and came == "literal" else came, used, why)
+
+
+def _decisive(value: Value) -> Value:
+    """The pieces that decide a word: of `--lr=$LR` and `a.b=$X` the value."""
+    for index, fragment in enumerate(value[:-1]):
+        if fragment.text is not None and fragment.text.endswith("=") and fragment.text.count("=") == 1:
+            return value[index + 1 :]
+    return value

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vramlint.dialects.kit.run import Given
+from vramlint.dialects.launching.arguments import settled
 
 
 class Options(NamedTuple):
@@ -29,13 +30,13 @@ class Options(NamedTuple):
                 found[name] = _value_part(words[at], True)
             else:
                 at += 1
-                found[name] = words[at]
+                found[name] = settled(words[at])
             at += 1
         return found, at
 
 
 def _value_part(word: Given, value: str | bool) -> Given:
-    return Given(value, word.place, word.how, word.used)
+    return settled(word, value)
 
 
 TORCHRUN = Options(frozenset(("standalone", "m", "module", "no_python", "run_path", "virtual_local_rank")))

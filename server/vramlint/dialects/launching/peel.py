@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from vramlint.dialects.kit.run import Given, Launch, Place
+from vramlint.dialects.kit.run import Given, Launch
 from vramlint.dialects.launching.options import ACCELERATE, DEEPSPEED, TORCHRUN, Options, engine_keys
+from vramlint.document.place import Place
 from vramlint.lazy_dataclasses import dataclass, field
 
 
@@ -23,6 +24,8 @@ class Peeled:
     processes: Given | None = None
     engine_file: Given | None = None
     engine: dict[str, Given] = field(default_factory=dict)
+    module: bool = False
+    """The first word is a module's name, not a file's."""
 
     def launch(self) -> Launch:
         """What starts the program that is left."""
@@ -90,6 +93,7 @@ def _options(left: Peeled, options: Options, name: str, skip: int = 1) -> dict[s
     found, at = options.split(left.words[skip:])
     left.by.append(name)
     left.words = left.words[skip + at :]
+    left.module = bool({"m", "module"} & found.keys())
     return found
 
 
@@ -146,6 +150,7 @@ def _python(left: Peeled) -> bool:
                     left.words = [Given("accelerate-launch", left.place), *left.words[1:]]
                 return _MODULES[module](left)
             left.by.append("python")
+            left.module = True
             return False
         if word == "-c":
             left.words = ()

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from vramlint.document.node import Span
 
-PartKind: TypeAlias = Literal["text", "parameter", "arithmetic", "command", "process"]
+PartKind: TypeAlias = Literal["text", "parameter", "arithmetic", "command", "process", "placeholder"]
 
 
 class Part(NamedTuple):
@@ -80,6 +80,8 @@ _SPECIAL = re.compile(r"[0-9@*#?$!-]")
 _ARRAY = re.compile(r"[A-Za-z_]\w*\+?=$")
 _PLAIN = re.compile(r"[^\s\\'\"$`;&|()<>]+")
 _PLAIN_QUOTED = re.compile(r'[^\\"$`]+')
+_PLACEHOLDER = re.compile(r"<[A-Za-z](?:[\w .-]*[\w.-])?>(?!>)")
+"""`<your model>` in a script that is meant to be filled in."""
 _ESCAPED_IN_QUOTES = '"\\$`\n'
 _DEEPEST = 40
 
@@ -89,6 +91,14 @@ def tokenize(text: str) -> Tokens:
     lexer = _Lexer(text)
     lexer.run()
     return Tokens(tuple(lexer.tokens), lexer.heredocs)
+
+
+def expansions(text: str, span: Span) -> tuple[Part, ...]:
+    """The parts of a heredoc's body, in which variables count and quotes do not."""
+    lexer = _Lexer(text[: span.end], span.start)
+    parts: list[Part] = []
+    lexer.quoted(parts, heredoc=True)
+    return tuple(parts)
 
 
 class _Lexer:
@@ -107,8 +117,11 @@ class _Lexer:
             number = re.compile(r"\d+(?=[<>])").match(self.text, start)
             if number:
                 self.at = number.end()
-            if self.text.startswith(("<(", ">("), self.at) or not self._operator(start, number):
+            if self._starts_word() or not self._operator(start, number):
                 self.tokens.append(self._word())
+
+    def _starts_word(self) -> bool:
+        return self.text.startswith(("<(", ">("), self.at) or bool(_PLACEHOLDER.match(self.text, self.at))
 
     def _operator(self, start: int, number: re.Match[str] | None) -> bool:
         found = _OPERATORS.match(self.text, self.at)
@@ -182,6 +195,9 @@ class _Lexer:
                 self.quoted(parts)
             elif char in "$`":
                 self._expansion(parts, quoted=False)
+            elif placeholder := _PLACEHOLDER.match(text, self.at):
+                parts.append(Part("placeholder", placeholder[0], Span(self.at, placeholder.end())))
+                self.at = placeholder.end()
             elif text.startswith(("<(", ">("), self.at):
                 begin = self.at
                 self.at = _closed(text, self.at + 2, "(", ")")

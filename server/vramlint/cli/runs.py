@@ -1,0 +1,103 @@
+"""`vramlint runs`: print every run that scripts and configs describe."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from vramlint.cli.arguments import add_color, add_gpu, command_parser
+from vramlint.cli.console import Failure, complain, say
+from vramlint.cli.files import Reader
+from vramlint.cli.options import refuse_unknown_gpu
+from vramlint.cli.walk import files_in, is_config
+from vramlint.document import Document
+from vramlint.document.place import Place
+from vramlint.project.overrides import Overrides
+
+
+def parser() -> ArgumentParser:
+    """The options of the command."""
+    result = command_parser(
+        "runs",
+        "Print every training run that launch scripts and configs describe, with the line that decides each "
+        "value. Exit code 0: every file was read; 2: some could not be, standard error says why.",
+    )
+    result.add_argument(
+        "paths", nargs="*", metavar="PATH", help="scripts, configs and folders (default: the current folder)"
+    )
+    result.add_argument("--format", choices=("text", "json"), default="text")
+    add_gpu(result)
+    add_color(result)
+    return result
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command."""
+    options = parser().parse_args(arguments)
+    refuse_unknown_gpu(options.gpu)
+    reader = Reader(Overrides(gpu=options.gpu, named=True))
+    objects: list[dict[str, Any]] = []
+    failed = False
+    from vramlint.dialects.launching.snippets import is_script
+
+    wanted = files_in(options.paths or ["."], lambda name: is_config(name) or is_script(name))
+    for path in wanted:
+        try:
+            document = reader.document(path)
+        except Failure as failure:
+            complain(str(failure))
+            failed = True
+            continue
+        objects.extend(_runs(document, reader))
+    if options.format == "json":
+        import json
+
+        print(json.dumps(objects, indent=1))
+    else:
+        say("\n\n".join(_text(each) for each in objects))
+    return 2 if failed else 0
+
+
+def _runs(document: Document, reader: Reader) -> Iterator[dict[str, Any]]:
+    from vramlint.analysis.runs import runs_of
+
+    for each in runs_of(document, reader.workspace, reader.overrides):
+        line = document.lines.line(each.run.launch.place.span.start) + 1
+        unknown = [
+            {"field": item.field, "why": item.why, **_place(item.place, document, reader)}
+            for item in each.open
+        ]
+        yield {
+            "path": document.path,
+            "line": line,
+            "fields": {
+                name: {"value": field.value, **_place(field.place, document, reader)}
+                for name, field in each.fields.items()
+            },
+            "open": unknown,
+            "verdict": each.verdict,
+            "device_bytes": each.estimate.device_bytes
+            if each.estimate and each.verdict != "unknown"
+            else None,
+        }
+
+
+def _place(place: Place | None, document: Document, reader: Reader) -> dict[str, Any]:
+    """The line, counted from 1, and the file where it is another."""
+    if place is None:
+        return {}
+    if place.document is None:
+        return {"line": document.lines.line(place.span.start) + 1}
+    text = reader.workspace.text(document.path, place.document)
+    line = None if text is None else text.count("\n", 0, place.span.start) + 1
+    return {"line": line, "file": place.document}
+
+
+def _text(run: dict[str, Any]) -> str:
+    lines = [f"{run['path']}:{run['line']}: {run['verdict'].replace('_', ' ')}"]
+    for name, field in run["fields"].items():
+        where = f"{field.get('file', run['path'])}:{field['line']}" if "line" in field else "default"
+        lines.append(f"  {name:12} {field['value']}  ({where})")
+    lines += [f"  {item['field']:12} open: {item['why']}" for item in run["open"]]
+    return "\n".join(lines)

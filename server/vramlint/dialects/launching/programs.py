@@ -1,0 +1,190 @@
+"""The programs that train, and how each takes its arguments: what is left of a command as a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Literal, NamedTuple, TypeAlias
+
+from vramlint.dialects.kit.run import Given, Launch, Run
+from vramlint.dialects.launching.arguments import OPEN, Arguments, read_arguments
+from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
+from vramlint.dialects.launching.peel import Peeled
+from vramlint.lazy_dataclasses import replace
+
+Ranks: TypeAlias = Literal["one", "launcher", "environment", "config"]
+"""Who says how many processes run: nobody (one), a launcher, the environment, or the config itself."""
+
+
+class Program(NamedTuple):
+    """A program that trains: its name as a pattern, the subcommands that train (empty: it has none), the
+    dialect of its files and flags (None: its config says), and who starts its processes.
+    """
+
+    name: str
+    subcommands: frozenset[str] = frozenset()
+    framework: str | None = None
+    ranks: Ranks = "launcher"
+    positional: str | None = None
+    """The key that its first positional word sets."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+PROGRAMS = (
+    Program(r"axolotl", _words("train"), "axolotl"),
+    Program(r"axolotl\.cli\.train|scripts/finetune\.py", framework="axolotl"),
+    Program(r"llamafactory-cli|lmf", _words("train"), "llamafactory", "environment"),
+    Program(r"(?:.*\.)?llamafactory\.(?:launcher|cli)|train_bash\.py", framework="llamafactory"),
+    Program(r"swift", _words("sft pt rlhf dpo"), "ms-swift", "environment"),
+    Program(r"(?:.*/)?swift/cli/(?:sft|pt|rlhf)\.py|swift\.cli\.(?:sft|pt|rlhf)", framework="ms-swift"),
+    Program(r"tune", _words("run"), "torchtune"),
+    Program(
+        r"litgpt",
+        _words("finetune finetune_full finetune_lora finetune_adapter finetune_adapter_v2 pretrain"),
+        "litgpt",
+        "config",
+        "checkpoint_dir",
+    ),
+    Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
+    Program(r"trl\.scripts\.\w+", framework="trl"),
+    Program(r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)", framework="verl"),
+    Program(r"torchtitan\.train|(?:.*/)?torchtitan/train\.py", framework="torchtitan"),
+    Program(r"(?:.*/)?scripts/train/train\.py", framework="llm-foundry"),
+    Program(r"oumi", _words("train"), "oumi"),
+    Program(r"openrlhf\.cli\.train_\w+", framework="openrlhf"),
+    Program(r"(?:.*/)?pretrain_gpt\.py", framework="megatron"),
+)
+
+
+def run_of(peeled: Peeled, environment: Mapping[str, Given]) -> Run | None:
+    """The run that a command without its launchers is; None where it does not train, as far as its name says.
+
+    `environment`: the variables that it sees, by name.
+    """
+    first = str(peeled.words[0].value) if peeled.words else ""
+    for program in PROGRAMS:
+        if not re.fullmatch(program.name, first) and not re.fullmatch(
+            program.name, PurePosixPath(first).name
+        ):
+            continue
+        if not program.subcommands:
+            return _script(peeled, environment, program)
+        named = peeled.words[1].value if len(peeled.words) > 1 else None
+        if named in program.subcommands:
+            return _subcommand(peeled, environment, program)
+        return None
+    if first.endswith((".py", OPEN)) or peeled.module:
+        return _script(peeled, environment, None)
+    return None
+
+
+def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program | None) -> Run:
+    arguments = read_arguments(peeled.words[1:])
+    return _run(peeled.launch(), peeled.words[0], arguments, environment, program)
+
+
+def _subcommand(peeled: Peeled, environment: Mapping[str, Given], program: Program) -> Run:
+    """`axolotl train FILE`, `swift sft`, `tune run RECIPE --config NAME` …"""
+    first, second, *rest = peeled.words
+    words: Sequence[Given] = rest
+    name = replace(first, value=f"{first.value} {second.value}")
+    peeled.by.append(str(first.value))
+    if first.value == "tune":
+        options, at = TORCHRUN.split(words)
+        peeled.per_node = options.get("nproc_per_node", peeled.per_node)
+        peeled.nodes = options.get("nnodes", peeled.nodes)
+        words = words[at + 1 :]
+        name = rest[at] if at < len(rest) else name
+    if first.value == "axolotl":
+        words = _axolotl(peeled, words)
+    arguments = read_arguments(words)
+    if first.value == "trl":
+        arguments = _trl(peeled, arguments)
+    launch = peeled.launch()
+    if program.ranks == "environment":
+        launch = _by_environment(launch, environment)
+    return _run(launch, name, arguments, environment, program)
+
+
+def _axolotl(peeled: Peeled, words: Sequence[Given]) -> Sequence[Given]:
+    """`axolotl train` starts accelerate, or what `--launcher` says with the words after `--`
+    (cli/utils/train.py of axolotl 0.21).
+    """
+    texts = [word.value for word in words]
+    end = texts.index("--") if "--" in texts else len(words)
+    own, handed = words[:end], words[end + 1 :]
+    chosen = next(
+        (
+            str(text).partition("=")[2] or texts[index + 1]
+            for index, text in enumerate(texts[:end])
+            if str(text).startswith("--launcher") and ("=" in str(text) or index + 1 < end)
+        ),
+        "accelerate",
+    )
+    peeled.by.append(str(chosen))
+    if chosen == "torchrun":
+        options, _ = TORCHRUN.split(handed)
+        peeled.per_node = options.get("nproc_per_node", peeled.per_node)
+        peeled.nodes = options.get("nnodes", peeled.nodes)
+    elif chosen == "accelerate":
+        options, _ = ACCELERATE.split(handed)
+        _accelerated(peeled, options)
+    return own
+
+
+def _trl(peeled: Peeled, arguments: Arguments) -> Arguments:
+    """trl hands what it does not know to `accelerate launch` (cli/accelerate_launcher.py of trl 1.16)."""
+    peeled.by.append("accelerate")
+    keys = engine_keys(arguments.values)
+    own = {name: given for name, given in arguments.values.items() if name not in _ACCELERATED}
+    _accelerated(peeled, {name: given for name, given in arguments.values.items() if name in _ACCELERATED})
+    peeled.engine = {key: given for key, given in keys.items() if key.rpartition(".")[2] not in own}
+    return arguments._replace(values=own)
+
+
+_ACCELERATED = frozenset(
+    ("num_processes", "num_machines", "config_file", "use_fsdp", "use_deepspeed", "multi_gpu")
+)
+
+
+def _accelerated(peeled: Peeled, options: Mapping[str, Given]) -> None:
+    peeled.engine = engine_keys(options)
+    peeled.engine_file = options.get("config_file")
+    peeled.processes = options.get("num_processes", peeled.processes)
+    peeled.nodes = options.get("num_machines", peeled.nodes)
+
+
+def _by_environment(launch: Launch, environment: Mapping[str, Given]) -> Launch:
+    """Programs that start torchrun themselves take its numbers from the environment (launcher.py of
+    LLaMA-Factory 0.9.5; cli/main.py of ms-swift 4).
+    """
+    return replace(
+        launch,
+        per_node=launch.per_node or environment.get("NPROC_PER_NODE"),
+        nodes=launch.nodes or environment.get("NNODES"),
+    )
+
+
+def _run(
+    launch: Launch,
+    name: Given,
+    arguments: Arguments,
+    environment: Mapping[str, Given],
+    program: Program | None,
+) -> Run:
+    values = dict(arguments.values)
+    if program is not None and program.positional and arguments.positional:
+        values.setdefault(program.positional, arguments.positional[0])
+    return Run(
+        launch,
+        name,
+        program.framework if program else None,
+        arguments.configs,
+        values,
+        environment,
+        arguments.open,
+    )

@@ -1,0 +1,74 @@
+"""Where a value is decided, in which file, and how it came about."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from vramlint.document.node import Span
+
+How: TypeAlias = Literal[
+    "literal",
+    "variable",
+    "shell-default",
+    "arithmetic",
+    "declared-default",
+    "call-argument",
+    "built-in-steps",
+    "loop",
+    "env-prefix",
+    "scheduler-header",
+    "companion",
+    "implied",
+]
+"""How a value came about: written where it is used, through a variable, as the default of `${X:-y}` …"""
+
+
+class Place(NamedTuple):
+    """A piece of a file. `document` is its path as shown to the user; None for the file that is analysed."""
+
+    span: Span
+    document: str | None = None
+
+
+class Piece(NamedTuple):
+    """A stretch of a snippet from `start` on, and where it came from. `exact`: character by character."""
+
+    start: int
+    place: Place
+    exact: bool = True
+
+
+class Snippet(NamedTuple):
+    """Text that stands in another file, or was put together from several places: a recipe of a Makefile, the
+    value of a YAML key, a variable that is run as a command.
+    """
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+    @classmethod
+    def whole(cls, text: str, document: str | None = None) -> Snippet:
+        """A file as it stands."""
+        return cls(text, (Piece(0, Place(Span(0, len(text)), document)),))
+
+    def locate(self, span: Span) -> Place:
+        """Where a stretch of the text came from; of several places the first."""
+        first = self._piece(span.start)
+        last = self._piece(max(span.end - 1, span.start))
+        start, end = first.place.span
+        if first.exact:
+            start += max(span.start - first.start, 0)
+        if last.place.document == first.place.document:
+            end = last.place.span.end
+            if last.exact:
+                end = min(last.place.span.start + max(span.end - last.start, 0), end)
+        start = min(start, first.place.span.end)
+        return Place(Span(start, max(start, end)), first.place.document)
+
+    def _piece(self, offset: int) -> Piece:
+        found = self.pieces[0]
+        for piece in self.pieces:
+            if piece.start > offset:
+                break
+            found = piece
+        return found

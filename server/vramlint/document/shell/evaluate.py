@@ -1,0 +1,484 @@
+"""Walks a script as the shell would when it is started without arguments, and collects the commands it runs.
+
+Nothing is executed. Both sides of a condition that is not known are walked, and what differs between them is
+open afterwards. A loop over known items is walked once for each; the option parser of a script keeps the
+defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from vramlint.document.node import Span
+from vramlint.document.place import Place, Snippet
+from vramlint.document.shell import conditions, tree
+from vramlint.document.shell.conditions import Operand, Truth
+from vramlint.document.shell.expand import Expander
+from vramlint.document.shell.lexer import Word, tokenize
+from vramlint.document.shell.options import assigned, parses_options
+from vramlint.document.shell.values import (
+    Fragment,
+    Value,
+    Variable,
+    as_snippet,
+    pattern_of,
+    requoted,
+    spaced,
+    text_of,
+)
+
+MOST_STEPS = 2_000
+"""Commands that are walked; nobody reads more, and a loop in a loop can ask for any number."""
+MOST_COMMANDS = 200
+MOST_TEXT = 1 << 18
+"""Characters that are read, those of scripts and variables that are run included."""
+_MOST_TURNS = 16
+_DEEPEST = 20
+_LONGEST = 200
+"""Pieces of a value; a variable that is put together from itself doubles with each turn."""
+_SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
+_DECLARING = frozenset(("export", "declare", "local", "readonly", "typeset"))
+_SILENT = frozenset(
+    (
+        "cd", "pushd", "popd", "mkdir", "rm", "cp", "mv", "touch", "sleep", "pwd", "conda", "module", "pip",
+        "kill", "trap", "ulimit", "wait", "printf", "let", "which", "hostname", "nvidia-smi", "git", "wget",
+        "curl", "ls", "df", "date", "grep", "sed", "awk", "tail",
+    )
+)  # fmt: skip
+"""Commands that start no run; what they do to files and variables is not known."""
+
+
+class Command(NamedTuple):
+    """A command that the script runs. `prefix`: the assignments before it; `visible`: what it sees otherwise.
+
+    `through`: the words of commands that it was handed to as text or as a script (`srun bash -c "…"`).
+    """
+
+    words: tuple[Value, ...]
+    place: Place
+    prefix: Mapping[str, Value]
+    visible: Mapping[str, Value]
+    through: tuple[str, ...] = ()
+
+
+class Evaluated(NamedTuple):
+    """What a script does: its commands, and the files that it writes by their names ("*": what is open)."""
+
+    commands: tuple[Command, ...]
+    files: Mapping[str, Value]
+    opened: tuple[str, ...] = ()
+    """Scripts that took part, as shown."""
+
+
+Opener = Callable[[str], "Snippet | None"]
+"""A script or settings file by the name that is written."""
+
+
+def evaluate(
+    snippet: Snippet,
+    open_file: Opener = lambda name: None,
+    variables: Mapping[str, Variable] | None = None,
+) -> Evaluated:
+    """What the script in `snippet` does. `variables`: those that it finds set."""
+    walk = _Walk(open_file)
+    walk.variables.update(variables or {})
+    with suppress(_Exit, _Break):
+        walk.text(snippet)
+    return Evaluated(tuple(walk.commands), walk.files, tuple(walk.opened))
+
+
+class _Exit(Exception):
+    pass
+
+
+class _Walk:
+    def __init__(self, open_file: Opener) -> None:
+        self.open_file = open_file
+        self.variables: dict[str, Variable] = {}
+        self.functions: dict[str, tuple[tree.Command, Snippet]] = {}
+        self.files: dict[str, Value] = {}
+        self.commands: list[Command] = []
+        self.opened: list[str] = []
+        self.through: tuple[str, ...] = ()
+        self.expander = Expander(Snippet("", ()), self.variables)
+        self.steps = 0
+        self.read = 0
+        self.depth = 0
+        self.export_all = False
+
+    def text(self, snippet: Snippet, opened: Mapping[str, Fragment] | None = None) -> Truth:
+        """Walk a text; `opened` are the open pieces that private characters in it stand for."""
+        self.read += len(snippet.text)
+        if self.read > MOST_TEXT:
+            return None
+        tokens = tokenize(snippet.text)
+        outer = self.expander
+        self.expander = Expander(snippet, self.variables)
+        self.expander.arguments = outer.arguments
+        self.expander.opened = dict(opened or {})
+        try:
+            return self.sequence(tree.parse(tokens, snippet.text))
+        finally:
+            self.expander = outer
+
+    def sequence(self, commands: tree.Sequence) -> Truth:
+        status: Truth = True
+        for before, command in commands.items:
+            if before == "!":
+                status = conditions.negated(self.command(command))
+            elif before in ("&&", "||") and status is (before == "||"):
+                continue
+            elif before in ("&&", "||") and status is None:
+                self._maybe([lambda command=command: self.command(command)])  # type: ignore[misc]
+            else:
+                status = self.command(command)
+        return status
+
+    def command(self, command: tree.Command) -> Truth:
+        self.steps += 1
+        self.depth += 1
+        try:
+            if self.steps > MOST_STEPS or self.depth > _DEEPEST or len(self.commands) >= MOST_COMMANDS:
+                return None
+            return self._command(command)
+        finally:
+            self.depth -= 1
+
+    def _command(self, command: tree.Command) -> Truth:
+        if isinstance(command, tree.Simple):
+            return self.simple(command)
+        if isinstance(command, tree.Sequence):
+            return self.sequence(command)
+        if isinstance(command, tree.Arithmetic):
+            result = self.expander.calculated(command.span)
+            return None if result is None else bool(result)
+        if isinstance(command, tree.If):
+            return self._if(command)
+        if isinstance(command, tree.For):
+            return self._for(command)
+        if isinstance(command, tree.While):
+            return self._while(command)
+        if isinstance(command, tree.Case):
+            return self._case(command)
+        if isinstance(command, tree.Function):
+            self.functions[command.name] = (command.body, self.expander.snippet)
+            return True
+        if command.subshell:
+            before = dict(self.variables)
+            try:
+                return self.sequence(command.body)
+            except _Exit:
+                return None
+            finally:
+                self._restore(before)
+        return self.sequence(command.body)
+
+    def _if(self, command: tree.If) -> Truth:
+        possible: list[tree.Sequence] = []
+        for condition, body in command.branches:
+            known = True if condition is None else self.sequence(condition)
+            if known is False:
+                continue
+            possible.append(body)
+            if known:
+                break
+        else:
+            possible.append(tree.EMPTY)
+        if len(possible) == 1:
+            return self.sequence(possible[0])
+        self._maybe([lambda body=body: self.sequence(body) for body in possible], whole=True)  # type: ignore[misc]
+        return None
+
+    def _case(self, command: tree.Case) -> Truth:
+        subject = text_of(self.expander.value(command.word)) if command.word else None
+        possible: list[tree.Sequence] = []
+        for patterns, body in command.branches:
+            texts = [text_of(self.expander.value(pattern)) for pattern in patterns]
+            if "*" in texts:
+                possible.append(body)
+                break
+            if subject is None or None in texts:
+                possible.append(body)
+            elif any(fnmatchcase(subject, text or "") for text in texts):
+                possible.append(body)
+                break
+        else:
+            possible.append(tree.EMPTY)
+        if len(possible) == 1:
+            return self.sequence(possible[0])
+        self._maybe([lambda body=body: self.sequence(body) for body in possible], whole=True)  # type: ignore[misc]
+        return None
+
+    def _for(self, command: tree.For) -> Truth:
+        items = [item for word in command.words or () for item in self.expander.braces(word)]
+        known = command.words is not None and 0 < len(items) <= _MOST_TURNS
+        if not known or any(text_of(item) is None for item in items):
+            place = self.expander.snippet.locate(command.span)
+            open_item = Fragment(
+                None, place, "loop", why=f"{command.name} goes through a list that is not known"
+            )
+            items = [(open_item,)]
+        for item in items:
+            if command.name:
+                self._set(command.name, requoted(item, quoted=False, how="loop"))
+            try:
+                self.sequence(command.body)
+            except _Break as ended:
+                if ended.args[0] != "continue":
+                    break
+        return None
+
+    def _while(self, command: tree.While) -> Truth:
+        if parses_options(command, self.expander.snippet.text):
+            self._options(command)
+            return True
+        known = self.sequence(command.condition)
+        if known is command.until:
+            return True
+        with suppress(_Break):
+            if known is None:
+                self._maybe([lambda: self.sequence(command.body)])
+            else:
+                self.sequence(command.body)
+        return None
+
+    def _options(self, command: tree.While) -> None:
+        """An option parser, when no option is given: defaults stay, and what must be given is open."""
+        for name in assigned(command.body):
+            variable = self.variables.get(name)
+            if variable is not None and variable.items is None and text_of(variable.value) == "":
+                place = self.expander.snippet.locate(command.span)
+                why = "chosen by an option that has no default"
+                self.variables[name] = Variable((Fragment(None, place, why=why),), None, variable.exported)
+
+    def _maybe(self, ways: Iterable[Callable[[], object]], *, whole: bool = False) -> None:
+        """Walk ways of which one is taken, and keep of the variables what they agree on. Without `whole` none
+        may be taken.
+        """
+        before = dict(self.variables)
+        ends = [] if whole else [before]
+        for way in ways:
+            self._restore(dict(before))
+            try:
+                way()
+            except _Exit:
+                continue
+            except _Break:
+                pass
+            ends.append(dict(self.variables))
+        merged = dict(ends[0]) if ends else before
+        for other in ends[1:]:
+            for name in other.keys() | merged.keys():
+                ours, theirs = merged.get(name), other.get(name)
+                if ours is None or theirs is None or _plain(ours) != _plain(theirs):
+                    merged[name] = _either_of(name, ours or theirs)
+        self._restore(merged)
+
+    def _restore(self, variables: dict[str, Variable]) -> None:
+        self.variables.clear()
+        self.variables.update(variables)
+
+    def _set(self, name: str, value: Value, *, exported: bool = False, appended: bool = False) -> None:
+        old = self.variables.get(name)
+        exported = exported or self.export_all or bool(old and old.exported)
+        if appended and old is not None:
+            value = old.value + value
+        if len(value) > _LONGEST or sum(len(fragment.text or "") for fragment in value) > _LONGEST * 10:
+            value = (value[0]._replace(text=None, why=f"{name} grows too long"),)
+        self.variables[name] = Variable(value, None, exported)
+
+    def _assign(self, assignment: tree.Assignment, *, exported: bool = False) -> None:
+        if assignment.value.items is None:
+            value = self.expander.value(assignment.value)
+            self._set(assignment.name, value, exported=exported, appended=assignment.appended)
+            return
+        items = tuple(self.expander.words(assignment.value.items))
+        old = self.variables.get(assignment.name)
+        if assignment.appended and old is not None:
+            items = (old.items if old.items is not None else (old.value,)) + items
+        self.variables[assignment.name] = Variable(items[0] if items else (), items, exported)
+
+    def simple(self, command: tree.Simple) -> Truth:
+        words = self.expander.words(command.words)
+        if not words:
+            for assignment in command.assignments:
+                self._assign(assignment)
+            return True
+        self._writes(command, words)
+        name = text_of(words[0])
+        if name in ("[", "[[", "test"):
+            return self._test(command.words, name)
+        if name in _DECLARING:
+            self._declare(name, command.words[1:])
+            return True
+        if name is not None and (done := self._builtin(name, words, command)) is not NotImplemented:
+            return done  # type: ignore[return-value]
+        self._emit(command, words)
+        return None
+
+    def _builtin(self, name: str, words: list[Value], command: tree.Simple) -> object:
+        if name in ("true", ":", "echo", "cat", "tee"):
+            return True
+        if name == "false":
+            return False
+        if name == "exit":
+            raise _Exit
+        if name == "exec" and len(words) == 1:  # only redirections
+            return True
+        if name in ("break", "continue", "return"):
+            raise _Break(name)
+        if name == "set":
+            flags = [text_of(word) for word in words[1:]]
+            self.export_all = self.export_all or "-a" in flags or "allexport" in flags
+            self.export_all = self.export_all and "+a" not in flags
+            return True
+        if name == "unset":
+            for word in words[1:]:
+                self.variables.pop(text_of(word) or "", None)
+            return True
+        if name in ("source", ".") and len(words) > 1:
+            self._script(words[1], words[2:])
+            return None
+        if name == "eval":
+            self._again(spaced(words[1:]))
+            return None
+        if name in self.functions:
+            return self._call(name, words[1:])
+        if name in ("read", "mapfile", "readarray"):
+            self._read(words[1:])
+            return None
+        return None if name in _SILENT else NotImplemented
+
+    def _read(self, words: list[Value]) -> None:
+        for word in words:
+            name = text_of(word) or ""
+            if re.fullmatch(r"[A-Za-z_]\w*", name):
+                self.variables[name] = Variable((Fragment(None, word[0].place, why="read while it runs"),))
+
+    def _call(self, name: str, arguments: list[Value]) -> Truth:
+        body, snippet = self.functions[name]
+        outer = self.expander
+        self.expander = Expander(snippet, self.variables)
+        self.expander.arguments = tuple(arguments)
+        try:
+            return self.command(body)
+        except _Break:
+            return None
+        finally:
+            self.expander = outer
+
+    def _declare(self, name: str, words: tuple[Word, ...]) -> None:
+        for word in words:
+            found = tree.assignment(word)
+            if found is not None:
+                self._assign(found, exported=name == "export")
+            elif name == "export" and (bare := word.literal) in self.variables:
+                self.variables[bare] = self.variables[bare]._replace(exported=True)
+
+    def _test(self, words: tuple[Word, ...], name: str) -> Truth:
+        inner = words[1 : len(words) - (name != "test")]
+        operands = []
+        for word in inner:
+            value = self.expander.value(word)
+            bare = any(part.kind == "text" and not part.quoted for part in word.parts)
+            operands.append(Operand(text_of(value), name == "[[" and bare))
+        return conditions.holds(operands)
+
+    def _writes(self, command: tree.Simple, words: list[Value]) -> None:
+        """Remember the text that a command writes to a file: `cat > f <<END`, `echo … > f`, `tee f <<END`."""
+        target: Value | None = None
+        body: Value | None = None
+        appended = False
+        for redirection in command.redirections:
+            if redirection.operator in (">", ">>", ">|"):
+                target = self.expander.value(redirection.target)
+                appended = redirection.operator == ">>"
+            elif redirection.heredoc is not None:
+                heredoc = redirection.heredoc
+                body = self.expander.heredoc(heredoc.span, expands=heredoc.expands)
+        name = text_of(words[0])
+        if name == "tee" and body is not None and len(words) > 1:
+            target = words[-1]
+        if name == "echo" and target is not None and body is None:
+            body = spaced([word for word in words[1:] if text_of(word) not in ("-e", "-n")], end="\n")
+        if target is not None and body is not None and name in ("cat", "tee", "echo"):
+            key = pattern_of(target)
+            self.files[key] = (self.files.get(key, ()) if appended else ()) + body
+
+    def _emit(self, command: tree.Simple, words: list[Value]) -> None:
+        """A command that is neither the shell's own nor a function."""
+        prefix = {each.name: self.expander.value(each.value) for each in command.assignments}
+        for index, word in enumerate(words):
+            name = PurePosixPath(text_of(word) or "").name
+            if name in _SHELLS:
+                self._shell(words, index, prefix)
+                return
+        first = text_of(words[0]) or ""
+        if first.endswith(".sh") and self._script(words[0], words[1:]):
+            return
+        visible = {name: each.value for name, each in self.variables.items() if each.exported}
+        place = self.expander.snippet.locate(Span(command.span.start, command.span.end))
+        self.commands.append(Command(tuple(words), place, prefix, visible, self.through))
+
+    def _shell(self, words: list[Value], index: int, prefix: dict[str, Value]) -> None:
+        """`bash script.sh` or `bash -c "…"`, itself handed to the words before it."""
+        before, self.through = self.through, self.through + tuple(pattern_of(word) for word in words[:index])
+        saved = dict(self.variables)
+        for name, value in prefix.items():
+            self._set(name, value, exported=True)
+        rest = words[index + 1 :]
+        while rest and (flag := text_of(rest[0]) or "").startswith("-"):
+            if "c" in flag and not flag.startswith("--") and len(rest) > 1:
+                self._again(rest[1])
+                rest = []
+                break
+            rest = rest[1:]
+        if rest:
+            self._script(rest[0], rest[1:])
+        self._restore(saved)
+        self.through = before
+
+    def _script(self, name: Value, arguments: list[Value]) -> bool:
+        """Walk another file of the workspace."""
+        found = self.open_file(pattern_of(name)) if self.depth < _DEEPEST else None
+        if found is None:
+            return False
+        shown = found.pieces[0].place.document
+        if shown is not None and shown not in self.opened:
+            self.opened.append(shown)
+        outer = self.expander.arguments
+        self.expander.arguments = tuple(arguments) or None
+        try:
+            with suppress(_Exit, _Break):
+                self.text(found)
+        finally:
+            self.expander.arguments = outer
+        return True
+
+    def _again(self, value: Value) -> None:
+        """Read a value as shell text."""
+        if self.depth < _DEEPEST:
+            snippet, opened = as_snippet(value)
+            self.depth += 4
+            self.text(snippet, opened)
+            self.depth -= 4
+
+
+class _Break(Exception):
+    pass
+
+
+def _plain(variable: Variable) -> object:
+    items = [pattern_of(item) for item in variable.items] if variable.items is not None else None
+    return pattern_of(variable.value), items
+
+
+def _either_of(name: str, variable: Variable | None) -> Variable:
+    """A variable after ways that do not agree on it."""
+    place = variable.value[0].place if variable and variable.value else Place(Span(0, 0))
+    return Variable((Fragment(None, place, why=f"{name} depends on a condition"),), None, True)
