@@ -84,7 +84,7 @@ def field(record: Record) -> Record:
     totals = {
         "allocated": ["peak_allocated_bytes"],
         "reserved": ["peak_reserved_bytes"],
-        "device": ["device_bytes"],
+        "device": ["process_bytes"],
     }
     kept = {key: record[key] for key in ("bytes", "outcome", "components", "metric") if key in record}
     return {

@@ -50,7 +50,8 @@ def _components(estimate: Estimate) -> Iterator[str]:
         bar = "█" * round(_WIDTH * now / max(1, estimate.device_bytes))
         yield f"| {LABELS[component]} | {size(whole)} | {size(now)} | {share} | {bar} |"
     band = f"± {estimate.error_band:.0%}"
-    yield f"| **as nvidia-smi shows it** | | **{size(estimate.device_bytes)}** | {band} | |"
+    yield f"| **the GPU must offer** | | **{size(estimate.device_bytes)}** | {band} | |"
+    yield f"| as nvidia-smi shows it | | {size(estimate.process_bytes)} | | |"
     yield f"| reserved by PyTorch | | {size(estimate.peak_reserved_bytes)} | | |"
     yield f"| allocated | | {size(estimate.peak_allocated_bytes)} | | |"
 

@@ -6,13 +6,20 @@ from collections.abc import Iterator, Sequence
 
 from vramlint.catalog.facts import GIB
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.checkpoint_size import checkpoint_bytes
 from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment
 from vramlint.memory.ledger import rounded
 from vramlint.memory.moments import evaluation
 from vramlint.memory.moments.generation import engine_bytes, engine_in_training
 from vramlint.memory.moments.held import Held
-from vramlint.memory.overhead import allocator_slack, device_overhead, error_band, typically_reserved
+from vramlint.memory.overhead import (
+    allocator_slack,
+    cublas_workspaces,
+    device_overhead,
+    error_band,
+    typically_reserved,
+)
 from vramlint.memory.peaks import PeakCandidate
 from vramlint.memory.persistent import PersistentBytes
 from vramlint.memory.roles import not_counted, taken_for_granted
@@ -35,7 +42,8 @@ def assembled(
     engine = engine_in_training(job, whole)
     batch = 3 * rounded(8 * job.micro_batch_size * job.sequence_length) if walked else 0
     stored = persistent.weights + persistent.models
-    scratch = persistent.buffers + batch
+    libraries = cublas_workspaces(job) if walked else 0
+    scratch = persistent.buffers + batch + libraries
     steps = [
         Held(
             top.moment,
@@ -50,10 +58,14 @@ def assembled(
     outside = device_overhead(job)
     # The allocator's slack of the step's peak stays with it through the whole step.
     slack = allocator_slack(max(steps, key=lambda held: held.allocated).activations)
-    run = [(held, slack) for held in steps] + [(held, allocator_slack(held.activations)) for held in around]
+    run = [(held, slack) for held in steps]
+    for held in around:
+        beside = held if held.name == "load" else replace(held, activations=held.activations + libraries)
+        run.append((beside, allocator_slack(held.activations)))
     run.sort(key=lambda pair: MOMENTS.index(pair[0].name))
     moments = tuple(_moment(held, spare + outside) for held, spare in run)
     worst = max(moments, key=lambda moment: moment.device_bytes)
+    reserved = typically_reserved(job, worst.allocated_bytes, worst.components["activations"])
     whole_activations = max((peak.dynamic - peak.gradients for peak in walked), default=-scratch) + scratch
     sizes: dict[Component, int] = {
         **worst.components,
@@ -71,7 +83,8 @@ def assembled(
         components=worst.components,
         component_sizes=sizes,
         peak_allocated_bytes=worst.allocated_bytes,
-        peak_reserved_bytes=typically_reserved(job, worst.allocated_bytes, worst.components["activations"]),
+        peak_reserved_bytes=reserved,
+        process_bytes=reserved + outside,
         device_bytes=worst.device_bytes,
         peak_phase="forward" if worst.name == "loss" else worst.name,
         phase_peaks=_phase_peaks(moments),

@@ -87,13 +87,17 @@ class Estimate:
     component_sizes: Mapping[Component, int]
     """Each component when whole (all gradients, the most activations); they never all coexist."""
     peak_allocated_bytes: int
-    """torch.cuda.max_memory_allocated: live tensors."""
+    """torch.cuda.max_memory_allocated: live tensors, and the workspaces of cuBLAS where the GPU is known."""
     peak_reserved_bytes: int
     """torch.cuda.max_memory_reserved as a card with room to spare shows it; the allocator tidies up before it
     runs out.
     """
     device_bytes: int
-    """What the card must have: tensors, the slack of a tidy allocator, context, libraries, communicators."""
+    """What the GPU must offer so that the run does not die: tensors, the slack of a tidy allocator, context,
+    communicators. The verdict uses this one; on a GPU with room, `process_bytes` may be more.
+    """
+    process_bytes: int
+    """What nvidia-smi shows for the process: reserved bytes, context, communicators."""
     peak_phase: str
     """The worst moment; the loss counts as part of "forward", as profilers have it."""
     phase_peaks: Mapping[str, int]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from vramlint.catalog.facts import MIB
 from vramlint.job import TrainingJob
+from vramlint.memory.versions import version_of
 from vramlint.versions import older
 
 CONTEXT: dict[str, int] = {
@@ -20,10 +21,19 @@ CONTEXT: dict[str, int] = {
 idle PyTorch processes).
 """
 CONTEXT_UNKNOWN = 450 * MIB
-WORKSPACE_HOPPER, WORKSPACE = 64 * MIB, 17 * MIB
-"""cuBLAS keeps a workspace for each thread that launches products: forward and autograd's own
-(aten/src/ATen/cuda/CublasHandlePool.cpp).
+CONTEXT_EAGER = 1343 * MIB
+"""A context that has loaded every kernel of torch and its libraries: what nvidia-smi showed after one tensor
+of one element (transformers 4.27, docs/source/en/perf_train_gpu_one.mdx, with CUDA 11.2).
 """
+LAZY_SINCE = "2.0"
+"""From this release of torch on, its wheels are built with CUDA 11.7 or newer, and kernels are loaded when
+they are first used (torch/cuda/__init__.py, CUDA_MODULE_LOADING=LAZY).
+"""
+WORKSPACE, LARGE_WORKSPACE = 8 * MIB + 128 * 1024, 32 * MIB
+HANDLES = 2
+"""Threads that launch matrix products: the forward pass, and autograd's own."""
+BLACKWELL_SINCE = "2.10"
+"""The first torch whose cuBLAS workspace on Blackwell is Hopper's."""
 COMMUNICATOR = 350 * MIB
 """NCCL's channels and buffers of one communicator on a node of eight (nccl issues 864, 1685)."""
 SLACK = 0.06
@@ -60,12 +70,27 @@ def allocator_slack(activations: int) -> int:
 
 
 def device_overhead(job: TrainingJob) -> int:
-    """CUDA context, library workspaces and communicators, in bytes."""
-    gpu = job.gpu
-    capability = gpu.compute_capability if gpu is not None else None
+    """What the process holds outside PyTorch's allocator: CUDA context and communicators, in bytes."""
+    capability = job.gpu.compute_capability if job.gpu is not None else None
     context = CONTEXT.get(capability or "", CONTEXT_UNKNOWN)
-    workspace = WORKSPACE_HOPPER if capability == "9.0" else WORKSPACE
-    return context + workspace + communicators(job) * COMMUNICATOR
+    if older(version_of("torch", job), LAZY_SINCE):
+        context = max(context, CONTEXT_EAGER)
+    return context + communicators(job) * COMMUNICATOR
+
+
+def cublas_workspaces(job: TrainingJob) -> int:
+    """Bytes that cuBLAS keeps for each thread that launches products; 0 where no GPU is declared, or none of
+    NVIDIA's.
+
+    They are tensors of PyTorch's allocator, so that `max_memory_allocated` counts them
+    (aten/src/ATen/cuda/CublasHandlePool.cpp, parseChosenWorkspaceSize).
+    """
+    gpu = job.gpu
+    if gpu is None or gpu.vendor != "nvidia" or gpu.compute_capability is None:
+        return 0
+    major = int(gpu.compute_capability.partition(".")[0])
+    blackwell = major > 9 and not older(version_of("torch", job), BLACKWELL_SINCE)
+    return HANDLES * (LARGE_WORKSPACE if major == 9 or blackwell else WORKSPACE)
 
 
 def communicators(job: TrainingJob) -> int:
