@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.explain.assumptions import assumptions
-from vramlint.explain.format import LABELS, percent, size, value_text
+from vramlint.explain.format import LABELS, percent, reserved_text, size, value_text
 from vramlint.explain.model import explain_model_facts
 from vramlint.explain.summary import fit_bar
 from vramlint.explain.verdict import verdict_line
@@ -52,7 +52,7 @@ def _components(estimate: Estimate) -> Iterator[str]:
     band = f"± {estimate.error_band:.0%}"
     yield f"| **the GPU must offer** | | **{size(estimate.device_bytes)}** | {band} | |"
     yield f"| as nvidia-smi shows it | | {size(estimate.process_bytes)} | | |"
-    yield f"| reserved by PyTorch | | {size(estimate.peak_reserved_bytes)} | | |"
+    yield f"| reserved by PyTorch | | {reserved_text(estimate)} | | |"
     yield f"| allocated | | {size(estimate.peak_allocated_bytes)} | | |"
 
 

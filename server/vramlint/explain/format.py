@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.lint.format import gib
-from vramlint.memory.estimate import Component, Verdict
+from vramlint.memory.estimate import Component, Estimate, Verdict
 
 LABELS: dict[Component, str] = {
     "weights": "weights",
@@ -29,6 +29,12 @@ def size(amount: int) -> str:
     if 0 < amount < 0.05 * GIB:
         return f"{amount / MIB:.0f} MiB" if amount >= MIB else f"{max(1, amount // 1024)} KiB"
     return f"{gib(amount)} GiB"
+
+
+def reserved_text(estimate: Estimate) -> str:
+    """Reserved bytes: "25.2 GiB", and "25.2 to 38.9 GiB" where lengths vary."""
+    low, high = estimate.reserved_range
+    return size(high) if gib(low) == gib(high) else f"{gib(low)} to {size(high)}"
 
 
 def difference(amount: int) -> str:

@@ -18,7 +18,6 @@ from vramlint.memory.overhead import (
     cublas_workspaces,
     device_overhead,
     error_band,
-    typically_reserved,
 )
 from vramlint.memory.peaks import PeakCandidate
 from vramlint.memory.persistent import PersistentBytes
@@ -65,7 +64,6 @@ def assembled(
     run.sort(key=lambda pair: MOMENTS.index(pair[0].name))
     moments = tuple(_moment(held, spare + outside) for held, spare in run)
     worst = max(moments, key=lambda moment: moment.device_bytes)
-    reserved = typically_reserved(job, worst.allocated_bytes, worst.components["activations"])
     whole_activations = max((peak.dynamic - peak.gradients for peak in walked), default=-scratch) + scratch
     sizes: dict[Component, int] = {
         **worst.components,
@@ -83,8 +81,7 @@ def assembled(
         components=worst.components,
         component_sizes=sizes,
         peak_allocated_bytes=worst.allocated_bytes,
-        peak_reserved_bytes=reserved,
-        process_bytes=reserved + outside,
+        outside_bytes=outside,
         device_bytes=worst.device_bytes,
         peak_phase="forward" if worst.name == "loss" else worst.name,
         phase_peaks=_phase_peaks(moments),
@@ -94,6 +91,7 @@ def assembled(
         architecture=job.model.model_type,
         modelled=modelled,
         unknown=(*not_counted(job), *evaluation.not_counted(job)),
+        capacity_bytes=None if job.gpu is None else job.gpu.usable_bytes - outside,
         notes=(*_notes(job, persistent, modelled, bool(walked)), *notes),
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.vocabulary import Component as Component
@@ -77,6 +77,19 @@ class HostMemory:
         return "fits" if self.bytes_per_node <= self.declared_bytes else "does_not_fit"
 
 
+class Reserved(Protocol):
+    """What the caching allocator takes from the driver (replay/reserved.py)."""
+
+    def equal(self) -> int:
+        """Bytes taken on a GPU with room, where every row has the full length."""
+
+    def with_room(self) -> int:
+        """Bytes taken on a GPU with room, after batches of growing length where lengths vary."""
+
+    def within(self, capacity: int) -> int:
+        """Bytes taken where the driver gives at most `capacity`; all of it where the run dies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """The simulated run. `components` are the bytes at the worst moment and add up to `device_bytes`."""
@@ -88,16 +101,12 @@ class Estimate:
     """Each component when whole (all gradients, the most activations); they never all coexist."""
     peak_allocated_bytes: int
     """torch.cuda.max_memory_allocated: live tensors, and the workspaces of cuBLAS where the GPU is known."""
-    peak_reserved_bytes: int
-    """torch.cuda.max_memory_reserved as a card with room to spare shows it; the allocator tidies up before it
-    runs out.
-    """
     device_bytes: int
     """What the GPU must offer so that the run does not die: tensors, the slack of a tidy allocator, context,
     communicators. The verdict uses this one; on a GPU with room, `process_bytes` may be more.
     """
-    process_bytes: int
-    """What nvidia-smi shows for the process: reserved bytes, context, communicators."""
+    outside_bytes: int
+    """What the process holds outside PyTorch's allocator: CUDA context, communicators."""
     peak_phase: str
     """The worst moment; the loss counts as part of "forward", as profilers have it."""
     phase_peaks: Mapping[str, int]
@@ -117,6 +126,42 @@ class Estimate:
     unknown: tuple[str, ...] = ()
     """What is there and not counted, in sentences: the run needs at least `device_bytes`."""
     notes: tuple[str, ...] = ()
+    replay: Callable[[], Reserved] | None = field(default=None, compare=False, repr=False)
+    """The caching allocator's replay; None where no step is walked."""
+    capacity_bytes: int | None = None
+    """What the declared GPU gives to PyTorch's allocator."""
+
+    @property
+    def peak_reserved_bytes(self) -> int:
+        """torch.cuda.max_memory_reserved: what the caching allocator takes from the driver, after batches of
+        growing length where lengths vary. Worked out by a replay, tens of milliseconds at first.
+        """
+        return self._reserved(self.replay().with_room()) if self.replay else self.peak_allocated_bytes
+
+    @property
+    def reserved_range(self) -> tuple[int, int]:
+        """The same where every batch has the full length, and where lengths vary: it depends on when the long
+        ones come.
+        """
+        if self.replay is None:
+            return self.peak_allocated_bytes, self.peak_allocated_bytes
+        high = self.peak_reserved_bytes
+        return min(self._reserved(self.replay().equal()), high), high
+
+    def _reserved(self, taken: int) -> int:
+        """With what else is there, on the declared GPU: cached memory goes back to the driver before it has
+        none.
+        """
+        assert self.replay is not None
+        engine = self.components["generation"] if self.peak_phase != "generation" else 0
+        if self.capacity_bytes is not None and taken + engine > self.capacity_bytes:
+            taken = self.replay().within(self.capacity_bytes - engine)
+        return max(taken + engine, self.peak_allocated_bytes)
+
+    @property
+    def process_bytes(self) -> int:
+        """What nvidia-smi shows for the process: reserved bytes, context, communicators."""
+        return self.peak_reserved_bytes + self.outside_bytes
 
     @property
     def parts(self) -> tuple[Component, ...]:

@@ -47,9 +47,22 @@ class Record(NamedTuple):
 
 
 class Ledger:
-    """Counts bytes. `events` is the history: (record, +1) for an allocation, (record, -1) for a release."""
+    """Counts bytes. `events` is the history: a storage's number where it is allocated, the number's
+    complement (`~number`) where it is released; `records` says what each is.
+    """
 
-    __slots__ = ("current", "events", "gradients", "peak", "peak_event", "peak_gradients", "segment")
+    __slots__ = (
+        "current",
+        "events",
+        "gradients",
+        "peak",
+        "peak_event",
+        "peak_gradients",
+        "records",
+        "renamed",
+        "segment",
+        "summed",
+    )
 
     def __init__(self) -> None:
         self.current = 0
@@ -58,23 +71,42 @@ class Ledger:
         self.peak_gradients = 0
         self.peak_event = 0
         self.segment = 0
-        self.events: list[tuple[Record, int]] = []
+        self.records: list[Record] = []
+        self.events: list[int] = []
+        self.renamed: dict[int, int] = {}
+        """Number under which the same bytes are booked → the number before."""
+        self.summed: list[int] = []
+        """Gradients that were added to one that is there."""
 
-    def add(self, record: Record) -> None:
-        """Count an allocation."""
-        self.events.append((record, 1))
+    def add(self, record: Record) -> int:
+        """Count an allocation; its number."""
+        number = len(self.records)
+        self.records.append(record)
+        self.events.append(number)
         self.current += record.bytes
         if self.current > self.peak:
             self.peak = self.current
             self.peak_gradients = self.gradients
             self.peak_event = len(self.events)
+        return number
 
-    def remove(self, record: Record) -> None:
+    def remove(self, number: int) -> None:
         """Count a release."""
-        self.events.append((record, -1))
+        record = self.records[number]
+        self.events.append(~number)
         self.current -= record.bytes
         if record.component == "gradients":
             self.gradients -= record.bytes
+
+    def rename(self, number: int, name: str) -> int:
+        """Book a temporary as a stored gradient of that name; its new number."""
+        old = self.records[number]
+        new = len(self.records)
+        self.records.append(Record(old.segment, name, "gradients", old.shape, old.dtype, old.bytes))
+        self.events += (~number, new)
+        self.renamed[new] = number
+        self.gradients += old.bytes
+        return new
 
     def restart_peak(self) -> None:
         """Forget the peak so far: the next one is that of the stretch that begins now."""
@@ -86,20 +118,20 @@ class Ledger:
 class Storage:
     """Bytes on the GPU, released when nothing refers to this object any more."""
 
-    __slots__ = ("ledger", "record")
+    __slots__ = ("ledger", "number")
 
     def __init__(self, ledger: Ledger, record: Record) -> None:
         self.ledger = ledger
-        self.record = record
-        ledger.add(record)
+        self.number = ledger.add(record)
 
     def __del__(self) -> None:
-        self.ledger.remove(self.record)
+        self.ledger.remove(self.number)
+
+    @property
+    def record(self) -> Record:
+        """What the ledger knows of it."""
+        return self.ledger.records[self.number]
 
     def becomes_gradient(self, name: str) -> None:
         """Book the same bytes as a stored gradient instead of a temporary."""
-        old = self.record
-        self.ledger.events.append((old, -1))
-        self.record = Record(old.segment, name, "gradients", old.shape, old.dtype, old.bytes)
-        self.ledger.events.append((self.record, 1))
-        self.ledger.gradients += old.bytes
+        self.number = self.ledger.rename(self.number, name)

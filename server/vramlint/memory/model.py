@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from math import ceil
 
 from vramlint.catalog.optimizers import Optimizer, optimizer_named
 from vramlint.job import TrainingJob
@@ -17,9 +18,19 @@ from vramlint.memory.moments.generation import generation_moment
 from vramlint.memory.moments.held import Held
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.peak_tensors import PeakPlace, tensors_at
-from vramlint.memory.peaks import PeakCandidate, compose, passes, reduced_at_end, reference_pass
+from vramlint.memory.peaks import (
+    PeakCandidate,
+    compose,
+    offloaded,
+    passes,
+    reduced_at_end,
+    reference_logits,
+    reference_pass,
+)
 from vramlint.memory.persistent import PersistentBytes, frees_gradients, persistent_bytes
-from vramlint.memory.pipeline import keep_part, parts
+from vramlint.memory.pipeline import in_flight, keep_part, parts
+from vramlint.memory.replay import Late
+from vramlint.memory.replay.run import Run
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
 from vramlint.memory.sharding import Plan, plan_of
 from vramlint.memory.step import StepProfile, walk
@@ -66,6 +77,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             held.groups = [replace(group) for group in weights.groups]
             keep_part(held, part, layers)
         persistent = persistent_bytes(job, held, plan, optimizer)
+        logits = reference_logits(walked_job, profile, network)
         resident = ON_DEVICE_LAYERS if job.activation_offload else layers
         peaks = [
             peak
@@ -75,14 +87,26 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         if (end := reduced_at_end(profile, part, plan)) is not None:
             peaks.append(end)
         if has_reference(job):
-            peaks.append(reference_pass(walked_job, profile, network, peaks))
+            peaks.append(reference_pass(logits, peaks))
         persistent = replace(persistent, models=frozen_bytes(job, held, plan))
         step = with_critic(walked_job, Step(persistent, peaks), held, plan, optimizer, part)
         around = list(_around(job, step.persistent, weights, plan))
-        candidates.append(
-            assembled(job, whole, step.persistent, step.peaks, around, network.modelled, network.notes)
+        made = assembled(job, whole, step.persistent, step.peaks, around, network.modelled, network.notes)
+        order = profile.order[part.first : part.last + 1]
+        run = Run(
+            walked_job,
+            profile,
+            order,
+            held,
+            plan,
+            step.persistent,
+            optimizer,
+            logits,
+            ceil(in_flight(job.parallel, part, job.gradient_accumulation_steps)),
+            frozenset(at for at, size in enumerate(offloaded(profile, order, resident)) if size),
         )
-        places.append((profile.order[part.first : part.last + 1], step.peaks))
+        candidates.append(replace(made, replay=Late(run)))
+        places.append((order, step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].device_bytes)
     candidates[fullest] = replace(candidates[fullest], host=host_memory(job, weights, optimizer))
     return (

@@ -42,25 +42,6 @@ is short enough for it to tidy up.
 """
 
 
-CACHED_FIXED, CACHED_VARYING = 0.35, 1.5
-"""The same share when there is room to spare: batches of one length, and of many. Every batch longer than all
-before it needs new blocks for its logits and leaves the old ones cached, too small for it: measured runs
-with varying lengths reserve 1.1 to 2.5 times their activations beyond them.
-"""
-
-
-def typically_reserved(job: TrainingJob, allocated: int, activations: int) -> int:
-    """What `max_memory_reserved` shows on a card with room, in bytes: the allocator gives nothing back before
-    it must, and never has more than the card. Runs measured by both figures: docs/accuracy.md.
-    """
-    share = CACHED_FIXED if job.packing else CACHED_VARYING
-    least = allocated + allocator_slack(activations)
-    wanted = allocated + int(share * max(0, activations))
-    if job.gpu is None:
-        return max(least, wanted)
-    return max(least, min(wanted, job.gpu.usable_bytes - device_overhead(job)))
-
-
 def allocator_slack(activations: int) -> int:
     """Bytes that the caching allocator has taken from the driver beyond the allocated ones. Weights and
     states lie in segments of their own and waste next to nothing; blocks of activations come and go in

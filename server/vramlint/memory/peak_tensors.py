@@ -61,9 +61,10 @@ def _pictures(profile: StepProfile, wanted: dict[str, int]) -> dict[str, Counter
     alive: Counter[Record] = Counter()
     found: dict[str, Counter[Record]] = {}
     done = 0
+    ledger = profile.tape.ledger
     for name, until in sorted(wanted.items(), key=lambda item: item[1]):
-        for record, sign in profile.tape.ledger.events[done:until]:
-            alive[record] += sign
+        for event in ledger.events[done:until]:
+            alive[ledger.records[event if event >= 0 else ~event]] += 1 if event >= 0 else -1
         done = max(done, until)
         found[name] = Counter({record: count for record, count in alive.items() if count > 0})
     return found

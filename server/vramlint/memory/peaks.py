@@ -10,6 +10,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.ledger import DTYPE_BYTES
+from vramlint.memory.objectives import has_reference
 from vramlint.memory.pipeline import StagePart, in_flight
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.step import Segment, StepProfile
@@ -68,7 +69,7 @@ def compose(profile: StepProfile, part: StagePart, run: Pass, resident: int) -> 
     """
     peaks: list[PeakCandidate] = []
     order = profile.order[part.first : part.last + 1]
-    away = _offloaded(profile, order, resident)
+    away = offloaded(profile, order, resident)
     spans = list(_spans(order, away))
     current = gradients = run.before
     if run.in_flight > 1:
@@ -165,7 +166,7 @@ def _spans(order: Sequence[int], away: Sequence[int]) -> Iterator[tuple[int, int
         first += count
 
 
-def _offloaded(profile: StepProfile, order: Sequence[int], resident: int) -> list[int]:
+def offloaded(profile: StepProfile, order: Sequence[int], resident: int) -> list[int]:
     """What each part of the model sends to the host: the saved tensors of all layers but the last `resident`
     ones.
     """
@@ -178,15 +179,15 @@ def _offloaded(profile: StepProfile, order: Sequence[int], resident: int) -> lis
     return [max(0, size) if position in gone else 0 for position, size in enumerate(saved)]
 
 
-def reference_pass(
-    job: TrainingJob, profile: StepProfile, network: Network, peaks: Sequence[PeakCandidate]
-) -> PeakCandidate:
-    """The reference model's forward while the policy's graph is alive: its logits, unless a fused head never
-    makes them.
-    """
+def reference_pass(logits: int, peaks: Sequence[PeakCandidate]) -> PeakCandidate:
+    """The reference model's forward while the policy's graph is alive."""
     alive = max((peak.dynamic for peak in peaks if peak.moment in ("forward", "loss")), default=0)
-    if job.loss != "full-logits":
-        return PeakCandidate("loss", alive, 0)
+    return PeakCandidate("loss", alive + logits, 0)
+
+
+def reference_logits(job: TrainingJob, profile: StepProfile, network: Network) -> int:
+    """Bytes of a reference model's logits; 0 where there is none, or a fused head never makes them."""
+    if job.loss != "full-logits" or not has_reference(job):
+        return 0
     width = 6 if profile.tape.autocast else DTYPE_BYTES[job.precision.weights]
-    logits = job.micro_batch_size * job.sequence_length * network.head.weight.shape[0] * width
-    return PeakCandidate("loss", alive + int(logits), 0)
+    return int(job.micro_batch_size * job.sequence_length * network.head.weight.shape[0] * width)

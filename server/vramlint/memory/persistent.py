@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from vramlint.catalog.optimizers import Optimizer
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
@@ -36,30 +39,23 @@ class PersistentBytes:
     """Optimizer states in unified memory: outside PyTorch's allocator, and evicted when the card is full."""
 
 
+class States(NamedTuple):
+    """Bytes of the states of one weight: on the GPU, in unified memory; `times` weights have as many."""
+
+    times: int
+    bytes: int
+    paged: int
+
+
 def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer) -> PersistentBytes:
     """What this rank holds of `weights` from the first forward to the end of the optimizer\'s step."""
     trained = [(parameter, count) for parameter, count in weights.all() if parameter.trainable]
-    precision, offload = job.precision, job.parallel.offload
-    flat = plan.deepspeed or job.parallel.strategy == "fsdp1"
-    arguments = {"wide_embeddings": job.in_trainer, "flat_partition": flat, **job.optimizer_args}
-    state_bytes, step_bytes = states_of(optimizer), step_of(optimizer)
-    gradients = states = paged = 0
-    for parameter, count in trained:
-        gradients += count * plan.gradient_bytes(parameter)
-        share = plan.state_elements(parameter)
-        held = Parameter(parameter.name, _part(parameter, share, flat), parameter.stored, True)
-        dtype = (
-            parameter.stored
-            if precision.optimizer_states == "same-as-weights"
-            else precision.optimizer_states
-        )
-        size = count * state_bytes(held, dtype, arguments)
-        if optimizer.paged and held.numel >= PAGED_FROM:
-            paged += size
-        elif not optimizer.on_host:
-            states += size
-        if precision.master_weights == "float32":
-            states += count * rounded(share * 4)
+    offload, step_bytes = job.parallel.offload, step_of(optimizer)
+    gradients = sum(count * plan.gradient_bytes(parameter) for parameter, count in trained)
+    states = paged = 0
+    for state in state_sizes(job, weights, plan, optimizer):
+        paged += state.times * state.paged
+        states += state.times * state.bytes
     elements = sum(count * parameter.numel for parameter, count in trained)
     stored = weights.stored_bytes(plan)
     # Own loops compile the optimizer's step too (torchtune's `compile`), which leaves it no temporaries.
@@ -82,6 +78,28 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     if plan.accumulates_whole and job.gradient_accumulation_steps > 1:
         kept = sum(count * plan.whole_gradient_bytes(parameter) for parameter, count in trained)
     return PersistentBytes(stored, kept, states, buffers, step, gradients, 0, paged)
+
+
+def state_sizes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer) -> Iterator[States]:
+    """The optimizer states of each trained weight on this rank, a float32 master copy among them."""
+    precision, state_bytes = job.precision, states_of(optimizer)
+    flat = plan.deepspeed or job.parallel.strategy == "fsdp1"
+    arguments = {"wide_embeddings": job.in_trainer, "flat_partition": flat, **job.optimizer_args}
+    for parameter, count in weights.all():
+        if not parameter.trainable:
+            continue
+        share = plan.state_elements(parameter)
+        held = Parameter(parameter.name, _part(parameter, share, flat), parameter.stored, True)
+        dtype = (
+            parameter.stored
+            if precision.optimizer_states == "same-as-weights"
+            else precision.optimizer_states
+        )
+        size = state_bytes(held, dtype, arguments)
+        paged = optimizer.paged and held.numel >= PAGED_FROM
+        master = rounded(share * 4) if precision.master_weights == "float32" else 0
+        here = 0 if paged or optimizer.on_host else size
+        yield States(count, here + master, size if paged else 0)
 
 
 def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:

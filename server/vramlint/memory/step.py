@@ -13,7 +13,7 @@ from vramlint.memory.ledger import Storage
 from vramlint.memory.loss_head import late_loss, loss_of, returned_logits
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding.plan import Plan, Unit, bytes_of
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Node, Tape, Tensor
 from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, version_of
 from vramlint.versions import older
 
@@ -57,6 +57,10 @@ class StepProfile:
     after_loss: Segment = field(default_factory=Segment)
     """Between the model's forward and the backward pass: conversions, metrics, dropped outputs."""
     backward: list[Segment] = field(default_factory=list)
+    outputs: list[int] = field(default_factory=list)
+    """Number of the storage that each stretch hands to the next; -1 for none."""
+    arriving: list[int] = field(default_factory=list)
+    """Number of the gradient that each stretch's backward hands to the stretch before; -1 for none."""
 
 
 def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
@@ -87,6 +91,9 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         x = t.leaf(x)
     del held
     result.forward.append(_end(t, mark))
+    result.outputs.append(_number(x))
+    entries: list[Node | None] = [None]
+    """What made the input of each stretch."""
     wanted = job.gradient_checkpointing
     result.order.append(0)
     walked: dict[tuple[int, bool, bool], int] = {}
@@ -95,6 +102,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         key = (kind, x.node is not None, is_checkpointed(wanted, position))
         if key not in walked:
             walked[key] = len(result.forward)
+            entries.append(x.node)
             mark = begin()
             stage = network.stages[kind]
             unit = plan.layer_unit(stage.parameters)
@@ -105,8 +113,10 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
             stayed[len(boundaries) - 1] = held.weights if unit.stays else []
             del run, held
             result.forward.append(_end(t, mark, stayed[len(boundaries) - 1]))
+            result.outputs.append(_number(x))
         result.order.append(walked[key])
     result.order.append(len(result.forward))
+    entries.append(x.node)
     mark = begin()
     units.append(last)
     held = plan.forward(t, last)
@@ -127,6 +137,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         outputs.append(returned_logits(t, job, network, x))
     del x, held
     result.forward.append(_end(t, mark, stayed[len(boundaries) - 1]))
+    result.outputs.append(-1)
     _leave_autocast(t, result)
     mark = _begin(t)
     if late is None:
@@ -147,6 +158,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         unit = units[index]
         held = plan.backward(t, unit, stayed.pop(index))
         t.backward(boundaries[index])
+        result.arriving.append(_gradient(entries.pop()))
         before = _end(t, mark)
         t.ledger.restart_peak()
         kept += plan.reduce(t, unit, held)
@@ -165,9 +177,18 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         segment.fetched = plan.fetched(unit)
         result.backward.append(segment)
     result.backward.reverse()
+    result.arriving.reverse()
     outputs.clear()
     del shared
     return result
+
+
+def _number(x: Tensor) -> int:
+    return -1 if x.storage is None else x.storage.number
+
+
+def _gradient(made_by: Node | None) -> int:
+    return -1 if made_by is None or made_by.grad is None else _number(made_by.grad)
 
 
 def _swapped(run: Block, inputs: Inputs, t: Tape, x: Tensor) -> Tensor:

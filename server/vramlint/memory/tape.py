@@ -335,6 +335,8 @@ def keep_gradient(tape: Tape, parameter: Parameter) -> None:
 
 def add_gradient(tape: Tape, parameter: Parameter) -> None:
     """A later micro batch: the gradient is added to the one that is there, and freed."""
+    if parameter.grad is not None:
+        tape.ledger.summed.append(parameter.grad.number)
     parameter.grad = None
 
 

@@ -42,6 +42,7 @@ def estimate_object(path: str, analysis: Analysis, estimate: Estimate) -> dict[s
         "component_sizes": _parts(estimate, estimate.component_sizes),
         "peak_allocated_bytes": estimate.peak_allocated_bytes,
         "peak_reserved_bytes": estimate.peak_reserved_bytes,
+        "reserved_range": list(estimate.reserved_range),
         "process_bytes": estimate.process_bytes,
         "device_bytes": estimate.device_bytes,
         "peak_phase": estimate.peak_phase,

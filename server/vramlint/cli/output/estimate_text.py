@@ -12,7 +12,7 @@ from vramlint.catalog.facts import Model
 from vramlint.cli.console import Paint, Style
 from vramlint.cli.output.bars import staircase
 from vramlint.explain.assumptions import assumptions
-from vramlint.explain.format import LABELS, WORDS, size, value_text
+from vramlint.explain.format import LABELS, WORDS, reserved_text, size, value_text
 from vramlint.explain.model import checkpoint
 from vramlint.explain.summary import PHASES
 from vramlint.explain.verdict import margin, needs
@@ -118,7 +118,7 @@ def _verdict(analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
 
 
 def _peak(estimate: Estimate) -> Iterator[str]:
-    allocated, reserved = size(estimate.peak_allocated_bytes), size(estimate.peak_reserved_bytes)
+    allocated, reserved = size(estimate.peak_allocated_bytes), reserved_text(estimate)
     phase = PHASES.get(estimate.peak_phase, estimate.peak_phase)
     yield f"  the peak is {phase}; allocated {allocated}, reserved {reserved}"
     if estimate.host is not None:

@@ -1,0 +1,135 @@
+"""One micro batch through every layer: the walk's stretches, copied for each layer of their kind.
+
+Each copy's storages have numbers of their own. What a stretch frees of its neighbours' is the border: its
+input in forward, the gradient of its output in backward; of any other stretch, all copies of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.replay.standard import Event
+from vramlint.memory.replay.stretches import Stretch, Walked
+
+
+@dataclass(slots=True)
+class MicroBatch:
+    """One micro batch on the layers at `order`, its storages numbered from `base` on.
+
+    `keeps`: gradients that the walk has added to others stay, as in a step's first micro batch.
+    """
+
+    walk: Walked
+    order: Sequence[int]
+    base: int
+    keeps: bool
+    away: frozenset[int] = frozenset()
+    """Positions whose saved tensors wait on the host between forward and backward."""
+
+    @property
+    def end(self) -> int:
+        """The first number after those of this micro batch."""
+        return self.base + len(self.order) * self.walk.numbers
+
+    def forward(self, events: list[Event]) -> None:
+        """Add the forward pass, up to where backward begins."""
+        walk, order = self.walk, self.order
+        for position, index in enumerate(order):
+            events += self._copy(walk.forward[index], position)
+            if position in self.away:
+                events += ((number, 0) for number, _ in self._saved(position))
+        for position, index in enumerate(order):
+            if walk.autocast_end[index].events:
+                events += self._copy(walk.autocast_end[index], position)
+        if order[-1] == len(walk.forward) - 1:
+            events += self._copy(walk.after_loss, len(order) - 1)
+
+    def backward(self, events: list[Event]) -> None:
+        """Add the backward pass."""
+        for position in reversed(range(len(self.order))):
+            if position - 1 in self.away:  # fetched while the layer after it runs
+                events += self._saved(position - 1)
+            events += self._copy(self.walk.backward[self.order[position]], position)
+
+    def left(self) -> Iterator[Event]:
+        """What goes when the variables of the step go."""
+        return self._freed(self.walk.left)
+
+    def gradients(self) -> Iterator[Event]:
+        """The gradients that it leaves, freed from the first layer to the last."""
+        yield from self._freed(self.walk.gradients)
+        if self.keeps:
+            for position, index in enumerate(self.order):
+                for number in self.walk.summed:
+                    if self.walk.owner[number] == index:
+                        yield self._number(position, number), 0
+
+    def gradient_bytes(self) -> int:
+        """Bytes of the gradients that it leaves."""
+        walk = self.walk
+        each = [sum(walk.gradient_sizes[number] for number in numbers) for numbers in walk.gradients]
+        if self.keeps:
+            for number in walk.summed:
+                each[walk.owner[number]] += walk.gradient_sizes[number]
+        return sum(each[index] for index in self.order)
+
+    def _saved(self, position: int) -> list[Event]:
+        """What a layer saves, its input among it."""
+        base = self._number(position, 0)
+        own = [(base + number, size) for number, size in self.walk.saved[self.order[position]]]
+        entering = self.walk.outputs[self.order[position - 1]] if position else -1
+        size = self.walk.sizes.get(entering)
+        return own if size is None else [*((number, size) for number in self._output(position - 1)), *own]
+
+    def _freed(self, numbers: Sequence[Sequence[int]]) -> Iterator[Event]:
+        for position, index in enumerate(self.order):
+            for number in numbers[index]:
+                yield self._number(position, number), 0
+
+    def _number(self, position: int, number: int) -> int:
+        return self.base + position * self.walk.numbers + number
+
+    def _copy(self, stretch: Stretch, position: int) -> list[Event]:
+        """The events of a stretch with the numbers of a position."""
+        base = self._number(position, 0)
+        copied = [(base + number, size) for number, size in stretch.events]
+        replaced = [
+            (at, [(found, 0) for found in self._found(position, stretch.events[at][0])])
+            for at in stretch.foreign
+        ]
+        if self.keeps:
+            replaced += [(at, []) for at in stretch.sums]
+        for at, events in sorted(replaced, reverse=True):
+            copied[at : at + 1] = events
+        return copied
+
+    def _found(self, position: int, number: int) -> list[int]:
+        """The numbers of what the stretch at `position` calls `number`, which another one allocated."""
+        walk, order = self.walk, self.order
+        index = order[position]
+        if index and number == walk.outputs[index - 1] and position:
+            return self._output(position - 1)
+        if (
+            index + 1 < len(walk.arriving)
+            and number == walk.arriving[index + 1]
+            and position + 1 < len(order)
+        ):
+            return self._gradient(position + 1)
+        owner = walk.owner[number]
+        return [self._number(place, number) for place, kind in enumerate(order) if kind == owner]
+
+    def _output(self, position: int) -> list[int]:
+        """The output of the stretch at `position`."""
+        number = self.walk.outputs[self.order[position]]
+        return self._own(position, number) if number >= 0 else []
+
+    def _gradient(self, position: int) -> list[int]:
+        """The gradient that the stretch at `position` leaves for the one before."""
+        number = self.walk.arriving[self.order[position]]
+        return self._own(position, number) if number >= 0 else []
+
+    def _own(self, position: int, number: int) -> list[int]:
+        if self.walk.owner[number] == self.order[position]:
+            return [self._number(position, number)]
+        return self._found(position, number)

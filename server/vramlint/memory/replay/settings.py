@@ -1,0 +1,66 @@
+"""How PyTorch's CUDA caching allocator is set up (PYTORCH_ALLOC_CONF, PYTORCH_CUDA_ALLOC_CONF)."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from vramlint.catalog.facts import MIB
+from vramlint.lazy_dataclasses import dataclass
+
+Divisions: TypeAlias = tuple[int, ...]
+LARGE_SEGMENT = 20 * MIB
+INTERVALS = 16
+"""Powers of two from 1 MiB on that may have a number of divisions each (c10/core/AllocatorConfig.h,
+kRoundUpPowerOfTwoIntervals).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that move sizes; what is not named has the allocator's default (torch 2.14,
+    c10/core/AllocatorConfig.h, c10/cuda/CUDAAllocatorConfig.h).
+    """
+
+    expandable: bool = False
+    """expandable_segments: one growing range of addresses for each pool and stream."""
+    max_split: int | None = None
+    """max_split_size_mb, in bytes: larger blocks are not cut."""
+    divisions: Divisions = ()
+    """roundup_power2_divisions: steps between two powers of two, by interval; () for none."""
+    large_segment: int = LARGE_SEGMENT
+    """large_segment_size_mb, in bytes."""
+
+
+def parsed(text: str) -> Settings:
+    """The settings of a string such as "expandable_segments:True,max_split_size_mb:512"; names that move no
+    size, and what cannot be read, are passed over.
+    """
+    said = dict(re.findall(r"(\w+)\s*:\s*(\[[^\]]*\]|[^,\s]+)", text))
+    split, large = said.get("max_split_size_mb", ""), said.get("large_segment_size_mb", "")
+    return Settings(
+        expandable=said.get("expandable_segments", "").lower() == "true",
+        max_split=int(split) * MIB if split.isdigit() else None,
+        divisions=_divisions(said.get("roundup_power2_divisions", "")),
+        large_segment=int(large) * MIB if large.isdigit() else LARGE_SEGMENT,
+    )
+
+
+def _divisions(text: str) -> Divisions:
+    """One number for all sizes, or a list as in "[256:1,512:2,>:8]": megabytes, and the divisions from there
+    to the next power of two (parseRoundUpPower2Divisions).
+    """
+    if text.isdigit():
+        return (int(text),) * INTERVALS
+    table = [0] * INTERVALS
+    last = -1
+    for size, number in re.findall(r"(\d+|>):(\d+)", text):
+        if size == ">":
+            table[last + 1 :] = [int(number)] * (INTERVALS - last - 1)
+            continue
+        at = min(int(size).bit_length() - 1, INTERVALS - 1)
+        if last < 0:
+            table[:at] = [int(number)] * at
+        table[at] = int(number)
+        last = at
+    return tuple(table) if any(table) else ()

@@ -1,0 +1,125 @@
+"""PyTorch's CUDA caching allocator as it is set up by default, in one loop.
+
+Rules (c10/cuda/CUDACachingAllocator.cpp; the same in torch 2.0 to 2.14): a request is rounded up to 512
+bytes. Up to 1 MiB it is served from the small pool, else from the large one, each stream from its own. The
+smallest cached block that fits is taken, of equal ones that with the lowest address, and cut where at least
+512 bytes (small) or more than 1 MiB (large) are left. Without one the driver gives a segment: 2 MiB (small),
+20 MiB (for requests under 10 MiB), or the request rounded up to 2 MiB. A freed block joins free neighbours of
+its segment. When the driver has no more, every segment that is free as a whole goes back to it before the
+request fails.
+
+`caching_allocator` has the same rules with every setting, and is half as fast.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from vramlint.catalog.facts import MIB
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.replay.settings import LARGE_SEGMENT
+
+SMALL, SMALL_SEGMENT, LARGE_FROM, GRAIN = MIB, 2 * MIB, 10 * MIB, 2 * MIB
+Event: TypeAlias = tuple[int, int]
+"""A storage's number, and its bytes: positive where it is allocated, negative where that happens on the
+stream of collectives, 0 where it is freed.
+"""
+
+
+class OutOfMemory(Exception):
+    """The driver has no more, even after everything that was cached and whole was given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The most bytes that were allocated, and that were taken from the driver."""
+
+    allocated: int
+    reserved: int
+
+
+def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
+    """Replay `events` on a GPU whose driver gives at most `capacity` bytes (None: any number). A storage that
+    is freed twice is freed once.
+
+    Raises OutOfMemory.
+    """
+    # A block is [address, size, before, after, free, pool]; pools hold (size, address, block), smallest
+    # first.
+    pools: tuple[list[Any], ...] = ([], [], [], [])
+    own_small, own_large, side_small, side_large = pools
+    alive: dict[int, list[Any]] = {}
+    allocated = held = peak = peak_held = address = 0
+    left, put, pop = bisect_left, insort, alive.pop
+    for number, size in events:
+        if size:
+            if size > 0:
+                small, large = own_small, own_large
+            else:
+                size, small, large = -size, side_small, side_large
+            size = (size + 511) // 512 * 512
+            pool, least = (small, 512) if size <= SMALL else (large, SMALL + 1)
+            at = left(pool, (size,))
+            if at < len(pool):
+                block = pool.pop(at)[2]
+            else:
+                if size <= SMALL:
+                    wanted = SMALL_SEGMENT
+                else:
+                    wanted = LARGE_SEGMENT if size < LARGE_FROM else -(-size // GRAIN) * GRAIN
+                if capacity is not None and held + wanted > capacity:
+                    held -= sum(_given_back(cached) for cached in pools)
+                    if held + wanted > capacity:
+                        raise OutOfMemory
+                held += wanted
+                if held > peak_held:
+                    peak_held = held
+                block = [address, wanted, None, None, False, pool]
+                address += wanted
+            rest = block[1] - size
+            if rest >= least:
+                after = block[3]
+                tail = [block[0] + size, rest, block, after, True, pool]
+                block[1], block[3] = size, tail
+                if after is not None:
+                    after[2] = tail
+                put(pool, (rest, tail[0], tail))
+            block[4] = False
+            alive[number] = block
+            allocated += block[1]
+            if allocated > peak:
+                peak = allocated
+        else:
+            block = pop(number, None)
+            if block is None:
+                continue
+            pool = block[5]
+            allocated -= block[1]
+            before = block[2]
+            if before is not None and before[4]:
+                del pool[left(pool, (before[1], before[0]))]
+                before[1] += block[1]
+                before[3] = after = block[3]
+                if after is not None:
+                    after[2] = before
+                block = before
+            after = block[3]
+            if after is not None and after[4]:
+                del pool[left(pool, (after[1], after[0]))]
+                block[1] += after[1]
+                block[3] = after = after[3]
+                if after is not None:
+                    after[2] = block
+            block[4] = True
+            put(pool, (block[1], block[0], block))
+    return Taken(peak, peak_held)
+
+
+def _given_back(pool: list[Any]) -> int:
+    """Give the segments of a pool that are free as a whole back to the driver; their bytes."""
+    whole: int = sum(size for size, _, block in pool if block[2] is None and block[3] is None)
+    if whole:
+        pool[:] = [item for item in pool if item[2][2] is not None or item[2][3] is not None]
+    return whole

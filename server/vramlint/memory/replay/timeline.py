@@ -1,0 +1,195 @@
+"""Every storage of a run in PyTorch's order: loading, a first step, further ones.
+
+Two steps are enough where batches have one length: the optimizer's states appear after the first backward
+pass, and from the second step on every step does the same. Where lengths vary, each step is longer than the
+one before: every length that is new needs blocks that no cached one can serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from vramlint.memory.ledger import DTYPE_BYTES, rounded
+from vramlint.memory.optimizers import step_of
+from vramlint.memory.overhead import HANDLES, cublas_workspaces
+from vramlint.memory.persistent import state_sizes
+from vramlint.memory.quantization import stored_bytes
+from vramlint.memory.replay.micro_batch import MicroBatch
+from vramlint.memory.replay.run import Run
+from vramlint.memory.replay.standard import Event
+from vramlint.memory.replay.stretches import Walked
+from vramlint.memory.tape import Parameter
+from vramlint.vocabulary import ADAPTER_METHODS
+
+FIRST_OF_STEPS = 1 << 40
+"""Numbers from here on are of micro batches; those below are of what stays."""
+
+
+def timeline(run: Run, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
+    """The events of a run of `steps`: tokens of a row, and the walk at this length."""
+    return _Timeline(run).made(steps)
+
+
+class _Timeline:
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.events: list[Event] = []
+        self.numbers = 0
+        self.next_base = FIRST_OF_STEPS
+        self.batch: list[int] = []
+        self.held: list[Event] = []
+        """Frees of what the loop's variables hold of the last micro batch until its next forward pass ends.
+        """
+        self.gradients: list[Event] = []
+        """Frees of the gradients that there are."""
+
+    def made(self, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
+        run = self.run
+        workspace = cublas_workspaces(run.job) // HANDLES
+        self._load()
+        self._made(run.persistent.buffers)
+        if run.plan.has_gradient_buffer:
+            self._made(run.persistent.gradients)
+        self._made(workspace)
+        for position, (tokens, walk) in enumerate(steps):
+            last = position == len(steps) - 1
+            self._step(tokens, walk, last, 0 if position else workspace)
+            if not position:
+                self._states()
+            self._optimizer_step()
+            self.events += self.gradients
+            self.gradients = []
+        return self.events
+
+    def _made(self, size: int) -> int:
+        """Allocate `size` bytes; their number."""
+        self.numbers += 1
+        if size > 0:
+            self.events.append((self.numbers, size))
+        return self.numbers
+
+    def _scratch(self, size: int) -> None:
+        if size > 0:
+            self.events.append((self._made(size), 0))
+
+    def _step(self, tokens: int, walk: Walked, last: bool, workspace: int) -> None:
+        """Micro batches that differ: one, and in the last step also one whose gradients are added.
+
+        A pipeline's stage runs several forward before the first backward.
+        """
+        run = self.run
+        batches = min(run.job.gradient_accumulation_steps, max(2 if last else 1, run.in_flight))
+        waiting: list[MicroBatch] = []
+        for position in range(batches):
+            self._batch(tokens)
+            made = MicroBatch(walk, run.order, self.next_base, position == 0, run.away)
+            self.next_base = made.end
+            waiting.append(made)
+            made.forward(self.events)
+            self.events += self.held
+            self._scratch(run.reference)
+            if position == 0:
+                self._made(workspace)
+            if len(waiting) == run.in_flight or position == batches - 1:
+                self._backward(waiting.pop(0))
+        for made in waiting:
+            self._backward(made)
+
+    def _backward(self, made: MicroBatch) -> None:
+        run = self.run
+        made.backward(self.events)
+        if made.keeps:
+            self.gradients += made.gradients()
+            if run.job.gradient_accumulation_steps > 1 and not run.plan.has_gradient_buffer:
+                missing = run.persistent.gradients - made.gradient_bytes()
+                self.gradients.append((self._made(missing), 0))
+        self.held = list(made.left())
+        if run.job.loop != "plain":
+            self.events += self.held
+            self.held = []
+
+    def _batch(self, tokens: int) -> None:
+        """Token numbers, mask and labels: the new ones are there before the old ones go."""
+        new = [self._made(8 * self.run.job.micro_batch_size * tokens) for _ in range(3)]
+        self.events += ((number, 0) for number in self.batch)
+        self.batch = new
+
+    def _load(self) -> None:
+        """Each weight in the model's order; what is quantised on the GPU arrives in 16 bits first, what is
+        cast to float32 for training too; adapters come last.
+        """
+        run = self.run
+        if run.job.parallel.offload in ("parameters", "both"):
+            self._made(run.persistent.weights + run.persistent.models)
+            return
+        adapter = run.job.method in ADAPTER_METHODS
+        total = 0
+        adapters: list[int] = []
+        cast: list[tuple[int, int]] = []
+        for parameter in self._parameters():
+            size = self._stored(parameter)
+            total += size
+            if adapter and parameter.trainable:
+                adapters.append(size)
+            elif parameter.scheme is not None:
+                self._quantized(parameter, size)
+            elif adapter and parameter.stored == "float32" != run.job.precision.weights:
+                cast.append((self._made(size // 2), size))
+            else:
+                self._made(size)
+        for number, size in cast:
+            self._made(size)
+            self.events.append((number, 0))
+        for size in adapters:
+            self._made(size)
+        self._made(run.persistent.weights + run.persistent.models - total)
+
+    def _parameters(self) -> Iterable[Parameter]:
+        for group in self.run.weights.groups:
+            yield from group.parameters * group.count
+
+    def _stored(self, parameter: Parameter) -> int:
+        held, quantization = self.run.plan.weight_elements(parameter), self.run.job.quantization
+        if parameter.scheme is not None and quantization is not None:
+            return stored_bytes(held, parameter.shape, quantization)
+        return rounded(held * DTYPE_BYTES[parameter.stored])
+
+    def _quantized(self, parameter: Parameter, size: int) -> None:
+        """bitsandbytes 0.50 (nn/modules.py, Params4bit._quantize; functional.py, quantize_4bit): the weight
+        in 16 bits, its codes, the block maxima in float32, these quantised in turn.
+        """
+        job, elements = self.run.job, self.run.plan.weight_elements(parameter)
+        scheme = job.quantization.scheme if job.quantization is not None else ""
+        if not scheme.startswith("bnb-") or job.model.quantized_as or elements != parameter.numel:
+            self._made(size)
+            return
+        codes = min(size, rounded(elements if scheme == "bnb-int8" else elements // 2))
+        whole = self._made(2 * elements)
+        self._made(codes)
+        maxima = self._made(elements // 16)
+        self._made(size - codes)
+        self.events += ((maxima, 0), (whole, 0))
+
+    def _states(self) -> None:
+        """The optimizer's states, made in its first step: two tensors for most."""
+        run, total = self.run, 0
+        for state in state_sizes(run.job, run.weights, run.plan, run.optimizer):
+            for _ in range(state.times):
+                if total + state.bytes > run.persistent.states:
+                    return
+                total += state.bytes
+                self._made(state.bytes // 2)
+                self._made(state.bytes - state.bytes // 2)
+        self._made(run.persistent.states - total)
+
+    def _optimizer_step(self) -> None:
+        """The temporaries of a step: of all tensors together, or of one at a time."""
+        run = self.run
+        trained = [(parameter, times) for parameter, times in run.weights.all() if parameter.trainable]
+        share, step_bytes = run.plan.state_elements, step_of(run.optimizer)
+        each = [(step_bytes([(parameter, 1)], share), times) for parameter, times in trained]
+        if sum(size * times for size, times in each) != run.persistent.step:
+            self._scratch(run.persistent.step)
+            return
+        alive = [self._made(size) for size, times in each for _ in range(times if size else 0)]
+        self.events += ((number, 0) for number in alive)

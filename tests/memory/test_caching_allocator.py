@@ -1,0 +1,90 @@
+"""The replayed allocator against answers of PyTorch's own, on frozen traces."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vramlint.catalog.facts import MIB
+from vramlint.memory.replay.caching_allocator import CachingAllocator, replayed_with
+from vramlint.memory.replay.settings import INTERVALS, Settings, parsed
+from vramlint.memory.replay.standard import Event, OutOfMemory, Taken, replayed
+
+TRACES = Path(__file__).parent.parent / "data" / "allocator_traces.jsonl"
+ROWS = [json.loads(line) for line in TRACES.read_text(encoding="utf-8").splitlines()]
+UNSLOTH = "expandable_segments:True,roundup_power2_divisions:[32:256,64:128,256:64,>:32]"
+
+
+@pytest.mark.parametrize(
+    "row", ROWS, ids=[f"{row['settings'] or 'default'}-{at}" for at, row in enumerate(ROWS)]
+)
+def test_frozen_traces(row: dict[str, Any]) -> None:
+    events: list[Event] = [(number, size) for number, size in row["events"]]
+    ways = [lambda: replayed_with(parsed(row["settings"]), events, row["capacity"])]
+    if not row["settings"]:
+        ways.append(lambda: replayed(events, row["capacity"]))
+    for way in ways:
+        if row["taken"] is None:
+            with pytest.raises(OutOfMemory):
+                way()
+        else:
+            assert way() == Taken(*row["taken"])
+
+
+def test_the_frozen_traces_hold_every_kind() -> None:
+    assert {row["settings"] for row in ROWS} > {"", "expandable_segments:True", "max_split_size_mb:128"}
+    assert sum(row["taken"] is None for row in ROWS) >= 7
+
+
+@st.composite
+def traces(draw: st.DrawFn) -> list[Event]:
+    sizes = draw(st.lists(st.integers(1, 60 * MIB), min_size=1, max_size=6))
+    events: list[Event] = []
+    alive: list[int] = []
+    for number in range(draw(st.integers(1, 60))):
+        if alive and draw(st.booleans()):
+            events.append((alive.pop(draw(st.integers(0, len(alive) - 1))), 0))
+        else:
+            events.append((number, draw(st.sampled_from(sizes))))
+            alive.append(number)
+    return events
+
+
+@settings(max_examples=60, deadline=None)
+@given(traces(), st.sampled_from(("", "expandable_segments:True", "max_split_size_mb:32")))
+def test_reserved_holds_allocated_and_all_goes_back(events: list[Event], text: str) -> None:
+    allocator = CachingAllocator(parsed(text))
+    blocks = {}
+    for number, size in events:
+        if size:
+            blocks[number] = allocator.malloc(size)
+        else:
+            allocator.free(blocks.pop(number))
+        assert allocator.reserved >= allocator.allocated
+    for block in blocks.values():
+        allocator.free(block)
+    allocator.empty_cache()
+    assert (allocator.allocated, allocator.reserved) == (0, 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(traces())
+def test_a_gpu_as_large_as_what_was_taken_is_large_enough(events: list[Event]) -> None:
+    taken = replayed(events)
+    assert replayed(events, taken.reserved) == taken
+    assert replayed_with(Settings(), events) == taken
+
+
+def test_settings_by_name() -> None:
+    assert parsed("") == Settings()
+    assert parsed("expandable_segments:True, max_split_size_mb:128") == Settings(True, 128 * MIB)
+    assert parsed("garbage_collection_threshold:0.8,backend:native") == Settings()
+    assert parsed("roundup_power2_divisions:4").divisions == (4,) * INTERVALS
+    table = parsed(UNSLOTH).divisions
+    assert parsed(UNSLOTH).expandable
+    assert (table[0], table[5], table[6], table[8], table[9]) == (256, 256, 128, 64, 32)
