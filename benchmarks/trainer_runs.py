@@ -45,6 +45,15 @@ def saved(*modules: str) -> dict[str, Any]:
 
 
 BF16 = {"weights": "bfloat16"}
+DEEP = {"num_hidden_layers": 8, "vocab_size": 2000, "head_dim": 64}
+"""Deep and narrow in words, so that the layers make the peak."""
+LIGER = {
+    "model": DEEP,
+    "checkpointing": False,
+    "micro_batch_size": 4,
+    "sequence_length": 512,
+    "arguments": {"use_liger_kernel": True},
+}
 RUNS: dict[str, Setting] = {
     "SFT": Setting(),
     "SFT, bf16 weights": Setting(**BF16),
@@ -77,6 +86,16 @@ RUNS: dict[str, Setting] = {
     "SFT, LoRA on experts": Setting(
         method="lora", model=MIXTURE, adapter={"target_parameters": ["mlp.experts.gate_up_proj"]}, **BF16
     ),
+    "SFT, Liger": Setting(**BF16, **LIGER),
+    "SFT, Liger, float32 weights": Setting(**LIGER),
+    "SFT, Liger, LoRA": Setting(**BF16, **LIGER, method="lora"),
+    "SFT, Liger, checkpointing": Setting(**BF16, **LIGER | {"checkpointing": True}),
+    "SFT, Liger, Qwen3": Setting(**BF16, **LIGER | {"model": {**DEEP, "model_type": "qwen3"}}),
+    "SFT, Liger, Gemma 2": Setting(
+        **BF16,
+        **LIGER | {"model": {**DEEP, "model_type": "gemma2"}},
+    ),
+    "SFT, Liger, Phi-3": Setting(**BF16, **LIGER | {"model": {**DEEP, "model_type": "phi3"}}),
     "DPO": Setting("dpo"),
     "DPO, LoRA": Setting("dpo", method="lora", **BF16),
     "KTO": Setting("kto"),

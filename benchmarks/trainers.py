@@ -7,10 +7,11 @@ backward pass of `gather` copies its result (aten/src/ATen/TensorSubclassLikeUti
 else.
 
 Two things are not CUDA's: attention is PyTorch's CPU flash kernel, which saves the same tensors but has a
-scratch memory of its own, and TRL's Triton kernels are replaced by functions that write nothing, as those
-allocate nothing.
+scratch memory of its own, and TRL's and Liger's Triton kernels are replaced by functions that write nothing,
+as those allocate nothing.
 
-Development only: needs torch, transformers, accelerate, trl, peft and datasets; vramlint needs none of them.
+Development only: needs torch, transformers, accelerate, trl, peft, datasets, liger-kernel and triton;
+vramlint needs none of them.
 
     python benchmarks/trainers.py '{"trainer": "orpo", "method": "lora"}'
 """
@@ -81,6 +82,7 @@ def kernels_as_on_cuda() -> Iterator[None]:
         (utils, "_supports_trl_loss_kernel", lambda *args: True),
         (chunked_logprob, "_addmm_fp32", lambda acc, a, b: None),
     ]
+    changes += liger_changes()
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
     try:
         for owner, name, new in changes:
@@ -89,6 +91,19 @@ def kernels_as_on_cuda() -> Iterator[None]:
     finally:
         for owner, name, old in before:
             setattr(owner, name, old)
+
+
+def liger_changes() -> list[tuple[Any, str, Any]]:
+    """Liger's Triton kernels, which its autograd functions launch, as such that write nothing."""
+    import triton
+    from liger_kernel.ops import geglu, rms_norm, rope, swiglu
+
+    return [
+        (module, name, NoKernel())
+        for module in (geglu, rms_norm, rope, swiglu)
+        for name, value in vars(module).items()
+        if isinstance(value, triton.JITFunction)
+    ]
 
 
 PHASES = ("forward", "backward", "optimizer")
@@ -123,6 +138,8 @@ def phase_peaks(profiled: Any, before: int) -> dict[str, int]:
 
 def track(setting: Setting) -> Tracked:
     """Run two steps and report the second."""
+    from transformers.integrations.liger import apply_liger_kernel
+
     random.seed(0)
     with tempfile.TemporaryDirectory() as folder, kernels_as_on_cuda():
         trainer, batch = TRAINERS[setting.trainer](setting, arguments(setting, folder))
@@ -130,6 +147,8 @@ def track(setting: Setting) -> Tracked:
             trainer.model.gradient_checkpointing_enable({"use_reentrant": False})
             if setting.method != "full":
                 trainer.model.enable_input_require_grads()
+        if trainer.args.use_liger_kernel:  # as Trainer.train does
+            apply_liger_kernel(trainer.model, trainer.args.liger_kernel_config)
         trainer.create_optimizer()
         model, optimizer = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
         trainer.model_wrapped = model

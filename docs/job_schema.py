@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from vramlint.dialects.job_file.keys import KEYS
 from vramlint.dialects.kit.dialect import UNSET, Key
 from vramlint.job_fields.types import alternatives
+from vramlint.vocabulary import LigerKernel
 
 Schema = dict[str, Any]
 
@@ -40,6 +41,10 @@ _WRITTEN_OTHERWISE: Mapping[str, Schema] = {
         "items": {"enum": ["norms", "embeddings", "head", "router"]},
     },
     "optimizer_args": {"type": ["object", "null"]},
+    "kernels.liger": {
+        "type": ["array", "string", "null"],
+        "items": {"enum": ["loss", *get_args(LigerKernel)]},
+    },
     "gradient_clipping": {"type": ["number", "string", "null"]},
     "parallel.data": {
         "anyOf": [

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.vocabulary import Attention, Dtype, Loop, Loss, Method, Objective, Runtime, Scheme
+from vramlint.vocabulary import Attention, Dtype, LigerKernel, Loop, Loss, Method, Objective, Runtime, Scheme
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -185,6 +185,14 @@ class Generation:
     completions: int = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """Kernels that replace a model's own operations."""
+
+    liger: tuple[LigerKernel, ...] = ()
+    """Liger's in the layers; what it does to head and loss says `TrainingJob.loss`."""
+
+
 RoleModel: TypeAlias = "Model | Literal['auto', 'none', 'same-as-model', 'unknown']"
 """A model beside the trained one. "auto": what the objective implies; "unknown": there is one, and nothing
 says which.
@@ -256,6 +264,7 @@ class TrainingJob:
     loss: Loss | int = "full-logits"
     """An integer n is torchtune's loss in n chunks."""
     loop: Loop = "trainer"
+    kernels: Kernels = field(default_factory=Kernels)
     compile: bool = False
     gradient_clipping: float | None = 1.0
     parallel: Parallel = field(default_factory=Parallel)

@@ -48,6 +48,8 @@ Loss: TypeAlias = Literal[
     "forward-kl",
     "reverse-kl",
 ]
+LigerKernel: TypeAlias = Literal["rms_norm", "swiglu", "rope"]
+"""Liger's kernels in a layer, by the names of its own parameters; "swiglu" is any gated activation."""
 Loop: TypeAlias = Literal["plain", "freed", "trainer", "trl@1.10", "trl@1.16"]
 """How long the training loop keeps the logits alive."""
 Component: TypeAlias = Literal[

@@ -55,6 +55,7 @@ attention: flash_attention_2
 loss: {chunks: 8}
 loop: freed
 compile: true
+kernels: {liger: [rms_norm]}
 gradient_clipping: null
 parallel:
   strategy: zero3

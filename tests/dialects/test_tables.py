@@ -20,6 +20,7 @@ from vramlint.job import (
     Buckets,
     Evaluation,
     Generation,
+    Kernels,
     Parallel,
     Precision,
     Quantization,
@@ -41,6 +42,7 @@ GROUPS: dict[str, Any] = {
     "generation": Generation,
     "roles": Roles,
     "evaluation": Evaluation,
+    "kernels": Kernels,
 }
 OTHERS = ("dataset_mixture",)
 """Replacements that belong to a collection of recipes, not to the framework."""

@@ -240,6 +240,12 @@ STEP: tuple[JobField, ...] = (
         always=True,
     ),
     JobField("loop", "How long the training loop keeps the logits alive.", Moves("activations"), always=True),
+    JobField("kernels", moves=Moves("activations")),
+    JobField(
+        "kernels.liger",
+        "Liger's kernels, which save less: loss (head and loss in one), rms_norm, swiglu (any gated "
+        "activation), rope.",
+    ),
     JobField(
         "compile",
         "torch.compile fuses elementwise operations and saves fewer activations.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from vramlint.catalog.liger import liger_family
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.architectures.network import Block, Inputs, Network
@@ -67,6 +68,9 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     """Run the step of `job` on `network`, each kind of layer once, sharded as `plan` says."""
     t = Tape(None if job.precision.autocast == "none" else job.precision.autocast)
     t.compiled = job.compile
+    t.liger = job.kernels.liger
+    family = liger_family(job.model.model_type, None) if t.liger else None
+    t.liger_in_place = family is None or family.in_place
     t.keeps_quantized_input = older(version_of("bitsandbytes", job), QUANTIZED_INPUT_UNTIL)
     plan.prepare(t)
     result = StepProfile(t)

@@ -187,6 +187,10 @@ class Tape:
         """torch.compile: pointwise operations are fused into their neighbours and recomputed in backward
         instead of saved.
         """
+        self.liger: tuple[str, ...] = ()
+        """Which of Liger's kernels run in the layers: "rms_norm", "swiglu", "rope"."""
+        self.liger_in_place = True
+        """Liger's norm writes its input's gradient over that of its output."""
         self.keeps_quantized_input = False
         """bitsandbytes up to 0.43.1 saved the input of a 4-bit product beside the weight."""
         self.region: Region | None = None

@@ -22,6 +22,7 @@ from vramlint.dialects.axolotl.checks import (
 )
 from vramlint.dialects.axolotl.edits import edits
 from vramlint.dialects.axolotl.keys import KEYS, RENAMED
+from vramlint.dialects.axolotl.liger import liger_kernels
 from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
 from vramlint.dialects.axolotl.weights import (
     read_adapter,
@@ -53,7 +54,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
-from vramlint.job import Evaluation, Generation, Precision, TrainingJob
+from vramlint.job import Evaluation, Generation, Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import ADAPTER_METHODS, Loss
 
@@ -113,6 +114,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         activation_offload=offload,
         attention=kernel,
         loss=_loss(reader),
+        kernels=Kernels(liger_kernels(reader, model)),
         loop="trainer",
         compile=reader.raw("torch_compile") in (True, "auto"),
         gradient_clipping=read_clipping(reader),

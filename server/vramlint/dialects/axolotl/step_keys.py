@@ -197,6 +197,30 @@ STEP_KEYS: tuple[Key, ...] = (
         BOOLEAN,
     ),
     Key(
+        "liger_rms_norm",
+        "kernels.liger",
+        "Liger's norm: keeps its input as it came instead of a float32 copy and the normalised value. Needs "
+        "the Liger plugin.",
+        None,
+        BOOLEAN,
+    ),
+    Key(
+        "liger_glu_activation",
+        "kernels.liger",
+        "Liger's gated activation: keeps gate and up alone, and writes their gradients over them. Needs the "
+        "Liger plugin.",
+        None,
+        BOOLEAN,
+        since="0.4",
+    ),
+    Key(
+        "liger_rope",
+        "kernels.liger",
+        "Liger's rotary positions: query and key are turned where they lie. Needs the Liger plugin.",
+        None,
+        BOOLEAN,
+    ),
+    Key(
         "cut_cross_entropy",
         "loss",
         "Computes output head and loss in one piece, so that the logits never exist. On once its "

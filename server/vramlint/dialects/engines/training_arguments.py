@@ -157,9 +157,16 @@ KEYS: tuple[Key, ...] = (
         "use_liger_kernel",
         "loss",
         "Fused kernels of Liger: the loss runs without keeping logits of tokens × vocabulary, norms "
-        "and activations save less.",
+        "and activations save less. Nothing where Liger does not know the model's family.",
         False,
         (True, False),
+    ),
+    Key(
+        "liger_kernel_config",
+        "kernels.liger",
+        "Turns single kernels of Liger off: rms_norm, swiglu or geglu, rope, fused_linear_cross_entropy.",
+        None,
+        since="4.56",
     ),
     Key(
         "torch_compile",

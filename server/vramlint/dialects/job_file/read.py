@@ -7,6 +7,7 @@ from typing import Any
 
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.catalog.facts import GIB, MIB, Gpu, Model
+from vramlint.catalog.liger import ALL
 from vramlint.dialects.job_file.keys import KEYS
 from vramlint.dialects.kit.dialect import (
     UNSET,
@@ -37,6 +38,7 @@ from vramlint.job import (
     Buckets,
     Evaluation,
     Generation,
+    Kernels,
     Parallel,
     Precision,
     Quantization,
@@ -48,7 +50,7 @@ from vramlint.job import (
 from vramlint.job_fields import FIELDS
 from vramlint.job_fields.types import alternatives, choices
 from vramlint.versions import refusal
-from vramlint.vocabulary import ADAPTER_METHODS
+from vramlint.vocabulary import ADAPTER_METHODS, LigerKernel
 
 VERSION = "1"
 
@@ -79,6 +81,7 @@ _KINDS: dict[str, Kind[Any]] = {
     "adapter.targets": _targets,
     "gradient_checkpointing": _checkpointing,
     "loss": _loss,
+    "kernels.liger": names,
 }
 """Coercions of the fields that a file may write in several forms."""
 _BY_TYPE: dict[Any, Kind[Any]] = {
@@ -99,7 +102,7 @@ _READ_APART = frozenset(
 )
 _GROUPS = (
     *("adapter", "quantization", "precision", "parallel", "parallel.buckets", "generation", "roles"),
-    "evaluation",
+    *("evaluation", "kernels"),
 )
 
 
@@ -136,6 +139,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         optimizer_args=dict(reader.get("optimizer_args", mapping) or {}),
         versions={**_versions(reader), **context.versions},
     )
+    top["kernels"] = Kernels(_liger(reader, top, group["kernels"]["liger"]))
     top.update(_hardware(reader, context, top["nodes"]))
     origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, Written)}
     return finish(DIALECT, reader, TrainingJob(model=model, **top, origins=origins))
@@ -198,6 +202,14 @@ def _versions(reader: Reader) -> dict[str, str]:
 
 def _quantization(reader: Reader, method: str, given: Mapping[str, Any]) -> Quantization | None:
     return Quantization(**given) if method == "qlora" or reader.has("quantization.scheme") else None
+
+
+def _liger(reader: Reader, top: dict[str, Any], named: tuple[str, ...]) -> tuple[LigerKernel, ...]:
+    """Liger's kernels in the layers; `loss` among them means head and loss in one."""
+    if "loss" in named and not reader.has("loss"):
+        reader.written("loss", "kernels.liger")
+        top["loss"] = "fused-linear"
+    return tuple(kernel for kernel in ALL if kernel in named)
 
 
 def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:

@@ -31,10 +31,11 @@ from vramlint.dialects.kit.reading import find_model, finish, framework_reader, 
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
+from vramlint.dialects.llamafactory.liger import liger_kernels, read_loss
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
-from vramlint.job import Adapter, Precision, Quantization, TrainingJob
+from vramlint.job import Adapter, Kernels, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Attention, Loss, Method, Scheme
+from vramlint.vocabulary import Attention, Method, Scheme
 
 VERSION = "0.9.5"
 
@@ -125,7 +126,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_checkpointing=_checkpointing(reader, engine),
         activation_offload=reader.read("use_unsloth_gc", boolean),
         attention=reader.read("flash_attn", choice(_ATTENTION), "sdpa"),
-        loss=_loss(reader, objective),
+        loss=read_loss(reader, model, objective),
+        kernels=Kernels(liger_kernels(reader, model)),
         loop="trainer",
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
@@ -298,21 +300,6 @@ def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
         reader.problem("ineffective-key", "gradient_checkpointing", message)
     reentrant = reader.get("use_reentrant_gc", boolean) is not False and engine.parallel.strategy != "fsdp2"
     return "reentrant" if reentrant else "full"
-
-
-def _loss(reader: Reader, objective: str) -> Loss:
-    if not reader.flag("enable_liger_kernel"):
-        reader.default("loss")
-        return "full-logits"
-    if objective in ("pretrain", "sft"):
-        reader.written("loss", "enable_liger_kernel")
-        return "fused-linear"
-    message = (
-        f"enable_liger_kernel leaves the loss as it is in stage {reader.get('stage', text)}: full logits "
-        "remain"
-    )
-    reader.problem("ineffective-key", "enable_liger_kernel", message, "information", ("stage",))
-    return "full-logits"
 
 
 def _check(reader: Reader, method: str, quantization: Quantization | None, engine: ParallelPlan) -> None:

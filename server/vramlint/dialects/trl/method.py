@@ -8,6 +8,7 @@ import re
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.liger import fused_loss
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
 from vramlint.dialects.kit.reading import role_model
@@ -196,7 +197,7 @@ def read_generation(reader: Reader, objective: str, micro: int, accumulation: in
     )
 
 
-def read_loss(reader: Reader, objective: Objective) -> Loss:
+def read_loss(reader: Reader, model: Model, objective: Objective) -> Loss:
     """Where the logits live: the whole of them, TRL's chunks of 256 tokens, or its fused head. ORPO, GKD and
     their relatives in trl.experimental compute their losses on whole logits.
     """
@@ -213,7 +214,7 @@ def read_loss(reader: Reader, objective: Objective) -> Loss:
     for path in ("use_liger_kernel", "use_liger_loss", "use_liger"):
         if reader.flag(path):
             reader.written("loss", path)
-            return "fused-linear"
+            return fused_loss(reader, model) if objective == "sft" else "fused-linear"
     if objective == "sft" and reader.runs("trl", "1.9"):
         kind = reader.read("loss_type", text, "chunked_nll", field="loss")
         return "trl-chunked" if kind == "chunked_nll" else "full-logits"

@@ -23,6 +23,7 @@ from vramlint.dialects.engines.hf_trainer import (
     read_clipping,
     read_engine,
 )
+from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, boolean, mapping, positive, table, text
@@ -51,7 +52,7 @@ from vramlint.dialects.trl.weights import (
     read_precision,
     read_quantization,
 )
-from vramlint.job import TrainingJob
+from vramlint.job import Kernels, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.versions import release
 from vramlint.vocabulary import Loop
@@ -191,7 +192,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_checkpointing=engine.checkpointing or checkpointing,  # type: ignore[arg-type]
         activation_offload=offload,
         attention=read_attention(reader),
-        loss=read_loss(reader, objective),
+        loss=read_loss(reader, model, objective),
+        kernels=Kernels(read_liger(reader, model, "use_liger_kernel", "use_liger")),
         loop=_loop(reader),
         compile=reader.read("torch_compile", boolean),
         gradient_clipping=read_clipping(reader),

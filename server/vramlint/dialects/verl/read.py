@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.kit.dialect import Context, Dialect, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of, silent
-from vramlint.job import Adapter, Parallel, Precision, TrainingJob
+from vramlint.job import Adapter, Kernels, Parallel, Precision, TrainingJob
 
 KEYS = (
     Key("model.partial_pretrain", "model", "Fine-tuning: the model that is trained: hub id or folder."),
@@ -127,6 +128,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
         else "none",
         attention="flash_attention_2",
         loss="fused-cross-entropy" if reader.read("model.use_liger", boolean) else "full-logits",
+        kernels=Kernels(read_liger(reader, model, "model.use_liger")),
         loop="plain",
         parallel=Parallel(
             strategy="fsdp2" if version_2 else "fsdp1",

@@ -7,6 +7,7 @@ from vramlint.memory.architectures.network import FeedForward
 from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import mul
 from vramlint.memory.ops.fused_lora import fused_gated_mlp, fuses
+from vramlint.memory.ops.liger import liger_glu, liger_glu_of_halves
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.shape import split
 from vramlint.memory.tape import Tape, Tensor
@@ -28,6 +29,8 @@ def gated(decoder: Decoder, weights: Weights) -> FeedForward:
     def run(t: Tape, x: Tensor) -> Tensor:
         if fused:
             return fused_gated_mlp(t, x, gate, up, down)
+        if "swiglu" in t.liger:
+            return linear(t, liger_glu(t, linear(t, x, gate), linear(t, x, up)), down)
         return linear(
             t, mul(t, activated(t, linear(t, x, gate), kind), linear(t, x, up), "MLP product"), down
         )
@@ -49,7 +52,11 @@ def gated_fused(decoder: Decoder, weights: Weights) -> FeedForward:
         up_states = linear(t, x, both)
         half = (*x.shape[:-1], decoder.intermediate)
         gate, up_states = split(t, up_states, (half, half), "gate and up")
-        up_states = mul(t, up_states, activated(t, gate, kind), "MLP product")
+        if "swiglu" in t.liger:
+            up_states = liger_glu_of_halves(t, gate, up_states)
+        else:
+            up_states = mul(t, up_states, activated(t, gate, kind), "MLP product")
+        del gate
         return linear(t, up_states, down)
 
     return run

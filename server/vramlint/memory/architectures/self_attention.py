@@ -57,7 +57,7 @@ def self_attention(decoder: Decoder, weights: Weights, kind: LayerKind) -> Block
             q, k = norm(t, q, q_norm), norm(t, k, k_norm)
         context = attention(t, q, k, v, inputs.calls[window])
         del q, k, v
-        if joined and inputs.calls[window].kernel == "flash":
+        if joined and "rope" not in t.liger and inputs.calls[window].kernel == "flash":
             context = copied(t, context, "attention output, tokens first")
         return linear(t, context, o_proj)
 
@@ -89,11 +89,13 @@ def fused_attention(decoder: Decoder, weights: Weights, kind: LayerKind) -> Bloc
             q, k, v = split(t, fused, (own, shared, shared), "query, key and value")
         if decoder.broadcast_heads:
             k, v = repeated(t, k, heads), repeated(t, v, heads)
+        if "rope" in t.liger:  # it turns what lies in one piece
+            q, k = copied(t, q, "query, in one piece"), copied(t, k, "key, in one piece")
         if table:
             q, k = rotated(t, q, k, inputs.positions[table], decoder.rotary)
         context = attention(t, q, k, v, inputs.calls[window])
         del q, k, v
-        if joined and inputs.calls[window].kernel == "flash":
+        if joined and "rope" not in t.liger and inputs.calls[window].kernel == "flash":
             context = copied(t, context, "attention output, tokens first")
         return linear(t, context, o_proj)
 

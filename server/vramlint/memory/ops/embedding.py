@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.basic import cast, promoted
+from vramlint.memory.ops.liger import liger_rotary
 from vramlint.memory.ops.shape import join, piece
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
 
@@ -113,6 +114,8 @@ def rotated(
     (modeling_gpt_neox.py, apply_rotary_pos_emb).
     """
     size, habit, given = tables[0].shape[-1], ROTARY_STYLES[style], q.dtype
+    if "rope" in t.liger and style == "half":
+        return liger_rotary(t, q, k, tables)
     if habit.own_tables:
         tables = (
             t.new(tables[0].shape, tables[0].dtype, "rotary cosines of the layer"),

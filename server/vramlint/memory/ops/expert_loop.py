@@ -9,6 +9,7 @@ from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import cast, mul
 from vramlint.memory.ops.experts import weigh
 from vramlint.memory.ops.generic import operation
+from vramlint.memory.ops.liger import liger_glu
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.tape import Gradients, Tape, Tensor
 
@@ -40,9 +41,12 @@ def looped_experts(
     for expert in experts:
         index = t.new((rows,), "int64", "tokens of an expert")
         state = operation(t, (x,), (rows, width), x.dtype, "tokens of an expert", keeps=(index,))
-        gate = activated(t, linear(t, state, expert.gate), kind)
-        hidden = mul(t, gate, linear(t, state, expert.up), "expert product")
-        del gate
+        if "swiglu" in t.liger:
+            hidden = liger_glu(t, linear(t, state, expert.gate), linear(t, state, expert.up))
+        else:
+            gate = activated(t, linear(t, state, expert.gate), kind)
+            hidden = mul(t, gate, linear(t, state, expert.up), "expert product")
+            del gate
         hidden = linear(t, hidden, expert.down)
         weight = operation(
             t, (scores,), (rows,), scores.dtype, "routing weights of an expert", keeps=(index,)

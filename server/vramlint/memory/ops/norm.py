@@ -20,6 +20,8 @@ class Norm:
 
 def norm(t: Tape, x: Tensor, layer: Norm) -> Tensor:
     """Normalise `x`."""
+    if "rms_norm" in t.liger and layer.kind in ("rms", "rms-fp32"):
+        return liger_norm(t, x, layer)
     if t.compiled:
         return compiled_norm(t, x, layer)
     if layer.kind.startswith("layer"):
@@ -96,6 +98,36 @@ def rms_norm(t: Tape, x: Tensor, layer: Norm) -> Tensor:
         through_rstd = t.new(shape, "float32", "norm gradient of the square")
         del power, doubled, through_rstd, held
         return to_weight, to_x32
+
+    return t.record(out, (weight if trains else None, x.node), backward)
+
+
+def liger_norm(t: Tape, x: Tensor, layer: Norm) -> Tensor:
+    """LigerRMSNormFunction (liger-kernel 0.8.5, ops/rms_norm.py): keeps the input as it came and a float32
+    root a row; the output has the input's dtype whatever the weight's, and its gradient is overwritten where
+    the family allows. Partial sums of the weight's gradient, one row a multiprocessor, are counted as one.
+    """
+    weight, shape, dtype = layer.weight, x.shape, x.dtype
+    trains = t.recording and weight is not None and weight.trainable
+    flows = t.recording and x.node is not None
+    out = t.new(shape, dtype, "norm output")
+    rstd = t.new((*shape[:-1], 1), "float32", "norm reciprocal root")
+    if not (trains or flows):
+        return out
+    saved = t.save(x, weight, rstd)
+    del rstd
+    in_place = t.liger_in_place
+
+    def backward(grad: Tensor) -> Gradients:
+        held = saved.open()
+        to_x = grad.detach() if in_place else t.new(shape, dtype, "norm gradient")
+        to_weight = None
+        if trains and weight is not None:
+            partial = t.new(weight.shape, "float32", f"gradient of {weight.name}, summed")
+            to_weight = t.new(weight.shape, weight.dtype, f"gradient of {weight.name}")
+            del partial
+        del held
+        return to_weight, (to_x if flows else None)
 
     return t.record(out, (weight if trains else None, x.node), backward)
 
