@@ -10,6 +10,7 @@ from vramlint_rules.vl004_duplicate_key import DuplicateKey
 from vramlint_rules.vl101_does_not_fit import DoesNotFit
 from vramlint_rules.vl102_tight_fit import TightFit
 from vramlint_rules.vl103_host_memory import HostMemoryShort
+from vramlint_rules.vl104_no_verdict import NoVerdict
 from vramlint_rules.vl201_refused_combination import RefusedCombination
 from vramlint_rules.vl202_no_effect import NoEffect
 from vramlint_rules.vl203_unquantized_base import UnquantizedBase
@@ -35,6 +36,7 @@ RULES: tuple[type[Rule], ...] = (
     DoesNotFit,
     TightFit,
     HostMemoryShort,
+    NoVerdict,
     RefusedCombination,
     NoEffect,
     UnquantizedBase,

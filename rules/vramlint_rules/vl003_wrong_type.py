@@ -7,18 +7,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from vramlint.catalog.nearest import nearest
+from vramlint.dialects.kit.dialect import Unusable
 from vramlint.dialects.kit.interpolation import composed
 from vramlint.document.edit import TextEdit
+from vramlint.document.node import KeyPath
 from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Finding, Fix
-from vramlint.lint.format import key_text, shorten
+from vramlint.lint.format import is_open, key_text, shorten
 from vramlint.lint.rule import Rule
 from vramlint.lint.schema import Violation, violations
 
 _EXPONENT = re.compile(r"([+-]?\d[\d_]*)(\.\d*)?[eE]([+-]?)(\d+)")
 """What looks like a number in scientific notation; YAML 1.1 wants both a dot and a sign."""
-_TEMPLATE = re.compile(r"\$\{|\{\{|<<|\$[A-Z_]+")
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -85,17 +86,31 @@ class WrongType(Rule):
         """Validate against the dialect's schema."""
         if context.dialect is None:
             return
+        refused: list[KeyPath] = []
         for violation in violations(context.dialect, context.values):
             finding = self._finding(context, violation)
             if finding is not None:
+                refused.append(violation.path)
                 yield finding
+        for value in context.reading.unusable if context.reading else ():
+            if not is_open(value.value) and (value.document or value.key not in refused):
+                yield self._unusable(context, value)
+
+    def _unusable(self, context: RuleContext, value: Unusable) -> Finding:
+        """A value that no schema refuses and that no run can have."""
+        title = context.dialect.title if context.dialect and not context.dialect.own else "a job file"
+        wanted = f"; {title} takes {value.wanted}" if value.wanted else ""
+        message = (
+            f"`{key_text(value.key)}` is {_said(value.value)}{wanted}: there is no verdict until it is fixed"
+        )
+        return self.finding(message, value.key, document=value.document)
 
     def _finding(self, context: RuleContext, violation: Violation) -> Finding | None:
         value, path = violation.value, violation.path
         node = context.document.node(path)
         if not path or value is None or node is None or node.resolved().recovered:
             return None
-        if isinstance(value, str) and (_TEMPLATE.search(value) or not value):
+        if isinstance(value, str) and (is_open(value) or not value):
             return None
         title = context.dialect.title if context.dialect else "the framework"
         title = "a job file" if context.dialect and context.dialect.own else title

@@ -45,6 +45,7 @@ class UnknownGpu(Rule):
     name = "unknown-gpu"
     severity = "error"
     summary = "the declared GPU is not in the catalog"
+    about_missing_verdicts = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Name the nearest cards."""

@@ -49,6 +49,7 @@ class UnknownModel(Rule):
     name = "unknown-model"
     severity = "information"
     summary = "nothing is known of the model"
+    about_missing_verdicts = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Name the nearest ids of the catalog."""

@@ -62,6 +62,7 @@ def test_full_shows_the_lines_with_carets_below() -> None:
         "    unsafe fix: micro_batch_size 1 → 19.8 GiB",
         "",
         "1 error in 1 file",
+        "1 run: 1 does not fit",
     ]
 
 
@@ -83,6 +84,7 @@ def test_concise_is_one_line_a_finding() -> None:
     assert render("concise", [report(), CLEAN], PLAIN).splitlines() == [
         "a b.yaml:3:32: error[VL101] needs 98.5 GiB, RTX 4090 has 23.5",
         "1 error in 2 files, 1 of them configs",
+        "1 run: 1 does not fit",
     ]
 
 

@@ -31,7 +31,9 @@ class TestHardware:
         analysis = check(LARGE, tmp_path)
         assert analysis.verdict == "unknown"
         assert analysis.estimate is not None
-        assert codes(analysis) == []
+        assert [(finding.code, finding.severity) for finding in analysis.findings] == [
+            ("VL104", "information")
+        ]
 
     def test_flag_before_directive_before_file_before_settings(self, tmp_path: Path) -> None:
         (tmp_path / "vramlint.toml").write_text('gpu = "L4"\n')
@@ -114,7 +116,7 @@ class TestSuppression:
         text = (
             "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M\nmicro_batch_sise:  # vramlint: ignore[VL002]\n"
         )
-        analysis = check(text, tmp_path)
+        analysis = check(text, tmp_path, gpu="RTX 4090")
         assert codes(analysis) == []
         assert [finding.code for finding in analysis.suppressed] == ["VL002"]
 
@@ -147,11 +149,11 @@ class TestSuppression:
         assert text == mended
 
     def test_without_a_verdict_it_is_not_called_unused(self, tmp_path: Path) -> None:
-        assert codes(check(f"# vramlint: ignore-file[VL101]\n{LARGE}", tmp_path)) == []
+        assert codes(check(f"# vramlint: ignore-file[VL101]\n{LARGE}", tmp_path)) == ["VL104"]
 
     def test_a_rule_that_is_off_is_not_called_unused(self, tmp_path: Path) -> None:
         (tmp_path / "vramlint.toml").write_text('ignore = ["VL303"]\n')
-        assert codes(check(f"# vramlint: ignore-file[VL303]\n{SMALL}", tmp_path)) == []
+        assert codes(check(f"# vramlint: ignore-file[VL303]\n{SMALL}", tmp_path)) == ["VL104"]
 
 
 class TestOtherFiles:
@@ -175,7 +177,8 @@ class TestOtherFiles:
         assert check(f"# vramlint: dialect=none\n{LARGE}", tmp_path, gpu="T4").dialect is None
 
     def test_broken_text_of_ours_is_an_error_and_still_estimated(self, tmp_path: Path) -> None:
-        analysis = check(f"{SMALL}adapter: {{r: 16, targets: [a, b}}\nnodes: 1\n", tmp_path)
+        text = f"{SMALL}adapter: {{r: 16, targets: [a, b}}\nnodes: 1\n"
+        analysis = check(text, tmp_path, gpu="RTX 4090")
         assert [(finding.code, finding.severity) for finding in analysis.findings] == [("VL001", "error")]
         assert analysis.estimate is not None
 

@@ -11,6 +11,7 @@ from vramlint.analysis.analyse import analyse
 from vramlint.analysis.registry import find_rule, pack
 from vramlint.document import Document
 from vramlint.lint.directives import read_directives
+from vramlint.project.overrides import Overrides
 from vramlint.project.settings import parse_settings
 from vramlint.project.workspace import Workspace
 
@@ -54,7 +55,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def found(folder: Path, settings: str) -> list[tuple[str, str]]:
     (folder / "vramlint.toml").write_text(settings)
-    analysis = analyse(Document.parse(TEXT, str(folder / "x.yaml")), Workspace(folder))
+    document = Document.parse(TEXT, str(folder / "x.yaml"))
+    analysis = analyse(document, Workspace(folder), Overrides(gpu="RTX 4090"))
     return [(finding.code, finding.severity) for finding in analysis.findings]
 
 

@@ -11,7 +11,7 @@ from vramlint.analysis import suppress
 from vramlint.analysis.failures import failed
 from vramlint.analysis.registry import rules_in_force, unknown_selectors
 from vramlint.dialects import NAMES, Detection, detect, load
-from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult, Unusable
 from vramlint.dialects.kit.launches import of_run
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
@@ -20,6 +20,7 @@ from vramlint.lazy_dataclasses import fields, replace
 from vramlint.lint.context import Cannot, RuleContext
 from vramlint.lint.directives import Directives, Suppression, read_directives
 from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.format import is_open, key_text, shorten
 from vramlint.lint.places import span_of
 from vramlint.lint.result import Analysis
 from vramlint.lint.rule import Rule
@@ -49,13 +50,13 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
         problems += unknown_selectors(setting, getattr(context.settings, setting), rules)
     if problems:
         context = replace(context, setting_problems=context.setting_problems + problems)
-    findings = list(_run(rules, context, after_suppressions=False))
+    findings = list(_run(rules, context, overrides, after_suppressions=False))
     suppressions = () if overrides.ignore_comments else context.directives.suppressions
     remaining, silenced, served = suppress.split(document, findings, suppressions)
     unused = suppress.unused(suppressions, served, partial(_judged, rules, context))
     context = replace(context, unused=unused)
     late, late_silenced, _ = suppress.split(
-        document, _run(rules, context, after_suppressions=True), suppressions
+        document, _run(rules, context, overrides, after_suppressions=True), suppressions
     )
     facts = {f.name: getattr(context, f.name) for f in fields(RuleContext)}
     return Analysis(
@@ -123,7 +124,11 @@ def understand(
         return replace(
             context, dialect_context=told, reading=reading, cannot=Cannot(unread.kind, unread.message)
         )
+    typed = tuple(value for value in reading.unusable if not _recovered(document, value))
+    reading = replace(reading, unusable=typed)
     estimate, cannot = estimated(reading)
+    if reading.unusable and estimate is not None:
+        estimate, cannot = None, _unusable(reading.unusable)
     return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)
 
 
@@ -210,11 +215,31 @@ def estimated(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
         return None, Cannot("internal-error", f"the memory model failed: {error!r}; please report it")
 
 
+def _recovered(document: Document, value: Unusable) -> bool:
+    """Whether the parser only guessed the value, in a text that is being typed; VL001 speaks of it."""
+    node = document.node(value.key) if value.document is None else None
+    return node is not None and node.resolved().recovered
+
+
+def _unusable(values: tuple[Unusable, ...]) -> Cannot:
+    """No estimate is made of a run with a nonsense value; one that something else fills in is named last."""
+    first = min(values, key=lambda value: is_open(value.value))
+    where = f" in {first.document}" if first.document else ""
+    said = f"{key_text(first.key)} is {shorten(first.value)}{where}"
+    if is_open(first.value):
+        reason = f"{said}, which is filled in elsewhere"
+    else:
+        reason = f"{said}, from which no size can be worked out"
+    return Cannot("unusable-value", reason, () if first.document else first.key, is_open(first.value))
+
+
 def _key_of(job: TrainingJob, field: str) -> tuple[str | int, ...]:
     return job.written(field) or job.written(field.rpartition(".")[0]) or ()
 
 
-def _run(rules: tuple[Rule, ...], context: RuleContext, *, after_suppressions: bool) -> Iterator[Finding]:
+def _run(
+    rules: tuple[Rule, ...], context: RuleContext, overrides: Overrides, *, after_suppressions: bool
+) -> Iterator[Finding]:
     """Findings of all rules that the settings leave on, with the severity that the settings give them."""
     for rule in rules:
         if rule.after_suppressions != after_suppressions or not (context.dialect or rule.any_file):
@@ -230,6 +255,8 @@ def _run(rules: tuple[Rule, ...], context: RuleContext, *, after_suppressions: b
             level = context.settings.level(finding.code, finding.name, finding.severity)
             if level is None and rule.always_on:
                 level = finding.severity
+            if overrides.require_verdict and rule.about_missing_verdicts and context.is_run:
+                level = "error"
             if level is not None:
                 yield finding if level == finding.severity else replace(finding, severity=level)
 

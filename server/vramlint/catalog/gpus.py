@@ -110,6 +110,13 @@ def all_gpus() -> list[Gpu]:
 
 
 @lru_cache(maxsize=128)
+def smallest_with(size: int, n: int) -> list[Gpu]:
+    """The `n` smallest NVIDIA GPUs that can give `size` bytes, one of each size."""
+    fitting = [gpu for gpu in all_gpus() if gpu.vendor == "nvidia" and gpu.usable_bytes >= size]
+    by_size = {gpu.usable_bytes: gpu for gpu in sorted(fitting, key=lambda gpu: gpu.name, reverse=True)}
+    return [by_size[usable] for usable in sorted(by_size)][:n]
+
+
 def find_instance(name: str) -> Instance | None:
     """The cloud machine type of that name (SageMaker's "ml." left out), compared without case, or None."""
     folded = name.strip().lower().removeprefix("ml.")

@@ -56,6 +56,11 @@ def parser() -> ArgumentParser:
         metavar="LEVEL",
         help=f"the least severity that makes the exit code 1: {', '.join(SEVERITIES)} (default: %(default)s)",
     )
+    result.add_argument(
+        "--require-verdict",
+        action="store_true",
+        help="a run without a verdict is an error, whatever is ignored",
+    )
     result.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
     result.add_argument(
         "--fix", action="store_true", help="apply safe fixes: those that do not change what is trained"
@@ -96,6 +101,7 @@ def main(arguments: Sequence[str]) -> int:
         if text:
             say(text, sys.stderr if to_stderr else sys.stdout)
         found = at_or_above(reports, options.fail_on)
+        found |= options.require_verdict and any(report.verdict == "unknown" for report in reports)
     return 2 if failed else int(found and not options.exit_zero)
 
 
@@ -105,6 +111,7 @@ def _task(options: Namespace) -> Task:
         select=codes(options.select),
         ignore=codes(options.ignore),
         ignore_comments=options.no_ignores,
+        require_verdict=options.require_verdict,
     )
     with_fixes = options.output_format in WITH_FIXES
     return Task(

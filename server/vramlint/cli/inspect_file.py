@@ -47,7 +47,7 @@ class FileInspector:
         return FileReport(
             shown,
             dialect.name if dialect else None,
-            analysis.verdict if dialect else None,
+            analysis.verdict if analysis.is_run else None,
             estimate.device_bytes if estimate else None,
             analysis.document.text if analysis.findings else "",
             tuple(self._placed(analysis, finding) for finding in analysis.findings),

@@ -49,6 +49,7 @@ class FileReport:
     path: str
     dialect: str | None = None
     verdict: Verdict | None = None
+    """None where the file describes no run."""
     device_bytes: int | None = None
     text: str = ""
     findings: tuple[Placed, ...] = ()

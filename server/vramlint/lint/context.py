@@ -53,11 +53,14 @@ class Rechecked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cannot:
-    """Why there is no estimate. `code` is stable; `key` the place in the file."""
+    """Why there is no estimate. `code` is stable; `key` the place in the file; `open` where something else
+    fills the deciding value in, so that the file itself is not wrong.
+    """
 
     code: str
     message: str
     key: KeyPath = ()
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,12 @@ class RuleContext:
     def job(self) -> TrainingJob | None:
         """The job the file describes."""
         return self.reading.job if self.reading else None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the file describes a training run, estimated or not."""
+        trains = self.dialect is not None and self.dialect.role == "training"
+        return trains and not (self.cannot and self.cannot.code == "not-a-training-file")
 
     @property
     def gpu(self) -> Gpu | None:

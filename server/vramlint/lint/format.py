@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from vramlint.catalog.facts import GIB, Gpu, Model
 
 _VENDOR_WORDS = ("NVIDIA", "GeForce", "AMD", "Radeon", "Instinct", "Intel", "Tesla", "Quadro")
@@ -44,7 +46,20 @@ def key_text(key: tuple[str | int, ...]) -> str:
     return text
 
 
+_TEMPLATE = re.compile(r"\$\{|\{\{|<<|\$[A-Z_]+")
+
+
+def is_open(value: object) -> bool:
+    """Whether a value holds a variable that something else fills in: `${BATCH}`, `{{ batch }}`."""
+    return isinstance(value, str) and _TEMPLATE.search(value) is not None
+
+
 def shorten(value: object, limit: int = 40) -> str:
-    """A value of the file for a message, cut to `limit` characters."""
-    text = str(value).replace("\n", " ")
+    """A value of the file for a message, cut to `limit` characters. No long value is written out first."""
+    if isinstance(value, int) and value.bit_length() > 8 * limit:
+        return f"a number of about {value.bit_length() * 3 // 10:,} digits"
+    if isinstance(value, list | tuple | dict):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = text.replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -32,6 +32,8 @@ class Rule(ABC):
     """Run once it is known which suppressions served."""
     needs_verdict: ClassVar[bool] = False
     """Can only speak where a GPU is declared and the job can be estimated."""
+    about_missing_verdicts: ClassVar[bool] = False
+    """Speaks of runs without a verdict, so that its findings are errors where verdicts are required."""
     always_on: ClassVar[bool] = False
     """No setting turns it off: it speaks of the settings themselves."""
     any_file: ClassVar[bool] = False

@@ -22,6 +22,8 @@ class Overrides:
     ignore: tuple[str, ...] = ()
     ignore_comments: bool = False
     """Report also what comments suppress."""
+    require_verdict: bool = False
+    """A run without a verdict is an error, and no setting or comment hides it."""
     named: bool = False
     """The user asked for this very file, so that a file that is not a training config deserves a word."""
 

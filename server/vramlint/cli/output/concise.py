@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vramlint.cli.console import Paint, Style
 from vramlint.cli.report import FileReport, Placed, count, pairs
 from vramlint.lint.inert import inert
 from vramlint.project.severity import SEVERITIES, Severity
+
+if TYPE_CHECKING:
+    from vramlint.memory.estimate import Verdict
 
 STYLES: dict[Severity, Style] = {"error": "red", "warning": "yellow", "information": "cyan", "hint": "dim"}
 
@@ -42,4 +46,23 @@ def summary(reports: Sequence[FileReport]) -> str:
     totals = Counter(placed.finding.severity for _, placed in pairs(reports))
     found = ", ".join(count(totals[severity], severity) for severity in SEVERITIES if totals[severity])
     fixed = sum(report.fixed for report in reports)
-    return f"{found or 'nothing found'} in {files}" + (f"; {fixed} fixed" if fixed else "")
+    said = f"{found or 'nothing found'} in {files}" + (f"; {fixed} fixed" if fixed else "")
+    return f"{said}\n{verdicts}" if (verdicts := _verdicts(reports)) else said
+
+
+_VERDICTS: dict[Verdict, tuple[str, str]] = {
+    "fits": ("fits", "fit"),
+    "tight": ("is tight", "are tight"),
+    "does_not_fit": ("does not fit", "do not fit"),
+    "unknown": ("without a verdict", "without a verdict"),
+}
+"""Verdict → what is said of one run and of several."""
+
+
+def _verdicts(reports: Sequence[FileReport]) -> str:
+    """ "12 runs: 8 fit, 1 is tight, 3 without a verdict"; empty where there is no run."""
+    runs = Counter(report.verdict for report in reports if report.verdict)
+    said = ", ".join(
+        f"{runs[verdict]} {words[runs[verdict] > 1]}" for verdict, words in _VERDICTS.items() if runs[verdict]
+    )
+    return f"{count(runs.total(), 'run')}: {said}" if said else ""

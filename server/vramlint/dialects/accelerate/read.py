@@ -155,9 +155,11 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
 
 
 def gpu_ids(value: object) -> tuple[str, ...] | None:
-    """The ids of `gpu_ids: 0,1`; None for "all" and for what is not a list of ids."""
-    if isinstance(value, bool) or not isinstance(value, int | str) or value == "all":
+    """The ids of `gpu_ids: 0,1`, none for "all"; None for what is not a list of ids."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
         return None
+    if value == "all":
+        return ()
     ids = tuple(part.strip() for part in str(value).split(","))
     return ids if all(ids) else None
 
@@ -168,7 +170,7 @@ def _check(reader: Reader, context: Context) -> None:
     ids = reader.get("gpu_ids", gpu_ids)
     machines = reader.get("num_machines", integer) or 1
     # commands/launch.py of accelerate 1.15: a count of one process is refused on the command line only.
-    if kind == "MULTI_GPU" and ids is not None and len(ids) < 2 and machines <= 1:
+    if kind == "MULTI_GPU" and ids and len(ids) < 2 and machines <= 1:
         message = f"distributed_type: MULTI_GPU with gpu_ids: {ids[0]}; accelerate needs at least 2 GPU ids"
         reader.problem("too-few-processes", "gpu_ids", message, "error", ("distributed_type",))
     declared = context.gpu_count * max(context.nodes, 1)

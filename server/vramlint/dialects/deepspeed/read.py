@@ -22,6 +22,7 @@ from vramlint.dialects.kit.dialect import (
 from vramlint.dialects.kit.reader import Reader, boolean, integer, number, table
 from vramlint.dialects.kit.reading import finish, framework_reader
 from vramlint.job import Precision, TrainingJob
+from vramlint.lazy_dataclasses import replace
 
 VERSION = "0.19.8"
 ZERO = "zero_optimization"
@@ -142,7 +143,7 @@ RENAMED: tuple[Renamed, ...] = (
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """What DeepSpeed refuses; a job needs the config that names this file."""
-    reader = framework_reader(values, context, "deepspeed", VERSION, table(KEYS))
+    reader = replace(framework_reader(values, context, "deepspeed", VERSION, table(KEYS)), auto=True)
     world = WorldSize(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
     read_deepspeed(reader, world, Model("", ""), Precision())
     _check(reader, context)

@@ -5,7 +5,7 @@ run over them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.deepspeed import read_deepspeed, unseen_deepspeed
@@ -25,7 +25,13 @@ from vramlint.dialects.kit.run import Given
 from vramlint.job import Precision
 from vramlint.lazy_dataclasses import replace
 
-_MIXED: dict[str, Half] = {"bf16": "bfloat16", "fp16": "float16", "fp8": "bfloat16"}
+_MIXED: dict[str | bool, Half | Literal["none"]] = {
+    "no": "none",
+    False: "none",
+    "bf16": "bfloat16",
+    "fp16": "float16",
+    "fp8": "bfloat16",
+}
 FLAVOUR = FsdpDefaults(version=1, wrap="none")
 TRAINER_FLAVOUR = FsdpDefaults(version=1, wrap="layer")
 """Behind the Trainer, which names a wrap policy where the launcher's file names none."""
@@ -85,8 +91,8 @@ def processes(reader: Reader, declared: WorldSize) -> WorldSize:
 
 def with_flag(reader: Reader, precision: Precision) -> Precision:
     """Mixed precision from the launcher, where the training config asks for none."""
-    half: Half | None = reader.get("mixed_precision", choice(_MIXED))
-    if half is None or half_of(precision) is not None:
+    half: Half | Literal["none"] | None = reader.get("mixed_precision", choice(_MIXED))
+    if half is None or half == "none" or half_of(precision) is not None:
         return precision
     reader.written("precision.autocast", "mixed_precision")
     return replace(precision, autocast=half)

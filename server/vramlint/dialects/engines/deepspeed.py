@@ -43,6 +43,7 @@ def read_deepspeed(reader: Reader, world: WorldSize, model: Model, precision: Pr
     """The run under the DeepSpeed JSON that `reader` reads; `precision` is what the front end asks for
     ("auto").
     """
+    reader = replace(reader, auto=True)
     stage = reader.get("zero_optimization.stage", integer)
     path = "zero_optimization.stage" if stage is not None else "zero_optimization"
     reader.written("parallel.strategy", path)
@@ -230,6 +231,7 @@ def check_against(reader: Reader, expected: Mapping[str, tuple[str, Any]]) -> No
 
     `expected` maps a key of the JSON to the front end's key and value.
     """
+    reader = replace(reader, auto=True)
     for path, (key, value) in expected.items():
         given = reader.get(path, number)
         if given is not None and given != value:

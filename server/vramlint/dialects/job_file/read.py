@@ -215,7 +215,7 @@ def _liger(reader: Reader, top: dict[str, Any], named: tuple[str, ...]) -> tuple
 def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
     """The declared hardware; what the file says itself counts where nothing stronger does."""
     gpu, count = context.gpu, context.gpu_count
-    own = reader.get("gpu", mapping) or {}
+    own = mapping(reader.raw("gpu")) or {}  # its name is read before the file is
     size = memory_bytes(own.get("memory"))
     if gpu is None and size:
         gpu = Gpu(f"{size / GIB:.3g} GiB card", size, size, confidence="stated")

@@ -154,6 +154,19 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Unusable:
+    """A value at a key that decides memory, from which no size can be worked out.
+
+    `document` is the companion that it stands in; `wanted` says in words what the key takes, where known.
+    """
+
+    key: KeyPath
+    value: Any
+    document: str | None = None
+    wanted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Obstacle:
     """Why no job could be made of the file ("unknown-model", "no-model", "not-a-training-file" …)."""
 
@@ -174,6 +187,8 @@ class ReadResult:
     companions: tuple[str, ...] = ()
     """Paths of the companion files that took part."""
     missing_companions: tuple[tuple[KeyPath, str], ...] = ()
+    unusable: tuple[Unusable, ...] = ()
+    """Values at deciding keys that say no size; where there are any, the run gets no estimate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from vramlint.dialects.kit.dialect import UNSET, ByRelease, Companion, Key, Problem
+from vramlint.dialects.kit.dialect import UNSET, ByRelease, Companion, Key, Problem, Unusable
 from vramlint.job import Assumed, FrameworkDefault, KeyPath, Origin, Written
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.versions import at_least, same_minor
@@ -81,6 +81,20 @@ def names(value: Any) -> tuple[str, ...] | None:
     return None
 
 
+_TAKES: Mapping[Kind[Any], str] = {
+    boolean: "true or false",
+    integer: "a whole number",
+    positive: "a whole number above 0",
+    integers: "whole numbers",
+    number: "a number",
+    text: "a text",
+    mapping: "a mapping",
+    sequence: "a list",
+    names: "names",
+}
+"""What a key takes, in words, by the coercion that reads it."""
+
+
 def choice(allowed: Mapping[Any, T]) -> Kind[T]:
     """A coercion through a table; what is not in the table counts as absent."""
 
@@ -123,6 +137,10 @@ class Record:
     problems: list[Problem] = field(default_factory=list)
     companions: list[str] = field(default_factory=list)
     missing: list[tuple[KeyPath, str]] = field(default_factory=list)
+    unusable: dict[tuple[str | None, KeyPath], Unusable | None] = field(default_factory=dict)
+    """Values that no coercion took, by document and key; None where another coercion took the value after
+    all.
+    """
 
 
 @dataclass(slots=True)
@@ -145,6 +163,8 @@ class Reader:
     record: Record = field(default_factory=Record)
     known: str = ""
     releases: Mapping[str, str] = field(default_factory=dict)
+    auto: bool = False
+    """"auto" stands for what the front end decides, as in a DeepSpeed file under the Trainer."""
     at_prefix: bool = False
     """The values do not stand in the document: every key of theirs is placed at `prefix`."""
 
@@ -159,7 +179,23 @@ class Reader:
     def get(self, path: str, kind: Kind[T]) -> T | None:
         """The typed value, or None where the key is absent, null or of another type. Records nothing."""
         value = self.raw(path)
-        return None if value is UNSET or value is None else kind(value)
+        if value is UNSET or value is None:
+            return None
+        result = kind(value)
+        if result is None:
+            if kind is not text or value is not False:  # YAML 1.1 reads `strategy: no` so
+                self._unusable(path, value, _TAKES.get(kind, ""))
+        elif self.record.unusable:
+            self.record.unusable[self.document, self.at(path)] = None
+        return result
+
+    def _unusable(self, path: str, value: Any, wanted: str) -> None:
+        """Remember a value that a coercion did not take; an empty one says as much as none."""
+        filled_in = self.at_prefix or (self.auto and value == "auto")
+        if value not in ("", [], {}) and not filled_in:
+            key = self.at(path)
+            unusable = Unusable(key, value, self.document, wanted)
+            self.record.unusable.setdefault((self.document, key), unusable)
 
     def flag(self, path: str) -> bool:
         """Whether a boolean key is written as true."""

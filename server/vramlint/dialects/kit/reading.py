@@ -10,6 +10,7 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.catalog.releases import together
 from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Key, Obstacle, ReadResult
+from vramlint.dialects.kit.plausible import implausible
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.job import RoleModel, TrainingJob
 
@@ -99,4 +100,8 @@ def finish(dialect: Dialect, reader: Reader, outcome: TrainingJob | Obstacle) ->
         problems=tuple(reader.record.problems),
         companions=tuple(reader.record.companions),
         missing_companions=tuple(reader.record.missing),
+        unusable=(
+            *(each for each in reader.record.unusable.values() if each is not None),
+            *(implausible(job) if job else ()),
+        ),
     )

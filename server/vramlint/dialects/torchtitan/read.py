@@ -142,7 +142,11 @@ def _parallel(reader: Reader, context: Context, layers: int | None) -> Parallel:
     """The mesh. A shard degree of -1 takes what the other degrees leave of the declared GPUs."""
     world = world_size(reader, context)
     paths = {name: _spelt(reader, path) for name, path in _DEGREES.items()}
-    sizes = {name: reader.get(path, integer) for name, path in paths.items()}
+    # distributed/parallel_dims.py: every degree is at least 1, but -1 shards over what is left.
+    sizes = {
+        name: reader.get(path, integer if name == "shard" and reader.raw(path) == -1 else positive)
+        for name, path in paths.items()
+    }
     for name, path in paths.items():
         if reader.has(path) and not (name == "shard" and sizes[name] == -1):
             reader.written(f"parallel.{'data' if name == 'shard' else name}", path)

@@ -26,7 +26,7 @@ from vramlint.dialects.engines.hf_trainer import (
 from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
-from vramlint.dialects.kit.reader import Reader, boolean, mapping, positive, table, text
+from vramlint.dialects.kit.reader import Reader, boolean, integer, mapping, positive, table, text
 from vramlint.dialects.kit.reading import (
     find_model,
     finish,
@@ -210,7 +210,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
 def _length(reader: Reader, completion: int | None) -> int:
     """Tokens of the longest row."""
     if completion is not None:
-        prompt = reader.get("max_prompt_length", positive)
+        prompt = reader.get("max_prompt_length", integer) or None  # 0 cuts nothing either: row[-0:]
         if prompt is None:
             reader.assume(
                 "sequence_length", f"prompts are not cut: 512 tokens and {completion} of a completion"

@@ -1,0 +1,95 @@
+"""VL104."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vramlint.document.comment_edit import comment_at_top
+from vramlint.explain.verdict import needs
+from vramlint.lint.context import RuleContext
+from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.rule import Rule
+
+_SAID_ELSEWHERE = frozenset({"not-a-training-file", "too-large", "too-deep"})
+"""Why there is no estimate → VL001 says so already, or there is no run to speak of."""
+_GPUS_OFFERED = 3
+
+
+class NoVerdict(Rule):
+    """A training run was recognised, and whether it fits is not known.
+
+    ## What it finds
+
+    A run for which no GPU is declared, or of which no size can be worked out: the method is not modelled, a
+    deciding value is filled in elsewhere, a companion is missing. With `vramlint check --require-verdict` the
+    finding is an error.
+
+    ## Why it matters
+
+    "Nothing found" would read as "fits". In the example full fine-tuning needs 125 GiB; on which GPU it runs
+    is written nowhere, so nothing says that it cannot.
+
+    ## Example
+
+    ```yaml
+    vramlint: 1
+    model: meta-llama/Llama-3.1-8B
+    ```
+
+    ## Use instead
+
+    ```yaml
+    # vramlint: gpu=H200
+    vramlint: 1
+    model: meta-llama/Llama-3.1-8B
+    ```
+    """
+
+    code = "VL104"
+    name = "no-verdict"
+    severity = "warning"
+    summary = "nothing can be said about whether the run fits"
+    about_missing_verdicts = True
+
+    def check(self, context: RuleContext) -> Iterator[Finding]:
+        """Say what is missing."""
+        if not context.is_run or context.verdict != "unknown":
+            return
+        if context.estimate is None:
+            yield from self._no_estimate(context)
+        elif context.gpu is not None:
+            least = needs(context.estimate, context.gpu, at_least=True)
+            yield self.finding(f"no verdict: {least}; {'; '.join(context.estimate.unknown)}", part="file")
+        elif context.declared is None:
+            yield self.finding(
+                f"no verdict: {needs(context.estimate, band=True)}, and no GPU is declared; "
+                "name it in a comment, `vramlint: gpu=A100-80GB x8`, or in the settings",
+                part="file",
+                severity="information",
+            )
+
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
+        """Declare one of the smallest GPUs that the run fits."""
+        if context.estimate is None or context.declared is not None or context.document.language == "json":
+            return
+        from vramlint.catalog.gpus import smallest_with  # imported late: only fixes need the table
+
+        for gpu in smallest_with(context.estimate.high_bytes, _GPUS_OFFERED):
+            name = gpu.name.replace(" ", "-")
+            edit = comment_at_top(context.document, f"vramlint: gpu={name}")
+            yield Fix(f"declare {gpu.name}, which it fits", (edit,), by_hand=True)
+
+    def _no_estimate(self, context: RuleContext) -> Iterator[Finding]:
+        cannot = context.cannot
+        if cannot is None or cannot.code in _SAID_ELSEWHERE:
+            return
+        if cannot.code in ("unknown-model", "no-model") and cannot.key:
+            return  # VL903
+        if cannot.code == "unusable-value" and not cannot.open:
+            return  # VL003
+        yield self.finding(
+            f"no verdict: {cannot.message}",
+            cannot.key,
+            part="value" if cannot.key else "file",
+            severity="error" if cannot.code == "internal-error" else None,
+        )
