@@ -48,7 +48,7 @@ def test_a_run_that_does_not_fit_exits_with_1(run: Run) -> None:
 
 def test_a_run_that_fits_exits_with_0(run: Run) -> None:
     outcome = run("check", QLORA)
-    assert (outcome.code, outcome.out) == (0, "nothing found in 1 file\n")
+    assert (outcome.code, outcome.out) == (0, "nothing found in 1 file\n1 run: 1 fits\n")
 
 
 def test_exit_zero_and_the_failing_level(run: Run, tmp_path: Path) -> None:

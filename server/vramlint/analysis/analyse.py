@@ -127,8 +127,6 @@ def understand(
     typed = tuple(value for value in reading.unusable if not _recovered(document, value))
     reading = replace(reading, unusable=typed)
     estimate, cannot = estimated(reading)
-    if reading.unusable and estimate is not None:
-        estimate, cannot = None, _unusable(reading.unusable)
     return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)
 
 
@@ -204,6 +202,8 @@ def estimated(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
     if reading.job is None:
         obstacle = reading.obstacle
         return None, Cannot(obstacle.code, obstacle.message, obstacle.key) if obstacle else None
+    if reading.unusable:
+        return None, _unusable(reading.unusable)
     from vramlint.memory import estimate_job  # late: a file without a training run never needs the model
 
     try:

@@ -10,6 +10,7 @@ from vramlint.catalog.optimizers import Optimizer, optimizer_named
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures import network_of
+from vramlint.memory.architectures.plausible_shape import refuse_implausible
 from vramlint.memory.assembly import assembled
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
 from vramlint.memory.host import host_memory
@@ -51,6 +52,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     optimizer = optimizer_named(job.optimizer)
     if optimizer is None:
         raise CannotEstimate("unknown-optimizer", f"optimizer {job.optimizer!r} is not modelled", "optimizer")
+    refuse_implausible(job.model)
     if not job.model.config and job.model.parameters is not None:
         return _bare(job, job.model.parameters, optimizer)
     walked_job = per_rank_job(job)
