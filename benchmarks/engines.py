@@ -154,7 +154,7 @@ def follower() -> Any:
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             result = func(*args, **(kwargs or {}))
             for leaf in tree_leaves(result):
-                if isinstance(leaf, torch.Tensor):
+                if isinstance(leaf, torch.Tensor) and leaf.device.type != "meta":
                     storage = leaf.untyped_storage()
                     if storage._cdata not in self.storages:
                         self.storages[storage._cdata] = weakref.ref(storage)

@@ -131,4 +131,5 @@ def test_a_sharded_model_with_an_adapter_is_gathered_whole_for_the_engine(tmp_pa
     sharded = ASLEEP.replace("A100-80GB", "A100-80GB x8") + "accelerate_config: zero3\n"
     gathered = moment(estimate_of(tmp_path, sharded), "generation").components["activations"]
     whole = estimate_of(tmp_path, ASLEEP).components["weights"]
-    assert gathered == pytest.approx(whole, rel=0.05)
+    bucket = 2 * 5e8  # of DeepSpeed's own size, whatever is trained
+    assert gathered - bucket == pytest.approx(whole, rel=0.05)

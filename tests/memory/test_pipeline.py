@@ -44,7 +44,7 @@ def estimate(batches: int, **parallel: Any) -> Estimate:
 
 def test_no_more_micro_batches_are_in_flight_than_there_are() -> None:
     """Four stages: each further micro batch keeps the inputs of a stage's layers, until there are four."""
-    forward = [estimate(batches, strategy="zero2").phase_peaks["forward"] for batches in (2, 3, 4, 5, 8)]
+    forward = [estimate(batches, strategy="zero3").phase_peaks["forward"] for batches in (2, 3, 4, 5, 8)]
     assert forward[1] - forward[0] == pytest.approx(INPUTS, rel=0.02)
     assert forward[2] - forward[1] == pytest.approx(INPUTS, rel=0.02)
     assert forward[2] == forward[3] == forward[4]
@@ -60,14 +60,14 @@ def test_no_more_micro_batches_are_in_flight_than_there_are() -> None:
 )
 def test_the_order_decides_how_many(order: dict[str, Any], stages: float) -> None:
     """Interleaved in two chunks, the first stage runs 2·3 + 4 + 1 = 11 chunks first."""
-    one = estimate(1, strategy="zero2").phase_peaks["forward"]
-    many = estimate(12, strategy="zero2", **order).phase_peaks["forward"]
+    one = estimate(1, strategy="zero3").phase_peaks["forward"]
+    many = estimate(12, strategy="zero3", **order).phase_peaks["forward"]
     assert many - one == pytest.approx((stages - 1) * INPUTS, rel=0.02)
 
 
 def test_gpipe_runs_all_forward_first() -> None:
     """On the last stage too, whose micro batches keep the most."""
-    one, many = (estimate(12, strategy="zero2", schedule=name) for name in ("1f1b", "gpipe"))
+    one, many = (estimate(12, strategy="zero3", schedule=name) for name in ("1f1b", "gpipe"))
     assert many.phase_peaks["forward"] - one.phase_peaks["forward"] > 8 * INPUTS
 
 

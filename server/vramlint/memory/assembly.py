@@ -49,7 +49,7 @@ def assembled(
             stored,
             top.gradients,
             persistent.states,
-            scratch + top.dynamic - top.gradients,
+            scratch + persistent.passing.get(top.moment, 0) + top.dynamic - top.gradients,
             engine,
         )
         for top in _tops(walked, persistent)
@@ -64,7 +64,7 @@ def assembled(
     run.sort(key=lambda pair: MOMENTS.index(pair[0].name))
     moments = tuple(_moment(held, spare + outside) for held, spare in run)
     worst = max(moments, key=lambda moment: moment.device_bytes)
-    whole_activations = max((peak.dynamic - peak.gradients for peak in walked), default=-scratch) + scratch
+    whole_activations = max((held.activations for held in steps if held.name != "optimizer"), default=0)
     sizes: dict[Component, int] = {
         **worst.components,
         "weights": stored,

@@ -86,7 +86,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             for run in passes(plan, persistent.gradients, part)
             for peak in compose(profile, part, run, resident)
         ]
-        if (end := reduced_at_end(profile, part, plan)) is not None:
+        if (end := reduced_at_end(profile, part, plan, persistent.gradients)) is not None:
             peaks.append(end)
         if has_reference(job):
             peaks.append(reference_pass(logits, peaks))

@@ -42,6 +42,8 @@ class Pass:
     before: int
     in_flight: float = 1
     gradients: Literal["reduced", "accumulated", "kept whole"] = "reduced"
+    arriving: int = 0
+    """Bytes of gradients that are allocated when its backward begins."""
 
     def nets(self, stretch: Segment) -> tuple[int, int]:
         """What a stretch's backward leaves: bytes, and the gradients among them."""
@@ -97,6 +99,7 @@ def compose(profile: StepProfile, part: StagePart, run: Pass, resident: int) -> 
     def beside(position: int) -> Segment:
         return profile.backward[order[position]] if 0 <= position < len(order) else NOTHING
 
+    current, gradients = current + run.arriving, gradients + run.arriving
     returning = [0] * min(resident, len(order)) + away[::-1]
     for first, count in reversed(spans):
         stretch = profile.backward[order[first]]
@@ -124,6 +127,8 @@ def passes(plan: Plan, gradients: int, part: StagePart) -> list[Pass]:
         if batches > 2 or (parallel.pipeline > 1 and batches > 1):
             own.append(Pass(gradients, later, "accumulated"))
         return own
+    if (arriving := plan.arriving(gradients)) is not None:
+        return [Pass(arriving[0], first, arriving=arriving[1])]
     if plan.has_gradient_buffer:
         return [Pass(gradients, first)]
     if batches == 1:
@@ -131,10 +136,12 @@ def passes(plan: Plan, gradients: int, part: StagePart) -> list[Pass]:
     return [Pass(gradients, later)] if first == later else [Pass(gradients, later), Pass(0, first)]
 
 
-def reduced_at_end(profile: StepProfile, part: StagePart, plan: Plan) -> PeakCandidate | None:
+def reduced_at_end(profile: StepProfile, part: StagePart, plan: Plan, gradients: int) -> PeakCandidate | None:
     """The end of backward where an engine reduces only then: after a pipeline's last micro batch, unit by
-    unit, or a model that is one unit.
+    unit, or a model that is one unit; `gradients` are those kept.
     """
+    if held := plan.at_end(gradients):
+        return PeakCandidate("backward", held, gradients)
     order = profile.order[part.first : part.last + 1]
     stretches = [profile.backward[index] for index in order]
     gathered = sum(profile.forward[index].gathered for index in order)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from vramlint.catalog.optimizers import Optimizer
 from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import rounded
 from vramlint.memory.optimizers import states_of, step_of
-from vramlint.memory.sharding.plan import Plan
+from vramlint.memory.sharding.plan import Plan, Trained
 from vramlint.memory.tape import Parameter
 from vramlint.memory.weights import Weights
 
@@ -37,6 +37,8 @@ class PersistentBytes:
     """Weights of models that only run forward: reference, reward model, teacher."""
     paged: int = 0
     """Optimizer states in unified memory: outside PyTorch's allocator, and evicted when the card is full."""
+    passing: Mapping[str, int] = field(default_factory=dict)
+    """Buffers of the engine that exist in some moments only, by moment."""
 
 
 class States(NamedTuple):
@@ -56,12 +58,10 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     for state in state_sizes(job, weights, plan, optimizer):
         paged += state.times * state.paged
         states += state.times * state.bytes
-    elements = sum(count * parameter.numel for parameter, count in trained)
     stored = weights.stored_bytes(plan)
+    stepping = stepped_over(job, trained)
     # Own loops compile the optimizer's step too (torchtune's `compile`), which leaves it no temporaries.
-    step = 0 if job.compile and not job.in_trainer else step_bytes(trained, plan.state_elements)
-    if plan.deepspeed:
-        step += int(4 * elements / plan.ranks)
+    step = 0 if job.compile and not job.in_trainer else step_bytes(stepping, plan.state_elements)
     if offload in ("optimizer", "both"):
         states = step = paged = 0
         if plan.shares_gradients:
@@ -71,13 +71,31 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     if frees_gradients(job, optimizer):
         gradients = 0
         step = (
-            step_bytes([max(trained, key=lambda item: item[0].numel)], plan.state_elements) if trained else 0
+            step_bytes([max(stepping, key=lambda item: item[0].numel)], plan.state_elements) if trained else 0
         )
-    buffers = plan.buffers(elements, gradients)
+    stepped, step = plan.in_step(trained, gradients, step)
     kept = gradients
     if plan.accumulates_whole and job.gradient_accumulation_steps > 1:
         kept = sum(count * plan.whole_gradient_bytes(parameter) for parameter, count in trained)
-    return PersistentBytes(stored, kept, states, buffers, step, gradients, 0, paged)
+    return PersistentBytes(
+        stored,
+        kept,
+        states,
+        plan.buffers(trained, gradients),
+        step,
+        stepped,
+        paged=paged,
+        passing=plan.passing(trained),
+    )
+
+
+def stepped_over(job: TrainingJob, trained: Trained) -> Trained:
+    """The tensors that the optimizer steps over: the float32 masters, where there are any."""
+    if job.precision.master_weights == "none":
+        return trained
+    return [
+        (Parameter(parameter.name, parameter.shape, "float32", True), count) for parameter, count in trained
+    ]
 
 
 def state_sizes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer) -> Iterator[States]:

@@ -183,6 +183,7 @@ def _side_by_side(policy: PersistentBytes, critic: PersistentBytes, plan: Plan) 
         policy.stepped + critic.stepped,
         policy.models,
         policy.paged + critic.paged,
+        policy.passing,
     )
 
 
@@ -197,4 +198,5 @@ def _one_after_the_other(policy: PersistentBytes, critic: PersistentBytes) -> Pe
         max(policy.stepped, critic.stepped),
         policy.models,
         policy.paged + critic.paged,
+        policy.passing,
     )

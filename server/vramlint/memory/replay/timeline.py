@@ -97,7 +97,14 @@ class _Timeline:
 
     def _backward(self, made: MicroBatch) -> None:
         run = self.run
+        arriving = None if run.plan.has_gradient_buffer else run.plan.arriving(run.persistent.gradients)
+        partition = self._made(arriving[1]) if arriving is not None else 0
+        bucket = run.persistent.passing.get("backward", 0)
+        released = [(self._made(bucket), 0)] if bucket else []
         made.backward(self.events)
+        self.events += released
+        if arriving is not None and arriving[1]:
+            (self.events if self.gradients else self.gradients).append((partition, 0))
         if made.keeps:
             self.gradients += made.gradients()
             if run.job.gradient_accumulation_steps > 1 and not run.plan.has_gradient_buffer:

@@ -4,16 +4,19 @@ engine.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vramlint.job import TrainingJob
 from vramlint.memory.sharding.fsdp import Fsdp1, Fsdp2
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.sharding.replicas import Ddp
-from vramlint.memory.sharding.zero import Zero1, Zero2, Zero3
+from vramlint.memory.sharding.zero import Zero2, stage_1
+from vramlint.memory.sharding.zero3 import Zero3
 
-ENGINES: dict[str, type[Plan]] = {
+ENGINES: dict[str, Callable[[TrainingJob, int], Plan]] = {
     "none": Plan,
     "ddp": Ddp,
-    "zero1": Zero1,
+    "zero1": stage_1,
     "zero2": Zero2,
     "zero3": Zero3,
     "fsdp1": Fsdp1,

@@ -4,13 +4,16 @@ walked step. This base shares nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, TypeAlias
 
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
 from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
+
+Trained: TypeAlias = "Sequence[tuple[Parameter, int]]"
+"""Trained weights with the number of their occurrences."""
 
 
 @dataclass(slots=True)
@@ -82,9 +85,31 @@ class Plan:
         """Elements of an evenly shared parameter on one rank."""
         return -(-parameter.numel // max(1, self.ranks // parameter.spread))
 
-    def buffers(self, trained_elements: int, gradients: int) -> int:
+    def buffers(self, trained: Trained, gradients: int) -> int:
         """Bytes of the engine's own buffers that stay for the whole step; `gradients` are the kept ones."""
         return 0
+
+    def passing(self, trained: Trained) -> Mapping[str, int]:
+        """Bytes of the engine's own buffers that exist in some moments of a step only, by moment."""
+        return {}
+
+    def arriving(self, gradients: int) -> tuple[int, int] | None:
+        """Of the kept gradients: bytes that are there before a micro batch, and bytes that are allocated when
+        its backward begins; None where each gradient comes by itself.
+        """
+        return None
+
+    def at_end(self, gradients: int) -> int:
+        """Bytes of gradients and their copies while they are reduced at the end of the last backward; 0 where
+        that is no more than before.
+        """
+        return 0
+
+    def in_step(self, trained: Trained, gradients: int, temporaries: int) -> tuple[int, int]:
+        """Bytes of gradients while the optimizer steps, and the most of its temporaries, which are
+        `temporaries` where it steps over everything at once.
+        """
+        return gradients, temporaries
 
     @property
     def accumulates_whole(self) -> bool:
@@ -149,6 +174,11 @@ class Plan:
     def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:
         """What stays until backward ends because a hook refers to it; `hidden` is a layer's input."""
         return []
+
+
+def elements_of(trained: Trained) -> int:
+    """Elements of all trained weights."""
+    return sum(count * parameter.numel for parameter, count in trained)
 
 
 def bytes_of(tensors: Sequence[Tensor]) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.memory.sharding.plan import Plan
+from vramlint.memory.sharding.plan import Plan, Trained
 
 
 @dataclass(slots=True)
 class Ddp(Plan):
     """accelerate leaves `gradient_as_bucket_view` off (torch 2.13, nn/parallel/distributed.py)."""
 
-    def buffers(self, trained_elements: int, gradients: int) -> int:
+    def buffers(self, trained: Trained, gradients: int) -> int:
         """The reducer's buckets: as large as all gradients."""
         return gradients

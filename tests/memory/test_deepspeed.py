@@ -1,0 +1,142 @@
+"""The memory model beside bytes that were counted on DeepSpeed's own engine
+(benchmarks/deepspeed_engines.py), and runs under its config files.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from configs import estimate_of
+
+from vramlint.catalog.facts import Model
+from vramlint.job import Buckets, Parallel, Precision, TrainingJob
+from vramlint.memory import estimate_job
+from vramlint.memory.estimate import Estimate
+
+ROWS = json.loads((Path(__file__).parents[2] / "benchmarks" / "data" / "deepspeed.json").read_text())
+
+
+def label(row: dict[str, Any]) -> str:
+    """What distinguishes a row."""
+    return " ".join(f"{name}={value}" for name, value in row.items() if name != "bytes_per_parameter")
+
+
+def job_of(row: dict[str, Any]) -> TrainingJob:
+    """The job that a row counted one rank of. AdamW on one tensor makes two temporaries of its size."""
+    config = {
+        "hidden_size": 256,
+        "intermediate_size": 1024,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 4,
+        "num_hidden_layers": 6,
+        "vocab_size": 4096,
+        "tie_word_embeddings": False,
+    }
+    precision = Precision("bfloat16", master_weights="float32", optimizer_states="float32")
+    if "accumulate" in row:
+        precision = Precision(
+            "bfloat16", master_weights="float32", optimizer_states="float32", gradients="float32"
+        )
+    buckets = Buckets(reduce=row.get("bucket", 2_000_000), overlap_comm=row.get("overlap", False))
+    return TrainingJob(
+        Model("small", "llama", config),
+        precision=precision,
+        optimizer="adamw",
+        sequence_length=8,
+        gradient_accumulation_steps=row.get("batches", 1),
+        gradient_checkpointing="full",
+        parallel=Parallel(f"zero{row['stage']}", data=8, buckets=buckets),  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("row", ROWS, ids=label)
+@pytest.mark.parametrize("phase", ["forward", "backward"])
+def test_a_step_of_the_real_engine(row: dict[str, Any], phase: str) -> None:
+    """To one and a half gradients of the embedding: in so small a model single tensors weigh much, and a
+    bucket is counted as full."""
+    estimate = estimate_job(job_of(row))
+    embedding = 4096 * 256 * 2 / estimate.parameters
+    counted = estimate.phase_peaks[phase] / estimate.parameters
+    assert counted == pytest.approx(row["bytes_per_parameter"][phase], abs=1.5 * embedding)
+    assert counted >= row["bytes_per_parameter"][phase] * 0.99
+
+
+RECIPE = """# vramlint: gpu=H100-80GB x8
+model_name_or_path: meta-llama/Llama-3.1-8B
+stage: sft
+do_train: true
+finetuning_type: full
+deepspeed: ds.json
+dataset: d
+template: llama3
+cutoff_len: 512
+output_dir: o
+per_device_train_batch_size: 1
+gradient_accumulation_steps: 1
+bf16: true
+"""
+PARAMETERS = 8_030_261_248
+
+
+def under(folder: Path, text: str = RECIPE, data_types: object = None, **zero: object) -> Estimate:
+    """A LLaMA-Factory recipe under a DeepSpeed file."""
+    engine = {"bf16": {"enabled": "auto"}, "zero_optimization": zero}
+    if data_types is not None:
+        engine["data_types"] = data_types
+    return estimate_of(folder, text, ds__json=json.dumps(engine))
+
+
+def test_stage_1_with_overlapping_reduction_keeps_its_partition_of_the_gradients(tmp_path: Path) -> None:
+    overlapping = under(tmp_path, stage=1, overlap_comm=True)
+    assert overlapping.component_sizes["gradients"] == pytest.approx(2 * PARAMETERS / 8, rel=0.01)
+    after = RECIPE.replace("accumulation_steps: 1", "accumulation_steps: 4")
+    for estimate in (under(tmp_path, stage=1), under(tmp_path, after, stage=1, overlap_comm=True)):
+        assert estimate.component_sizes["gradients"] == pytest.approx(2 * PARAMETERS, rel=0.01)
+
+
+def test_the_bucket_is_whole_whatever_is_trained(tmp_path: Path) -> None:
+    """stage_1_and_2.py, setup_buckets: torch.empty(reduce_bucket_size)."""
+    lora = RECIPE.replace("full", "lora")
+    small = under(tmp_path, lora, stage=2, overlap_comm=True, reduce_bucket_size=1e6)
+    large = under(tmp_path, lora, stage=2, overlap_comm=True, reduce_bucket_size=5e8)
+    rise = large.phase_peaks["backward"] - small.phase_peaks["backward"]
+    assert rise == pytest.approx(2 * 2 * (5e8 - 1e6), rel=0.03)
+
+
+def test_the_bucket_is_gone_when_the_optimizer_steps(tmp_path: Path) -> None:
+    small, large = (under(tmp_path, stage=2, reduce_bucket_size=size) for size in (1e6, 5e8))
+    assert large.phase_peaks["optimizer"] == small.phase_peaks["optimizer"]
+
+
+def test_stage_3_keeps_its_bucket(tmp_path: Path) -> None:
+    small, large = (under(tmp_path, stage=3, reduce_bucket_size=size) for size in (1e6, 5e8))
+    assert large.phase_peaks["optimizer"] - small.phase_peaks["optimizer"] == pytest.approx(998e6, rel=0.01)
+
+
+def test_an_offloaded_optimizer_has_a_buffer_for_the_largest_gradient(tmp_path: Path) -> None:
+    """temp_grad_buffer_for_gpu_offload: here that of the embedding, 128,256 × 4,096 elements."""
+    on_gpu = under(tmp_path, stage=2, reduce_bucket_size=1e6)
+    offloaded = under(tmp_path, stage=2, reduce_bucket_size=1e6, offload_optimizer={"device": "cpu"})
+    kept = on_gpu.moments[0].components["activations"]
+    assert offloaded.moments[0].components["activations"] - kept == pytest.approx(128256 * 4096 * 2, rel=0.01)
+
+
+def test_float32_accumulation_in_stage_1_keeps_two_gradients(tmp_path: Path) -> None:
+    """BF16_Optimizer: 4 bytes beside the 2 of backward; DeepSpeed never chooses it for stage 2."""
+    single = {"grad_accum_dtype": "fp32"}
+    both = under(tmp_path, stage=1, data_types=single)
+    assert both.component_sizes["gradients"] == pytest.approx(6 * PARAMETERS, rel=0.01)
+    partition = under(tmp_path, stage=2, data_types=single)
+    assert partition.component_sizes["gradients"] == pytest.approx(2 * PARAMETERS / 8, rel=0.01)
+
+
+def test_stage_3_steps_over_one_sub_group_at_a_time(tmp_path: Path) -> None:
+    """Float32 gradient and two sets of foreach's temporaries exist for a sub group, at the master's width."""
+    text = RECIPE + "optim: adamw_torch\n"
+    whole = under(tmp_path, text, stage=3, sub_group_size=1e12)
+    parts = under(tmp_path, text, stage=3, sub_group_size=1e8)
+    saved = whole.phase_peaks["optimizer"] - parts.phase_peaks["optimizer"]
+    assert saved == pytest.approx(8 * (PARAMETERS / 8 - 1e8), rel=0.1)
