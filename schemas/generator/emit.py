@@ -45,49 +45,10 @@ class Reader:
 
 LAX_STRINGS = {"bool": TRUTH, "int": WHOLE, "float": NUMBER}
 OMEGACONF_STRINGS = {"int": EXPONENT, "float": EXPONENT}
-READERS = {
-    # pydantic in lax mode
-    "axolotl": Reader(
-        "accepted", "dropped", "dropped", LAX_STRINGS,
-        {"int": ("boolean",), "float": ("boolean",), "bool": ("number",)},
-    ),
-    # argparse converts defaults that are strings with the field's type, and leaves all others as they are
-    "trl": Reader(
-        "accepted", "dropped", "open", LAX_STRINGS,
-        {"str": ("number",), "list": ("string",), "int": ("boolean",), "float": ("boolean",),
-         "bool": ("integer",)},
-    ),
-    # OmegaConf reads 1e-5 as a number; HfArgumentParser.parse_dict converts nothing
-    "llamafactory": Reader(
-        "accepted", "refused", "open", OMEGACONF_STRINGS,
-        {"str": ("number",), "list": ("string",), "int": ("boolean",), "bool": ("integer",)},
-    ),
-    "torchtune": Reader("accepted", "dropped", "open", guessed=True),
-    "torchtitan": Reader("accepted", "refused", "refused", {}, {}),
-    # pydantic sections; "auto" is legal through the Hugging Face integration
-    "deepspeed": Reader(
-        "refused", "dropped", "refused", LAX_STRINGS, {"bool": ("number",)}, ("auto",),
-        ("optimizer", "scheduler", "activation_checkpointing", "flops_profiler", "data_efficiency", "amp",
-         "curriculum_learning", "compression_training", "elasticity", "autotuning", "sparse_attention", "aio",
-         "checkpoint", "nebula", "eigenvalue", "quantize_training", "progressive_layer_drop", "data_types"),
-    ),
-    # no conversion: values end up in environment variables
-    "accelerate": Reader(
-        "refused", "refused", "dropped", {"bool": TRUTH, "int": WHOLE, "float": NUMBER},
-        {"str": ("number", "boolean"), "bool": ("integer", "string"), "list": ("string",)},
-        open_sections=("megatron_lm_config", "dynamo_config", "mpirun_config", "fp8_config", "ipex_config"),
-    ),
-    # jsonargparse
-    "litgpt": Reader(
-        "accepted", "refused", "refused", LAX_STRINGS, {"str": ("number",)},
-        open_sections=("data", "optimizer"),
-    ),
-}  # fmt: skip
 
 
-def schema(dialect: str, facts: Facts) -> dict[str, Any]:
+def schema(facts: Facts, reader: Reader) -> dict[str, Any]:
     """The JSON Schema of a dialect."""
-    reader = READERS[dialect]
     root: dict[str, Any] = {
         "$schema": DRAFT,
         "title": facts.framework,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+FACTS = Path(__file__).parent.parent / "facts"
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 
 
@@ -71,3 +72,14 @@ def load_facts(path: Path) -> Facts:
             details.get("deprecated", False),
         )
     return Facts(data["framework"], data["version"], keys, data.get("removed", {}))
+
+
+def kept(dialect: str) -> Facts:
+    """Frameworks whose keys no class lists: facts kept as data beside this script."""
+    return load_facts(FACTS / f"{dialect}.json")
+
+
+def removed_keys(dialect: str) -> dict[str, str]:
+    """Keys that a framework had once, with the release that dropped them."""
+    data: dict[str, dict[str, str]] = json.loads((FACTS / "removed.json").read_text(encoding="utf-8"))
+    return data[dialect]

@@ -13,7 +13,7 @@ from vramlint_schemas import load_schema
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "schemas"))
 
-from generator import frameworks
+from generator import readers
 from generator.emit import schema
 from generator.entry import MISSING, Entry, Facts, join
 from generator.source import Source
@@ -118,13 +118,13 @@ def test_joining_takes_what_either_accepts() -> None:
     ],
 )
 def test_emission(dialect: str, entry: Entry, expected: dict[str, Any]) -> None:
-    made = schema(dialect, Facts("x", "1", {"key": entry}))
+    made = schema(Facts("x", "1", {"key": entry}), readers.named(dialect).READER)
     assert made["properties"]["key"] == expected
 
 
 def test_sections_are_nested_and_aliases_named() -> None:
     keys = {"a.b": Entry(("int",), MISSING, (), {}, ("a.c",)), "l[].d": Entry(("str",))}
-    made = schema("deepspeed", Facts("x", "1", keys))["properties"]
+    made = schema(Facts("x", "1", keys), readers.named("deepspeed").READER)["properties"]
     assert made["a"]["properties"]["c"]["x-alias-of"] == "b"
     assert made["a"]["x-unknown"] == "refused"
     assert made["l"]["items"]["properties"]["d"]["x-type"] == "str"
@@ -132,5 +132,5 @@ def test_sections_are_nested_and_aliases_named() -> None:
 
 @pytest.mark.parametrize("dialect", ["deepspeed", "torchtune", "accelerate"])
 def test_what_is_committed_is_what_the_script_makes(dialect: str) -> None:
-    facts = frameworks.accelerate(Path()) if dialect == "accelerate" else frameworks.kept(dialect)
-    assert schema(dialect, facts) == load_schema(dialect)
+    reader = readers.named(dialect)
+    assert schema(reader.facts(Path()), reader.READER) == load_schema(dialect)

@@ -12,18 +12,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import vramlint_schemas
+from vramlint.dialects import REGISTRY
 from vramlint_schemas import load_schema, names, removed_in, section, walk
 
-FULLY_SUPPORTED = (
-    "accelerate",
-    "axolotl",
-    "deepspeed",
-    "litgpt",
-    "llamafactory",
-    "torchtitan",
-    "torchtune",
-    "trl",
-)
+FULLY_SUPPORTED = tuple(entry.name for entry in REGISTRY if entry.support == "full" and entry.name != "job")
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 DIALECT = {name: name for name in FULLY_SUPPORTED} | {"hf-trainer": "trl", "fsdp": "accelerate"}
 

@@ -1,0 +1,19 @@
+"""One module a framework: `facts(folder)`, its keys read from its released packages, and `READER`, what its
+own reader makes of a value of another type.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def names() -> tuple[str, ...]:
+    """The frameworks that have a module here."""
+    return tuple(sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py")))
+
+
+def named(name: str) -> Any:
+    """The module of a framework."""
+    return import_module(f"generator.readers.{name}")
