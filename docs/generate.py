@@ -25,6 +25,7 @@ if str(DOCS) not in sys.path:
 import dialect_pages  # noqa: E402
 import job_schema  # noqa: E402
 import rule_page  # noqa: E402
+import tables  # noqa: E402
 import worked_examples  # noqa: E402
 
 import vramlint  # noqa: E402
@@ -44,6 +45,8 @@ def generated() -> dict[Path, Generator]:
     files[DOCS / "rules.md"] = rule_page.page
     files[DOCS / "memory-model.md"] = worked_examples.page
     files[ROOT / "schemas" / "vramlint_schemas" / "dialects" / "job.json"] = job_schema.text
+    files[ROOT / "README.md"] = tables.readme
+    files[DOCS / "cli.md"] = tables.cli_page
     files[WHITELIST] = whitelist
     for name in ("package.json", "package-lock.json"):
         file = ROOT / "client-vscode" / name

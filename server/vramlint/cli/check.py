@@ -19,8 +19,6 @@ from vramlint.cli.walk import files_in
 from vramlint.project.overrides import Overrides
 from vramlint.project.severity import SEVERITIES
 
-WITH_FIXES = frozenset({"full", "json", "sarif"})
-"""Formats that show fixes. Working them out means estimating many variants of a file."""
 MANY_FILES = 200
 """From here on a second process saves more than its start costs."""
 
@@ -113,7 +111,7 @@ def _task(options: Namespace) -> Task:
         ignore_comments=options.no_ignores,
         require_verdict=options.require_verdict,
     )
-    with_fixes = options.output_format in WITH_FIXES
+    with_fixes = FORMATS[options.output_format].fixes
     return Task(
         overrides,
         options.stdin_filename,

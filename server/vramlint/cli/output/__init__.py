@@ -1,17 +1,36 @@
 """The output formats of `check`.
 
-One module each with `render(reports, paint) -> str`, imported when asked for.
+A row each, and a module of its name with `render(reports, paint) -> str`, imported when asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import NamedTuple
 
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport
 
-FORMATS = ("full", "concise", "json", "github", "gitlab", "sarif", "junit")
+
+class Format(NamedTuple):
+    """One output format."""
+
+    summary: str
+    """What it prints, as the documentation says it."""
+    fixes: bool = False
+    """Whether it shows fixes, which are worked out for it."""
+
+
+FORMATS: Mapping[str, Format] = {
+    "full": Format("the source with carets, and the fixes (the default)", fixes=True),
+    "concise": Format("one line a finding"),
+    "json": Format("all that is known, with the fixes ([its keys](json.md))", fixes=True),
+    "github": Format("annotations of a GitHub workflow"),
+    "gitlab": Format("a code quality report of GitLab"),
+    "sarif": Format("SARIF 2.1.0, with the fixes", fixes=True),
+    "junit": Format("JUnit's XML"),
+}
 
 
 def render(name: str, reports: Sequence[FileReport], paint: Paint) -> str:
