@@ -47,6 +47,7 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         else None
     )
     into = weights.linear("project_in", decoder.hidden, width) if width != decoder.hidden else None
+    # Weights are made in the order of the model's own, which decides where an optimizer meets each of them.
     stages, order = layers(decoder, weights, job)
     last = weights.group("head").parameters
     final = decoder_norm(decoder, weights, "norm") if decoder.final_norm else None
@@ -62,6 +63,7 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
             "lm_head", decoder.vocabulary, width, decoder.head_bias, quantizable=False, role="head"
         )
 
+    # Whether the embedding's output is itself the first layer's input, with nothing computed in between.
     direct = (
         places is None
         and first is None

@@ -112,6 +112,7 @@ def fused(
     source = None if mask is None else mask.node
     mask_shape = None if mask is None else mask.shape
     if mask is not None and mask.dtype == "bool":
+        # The kernels add a mask to the scores, so one of booleans is written out as 0 and -inf first.
         mask = t.new((batch, *mask.shape[1:]), q.dtype, "attention mask, as the kernel takes it")
     tracked = t.tracks(q, k, v)
     saved = t.save(q, k, v, mask) if tracked else None
@@ -138,6 +139,7 @@ def fused(
                 t.new((batch, heads, rows, up(size, 32)), "float32", "attention backward, query accumulator")
             )
             if own != heads:
+                # Each query head writes its own dk and dv; the heads of a group are summed afterwards.
                 scratch.append(
                     t.new((batch, heads, keys, size), dtype, "attention backward, key gradient of all heads")
                 )
