@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from properties import examples
 
 from vramlint.analysis.analyse import analyse, fixes_for
-from vramlint.dialects import load_all
+from vramlint.dialects import detect, load_all
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
@@ -18,6 +18,7 @@ from vramlint.project.workspace import Workspace
 from vramlint_schemas import load_schema
 
 MODEL = "HuggingFaceTB/SmolLM2-360M"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SEEDS: dict[str, dict[str, Any]] = {
     "job": {"vramlint": 1, "model": MODEL},
     "axolotl": {"base_model": MODEL, "datasets": [{"path": "x", "type": "alpaca"}], "micro_batch_size": 1},
@@ -83,7 +84,7 @@ def values_of(dialect: Dialect) -> st.SearchStrategy[dict[str, Any]]:
     if dialect.schema:
         names |= set(load_schema(dialect.schema)["properties"])
     return st.dictionaries(st.sampled_from(sorted(names)), VALUES, max_size=5).map(
-        lambda changes: _nested(SEEDS.get(dialect.name, {}), changes)
+        lambda changes: _nested(seed_of(dialect), changes)
     )
 
 
@@ -101,8 +102,18 @@ def _nested(seed: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def test_every_dialect_has_a_seed() -> None:
-    assert set(SEEDS) == {dialect.name for dialect in load_all()}
+def seed_of(dialect: Dialect) -> dict[str, Any]:
+    """A file that the dialect reads: a seed, or its example."""
+    if dialect.name in SEEDS:
+        return SEEDS[dialect.name]
+    (example, *_) = sorted(EXAMPLES.glob(f"{dialect.name}-*"))
+    values: dict[str, Any] = Document.parse(example.read_text(), example.name).root.value  # type: ignore[union-attr]
+    return values
+
+
+@pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)
+def test_every_dialect_has_a_seed(dialect: Dialect) -> None:
+    assert detect(seed_of(dialect)).dialect == dialect.name
 
 
 @pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)
