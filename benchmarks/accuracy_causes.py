@@ -16,7 +16,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (
         r"^torchtune-readme-70b",
-        "optimizer and shards on the host, compiled: what of them passes through the card is not known",
+        "optimizer and shards on the host, compiled: what of them passes through the GPU is not known",
     ),
     (r"^torchtune-flags-(q?lora)$", "activations were offloaded, which the notes say and the job does not"),
     (r"^torchtune", "compiled: what is fused and recomputed is modelled roughly"),

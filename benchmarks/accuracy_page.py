@@ -57,7 +57,7 @@ def _opening(found: Sequence[Answer]) -> Iterator[str]:
         "Two kinds of measurement stand against each other. **Counted steps** are real model classes "
         "of transformers run for one whole optimizer step with every storage followed from allocation "
         "to release; they hold what `torch.cuda.max_memory_allocated()` would say, to the byte, and "
-        "nothing else. **Published runs** are figures that other people measured on their cards with "
+        "nothing else. **Published runs** are figures that other people measured on their GPUs with "
         "their software and put on the web: real hardware, but often without the exact versions, and "
         "rounded as their authors rounded. Nobody who works on vramlint produced a published figure. "
         "Each is compared with the total that its metric means: allocated, reserved, or what the "
@@ -165,8 +165,8 @@ def _ran_out(found: Sequence[Answer]) -> Iterator[str]:
             ]
         )
     yield "## Runs that are recorded as out of memory"
-    yield f"{above} of {len(items)} are estimated above what their card gives."
-    yield table(("run", "card", "usable GiB", "estimated GiB", "verdict"), rows, left=2)
+    yield f"{above} of {len(items)} are estimated above what their GPU gives."
+    yield table(("run", "GPU", "usable GiB", "estimated GiB", "verdict"), rows, left=2)
 
 
 def _band(found: Sequence[Answer]) -> Iterator[str]:

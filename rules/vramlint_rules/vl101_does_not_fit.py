@@ -17,7 +17,7 @@ class DoesNotFit(Rule):
 
     ## What it finds
 
-    A training step whose peak is above what the card can give, even at the low end of the estimate's error
+    A training step whose peak is above what the GPU can give, even at the low end of the estimate's error
     band. The place is the key whose smallest change buys most; the message says what it keeps, and the other
     keys that feed the sum are named with their shares. It is silent while no GPU is declared.
 

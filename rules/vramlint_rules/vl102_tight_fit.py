@@ -17,12 +17,12 @@ class TightFit(Rule):
 
     ## What it finds
 
-    A training step whose estimate is so near to what the card can give that neither "fits" nor "does not fit"
+    A training step whose estimate is so near to what the GPU can give that neither "fits" nor "does not fit"
     can be promised.
 
     ## Why it matters
 
-    A longer batch, another process on the card or fragmentation decides whether the run survives, and it may
+    A longer batch, another process on the GPU or fragmentation decides whether the run survives, and it may
     do so hours after the start. In the example a model of 1.5 B parameters in bf16 needs 23.6 GiB of an RTX
     4090, which can give 23.5: within an error of a few percent, so nobody can promise that it fits.
 

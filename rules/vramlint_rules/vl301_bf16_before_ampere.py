@@ -22,7 +22,7 @@ class Bf16BeforeAmpere(Rule):
 
     ## Why it matters
 
-    Older releases of torch refuse it; newer ones emulate it, many times slower than float16 on the same card,
+    Older releases of torch refuse it; newer ones emulate it, many times slower than float16 on the same GPU,
     so the memory is right and the run does not end. float16 takes the same 2 bytes and has units there.
 
     ## Example

@@ -20,7 +20,7 @@ class FlashAttentionBeforeAmpere(Rule):
     ## Why it matters
 
     The package stops in the first forward pass ("FlashAttention only supports Ampere GPUs or newer").
-    PyTorch's own SDPA picks a memory-efficient kernel on these cards that keeps no scores either, so nothing
+    PyTorch's own SDPA picks a memory-efficient kernel on these GPUs that keeps no scores either, so nothing
     is lost.
 
     ## Example

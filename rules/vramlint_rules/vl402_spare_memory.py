@@ -14,7 +14,7 @@ from vramlint.lint.rule import Rule
 from vramlint.memory import CannotEstimate
 
 _USED = 0.35
-"""Share of the card above which nothing is said."""
+"""Share of the GPU above which nothing is said."""
 _MOST_STEPS = 64
 """Accumulation steps beyond which no smaller number is looked for."""
 
@@ -24,7 +24,7 @@ class SpareMemory(Rule):
 
     ## What it finds
 
-    Accumulation on a card that stays two thirds empty, where a micro batch at least twice as large fits and
+    Accumulation on a GPU that stays two thirds empty, where a micro batch at least twice as large fits and
     trains the same batch in fewer, larger steps.
 
     ## Why it matters
@@ -63,7 +63,7 @@ class SpareMemory(Rule):
     needs_verdict = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
-        """Speak where both keys are written and the card stays two thirds empty."""
+        """Speak where both keys are written and the GPU stays two thirds empty."""
         job, estimate, gpu = context.job, context.estimate, context.gpu
         key = context.key("gradient_accumulation_steps")
         if job is None or estimate is None or gpu is None or key is None or context.verdict != "fits":

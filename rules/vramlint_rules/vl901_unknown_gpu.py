@@ -16,8 +16,8 @@ class UnknownGpu(Rule):
 
     ## What it finds
 
-    A name after `gpu=` in a comment, under a key of the file, or in the settings that means no known card.
-    Names are compared without case, vendor words and punctuation. A card that is not listed can be declared
+    A name after `gpu=` in a comment, under a key of the file, or in the settings that means no known GPU.
+    Names are compared without case, vendor words and punctuation. A GPU that is not listed can be declared
     by its memory: `gpu=24GiB`.
 
     ## Why it matters
@@ -48,7 +48,7 @@ class UnknownGpu(Rule):
     about_missing_verdicts = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
-        """Name the nearest cards."""
+        """Name the nearest GPUs."""
         declared = context.declared
         if declared is None or declared.gpu is not None or declared.source == "flag":
             return

@@ -69,7 +69,7 @@ def _machine(name: str, count: int) -> Declaration | None:
 
 
 def _size(name: str, count: int) -> Declaration | None:
-    """A plain amount of memory. "24GB" is read as cards are sold: 24 GiB."""
+    """A plain amount of memory. "24GB" is read as GPUs are sold: 24 GiB."""
     match = SIZE.fullmatch(name)
     if match is None:
         return None

@@ -18,9 +18,9 @@ NOT_TOLD_APART = re.compile(
 LONGEST_NAME = 200
 
 HELD_BACK = ((10_000, 0.0466), (40_000, 0.0182), (float("inf"), 0.0094))
-"""Share of the printed total that NVIDIA's driver keeps from PyTorch on Linux, for cards below so many MiB.
+"""Share of the printed total that NVIDIA's driver keeps from PyTorch on Linux, for GPUs below so many MiB.
 
-Medians of the cards whose total was seen both ways (README.md beside the table); a test computes them again.
+Medians of the GPUs whose total was seen both ways (README.md beside the table); a test computes them again.
 """
 
 METAL_SHARE = ((36_864, 2 / 3), (float("inf"), 3 / 4))
@@ -29,7 +29,7 @@ METAL_SHARE = ((36_864, 2 / 3), (float("inf"), 3 / 4))
 SLICE = re.compile(r"[\s,:/@-]*(?:mig[\s.-]*)?(\d+g\.\d+gb)(?:\+\w+)*", re.IGNORECASE)
 SIZE = re.compile(r"(?<![0-9a-z])\(?(\d{1,3})\s*g(?:i?b)?\)?(?![0-9a-z])", re.IGNORECASE)
 SERIES = ("rtx", "gtx", "rx")
-"""What people leave out before the number of a consumer card."""
+"""What people leave out before the number of a consumer GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def normalised(name: str) -> str:
 def usable_mib(memory_mib: float, vendor: str) -> float:
     """What PyTorch can have of a printed total, MiB, where nobody has seen it.
 
-    AMD's driver hands out the whole total (the three cards seen); for vendors without data NVIDIA's share
+    AMD's driver hands out the whole total (the three GPUs seen); for vendors without data NVIDIA's share
     is taken.
     """
     if vendor == "amd":
@@ -64,7 +64,7 @@ def find_gpu(name: str) -> Gpu | None:
     """The accelerator that `name` means, or None.
 
     Takes any spelling of the table, a size beside it ("80GB A100") and a MIG slice ("A100-80GB
-    3g.40gb"). A short name that several cards share ("A100") means the smallest of them.
+    3g.40gb"). A short name that several GPUs share ("A100") means the smallest of them.
     """
     if not 0 < len(name) <= LONGEST_NAME:
         return None
@@ -79,7 +79,7 @@ def find_gpu(name: str) -> Gpu | None:
 
 
 def meanings(name: str) -> tuple[Gpu, ...]:
-    """All cards that a name can mean, several for short names; the one `find_gpu` takes comes first."""
+    """All GPUs that a name can mean, several for short names; the one `find_gpu` takes comes first."""
     record = _record(name)
     if record is None:
         return ()
@@ -131,7 +131,7 @@ def find_instance(name: str) -> Instance | None:
 
 
 def gpu_of_size(memory_mib: float, name: str) -> Gpu:
-    """A card of which only the memory is known, taken as an NVIDIA card."""
+    """A GPU of which only the memory is known, taken as an NVIDIA GPU."""
     return Gpu(
         name=name,
         memory_bytes=int(memory_mib * MIB),
@@ -142,7 +142,7 @@ def gpu_of_size(memory_mib: float, name: str) -> Gpu:
 
 
 def part_of(gpu: Gpu, memory_mib: float, name: str) -> Gpu:
-    """A part of a card: a MIG slice or a shared GPU."""
+    """A part of a GPU: a MIG slice or a shared GPU."""
     usable = memory_mib * MIB * gpu.usable_bytes / gpu.memory_bytes
     return replace(gpu, name=name, memory_bytes=int(memory_mib * MIB), usable_bytes=int(usable))
 
@@ -185,7 +185,7 @@ def _by_name_without_size() -> Mapping[str, list[dict[str, Any]]]:
 
 
 def _of_size(name: str, gigabytes: int) -> Gpu | None:
-    """The card of that name and advertised size."""
+    """The GPU of that name and advertised size."""
     key = normalised(name)
     for spelling in (key, *(series + key for series in SERIES)):
         for record in _by_name_without_size().get(spelling, ()):
@@ -219,7 +219,7 @@ def _described(record: Mapping[str, Any]) -> list[str]:
 
 
 def _slice(card: str, profile: str) -> Gpu | None:
-    """The MIG slice of a card; without a card, the smallest slice of that name."""
+    """The MIG slice of a GPU; without a GPU, the smallest slice of that name."""
     named = normalised(card) not in ("", "com")
     cards = [gpu.name for gpu in meanings(card)] if named else [record["name"] for record in _records()]
     slices = [
@@ -234,5 +234,5 @@ def _slice(card: str, profile: str) -> Gpu | None:
 
 
 def _advertised_as(gpu: Gpu, gigabytes: int) -> bool:
-    """Whether a card may be sold with that size: printed totals stay up to 8 % below it (in GiB)."""
+    """Whether a GPU may be sold with that size: printed totals stay up to 8 % below it (in GiB)."""
     return gigabytes > 0 and 0.9 <= gpu.memory_bytes / (gigabytes * 2**30) <= 1.02

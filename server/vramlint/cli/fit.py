@@ -91,7 +91,7 @@ def _way(way: WayToFit, capacity: int) -> Iterator[str]:
 
 
 def _instead(analysis: Analysis) -> str:
-    return f"a larger card or more of them; the next: vramlint estimate {analysis.document.path or '-'}"
+    return f"a larger GPU or more of them; the next: vramlint estimate {analysis.document.path or '-'}"
 
 
 def _limits(analysis: Analysis, job: TrainingJob, capacity: int) -> Iterator[str]:

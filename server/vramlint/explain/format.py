@@ -51,7 +51,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def bar(used: int, capacity: int | None, width: int = 32) -> str:
-    """One bar for the whole run. "┆" is the end of the card: what stands behind it does not fit.
+    """One bar for the whole run. "┆" is the end of the GPU: what is past it does not fit.
 
     >>> bar(8, 16, 8)
     '████    ┆'

@@ -21,7 +21,7 @@ _FEATURES = {
 
 
 def explain_gpu(analysis: Analysis, known: Iterable[Gpu] = ()) -> str:
-    """The hover of the declared GPU, as Markdown. `known` are the cards to compare with."""
+    """The hover of the declared GPU, as Markdown. `known` are the GPUs to compare with."""
     declared = analysis.declared
     gpu = analysis.gpu
     if declared is None:
@@ -62,7 +62,7 @@ def features(gpu: Gpu) -> str:
 
 
 def others(estimate: Estimate, gpu: Gpu, known: Iterable[Gpu]) -> str:
-    """The smallest cards that this run would fit, and the largest that it would not, of the same vendor."""
+    """The smallest GPUs that this run would fit, and the largest that it would not, of the same vendor."""
     rivals = {
         card.usable_bytes: card for card in known if card.vendor == gpu.vendor and card.name != gpu.name
     }
@@ -71,7 +71,7 @@ def others(estimate: Estimate, gpu: Gpu, known: Iterable[Gpu]) -> str:
     failing = [card for card in cards if estimate.verdict(card.usable_bytes) != "fits"]
     shown = failing[-1:] + fitting[:3]
     if not fitting:
-        return f"no known card of this vendor holds {size(estimate.device_bytes)}: share it among several"
+        return f"no known GPU of this vendor holds {size(estimate.device_bytes)}: share it among several"
     texts = [
         f"{gpu_name(card)} ({gib(card.usable_bytes)}) {MARKS[estimate.verdict(card.usable_bytes)]}"
         for card in shown

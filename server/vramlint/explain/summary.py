@@ -40,11 +40,11 @@ def component_table(analysis: Analysis, highlighted: Component | None = None) ->
 
 
 def fit_bar(analysis: Analysis) -> str:
-    """The bar of the run against the card, as code so that it keeps its width."""
+    """The bar of the run against the GPU, as code so that it keeps its width."""
     if analysis.estimate is None:
         return ""
     capacity = analysis.capacity
-    end = f" ┆ {gib(capacity)} GiB on the card" if capacity else ""
+    end = f" ┆ {gib(capacity)} GiB on the GPU" if capacity else ""
     return f"`{bar(analysis.estimate.device_bytes, capacity)}`{end}"
 
 

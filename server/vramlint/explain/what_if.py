@@ -72,9 +72,9 @@ def steps(analysis: Analysis, key: Key, path: KeyPath, value: Any) -> tuple[Comp
 
 
 def largest_that_fits(analysis: Analysis, key: Key, value: Any) -> int | None:
-    """The largest value of a batch size or length that fits the card; 0 where not even the smallest does.
+    """The largest value of a batch size or length that fits the GPU; 0 where not even the smallest does.
 
-    None where the question makes no sense: other keys, no card, or a key that is not the job field itself.
+    None where the question makes no sense: other keys, no GPU, or a key that is not the job field itself.
     """
     job, capacity = analysis.job, analysis.capacity
     search = _LARGEST.get(key.field or "")

@@ -118,7 +118,7 @@ class RuleContext:
 
     @property
     def headroom(self) -> int | None:
-        """Bytes left on the card; negative where it does not fit."""
+        """Bytes left on the GPU; negative where it does not fit."""
         if self.estimate is None or self.capacity is None:
             return None
         return self.capacity - self.estimate.device_bytes

@@ -25,7 +25,7 @@ _GPU = re.compile(r"(?:.*\s)?gpu\s*=\s*(?P<typed>\S*)")
 _CODES = re.compile(r"ignore(?:-file)?\[(?:[^\]]*,)?\s*(?P<typed>[\w-]*)")
 _WORD = re.compile(r"(?:.*\s)?(?P<typed>[\w-]*)")
 _SETTINGS = {
-    "gpu=": "the card that this file is meant for: gpu=A100-80GB x8",
+    "gpu=": "the GPU that this file is meant for: gpu=A100-80GB x8",
     "versions=": "releases whose behaviour holds: versions=trl@1.16,transformers@5.23",
     "ignore[": "silence rules on this line",
     "ignore-file[": "silence rules in the whole file",
@@ -131,7 +131,7 @@ def _in_directive(view: View, body: str, offset: int) -> Iterator[types.Completi
 
 
 def _gpus(view: View, span: Span, joined: bool = False) -> Iterator[types.CompletionItem]:
-    """The known cards with what they hold; in a directive with dashes for blanks."""
+    """The known GPUs with what they hold; in a directive with dashes for spaces."""
     for index, gpu in enumerate(all_gpus()):
         name = gpu.name.replace(" ", "-") if joined else gpu.name
         text = name if joined else write_value(name, view.document.language)

@@ -144,4 +144,4 @@ def _notes(job: TrainingJob, persistent: PersistentBytes, modelled: bool, walked
     yield from evaluation.not_counted(job)
     if persistent.paged:
         size = f"{persistent.paged / GIB:.1f} GiB"
-        yield f"paged optimizer states ({size}) lie in unified memory, evicted from a full card: not counted"
+        yield f"paged optimizer states ({size}) lie in unified memory, evicted from a full GPU: not counted"

@@ -51,7 +51,7 @@ class Moment:
 
     @property
     def device_bytes(self) -> int:
-        """What the card must have to live through it."""
+        """What the GPU must have to live through it."""
         return sum(self.components.values())
 
     @property
@@ -181,7 +181,7 @@ class Estimate:
         return int(self.device_bytes * (1 + self.error_band))
 
     def verdict(self, capacity_bytes: int | None) -> Verdict:
-        """Whether it fits in `capacity_bytes` (what the card can really give); "tight" where the band crosses
+        """Whether it fits in `capacity_bytes` (what the GPU can really give); "tight" where the band crosses
         the limit, "unknown" where something that counts is missing from the sum and the rest would fit.
         """
         if capacity_bytes is None:

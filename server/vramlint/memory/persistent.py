@@ -36,7 +36,7 @@ class PersistentBytes:
     models: int = 0
     """Weights of models that only run forward: reference, reward model, teacher."""
     paged: int = 0
-    """Optimizer states in unified memory: outside PyTorch's allocator, and evicted when the card is full."""
+    """Optimizer states in unified memory: outside PyTorch's allocator, and evicted when the GPU is full."""
     passing: Mapping[str, int] = field(default_factory=dict)
     """Buffers of the engine that exist in some moments only, by moment."""
 

@@ -70,7 +70,7 @@ def implied(launch: LaunchSpec | None, setting: str | None) -> Declaration | Non
 
 
 def _of_launch(launch: LaunchSpec, weakest: Declaration | None) -> Declaration | None:
-    """What a launcher asks for; where it is not certain which card, the settings name it."""
+    """What a launcher asks for; where it is not certain which GPU, the settings name it."""
     cards = catalog.parse_declaration(launch.gpu) if launch.gpu else None
     gpu = cards.gpu if cards else None
     if launch.gpu and not launch.exact and len({card.memory_bytes for card in meanings(launch.gpu)}) > 1:

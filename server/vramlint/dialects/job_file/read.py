@@ -218,7 +218,7 @@ def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
     own = mapping(reader.raw("gpu")) or {}  # its name is read before the file is
     size = memory_bytes(own.get("memory"))
     if gpu is None and size:
-        gpu = Gpu(f"{size / GIB:.3g} GiB card", size, size, confidence="stated")
+        gpu = Gpu(f"{size / GIB:.3g} GiB GPU", size, size, confidence="stated")
         count = positive(own.get("count")) or 1
     if reader.has("gpu"):
         reader.written("gpu", "gpu")

@@ -24,7 +24,7 @@ class LaunchSpec:
     nodes: int | None
     configs: tuple[str, ...]
     exact: bool = True
-    """False where a name such as "a100" can be several cards: SLURM's names are the site's own."""
+    """False where a name such as "a100" can be several GPUs: SLURM's names are the site's own."""
 
 
 _CONFIG = re.compile(r"[\w./${}~+=:@%-]*\.(?:ya?ml|toml|json)\b")

@@ -19,7 +19,7 @@ from vramlint.memory.weights import Weights
 
 def engine_bytes(job: TrainingJob) -> int:
     """The share of the GPU that an engine takes while it generates; 0 for one on other GPUs, and without a
-    card, of which nobody can take a share.
+    GPU, of which nobody can take a share.
     """
     generation = job.generation
     if generation is None or not generation.colocated or generation.engine == "in-process":
