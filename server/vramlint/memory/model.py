@@ -72,6 +72,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     divided = job.parallel.tensor * job.parallel.pipeline * job.parallel.expert > 1
     whole = _whole_model(job) if divided else weights
     candidates, places = [], []
+    # Stages of a pipeline hold different parts and numbers of micro-batches: the fullest GPU is any of them.
     for part in parts(layers, job):
         held = weights
         if job.parallel.pipeline > 1:
