@@ -53,13 +53,13 @@ class DoesNotFit(Rule):
     gradient_checkpointing: full
     ```
 
-    ## Where the length or the engine is not known
+    ## Where the length, the engine or the model is not known
 
     A file may leave the length of the longest sample open, or how its several GPUs share the run: FSDP and
     DeepSpeed are often named only on the command line. It is then assumed, the message says so, and the
     finding is a warning. A launch line of the workspace that names the file is read: `accelerate launch
-    --config_file zero3.yaml train.py --config sft.yaml`. So it
-    is where a file of the engine is named and not there (VL904).
+    --config_file zero3.yaml train.py --config sft.yaml`. So it is where a file of the engine is named and
+    not there (VL904), and where the model is assumed from its name.
 
     ## Fixes
 
@@ -82,7 +82,7 @@ class DoesNotFit(Rule):
         why = blame(context, job, estimate, gpu.usable_bytes)
         decisive = (job.origins.get(field) for field in ("sequence_length", "parallel.strategy"))
         guesses = [str(origin) for origin in decisive if isinstance(origin, Assumed)]
-        guesses += _without(context)
+        guesses += _without(context) + ([job.model.source] if job.model.spread else [])
         guessed = f" ({'; '.join(guesses)})" if guesses else ""
         yield self.finding(
             f"{needs(estimate, gpu)}: {why.reason}{guessed}",

@@ -46,6 +46,10 @@ class Model:
     kind: str = "decoder"
     title: str | None = None
     source: str = "catalog"
+    spread: float = 0.0
+    """Where the model is assumed from its name: how far, as a share of its parameters, the models that the
+    name can mean may be from it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,18 @@ class HubModels:
         self._asked: set[str] = set()
 
     def model(self, name: str, folder: str | None = None) -> Model | None:
-        """Facts from the catalog, else from the hub."""
+        """Facts from the catalog, else from the hub, else assumed from the name."""
         found = self._catalog.model(name, folder)
         name = name.strip()
-        if found is not None or name in self._asked or "/" not in name or not HUB_ID.fullmatch(name):
+        if (
+            (found is not None and not found.spread)
+            or name in self._asked
+            or "/" not in name
+            or not HUB_ID.fullmatch(name)
+        ):
             return found
         self._asked.add(name)
-        return self._catalog.model(name, folder) if _fetched(name) else None
+        return self._catalog.model(name, folder) if _fetched(name) else found
 
     def nearest(self, name: str, n: int = 3) -> list[str]:
         """The ids of the catalog spelled most like `name`, closest first."""

@@ -15,8 +15,9 @@ from vramlint.catalog.config_json import (
     read_json,
 )
 from vramlint.catalog.facts import LinearModule, Model
+from vramlint.catalog.kin import WITHIN, Said, makers_ids, said
 from vramlint.catalog.nearest import nearest, words_in
-from vramlint.catalog.reuploads import downloaded_names, original_names
+from vramlint.catalog.reuploads import downloaded_names, original_names, without_suffix
 from vramlint.catalog.table import FOLDER, Table
 from vramlint.lazy_dataclasses import replace
 
@@ -35,7 +36,8 @@ class Models:
         self._files: dict[Path, tuple[tuple[int, int], Model | None]] = {}
 
     def model(self, name: str, folder: str | None = None) -> Model | None:
-        """Facts of the model `name`: a local folder or file, or a hub id of the catalog or the hub cache.
+        """Facts of the model `name`: a local folder or file, a hub id of the catalog or the hub cache, or
+        what the name says of family, version and size.
 
         As with `from_pretrained`, a local folder of that name comes first. Relative paths start at `folder`.
         """
@@ -49,7 +51,7 @@ class Models:
         cached = cached_config(name, self._hub_cache or hub_cache_folder())
         if cached is not None:
             return self._from_file(cached, name, "hub cache")
-        return None
+        return self._kin(name)
 
     def from_config(self, config: Mapping[str, Any], name: str = "config") -> Model | None:
         """Facts of a model written out in a file: config.json's own keys, or `{parameters: N}`."""
@@ -118,6 +120,37 @@ class Models:
             return None
         return replace(copies[0], name=name, source=f"catalog (the path is named like {copies[0].name})")
 
+    def _kin(self, name: str) -> Model | None:
+        """The listed model of the family, version and size that a name says, unless those that say the same
+        differ.
+        """
+        told = said(name)
+        found = [] if told is None else self._makers.get(told._replace(active=""), [])
+        totals = {record["parameters"] for record, _, _ in found}
+        if told is None or not found or max(totals) > (1 + WITHIN) * min(totals):
+            return None
+        if told.active and told.active not in {active for _, _, active in found}:
+            return None
+        record, listed, _ = found[0]
+        _, scheme, dtype = without_suffix(name)
+        return replace(
+            _model(record, listed),
+            name=name,
+            quantized_as=scheme,
+            dtype=dtype or record["dtype"],
+            source=f"the name says {told}: taken for {listed}",
+            spread=WITHIN + max(totals) / min(totals) - 1,
+        )
+
+    @cached_property
+    def _makers(self) -> dict[Said, list[tuple[Mapping[str, Any], str, str]]]:
+        """What the ids of the families' makers say, with their records, ids, and active parameters."""
+        index: dict[Said, list[tuple[Mapping[str, Any], str, str]]] = {}
+        for record in self._table:
+            for told, listed in makers_ids(record["ids"]):
+                index.setdefault(told._replace(active=""), []).append((record, listed, told.active))
+        return index
+
     def _from_file(self, path: Path, name: str, source: str) -> Model | None:
         try:
             stat = path.stat()
@@ -140,7 +173,11 @@ def _model(record: Mapping[str, Any], name: str) -> Model:
     return Model(
         name=name,
         model_type=record["type"],
-        config={"architectures": [record["class"]], "model_type": record["type"], **record.get("config", {})},
+        config={
+            **({"architectures": [record["class"]]} if record["class"] else {}),
+            "model_type": record["type"],
+            **record.get("config", {}),
+        },
         parameters=record["parameters"],
         breakdown=record.get("breakdown", {}),
         linear_modules=tuple(_linear_module(*row) for row in record.get("linear", ())),

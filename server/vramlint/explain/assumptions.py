@@ -27,6 +27,8 @@ def assumptions(analysis: Analysis) -> Iterator[Assumption]:
     job = analysis.job
     if job is None:
         return
+    if job.model.spread:
+        yield Assumption("model", job.model.name, job.model.source)
     for field, origin in job.origins.items():
         yield from _assumption(job, field, origin)
     if analysis.dialect is not None and analysis.dialect.own:

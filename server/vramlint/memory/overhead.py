@@ -108,5 +108,5 @@ def error_band(job: TrainingJob, modelled: bool) -> float:
     """Relative half-width of the band around the totals: nine measured runs of ten lie inside
     (docs/accuracy.md, by class).
     """
-    band = BAND + sum(width for width, applies in WIDER if applies(job))
+    band = BAND + sum(width for width, applies in WIDER if applies(job)) + job.model.spread
     return band if modelled else max(band, BAND_NOT_MODELLED)
