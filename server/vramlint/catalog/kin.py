@@ -1,9 +1,9 @@
 """What a name of somebody's own says: family, version and size, as in `our-Llama-3.1-8B-sft`.
 
-Most fine-tunes keep the shapes of their base and its family, version and size in their names. A name that
-says all three, of one family and one size, is read as the listed models that say the same; where these differ in
-size, the name says nothing. Words of models that are another thing with a known name in theirs (draft models,
-pruned ones, embedders) end the matter.
+Most fine-tunes keep the shapes of their base and its family, version and size in their names. A name
+that says all three, of one family and one size, is read as the listed models that say the same; where
+these differ in size, the name says nothing. Words of models that are another thing with a known name in
+theirs (draft models, pruned ones, embedders) end the matter.
 """
 
 from __future__ import annotations
