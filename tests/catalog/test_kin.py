@@ -93,6 +93,7 @@ def test_family_version_and_size_are_enough(models, name, listed):
         pytest.param("someone/Qwen3-Embedding-4B-mine", id="an embedder"),
         pytest.param("someone/Qwen3.6-27B-A3B-Coder", id="active parameters that the family does not have"),
         pytest.param("someone/Qwen2.5-Omni-7B-VL", id="two shapes"),
+        pytest.param("mistralai/Mistral-7B-v0.l", id="a maker's name that is misspelt"),
         pytest.param("someone/SmolLlama-3.1-900M", id="a size that the family does not have"),
     ],
 )

@@ -69,7 +69,7 @@ OTHER_THINGS = words(
 """Words of models with a known name in theirs and other tensors: heads, drafts, cuts and merges."""
 
 WITHIN = 0.03
-"""How far the parameters of a model that is named so may be from the listed one's: all but one of the 2,123
+"""How far the parameters of a model that is named so may be from the listed one's: all but one of the 2,100
 hub names that these rules answer are nearer (tests/catalog/test_kin.py).
 """
 
@@ -77,6 +77,7 @@ _FAMILIES = tuple(
     (name, re.compile(rf"(?<![a-z0-9]){pattern}(?![a-z0-9.])")) for name, pattern, _ in FAMILIES
 )
 _MAKERS = {name: makers for name, _, makers in FAMILIES}
+_ALL_MAKERS = frozenset(maker for makers in _MAKERS.values() for maker in makers)
 _SIZE = re.compile(r"(?:\d+x)?e?\d+(?:\.\d+)?[bm]")
 _ACTIVE = re.compile(r"a\d+(?:\.\d+)?b")
 _MIXED = re.compile(r"\d+(?:\.\d+)?bx\d+|\d+x\d+(?:\.\d+)?[bm]")
@@ -104,6 +105,8 @@ def said(name: str) -> Said | None:
     """What the last part of a name or path says; None where a part is missing or two are possible."""
     parts = [part for part in _PARTS.split(name.strip()) if part and part != "config.json"]
     hub_id = len(parts) == 2 and not LOCAL.match(name)
+    if hub_id and parts[0].lower() in _ALL_MAKERS:
+        return None  # a maker's own ids are listed: another one is misspelt, or something new
     return next(filter(None, map(_said, reversed(parts[-1:] if hub_id else parts[-2:]))), None)
 
 
