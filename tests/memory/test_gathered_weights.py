@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+
+from configs import analysis_of
 
 from vramlint.catalog.facts import Model
 from vramlint.job import Parallel, Precision, TrainingJob
@@ -47,3 +50,32 @@ def test_sharded_gradients_alone_leave_all_weights_gathered_until_backward() -> 
 def test_what_lies_on_the_rank_is_the_same() -> None:
     weights = {sharded(wrap=wrap).components["weights"] for wrap in ("layer", "none")}
     assert len(weights) == 1
+
+
+PACKED = """# vramlint: gpu=RTX-4090 x2
+model_name_or_path: Qwen/Qwen1.5-72B-Chat-GPTQ-Int4
+stage: sft
+do_train: true
+finetuning_type: lora
+lora_target: all
+dataset: own
+template: qwen
+cutoff_len: 512
+output_dir: out
+per_device_train_batch_size: 1
+gradient_accumulation_steps: 2
+bf16: true
+fsdp: full_shard auto_wrap offload
+fsdp_config:
+  transformer_layer_cls_to_wrap: [Qwen2DecoderLayer]
+"""
+
+
+def test_packed_weights_are_buffers_that_no_engine_shares_or_offloads(tmp_path: Path) -> None:
+    """GPTQ's qweight is a buffer (register_buffer): 72B in four bits stay whole on each GPU."""
+    for text in (PACKED, PACKED + "quantization_bit: 4\n"):
+        analysis = analysis_of(tmp_path, text)
+        assert analysis.estimate is not None
+        assert analysis.estimate.components["weights"] > 36e9
+        refused = [finding for finding in analysis.findings if "packed weights" in finding.message]
+        assert [finding.severity for finding in refused] == ["error"]

@@ -38,7 +38,7 @@ def host_memory(job: TrainingJob, weights: Weights, optimizer: Optimizer) -> Hos
         elif plan.shares_gradients:
             per_rank += held.stepped
     if offload in ("parameters", "both"):
-        per_rank += held.weights
+        per_rank += held.weights - weights.stored_bytes(plan, only_buffers=True)
     world = max(1, job.parallel.world_size)
     on_node = min(world, job.gpu_count) if job.gpu_count > 1 else -(-world // max(1, job.nodes))
     return HostMemory(per_rank, per_rank * on_node, job.ram)

@@ -67,7 +67,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
         if plan.shares_gradients:
             gradients = 0
     if offload in ("parameters", "both"):
-        stored = gradients = 0
+        stored, gradients = weights.stored_bytes(plan, only_buffers=True), 0
     if frees_gradients(job, optimizer):
         gradients = 0
         step = (

@@ -262,11 +262,15 @@ class Weights:
             for parameter in group.parameters:
                 yield parameter, group.count
 
-    def stored_bytes(self, plan: Plan) -> int:
-        """Bytes of all weights as they lie on this rank, each tensor rounded up by the allocator."""
+    def stored_bytes(self, plan: Plan, only_buffers: bool = False) -> int:
+        """Bytes of all weights as they lie on this rank, each tensor rounded up by the allocator;
+        `only_buffers`: of what is no parameter.
+        """
         quantization = self.job.quantization
         total = self.buffers
         for parameter, count in self.all():
+            if only_buffers and not plan.is_buffer(parameter):
+                continue
             held = plan.weight_elements(parameter)
             if parameter.scheme is not None and quantization is not None:
                 total += count * stored_bytes(held, parameter.shape, quantization)

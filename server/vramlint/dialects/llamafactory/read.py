@@ -35,7 +35,7 @@ from vramlint.dialects.llamafactory.liger import liger_kernels, read_loss
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
 from vramlint.job import Adapter, Kernels, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Attention, Method, Scheme
+from vramlint.vocabulary import IN_BUFFERS, Attention, Method, Scheme
 
 VERSION = "0.9.5"
 
@@ -105,6 +105,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     world = WorldSize(reader.get("ray_num_workers", positive) or world_size(reader, context), context.nodes)
     engine = read_engine(reader, context, world, model, precision, full=method == "full", batch=batch)
     _check(reader, method, quantization, engine)
+    _check_released(reader, model, engine)
     adapter = _adapter(reader, engine) if method == "lora" else None
     optimizer, arguments, layerwise = _optimizer(reader)
     packing = _packing(reader, objective)
@@ -141,10 +142,13 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
 
 
 def _quantization(reader: Reader, model: Model) -> Quantization | None:
+    """A base that was released quantised stays so, whatever is asked for (llamafactory 0.9.5,
+    model/model_utils/quantization.py, configure_quantization).
+    """
     bits = reader.get("quantization_bit", positive)
-    if bits is None:
+    if bits is None or model.quantized_as:
         for key in _QUANTIZATION_ONLY:
-            if reader.has(key):
+            if reader.has(key) and bits is None:
                 message = (
                     f"{key} does nothing without quantization_bit: the base stays unquantized; add "
                     "quantization_bit: 4"
@@ -302,6 +306,18 @@ def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
     return "reentrant" if reentrant else "full"
 
 
+def _check_released(reader: Reader, model: Model, engine: ParallelPlan) -> None:
+    """What is refused of a base that was released quantised."""
+    if model.quantized_as in ("", "fp8", None) or engine.parallel.strategy not in ("zero3", "fsdp1", "fsdp2"):
+        return
+    message = (
+        f"{model.name} is quantized already ({model.quantized_as}), which ZeRO-3 and FSDP refuse: its packed "
+        "weights are not shared out; take the unquantized model with quantization_bit: 4"
+    )
+    engines = tuple(name for name in ("deepspeed", "fsdp") if reader.has(name))
+    reader.problem("quantized-sharding", "model_name_or_path", message, "error", engines)
+
+
 def _check(reader: Reader, method: str, quantization: Quantization | None, engine: ParallelPlan) -> None:
     """What the argument parser refuses."""
 
@@ -321,7 +337,8 @@ def _check(reader: Reader, method: str, quantization: Quantization | None, engin
                     f"{key} is refused with quantization_bit: {bits}",
                     "quantization_bit",
                 )
-        four_bit = quantization is not None and quantization.scheme in ("bnb-nf4", "bnb-fp4")
+        allowed = (*IN_BUFFERS, "bnb-nf4", "bnb-fp4")
+        four_bit = quantization is not None and quantization.scheme in allowed
         if engine.parallel.strategy in ("zero3", "fsdp1", "fsdp2") and not four_bit:
             message = (
                 f"quantization_bit: {bits} is refused under ZeRO-3 and FSDP; only 4-bit bitsandbytes is "

@@ -92,6 +92,7 @@ class Fsdp(Plan):
         return sum(
             rounded(parameter.numel * (DTYPE_BYTES[parameter.dtype] if parameter.scheme is None else 0.5))
             for parameter in unit.parameters
+            if not self.is_buffer(parameter)
         )
 
     def reduction(self, unit: Unit) -> int:

@@ -11,6 +11,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
 from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
+from vramlint.vocabulary import IN_BUFFERS
 
 Trained: TypeAlias = "Sequence[tuple[Parameter, int]]"
 """Trained weights with the number of their occurrences."""
@@ -58,7 +59,13 @@ class Plan:
 
     def weight_elements(self, parameter: Parameter) -> int:
         """Elements of a weight that this rank stores."""
-        return self.share(parameter) if self.shares_weights else parameter.numel
+        whole = not self.shares_weights or self.is_buffer(parameter)
+        return parameter.numel if whole else self.share(parameter)
+
+    def is_buffer(self, parameter: Parameter) -> bool:
+        """Whether a packed weight is no parameter, which no engine touches."""
+        quantization = self.job.quantization
+        return parameter.scheme is not None and quantization is not None and quantization.scheme in IN_BUFFERS
 
     def gradient_elements(self, parameter: Parameter) -> int:
         """Elements of a gradient that this rank keeps after backward."""

@@ -35,7 +35,7 @@ class Zero3(DeepSpeed):
         return parameter.numel if self._persistent(parameter) else self.share(parameter)
 
     def _persistent(self, parameter: Parameter) -> bool:
-        return parameter.numel < self.job.parallel.buckets.persistence
+        return parameter.numel < self.job.parallel.buckets.persistence or self.is_buffer(parameter)
 
     def buffers(self, trained: Trained, gradients: int) -> int:
         """The bucket that gradients are reduced in, whole and from the start, and weights fetched ahead."""
