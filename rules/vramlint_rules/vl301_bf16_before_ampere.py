@@ -32,6 +32,7 @@ class Bf16BeforeAmpere(Rule):
     vramlint: 1
     model: HuggingFaceTB/SmolLM2-360M
     precision: {weights: bfloat16}
+    gradient_checkpointing: full
     ```
 
     ## Use instead
@@ -41,6 +42,7 @@ class Bf16BeforeAmpere(Rule):
     vramlint: 1
     model: HuggingFaceTB/SmolLM2-360M
     precision: {weights: float16}
+    gradient_checkpointing: full
     ```
     """
 

@@ -23,7 +23,7 @@ def on(folder: Path, directive: str) -> str:
 
 @pytest.mark.parametrize(
     ("gpu", "workspace"),
-    [("A100-80GB", 8.125), ("T4", 8.125), ("H100", 32), ("B200", 32), ("RTX-5090", 32)],
+    [("A100-80GB", 8.125), ("RTX-4090", 8.125), ("H100", 32), ("B200", 32), ("RTX-5090", 32)],
 )
 def test_cublas_workspaces_are_allocated_bytes(tmp_path: Path, gpu: str, workspace: float) -> None:
     """CublasHandlePool.cpp: one for each of two threads, larger from Hopper on."""

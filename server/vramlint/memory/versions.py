@@ -8,7 +8,7 @@ from typing import TypeAlias
 from vramlint.catalog.releases import together
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.versions import at_least
+from vramlint.versions import at_least, older
 from vramlint.vocabulary import Runtime
 
 
@@ -74,3 +74,22 @@ QUANTIZED_INPUT_UNTIL = "0.43.2"
 """bitsandbytes 0.41.1 to 0.43.1 save the input of MatMul4Bit (autograd/_functions.py, `ctx.tensors = (A,
 B)`); 0.43.3 does not.
 """
+
+
+def repeats_heads(job: TrainingJob) -> bool:
+    """Whether transformers copies key and value to all query heads before it calls SDPA, though there is no
+    mask: until 4.53, and with torch before 2.5 (4.48.3 to 5.24, integrations/sdpa_attention.py).
+    """
+    if job.runtime != "transformers":
+        return False
+    return older(version_of("transformers", job), "4.54") or older(version_of("torch", job), "2.5")
+
+
+def packs_heads(job: TrainingJob, masked: bool) -> bool:
+    """Whether transformers makes query, key and value contiguous before SDPA: from 4.48 to 4.55, and before
+    only under a mask (4.40.2 and 4.44.2, models/llama/modeling_llama.py).
+    """
+    release = version_of("transformers", job)
+    if job.runtime != "transformers" or not older(release, "4.56"):
+        return False
+    return masked or at_least(release, "4.48")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from vramlint.catalog.facts import Gpu
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.versions import packs_heads, repeats_heads
 
 
 def attention_call(
@@ -15,8 +17,10 @@ def attention_call(
     """How layers with this sliding window call attention; makes the mask."""
     if decoder.no_sdpa and job.attention.startswith("sdpa"):
         job = replace(job, attention="eager")
-    grouped = decoder.kv_heads != decoder.heads and not decoder.broadcast_heads
-    kernel, mask = kernel_and_mask(t, job, dtype, window, grouped)
+    sdpa = job.attention.startswith("sdpa")
+    repeats = sdpa and repeats_heads(job)
+    grouped = decoder.kv_heads != decoder.heads and not decoder.broadcast_heads and not repeats
+    kernel, mask = kernel_and_mask(t, job, dtype, window, grouped, decoder.head_size)
     if decoder.bidirectional and kernel == "eager" and window is None and not job.padded_batch:
         mask = None
     if decoder.always_masked and kernel != "eager" and mask is None:
@@ -41,14 +45,19 @@ def attention_call(
         softmax_fp32=decoder.softmax_fp32,
         scores_fp32=decoder.scores_fp32,
         scales=decoder.scales_scores,
+        repeats=repeats,
+        packs=sdpa and packs_heads(job, masked=mask is not None),
     )
 
 
 def kernel_and_mask(
-    t: Tape, job: TrainingJob, dtype: str, window: int | None, grouped: bool
+    t: Tape, job: TrainingJob, dtype: str, window: int | None, grouped: bool, head_size: int
 ) -> tuple[str, Tensor | None]:
     """The kernel for hidden states of `dtype` (aten/src/ATen/native/transformers/cuda/sdp_utils.cpp;
     transformers' masking_utils.py for the mask).
+
+    `grouped`: key and value are handed over with fewer heads than the query, which the memory-efficient
+    kernel refuses. Flash takes 16-bit heads of at most 256 elements, from Ampere on.
     """
     batch, tokens = job.micro_batch_size, job.sequence_length
     wanted = job.attention
@@ -64,6 +73,12 @@ def kernel_and_mask(
         return "math", mask
     if wanted == "sdpa-efficient" or mask is not None:
         return "efficient", mask
-    if compute == "float32":
+    if compute == "float32" or head_size > 256 or not _has_flash(job.gpu):
         return ("math" if grouped else "efficient"), mask
     return "flash", mask
+
+
+def _has_flash(gpu: Gpu | None) -> bool:
+    """Whether PyTorch's flash kernel runs on the GPU; taken so where none is declared."""
+    capability = None if gpu is None else gpu.compute_capability
+    return capability is None or int(capability.partition(".")[0]) >= 8

@@ -38,6 +38,12 @@ class AttentionCall:
     """Query and key are cast to float32 before their product (GPT-J)."""
     scales: bool = True
     """The scores are scaled by an operation of their own (BLOOM's baddbmm scales inside)."""
+    repeats: bool = False
+    """Key and value are copied to all query heads before the kernel."""
+    packs: bool = False
+    """Query, key and value are copied so that each head lies in one piece, and so does the flash kernel's
+    output, which is copied back.
+    """
 
 
 def attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> Tensor:
@@ -45,6 +51,13 @@ def attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> 
     if call.kernel == "eager":
         return eager(t, q, k, v, call)
     mask = call.mask
+    grouped = k.shape[1] != q.shape[1]
+    if call.repeats or mask is not None:
+        k, v = repeated(t, k, q.shape[1]), repeated(t, v, q.shape[1])
+    if call.packs:
+        q = copied(t, q, "query, packed")
+        if not grouped:
+            k, v = copied(t, k, "key, packed"), copied(t, v, "value, packed")
     if call.bias is not None:
         mask = biased_mask(t, call.bias, mask)
     if t.autocast:
@@ -56,7 +69,10 @@ def attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> 
         k, v = repeated(t, k, q.shape[1]), repeated(t, v, q.shape[1])
     if kernel == "math":
         return math_attention(t, q, k, v, call)
-    return fused(t, q, k, v, call, mask)
+    context = fused(t, q, k, v, call, mask)
+    if call.packs and kernel == "flash":
+        return copied(t, context, "attention output, tokens first")
+    return context
 
 
 def biased_mask(t: Tape, bias: Tensor, mask: Tensor | None) -> Tensor:
