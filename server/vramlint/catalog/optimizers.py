@@ -12,19 +12,33 @@ from typing import Literal, TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass
 
-States: TypeAlias = Literal["dense", "block-wise", "torchao", "factored", "low-rank", "matrices-only"]
+States: TypeAlias = Literal[
+    "dense", "block-wise", "torchao", "factored", "low-rank", "low-rank-svd", "matrices-only"
+]
 """How states are laid out.
 
 dense: buffers of the weight's shape. block-wise: bitsandbytes' codes with one absmax a block. torchao: its
 packed codes with one scale a block. factored: a row and a column vector a matrix. low-rank: a projector and
-moments of rank r for linear layers. matrices-only: one momentum on matrices, Adam's two moments elsewhere.
+moments of rank r for linear layers; low-rank-svd: the projector comes from a singular value decomposition.
+matrices-only: one momentum on matrices, Adam's two moments elsewhere.
 """
-Step: TypeAlias = Literal["in-place", "fused", "foreach", "largest", "adafactor"]
+Step: TypeAlias = Literal[
+    "in-place",
+    "fused",
+    "foreach",
+    "largest",
+    "adafactor",
+    "low-rank",
+    "low-rank-8bit",
+    "muon",
+    "stable-adamw",
+]
 """What a step allocates.
 
 in-place: nothing. fused: nothing, with a step counter on the GPU for each tensor. foreach: `temporaries`
 sets of all parameters at once. largest: `temporaries` bytes an element of the largest tensor. adafactor: as
-transformers' Adafactor.
+transformers' Adafactor. low-rank, low-rank-8bit: as GaLore and APOLLO. muon: as torch's Muon beside AdamW.
+stable-adamw: as torch-optimi's.
 """
 
 
@@ -120,29 +134,27 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
     "sgd": Optimizer(buffers=0, common=True, classes=("torch.optim.SGD",)),
     "sgd_momentum": Optimizer(buffers=1),
     "adafactor": Optimizer("factored", 0, step="adafactor", common=True, classes=("transformers.Adafactor",)),
-    "galore_adamw": Optimizer("low-rank", 0, step="largest", temporaries=12),
-    "galore_adamw_8bit": Optimizer("low-rank", 0, 8, step="largest", temporaries=12),
+    "galore_adamw": Optimizer("low-rank-svd", 0, step="low-rank"),
+    "galore_adamw_8bit": Optimizer("low-rank-svd", 0, 8, step="low-rank-8bit"),
     "galore_adafactor": Optimizer("factored", 0, step="largest", temporaries=12),
-    "galore_adamw_layerwise": Optimizer(
-        "low-rank", 0, step="largest", temporaries=12, steps_in_backward=True
-    ),
+    "galore_adamw_layerwise": Optimizer("low-rank-svd", 0, step="low-rank", steps_in_backward=True),
     "galore_adamw_8bit_layerwise": Optimizer(
-        "low-rank", 0, 8, step="largest", temporaries=12, steps_in_backward=True
+        "low-rank-svd", 0, 8, step="low-rank-8bit", steps_in_backward=True
     ),
     "galore_adafactor_layerwise": Optimizer(
         "factored", 0, step="largest", temporaries=12, steps_in_backward=True
     ),
-    "apollo_adamw": Optimizer("low-rank", 0, step="largest", temporaries=8),
-    "apollo_adamw_layerwise": Optimizer("low-rank", 0, step="largest", temporaries=8, steps_in_backward=True),
+    "apollo_adamw": Optimizer("low-rank", 0, step="low-rank"),
+    "apollo_adamw_layerwise": Optimizer("low-rank", 0, step="low-rank", steps_in_backward=True),
     "lomo": Optimizer(buffers=0, steps_in_backward=True),
     "adalomo": Optimizer("factored", 0, step="largest", temporaries=4, steps_in_backward=True),
     "grokadamw": Optimizer(buffers=3, step="largest", temporaries=12, on_host=True),
     "schedule_free_adamw": Optimizer(step="foreach", temporaries=1),
     "schedule_free_radam": Optimizer(step="foreach", temporaries=1),
     "schedule_free_sgd": Optimizer(buffers=1, step="foreach", temporaries=1),
-    "stable_adamw": Optimizer(buffers=3, step="foreach", temporaries=1),
+    "stable_adamw": Optimizer(buffers=3, step="stable-adamw"),
     "optimi_adamw": Optimizer(buffers=3, step="foreach", temporaries=1),
-    "muon": Optimizer("matrices-only", 1, step="largest", temporaries=10, common=True),
+    "muon": Optimizer("matrices-only", 1, step="muon", common=True),
     "came_pytorch": Optimizer("factored", 1, step="largest", temporaries=16),
     "adopt_adamw": Optimizer(step="foreach", temporaries=1),
     "deepspeed_adamw": Optimizer(bits=32),

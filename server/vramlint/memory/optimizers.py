@@ -79,19 +79,28 @@ def factored(extra: float = 0) -> States:
     return states
 
 
-def low_rank(bits: int = 0) -> States:
+def is_matrix(parameter: Parameter) -> bool:
+    """Whether a weight belongs to a linear layer inside the model: not to the embedding or the head."""
+    return len(parameter.shape) == 2 and not parameter.name.startswith(("embed", "lm_head"))
+
+
+def low_rank(bits: int = 0, decomposed: bool = False) -> States:
     """GaLore and APOLLO: a projector and two moments of rank r for linear layers, dense moments elsewhere
     (galore-torch, apollo-torch).
+
+    `decomposed`: the projector is cut out of a whole factor, which float32 gradients keep, since no cast
+    copies the cut (galore-torch 1.0, galore_projector.py, get_orthogonal_matrix).
     """
     dense, small = (block_wise(2), 1.0 + 4 / 256) if bits == 8 else (moments(2), None)
 
     def states(parameter: Parameter, dtype: str, arguments: Arguments) -> int:
         shape = parameter.shape
-        if len(shape) != 2 or parameter.name.startswith(("embed", "lm_head")):
+        if not is_matrix(parameter):
             return dense(parameter, dtype, arguments)
         rank = min(int(arguments.get("rank", 128)), *shape)
         width = DTYPE_BYTES[dtype] if small is None else small
-        return rounded(rank * min(shape) * DTYPE_BYTES[dtype]) + 2 * rounded(rank * max(shape) * width)
+        columns = min(shape) if decomposed and parameter.stored == "float32" else rank
+        return rounded(columns * min(shape) * DTYPE_BYTES[dtype]) + 2 * rounded(rank * max(shape) * width)
 
     return states
 
@@ -100,8 +109,7 @@ def matrices_only(matrix: States, rest: States) -> States:
     """Muon: momentum on the matrices of the layers, Adam on embeddings, head and vectors."""
 
     def states(parameter: Parameter, dtype: str, arguments: Arguments) -> int:
-        inner = len(parameter.shape) == 2 and not parameter.name.startswith(("embed", "lm_head"))
-        return (matrix if inner else rest)(parameter, dtype, arguments)
+        return (matrix if is_matrix(parameter) else rest)(parameter, dtype, arguments)
 
     return states
 
@@ -138,6 +146,60 @@ def adafactor_step(trained: Sequence[tuple[Parameter, int]], share: Callable[[Pa
     return most
 
 
+def own_bytes(parameter: Parameter, share: Callable[[Parameter], int]) -> int:
+    """Bytes of this rank's part of a tensor in its own dtype."""
+    return rounded(share(parameter) * DTYPE_BYTES[parameter.stored])
+
+
+def low_rank_step(trained: Sequence[tuple[Parameter, int]], share: Callable[[Parameter], int]) -> int:
+    """GaLoreAdamW.step and APOLLOAdamW.step, one tensor after the other, those that are not projected first
+    (galore-torch 1.0, adamw.py; apollo-torch 1.0.3, apollo.py): denominator and update, which the previous
+    tensor's local variables outlive; of a projected one two full updates, beside which those of rank r are
+    nothing. Every update_proj_gap steps GaLore's decomposition takes more, which is not counted.
+    """
+    most = denominator = update = 0
+    for parameter, _ in sorted(trained, key=lambda item: is_matrix(item[0])):
+        size = own_bytes(parameter, share)
+        if is_matrix(parameter):
+            most = max(most, size + update, 2 * size)
+            denominator, update = 0, size
+        else:
+            most = max(most, denominator + update + size, update + 2 * size)
+            denominator = update = size
+    return most
+
+
+def low_rank_8bit_step(trained: Sequence[tuple[Parameter, int]], share: Callable[[Parameter], int]) -> int:
+    """GaLoreAdamW8bit.step (galore-torch 1.0, adamw8bit.py): of a projected tensor a copy of the weight and
+    two full updates.
+    """
+    return 3 * max(
+        (own_bytes(parameter, share) for parameter, _ in trained if is_matrix(parameter)), default=0
+    )
+
+
+def muon_step(trained: Sequence[tuple[Parameter, int]], share: Callable[[Parameter], int]) -> int:
+    """torch's Muon (2.13, optim/_muon.py): an update in the weight's dtype, two bfloat16 iterates and two
+    products as wide as the shorter side; and AdamW, all at once, on what is no matrix.
+    """
+    matrices = [
+        own_bytes(parameter, share)
+        + 2 * rounded(share(parameter) * 2)
+        + 2 * rounded(min(parameter.shape) ** 2 * 2)
+        for parameter, _ in trained
+        if is_matrix(parameter)
+    ]
+    rest = [(parameter, count) for parameter, count in trained if not is_matrix(parameter)]
+    return max(max(matrices, default=0), foreach(1)(rest, share))
+
+
+def stable_adamw_step(trained: Sequence[tuple[Parameter, int]], share: Callable[[Parameter], int]) -> int:
+    """torch-optimi's loop over tensors (0.3.3, stableadamw.py): the squared gradient and the larger of second
+    moment and epsilon. Its Triton kernel, where that runs, makes neither.
+    """
+    return 2 * max((own_bytes(parameter, share) for parameter, _ in trained), default=0)
+
+
 def largest(bytes_per_element: float) -> Step:
     """Temporaries for one tensor at a time, the largest deciding."""
 
@@ -153,6 +215,7 @@ STATES: Mapping[catalog.States, Callable[[Optimizer], States]] = {
     "torchao": lambda row: torchao(row.bits or 8),
     "factored": lambda row: factored(row.buffers),
     "low-rank": lambda row: low_rank(row.bits or 0),
+    "low-rank-svd": lambda row: low_rank(row.bits or 0, decomposed=True),
     "matrices-only": lambda row: matrices_only(moments(row.buffers), moments(2)),
 }
 STEPS: Mapping[catalog.Step, Callable[[Optimizer], Step]] = {
@@ -161,6 +224,10 @@ STEPS: Mapping[catalog.Step, Callable[[Optimizer], Step]] = {
     "foreach": lambda row: foreach(row.temporaries),
     "largest": lambda row: largest(row.temporaries),
     "adafactor": lambda row: adafactor_step,
+    "low-rank": lambda row: low_rank_step,
+    "low-rank-8bit": lambda row: low_rank_8bit_step,
+    "muon": lambda row: muon_step,
+    "stable-adamw": lambda row: stable_adamw_step,
 }
 COUNTER = 512
 """Bytes of the step counter that torch's fused optimizers keep on the GPU for each tensor."""
