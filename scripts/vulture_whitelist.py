@@ -25,8 +25,6 @@ schedule
 expert_tensor
 sync_each_batch
 reward_model
-loading
-saving
 
 # Fields of a run that are read and that no dialect asks for so far.
 environment

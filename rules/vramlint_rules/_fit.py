@@ -56,6 +56,7 @@ def _at(phase: str) -> tuple[str, ...]:
         "evaluation": "at evaluation",
         "generation": "at generation",
         "load": "at load",
+        "save": "at save",
     }
     return blamed_for(moments[phase]) if phase in moments else ()
 
@@ -90,6 +91,8 @@ def _reason_at(moment: str, job: TrainingJob, estimate: Estimate) -> str:
         return f"evaluation takes batches of {shape}, {size} GiB of logits and activations without gradients"
     if moment == "load":
         return f"loading puts {gib(estimate.components['weights'])} GiB of weights on every GPU"
+    if moment == "save":
+        return f"saving gathers {size} GiB of weights on the GPU"
     if job.generation is not None and job.generation.colocated:
         share = f"{job.generation.memory_fraction:.0%}"
         engine = gib(estimate.components["generation"])

@@ -11,7 +11,20 @@ from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.vocabulary import Attention, Dtype, LigerKernel, Loop, Loss, Method, Objective, Runtime, Scheme
+from vramlint.vocabulary import (
+    Attention,
+    Away,
+    Dtype,
+    LigerKernel,
+    Loading,
+    Loop,
+    Loss,
+    Method,
+    Objective,
+    Runtime,
+    Saving,
+    Scheme,
+)
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
@@ -183,6 +196,12 @@ class Generation:
     """Sequences generated at once on each GPU; None: those of one micro batch."""
     completion_length: int = 512
     completions: int = 8
+    away: Away = "none"
+    """What of the policy's training waits on the host while completions are made."""
+    scored_tokens: int | None = None
+    """Tokens on each GPU whose log-probabilities are taken at once, without gradients, after completions are
+    made; None where that is never more than a micro batch of the training.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +229,10 @@ class Roles:
     critic: RoleModel = "auto"
     critic_steps: Literal["with-policy", "apart"] = "with-policy"
     """Whether critic and policy go forward and backward together, or one after the other."""
+    critic_tokens: int | None = None
+    """Tokens of the critic's micro batch on each GPU; None: those of the policy's."""
+    critic_away: Away = "none"
+    """What of the critic's training waits on the host while it is not the critic's turn."""
     reward_model: RoleModel = "auto"
     teacher: RoleModel = "auto"
     reference: RoleModel = "auto"
@@ -273,12 +296,8 @@ class TrainingJob:
     roles: Roles = field(default_factory=Roles)
     evaluation: Evaluation | None = None
     """None where nothing is evaluated while training."""
-    loading: Literal["auto", "host", "rank-0", "device"] = "auto"
-    """Where the released weights are read before they are sharded: host memory of every rank, of the first
-    rank of a node, or the GPU of every rank. "auto": as the framework does for such a run.
-    """
-    saving: Literal["auto", "full", "sharded"] = "auto"
-    """Whether a checkpoint of a sharded run is gathered whole on one rank."""
+    loading: Loading = "auto"
+    saving: Saving = "auto"
     versions: Mapping[str, str] = field(default_factory=dict)
     gpu: Gpu | None = None
     gpu_count: int = 1

@@ -61,3 +61,16 @@ Component: TypeAlias = Literal[
     "weights", "gradients", "optimizer_states", "activations", "generation", "overhead"
 ]
 """The parts of an estimate."""
+Loading: TypeAlias = Literal["auto", "host", "rank-0", "device"]
+"""Where the released weights are read before they are sharded: host memory of every rank, of the first rank
+of a node, or the GPU of every rank. "auto": as the framework does for such a run.
+"""
+Saving: TypeAlias = Literal["auto", "full", "sharded", "device"]
+"""A checkpoint of a sharded run: as shards, whole in the host memory of one rank, or made whole on every GPU
+first. "auto": as the framework does.
+"""
+Away: TypeAlias = Literal["none", "optimizer", "parameters", "both"]
+"""What of a model's training waits on the host while other work has the GPU."""
+WITHOUT_PARAMETERS: frozenset[Away] = frozenset({"parameters", "both"})
+WITHOUT_OPTIMIZER: frozenset[Away] = frozenset({"optimizer", "both"})
+"""Values that leave no weights, and no optimizer states, on the GPU."""

@@ -88,6 +88,11 @@ def _keeps_whole_gradients(job: TrainingJob) -> bool:
     return job.parallel.pipeline == 1 and plan_of(job).accumulates_whole
 
 
+def _loading(job: TrainingJob) -> Iterator[Move]:
+    if job.loading == "device" and job.parallel.strategy in ("fsdp1", "fsdp2"):
+        yield Move("loading", "load on one rank of each node", {"loading": "rank-0"}, 0.5, safe=True)
+
+
 def _evaluation(job: TrainingJob) -> Iterator[Move]:
     evaluation = job.evaluation
     if evaluation is None:
@@ -167,6 +172,7 @@ TABLE: tuple[Row, ...] = (
     Row("loss", _loss),
     Row("gradients", _sync),
     Row("micro batch", _micro_batch),
+    Row("loading", _loading),
     Row("evaluation", _evaluation),
     Row("engine", _engine),
     Row("optimizer", _optimizer),

@@ -10,7 +10,7 @@ from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.vocabulary import Component
 
 Steps: TypeAlias = Literal["one", "double", "single", "choices", "none"]
-Blamed: TypeAlias = Component | Literal["at evaluation", "at generation", "at load"]
+Blamed: TypeAlias = Component | Literal["at evaluation", "at generation", "at load", "at save"]
 Test: TypeAlias = Callable[[TrainingJob], bool]
 
 

@@ -15,7 +15,7 @@ PARALLEL: tuple[JobField, ...] = (
     JobField(
         "parallel.strategy",
         "Who shares what: ZeRO-1 states, ZeRO-2 gradients too, ZeRO-3 and FSDP weights too.",
-        blame={"overhead": 1},
+        blame={"overhead": 1, "at load": 3, "at save": 2},
     ),
     JobField(
         "parallel.data",
@@ -129,6 +129,15 @@ BESIDE: tuple[JobField, ...] = (
         "Completions sampled for each prompt.",
         Moves("activations", "double"),
     ),
+    JobField(
+        "generation.away", "What of the policy's training waits on the host while completions are made."
+    ),
+    JobField(
+        "generation.scored_tokens",
+        "Tokens on each GPU whose log-probabilities are taken at once without gradients; left out, no more "
+        "than a micro batch of the training.",
+        Moves("activations", "double"),
+    ),
     JobField("roles", moves=Moves("weights", "none"), counts=lambda job: job.objective == "ppo"),
     JobField(
         "roles.critic",
@@ -137,6 +146,14 @@ BESIDE: tuple[JobField, ...] = (
     JobField(
         "roles.critic_steps",
         "Whether critic and policy go through forward and backward together, or one after the other.",
+    ),
+    JobField(
+        "roles.critic_tokens",
+        "Tokens of the critic's micro batch; left out, those of the policy's.",
+        Moves("activations", "double"),
+    ),
+    JobField(
+        "roles.critic_away", "What of the critic's training waits on the host while it is not its turn."
     ),
     JobField("roles.reward_model", "The model that scores completions: its weights stay on the GPU."),
     JobField("roles.teacher", "The model that is distilled from: its weights and its logits."),
@@ -172,7 +189,12 @@ BESIDE: tuple[JobField, ...] = (
         Moves("weights"),
         blame={"at load": 1},
     ),
-    JobField("saving", "Whether a checkpoint of a sharded run is gathered whole on one rank."),
+    JobField(
+        "saving",
+        "A checkpoint of a sharded run: its shards, gathered whole into host memory, or whole on every GPU.",
+        Moves("weights"),
+        blame={"at save": 1},
+    ),
 )
 
 PLACE: tuple[JobField, ...] = (

@@ -61,8 +61,12 @@ def assembled(
     for held in around:
         beside = held if held.name == "load" else replace(held, activations=held.activations + libraries)
         run.append((beside, allocator_slack(held.activations)))
-    run.sort(key=lambda pair: MOMENTS.index(pair[0].name))
-    moments = tuple(_moment(held, spare + outside) for held, spare in run)
+    highest: dict[str, Moment] = {}
+    for moment in (_moment(held, spare + outside) for held, spare in run):
+        known = highest.get(moment.name)
+        if known is None or moment.device_bytes > known.device_bytes:
+            highest[moment.name] = moment
+    moments = tuple(sorted(highest.values(), key=lambda moment: MOMENTS.index(moment.name)))
     worst = max(moments, key=lambda moment: moment.device_bytes)
     whole_activations = max((held.activations for held in steps if held.name != "optimizer"), default=0)
     sizes: dict[Component, int] = {

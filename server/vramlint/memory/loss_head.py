@@ -82,7 +82,10 @@ def late_loss(job: TrainingJob) -> LateLoss | None:
     """The loss that a trainer computes itself from whole logits, outside of autocast; None where the model's
     own code, or a fused head, does.
     """
-    return LATE_LOSSES.get(objective_of(job).loss) if job.loss in WHOLE_LOGITS else None
+    kind = objective_of(job).loss
+    if kind == "policy" and job.loss == "fused-cross-entropy" and not job.in_trainer:
+        return None  # a kernel takes log-probabilities of the logits as they come, and writes over them
+    return LATE_LOSSES.get(kind) if job.loss in WHOLE_LOGITS else None
 
 
 def returned_logits(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> Tensor:

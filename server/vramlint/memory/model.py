@@ -14,9 +14,11 @@ from vramlint.memory.architectures.plausible_shape import refuse_implausible
 from vramlint.memory.assembly import assembled
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
 from vramlint.memory.host import host_memory
-from vramlint.memory.moments.evaluation import evaluated, evaluation_moment
+from vramlint.memory.moments.evaluation import evaluated, evaluation_moment, scoring_moment
 from vramlint.memory.moments.generation import generation_moment
 from vramlint.memory.moments.held import Held
+from vramlint.memory.moments.loading import loading_moment
+from vramlint.memory.moments.saving import saving_moment
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.peak_tensors import PeakPlace, tensors_at
 from vramlint.memory.peaks import (
@@ -93,7 +95,11 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             peaks.append(reference_pass(logits, peaks))
         persistent = replace(persistent, models=frozen_bytes(job, held, plan))
         step = with_critic(walked_job, Step(persistent, peaks), held, plan, optimizer, part)
-        around = list(_around(job, step.persistent, weights, plan))
+        around = [
+            loading_moment(job, step.persistent, held, network, plan),
+            saving_moment(job, step.persistent, held, network, plan),
+            *_around(job, step.persistent, persistent, weights, plan),
+        ]
         made = assembled(job, whole, step.persistent, step.peaks, around, network.modelled, network.notes)
         order = profile.order[part.first : part.last + 1]
         run = Run(
@@ -140,15 +146,25 @@ def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:
     weights = Weights(job)
     weights.group("all weights")
     weights.parameter("weights", (parameters,))
-    return assembled(
-        job, weights, persistent_bytes(job, weights, plan_of(job), optimizer), [], [], modelled=False
-    )
+    plan = plan_of(job)
+    persistent = persistent_bytes(job, weights, plan, optimizer)
+    around = [
+        loading_moment(job, persistent, weights, None, plan),
+        saving_moment(job, persistent, weights, None, plan),
+    ]
+    return assembled(job, weights, persistent, [], around, modelled=False)
 
 
-def _around(job: TrainingJob, persistent: PersistentBytes, weights: Weights, plan: Plan) -> Iterator[Held]:
-    """The moments beside the training step that are known to happen."""
-    if completions := generation_moment(job, persistent, weights, plan):
+def _around(
+    job: TrainingJob, persistent: PersistentBytes, policy: PersistentBytes, weights: Weights, plan: Plan
+) -> Iterator[Held]:
+    """The moments beside the training step that are known to happen; `policy` is the policy's part of what is
+    `persistent`.
+    """
+    if completions := generation_moment(job, persistent, policy, weights, plan):
         yield completions
+    if job.generation is not None and job.generation.scored_tokens is not None:
+        yield scoring_moment(job, job.generation.scored_tokens, persistent, plan)
     evaluation = evaluated(job)
     if evaluation is not None:
         yield evaluation_moment(per_rank_job(evaluation), persistent, plan)

@@ -24,6 +24,7 @@ from vramlint.memory.pipeline import StagePart
 from vramlint.memory.sharding import Plan
 from vramlint.memory.step import walk
 from vramlint.memory.weights import Weights
+from vramlint.vocabulary import WITHOUT_OPTIMIZER, WITHOUT_PARAMETERS
 
 Role: TypeAlias = Literal["critic", "reward_model", "teacher", "reference"]
 NAMES: dict[Role, str] = {
@@ -137,6 +138,8 @@ def with_critic(
     if model in ("none", "auto", "unknown"):
         return policy
     critic_job = replace(job, reference_model="none", objective="classification")
+    if job.roles.critic_tokens is not None:
+        critic_job = replace(critic_job, micro_batch_size=1, sequence_length=job.roles.critic_tokens)
     own = weights
     if isinstance(model, Model):
         critic_job = replace(critic_job, model=model, method="full", adapter=None, quantization=None)
@@ -150,7 +153,7 @@ def with_critic(
     peaks, before = compose(profile, whole, run, layers), run.before
     saved = sum(profile.forward[index].net + profile.autocast_end[index].net for index in profile.order)
     if job.roles.critic_steps == "apart":
-        return Step(_one_after_the_other(policy.persistent, kept), [*policy.peaks, *peaks])
+        return Step(_one_after_the_other(job, policy.persistent, kept), [*policy.peaks, *peaks])
     return Step(
         _side_by_side(policy.persistent, kept, plan),
         list(_interleaved(policy, peaks, kept, saved, before)),
@@ -187,12 +190,19 @@ def _side_by_side(policy: PersistentBytes, critic: PersistentBytes, plan: Plan) 
     )
 
 
-def _one_after_the_other(policy: PersistentBytes, critic: PersistentBytes) -> PersistentBytes:
-    """Two engines: weights and states of both stay, gradients and temporaries are of one at a time."""
+def _one_after_the_other(
+    job: TrainingJob, policy: PersistentBytes, critic: PersistentBytes
+) -> PersistentBytes:
+    """Two engines: weights and states of both stay unless both leave the GPU to the other, gradients and
+    temporaries are of one at a time.
+    """
+    own = job.generation.away if job.generation is not None else "none"
+    leave = {own, job.roles.critic_away}
+    weights, states = (policy.weights, critic.weights), (policy.states, critic.states)
     return PersistentBytes(
-        policy.weights + critic.weights,
+        max(weights) if leave <= WITHOUT_PARAMETERS else sum(weights),
         max(policy.gradients, critic.gradients),
-        policy.states + critic.states,
+        max(states) if leave <= WITHOUT_OPTIMIZER else sum(states),
         policy.buffers + critic.buffers,
         max(policy.step, critic.step),
         max(policy.stepped, critic.stepped),

@@ -78,6 +78,14 @@ KEYS: tuple[Key, ...] = (
         False,
     ),
     Key(
+        "fsdp_config.fsdp_cpu_ram_efficient_loading",
+        "loading",
+        "One rank of a node reads the weights and sends them out one by one; false: every rank reads the "
+        "whole model, a quantised one on its GPU.",
+        True,
+        (True, False),
+    ),
+    Key(
         "fsdp_config.fsdp_activation_checkpointing",
         "gradient_checkpointing",
         "Keeps only each layer's input and computes the rest again.",
@@ -89,6 +97,13 @@ KEYS: tuple[Key, ...] = (
         "The ZeRO stage, where no JSON is named.",
         2,
         (0, 1, 2, 3),
+    ),
+    Key(
+        "deepspeed_config.zero3_init_flag",
+        "loading",
+        "Shards the model while it is read. Before accelerate 1.0, false brings it whole to every GPU first.",
+        True,
+        (True, False),
     ),
     Key(
         "deepspeed_config.deepspeed_config_file",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.dialects.engines.hf_trainer import sync_edit
+from vramlint.dialects.engines.loading import efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.dialects.kit.reader import names
@@ -134,6 +135,7 @@ EDITORS: Mapping[str, Editor] = {
     "attention": _attention,
     "loss": _loss,
     "parallel.sync_each_batch": sync_edit,
+    "loading": efficient_edit,
     "gradient_clipping": translated("max_grad_norm", {None: 0.0, 1.0: 1.0}),
 }
 

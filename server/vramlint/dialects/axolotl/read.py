@@ -41,6 +41,7 @@ from vramlint.dialects.engines.hf_trainer import (
     read_clipping,
     read_engine,
 )
+from vramlint.dialects.engines.loading import loading_of
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import (
@@ -120,7 +121,16 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=_reference(reader, method),
+        saving=engine.saving,
         evaluation=_evaluation(reader, batch.micro),
+        # loaders/model.py: _build_model's device maps, and _apply_post_lora_load_setup's move of all else.
+        loading=loading_of(
+            reader,
+            engine,
+            quantization,
+            to_gpu=True,
+            own_map=engine.parallel.strategy == "fsdp2",
+        ),
         generation=_generation(reader, batch.micro, batch.accumulation),
         origins=reader.record.origins,
         **hardware(context),

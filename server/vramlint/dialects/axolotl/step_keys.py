@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from vramlint.dialects.engines.loading import EFFICIENT_LOADING
 from vramlint.dialects.engines.training_arguments import SYNC_EACH_BATCH
 from vramlint.dialects.kit.dialect import UNSET, Key, before, since
 
@@ -294,6 +295,7 @@ STEP_KEYS: tuple[Key, ...] = (
         False,
         BOOLEAN,
     ),
+    EFFICIENT_LOADING,
     SYNC_EACH_BATCH,
     Key("dp_shard_size", "parallel.data", "GPUs that share the sharding.", None),
     Key("dp_replicate_size", "parallel.replicate", "Copies of the sharding group.", None),

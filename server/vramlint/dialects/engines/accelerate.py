@@ -19,11 +19,12 @@ from vramlint.dialects.engines.distribution import (
 )
 from vramlint.dialects.engines.fsdp import FsdpDefaults, read_fsdp
 from vramlint.dialects.kit.dialect import Companion, Context
-from vramlint.dialects.kit.reader import Reader, choice, integer, positive, text
+from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, positive, text
 from vramlint.dialects.kit.reading import open_companion
 from vramlint.dialects.kit.run import Given
 from vramlint.job import Precision
 from vramlint.lazy_dataclasses import replace
+from vramlint.versions import at_least
 
 _MIXED: dict[str | bool, Half | Literal["none"]] = {
     "no": "none",
@@ -32,8 +33,8 @@ _MIXED: dict[str | bool, Half | Literal["none"]] = {
     "fp16": "float16",
     "fp8": "bfloat16",
 }
-FLAVOUR = FsdpDefaults(version=1, wrap="none")
-TRAINER_FLAVOUR = FsdpDefaults(version=1, wrap="layer")
+FLAVOUR = FsdpDefaults(version=1, wrap="none", efficient=True)
+TRAINER_FLAVOUR = FsdpDefaults(version=1, wrap="layer", efficient=True)
 """Behind the Trainer, which names a wrap policy where the launcher's file names none."""
 
 
@@ -131,6 +132,23 @@ def read_accelerate(
 
 
 def _deepspeed(
+    reader: Reader, context: Context, world: WorldSize, model: Model, precision: Precision
+) -> ParallelPlan:
+    """The run under the `deepspeed_config` section, its model read whole where sharded initialization is off.
+
+    Until 0.34, `zero3_init_flag` decided whether transformers sharded what it read (accelerate,
+    utils/dataclasses.py, set_deepspeed_weakref; 1.0 always says so).
+    """
+    found = _deepspeed_file(reader, context, world, model, precision)
+    flag = "deepspeed_config.zero3_init_flag"
+    gated = not at_least(reader.releases.get("accelerate"), "1.0")
+    if found.parallel.strategy == "zero3" and gated and reader.get(flag, boolean) is False:
+        reader.written("loading", flag)
+        return replace(found, loading="device")
+    return found
+
+
+def _deepspeed_file(
     reader: Reader, context: Context, world: WorldSize, model: Model, precision: Precision
 ) -> ParallelPlan:
     """The `deepspeed_config` section: a JSON's path, or the few options that accelerate turns into one."""

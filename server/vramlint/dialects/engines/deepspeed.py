@@ -16,6 +16,7 @@ from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize
 from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, number, text
 from vramlint.job import Buckets, Parallel, Precision
 from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Saving
 
 Strategy = Literal["none", "ddp", "zero1", "zero2", "zero3"]
 Offload = Literal["none", "optimizer", "parameters", "both"]
@@ -58,7 +59,17 @@ def read_deepspeed(reader: Reader, world: WorldSize, model: Model, precision: Pr
     )
     imposed = _precision(reader, precision)
     half = None if imposed.weights == "float32" else imposed.weights
-    return ParallelPlan(parallel, imposed, adapter_dtype=half)
+    return ParallelPlan(parallel, imposed, adapter_dtype=half, saving=_saving(reader))
+
+
+def _saving(reader: Reader) -> Saving:
+    """Whether the 16-bit weights of stage 3 are gathered for a checkpoint (runtime/zero/config.py)."""
+    path = "zero_optimization.stage3_gather_16bit_weights_on_model_save"
+    gathers = reader.get(path, boolean)
+    if gathers is None:
+        return "auto"
+    reader.written("saving", path)
+    return "full" if gathers else "sharded"
 
 
 def stage_of_name(name: str) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
-from vramlint.vocabulary import Dtype
+from vramlint.vocabulary import Dtype, Loading, Saving
 
 Half = Literal["bfloat16", "float16"]
 
@@ -25,6 +25,9 @@ class ParallelPlan:
     precision: Precision
     checkpointing: str | None = None
     adapter_dtype: Dtype | None = None
+    loading: Loading = "auto"
+    """Where transformers reads an unquantised model under this engine, before the engine shards it."""
+    saving: Saving = "auto"
 
 
 @dataclass(frozen=True, slots=True)

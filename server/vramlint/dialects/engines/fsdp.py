@@ -13,6 +13,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, integer, text
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least
+from vramlint.vocabulary import Loading, Saving
 
 Sharding = Literal["full", "grad-op", "none", "hybrid"]
 Wrap = Literal["layer", "none", "size"]
@@ -33,6 +34,13 @@ _STRATEGIES: Mapping[str, Sharding] = {
 _WRAPS: Mapping[str, Wrap] = {"TRANSFORMER_BASED_WRAP": "layer", "SIZE_BASED_WRAP": "size", "NO_WRAP": "none"}
 
 
+_STATE_DICTS: Mapping[str, Saving] = {
+    "FULL_STATE_DICT": "full",
+    "SHARDED_STATE_DICT": "sharded",
+    "LOCAL_STATE_DICT": "sharded",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class FsdpDefaults:
     """How a front end runs FSDP: the version when none is written, what it wraps by default, what it
@@ -43,6 +51,8 @@ class FsdpDefaults:
     wrap: Wrap = "layer"
     upcast: Upcast | None = None
     """None: as the release of accelerate does."""
+    efficient: bool = False
+    """`cpu_ram_efficient_loading` when it is not written."""
 
 
 def accelerate_upcast(version: int, release: str | None) -> Upcast:
@@ -93,7 +103,9 @@ def read_fsdp(
     upcast = flavour.upcast or accelerate_upcast(version, release)
     held, half = _held(precision, full, upcast), half_of(precision)
     parallel = replace(parallel, param_dtype=half or "none", reduce_dtype=half or "none")
-    return ParallelPlan(parallel, held, _checkpointing(reader))
+    return ParallelPlan(
+        parallel, held, _checkpointing(reader), loading=_loading(reader, flavour), saving=_saving(reader)
+    )
 
 
 def _held(precision: Precision, full: bool, upcast: Upcast) -> Precision:
@@ -158,6 +170,26 @@ def _offload(reader: Reader, options: tuple[str, ...]) -> Literal["none", "both"
             reader.written("parallel.offload", path)
             return "both"
     return "both" if "offload" in options else "none"
+
+
+def _loading(reader: Reader, flavour: FsdpDefaults) -> Loading:
+    """Whether the first rank of a node alone reads the weights (transformers' is_fsdp_enabled)."""
+    path = spelled(reader, "cpu_ram_efficient_loading")
+    efficient = reader.get(path, boolean)
+    if efficient is not None:
+        reader.written("loading", path)
+    return "rank-0" if (flavour.efficient if efficient is None else efficient) else "host"
+
+
+def _saving(reader: Reader) -> Saving:
+    """How the model is saved at the end, and while training where only that is said."""
+    for name in ("final_state_dict_type", "state_dict_type"):
+        path = spelled(reader, name)
+        kind = (reader.get(path, text) or "").upper()
+        if kind in _STATE_DICTS:
+            reader.written("saving", path)
+            return _STATE_DICTS[kind]
+    return "auto"
 
 
 def _checkpointing(reader: Reader) -> str | None:

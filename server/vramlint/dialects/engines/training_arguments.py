@@ -7,6 +7,7 @@ Defaults are those of transformers 5.23.
 from __future__ import annotations
 
 from vramlint.dialects.engines import evaluation
+from vramlint.dialects.engines.loading import EFFICIENT_LOADING
 from vramlint.dialects.kit.dialect import UNSET, Key, Renamed, before
 
 OPTIMIZERS: tuple[str, ...] = (
@@ -211,6 +212,7 @@ KEYS: tuple[Key, ...] = (
         True,
         (True, False),
     ),
+    EFFICIENT_LOADING,
     SYNC_EACH_BATCH,
     Key(
         "fsdp_config.cpu_offload",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.dialects.engines.hf_trainer import sync_edit
+from vramlint.dialects.engines.loading import efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
 from vramlint.job import TrainingJob
@@ -77,6 +78,7 @@ _EDITORS: Mapping[str, Editor] = {
     "optimizer": key("optim"),
     "loss": _loss,
     "parallel.sync_each_batch": sync_edit,
+    "loading": efficient_edit,
 }
 _EDITORS_V1: Mapping[str, Editor] = {
     "method": _method_v1,

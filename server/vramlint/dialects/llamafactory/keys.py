@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramlint.dialects.engines import evaluation
+from vramlint.dialects.engines.loading import EFFICIENT_LOADING
 from vramlint.dialects.engines.training_arguments import OPTIMIZER_BEFORE, SYNC_EACH_BATCH
 from vramlint.dialects.kit.dialect import Key, Renamed
 
@@ -197,6 +198,7 @@ KEYS: tuple[Key, ...] = (
     Key("deepspeed", "parallel.strategy", "ZeRO, by a DeepSpeed JSON: what is shared among the GPUs."),
     Key("fsdp", "parallel.strategy", "FSDP through the Trainer's own keys."),
     Key("fsdp_config", "parallel.strategy", "FSDP options: sharding, wrapping, offload."),
+    EFFICIENT_LOADING,
     SYNC_EACH_BATCH,
     Key("pref_loss", "objective", "orpo and simpo need no reference model.", "sigmoid"),
     Key("ref_model", "roles.reference", "A reference model of its own, kept beside the policy."),

@@ -14,6 +14,7 @@ from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
+from vramlint.dialects.engines.loading import loading_of
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
@@ -133,7 +134,10 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=reference,
+        saving=engine.saving,
         evaluation=read_evaluation(reader),
+        # 0.9.5, model/patcher.py: a device map unless transformers sees FSDP's efficient loading, or ZeRO-3.
+        loading=loading_of(reader, engine, quantization, to_gpu=True),
         roles=read_roles(reader, context, objective, _SCHEMES),
         generation=read_generation(reader, batch) if objective == "ppo" else None,
         origins=reader.record.origins,

@@ -24,6 +24,7 @@ from vramlint.dialects.engines.hf_trainer import (
     read_engine,
 )
 from vramlint.dialects.engines.liger import read_liger
+from vramlint.dialects.engines.loading import loading_of
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, boolean, integer, mapping, positive, table, text
@@ -200,7 +201,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         parallel=engine.parallel,
         reference_model=read_reference(reader, objective, method),
         generation=generation,
+        saving=engine.saving,
         evaluation=read_evaluation(reader),
+        loading=loading_of(reader, engine, quantization),
         roles=read_roles(reader, context, objective),
         origins=reader.record.origins,
         **hardware(context),

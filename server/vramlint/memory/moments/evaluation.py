@@ -61,6 +61,20 @@ def evaluation_moment(job: TrainingJob, persistent: PersistentBytes, plan: Plan)
     )
 
 
+def scoring_moment(job: TrainingJob, tokens: int, persistent: PersistentBytes, plan: Plan) -> Held:
+    """The GPU while log-probabilities of finished completions are taken, `tokens` at once and without
+    gradients, as verl does before it trains on them (0.9.1, trainer/ppo/ray_trainer.py,
+    _compute_old_log_prob).
+    """
+    scored = replace(job, micro_batch_size=1, sequence_length=tokens)
+    return Held(
+        "forward",
+        weights=persistent.weights + persistent.models,
+        states=persistent.states,
+        activations=persistent.buffers + forward_pass(scored, network_of(scored, Weights(scored)), plan).peak,
+    )
+
+
 def not_counted(job: TrainingJob) -> Iterator[str]:
     """What an evaluation holds that no file can tell."""
     if job.evaluation is not None and job.evaluation.keep_logits:

@@ -15,6 +15,7 @@ from vramlint.memory.moments.held import Held
 from vramlint.memory.persistent import PersistentBytes
 from vramlint.memory.sharding import Plan
 from vramlint.memory.weights import Weights
+from vramlint.vocabulary import WITHOUT_OPTIMIZER, WITHOUT_PARAMETERS
 
 
 def engine_bytes(job: TrainingJob) -> int:
@@ -44,13 +45,14 @@ def engine_weights(job: TrainingJob, weights: Weights) -> int:
 
 
 def generation_moment(
-    job: TrainingJob, persistent: PersistentBytes, weights: Weights, plan: Plan
+    job: TrainingJob, persistent: PersistentBytes, policy: PersistentBytes, weights: Weights, plan: Plan
 ) -> Held | None:
     """The GPU while completions are made; None where they are made on other GPUs, or there are none.
 
-    The training's weights and states stay where they are. Gradients are gone: completions are made between
-    two steps of the optimizer (trl 1.16, trainer/grpo_config.py: steps_per_generation is the accumulation by
-    default), but for DeepSpeed's partitions, which are never freed.
+    `persistent` is what the training keeps, `policy` the policy's part of it. Weights and states stay where
+    they are, but for what the job sends to the host meanwhile. Gradients are gone: completions are made
+    between two steps of the optimizer (trl 1.16, trainer/grpo_config.py: steps_per_generation is the
+    accumulation by default), but for DeepSpeed's partitions, which are never freed.
     """
     generation = job.generation
     if generation is None:
@@ -60,11 +62,17 @@ def generation_moment(
         return None
     gathered = _gathered(job, weights, plan, in_process)
     cache = _cache(job) if in_process else 0
+    gone, critic_gone = generation.away, job.roles.critic_away
     return Held(
         "generation",
-        weights=persistent.weights + persistent.models,
+        weights=persistent.weights
+        - policy.weights * (gone in WITHOUT_PARAMETERS)
+        - (persistent.weights - policy.weights) * (critic_gone in WITHOUT_PARAMETERS)
+        + persistent.models,
         gradients=persistent.gradients if plan.has_gradient_buffer else 0,
-        states=persistent.states,
+        states=persistent.states
+        - policy.states * (gone in WITHOUT_OPTIMIZER)
+        - (persistent.states - policy.states) * (critic_gone in WITHOUT_OPTIMIZER),
         activations=persistent.buffers + gathered + cache,
         generation=engine_bytes(job),
     )

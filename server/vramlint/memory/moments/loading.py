@@ -1,0 +1,78 @@
+"""Loading: the GPU while the released weights come to it.
+
+An engine that shards a model which every rank holds whole on its GPU needs room for the whole first. Read on
+the host, it comes to the GPU unit by unit (torch 2.13, distributed/fsdp/_init_utils.py and
+_fully_shard/_fsdp_init.py), or weight by weight where one rank reads and sends (accelerate 1.15,
+utils/fsdp_utils.py, fsdp2_load_full_state_dict; transformers 5.24, integrations/deepspeed.py,
+_load_state_dict_into_zero3_model).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from vramlint.job import TrainingJob
+from vramlint.memory.architectures.network import Network
+from vramlint.memory.ledger import rounded
+from vramlint.memory.moments.held import Held
+from vramlint.memory.moments.whole import whole_bytes
+from vramlint.memory.persistent import PersistentBytes
+from vramlint.memory.sharding import Plan
+from vramlint.memory.tape import Parameter
+from vramlint.memory.weights import Weights
+
+
+def loading_moment(
+    job: TrainingJob, persistent: PersistentBytes, weights: Weights, network: Network | None, plan: Plan
+) -> Held:
+    """The GPU at the fullest moment of loading. `weights` are those of the rank before data parallelism."""
+    stay = persistent.weights + persistent.models
+    if not plan.shares_weights:
+        return Held("load", stay, activations=_quantising(job, weights))
+    if _whole_on_gpu(job, plan):
+        whole = sum(count * _loaded(job, parameter) for parameter, count in weights.all())
+        # accelerate's fsdp2_prepare_model holds the state dict of the whole model until all is sharded.
+        kept = stay if job.in_trainer and job.parallel.strategy == "fsdp2" else persistent.models
+        return Held("load", whole + kept, activations=0 if kept == stay else _largest(job, weights))
+    if network is None or plan.deepspeed or job.loading == "rank-0":
+        return Held("load", stay, activations=_largest(job, weights))
+    return Held("load", stay, activations=_unit(job, network))
+
+
+def _whole_on_gpu(job: TrainingJob, plan: Plan) -> bool:
+    """Whether every rank holds the whole model on its GPU before the engine shards it."""
+    if job.loading != "auto":
+        return job.loading == "device"
+    # bitsandbytes quantises on the GPU (transformers, quantizers/quantizer_bnb_4bit.py).
+    return job.quantization is not None and job.in_trainer
+
+
+def _loaded(job: TrainingJob, parameter: Parameter) -> int:
+    """Bytes of a whole weight as it is loaded; FSDP1 raises its shards to float32, not what it shards."""
+    return whole_bytes(job, parameter, parameter.dtype if job.parallel.strategy == "fsdp1" else "")
+
+
+def _sum(job: TrainingJob, parameters: Iterable[Parameter]) -> int:
+    return sum(_loaded(job, parameter) for parameter in parameters)
+
+
+def _largest(job: TrainingJob, weights: Weights) -> int:
+    """Bytes of the largest weight."""
+    return max((_loaded(job, parameter) for parameter, _ in weights.all()), default=0)
+
+
+def _unit(job: TrainingJob, network: Network) -> int:
+    """Bytes of the largest unit, and under FSDP1 of the flat parameter that it is copied to."""
+    units = [network.root, *(stage.parameters for stage in network.stages)]
+    copies = 2 if job.parallel.strategy == "fsdp1" else 1
+    return copies * max(_sum(job, unit) for unit in units)
+
+
+def _quantising(job: TrainingJob, weights: Weights) -> int:
+    """The 16-bit weight that is being quantised on the GPU, the largest of those that are."""
+    if job.quantization is None or not job.quantization.scheme.startswith("bnb-"):
+        return 0
+    return max(
+        (rounded(2 * parameter.numel) for parameter, _ in weights.all() if parameter.scheme is not None),
+        default=0,
+    )
