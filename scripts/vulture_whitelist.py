@@ -4,6 +4,9 @@
 # The protocol's library calls it, or sends what is set.
 report_server_error
 sort_text
+# enum.Enum reads these of its members.
+_name_
+_value_
 
 # For those who write rule packs: a rule's page is its test (CONTRIBUTING.md, "Adding a rule").
 examples

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.document.node import Span
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
@@ -53,6 +54,13 @@ class Syntax(Rule):
         severity = self.severity if context.dialect else "information"
         for problem in problems:
             yield self.finding(problem.message, span=problem.span, severity=severity)
+        if context.dialect is not None and context.dialect.role != "launcher":
+            for other in context.document.others:
+                yield self.finding(
+                    "a second document starts here, and what reads one document refuses the file; "
+                    "put each run into a file of its own",
+                    span=Span(other.span.start, other.span.start + 1),
+                )
         if not problems and context.dialect is None and not isinstance(context.values, dict):
             kind = "a list" if isinstance(context.values, list) else "a single value"
             found = "the file is empty" if context.values is None else f"the top level is {kind}"

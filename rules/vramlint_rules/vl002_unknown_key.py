@@ -60,7 +60,10 @@ class UnknownKey(Rule):
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Compare the keys with the schema, or with the dialect's table where that is complete."""
+        broken = {context.document.lines.line(problem.span.start) for problem in context.document.problems}
         for unknown in unknown_keys(context):
+            if broken and _line_of(context, unknown.path) in broken:
+                continue  # the parser only guessed what stands there
             message, name = _gone(unknown) or _never_known(unknown, _framework(context))
             yield self.finding(
                 message,
@@ -70,6 +73,11 @@ class UnknownKey(Rule):
                 fixes=_rename(context, unknown.path, name) if name else (),
                 unnecessary=unknown.fate == "dropped",
             )
+
+
+def _line_of(context: RuleContext, path: KeyPath) -> int | None:
+    span = context.document.key_span(path)
+    return None if span is None else context.document.lines.line(span.start)
 
 
 def _framework(context: RuleContext) -> str:

@@ -50,7 +50,7 @@ class UnknownGpu(Rule):
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Name the nearest GPUs."""
         declared = context.declared
-        if declared is None or declared.gpu is not None or declared.source == "flag":
+        if declared is None or declared.gpu is not None:
             return
         where = f" in {context.settings.source}" if declared.source == "settings" else ""
         message = f"no GPU is called '{declared.name}'{where}"

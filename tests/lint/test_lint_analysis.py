@@ -235,3 +235,14 @@ def test_no_value_makes_it_raise(tmp_path: Path, values: dict[str, object]) -> N
     text = json.dumps({"vramlint": 1, "model": "HuggingFaceTB/SmolLM2-360M", **values})
     analysis = check(text, tmp_path, gpu="T4", name="x.json")
     assert analysis.cannot is None or analysis.cannot.code != "internal-error"
+
+    def test_a_second_document_is_refused(self, tmp_path: Path) -> None:
+        analysis = check(f"{SMALL}---\n{SMALL}", tmp_path, gpu="RTX 4090")
+        (finding,) = analysis.findings
+        assert finding.code == "VL001"
+        assert analysis.document.lines.line(analysis.span(finding.at).start) == SMALL.count("\n") + 1
+
+    def test_nothing_is_invented_on_a_line_that_does_not_parse(self, tmp_path: Path) -> None:
+        text = "base_model: meta-llama/Llama-3.1-8B\ndatasets:\n  - path: x\n\ttype: completion\n"
+        text += "micro_batch_size: 1\n"
+        assert set(codes(check(text, tmp_path, gpu="H200"))) == {"VL001"}

@@ -53,7 +53,14 @@ SEEDS: dict[str, dict[str, Any]] = {
         },
         "cluster": {"gpus_per_node": 2},
     },
-    "gpt-neox": {"num_layers": 2, "hidden_size": 8, "num_attention_heads": 2, "seq_length": 8},
+    "gpt-neox": {
+        "num_layers": 2,
+        "hidden_size": 8,
+        "num_attention_heads": 2,
+        "seq_length": 8,
+        "pipe_parallel_size": 1,
+        "model_parallel_size": 1,
+    },
     "llm-foundry": {"model": {"name": "mpt_causal_lm"}, "max_seq_len": 8, "device_train_microbatch_size": 1},
     "ms-swift": {"model": MODEL, "tuner_type": "lora"},
     "prime-rl": {"model": {"name": MODEL}, "deployment": {"num_train_gpus": 2}},
@@ -113,7 +120,7 @@ def seed_of(dialect: Dialect) -> dict[str, Any]:
 
 @pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)
 def test_every_dialect_has_a_seed(dialect: Dialect) -> None:
-    assert detect(seed_of(dialect)).dialect == dialect.name
+    assert detect(seed_of(dialect)).name == dialect.name
 
 
 @pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)

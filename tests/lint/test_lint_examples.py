@@ -65,4 +65,6 @@ def test_the_examples_offer_fixes() -> None:
     printed = [
         file.read_text(encoding="utf-8") for file in (Path(__file__).parent / "snapshots").glob("*.txt")
     ]
-    assert sum(text.count("\n    fix: ") + text.count("\n    safe: ") for text in printed) >= 10
+    assert (
+        sum(text.count("\n    fix: ") + text.count("\n    safe: ") for text in printed) >= 8
+    )  # three a finding

@@ -10,6 +10,8 @@ import pytest
 from vramlint.analysis.analyse import analyse
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.catalog.gpus import all_gpus
+from vramlint.dialects.kit.dialect import SetKey
+from vramlint.dialects.kit.edits import with_keys
 from vramlint.document import Document, walk
 from vramlint.explain.breakdown import breakdown
 from vramlint.explain.format import bar, difference, percent, size, value_text
@@ -19,7 +21,7 @@ from vramlint.explain.lines import fit_line, key_shares
 from vramlint.explain.model import explain_model, nf4_bytes
 from vramlint.explain.summary import peak_line
 from vramlint.explain.verdict import verdict_line
-from vramlint.explain.what_if import estimate_with, largest_that_fits, replaced, steps
+from vramlint.explain.what_if import estimate_with, largest_that_fits, steps
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import TensorAtPeak
 from vramlint.project.overrides import Overrides
@@ -83,13 +85,13 @@ def test_bar(used: int, capacity: int | None, drawn: str) -> None:
     assert bar(used, capacity, 8) == drawn
 
 
-def test_replaced_copies_only_the_path() -> None:
+def test_with_keys_copies_only_the_path() -> None:
     values = {"a": {"b": 1, "c": [1, 2]}, "d": {}}
-    changed = replaced(values, ("a", "c", 1), 5)
+    changed = with_keys(values, (SetKey(("a", "c", 1), 5),))
     assert changed == {"a": {"b": 1, "c": [1, 5]}, "d": {}}
     assert values == {"a": {"b": 1, "c": [1, 2]}, "d": {}}
     assert changed["d"] is values["d"]
-    assert replaced({}, ("x", "y"), 1) == {"x": {"y": 1}}
+    assert with_keys({}, (SetKey(("x", "y"), 1),)) == {"x": {"y": 1}}
 
 
 def test_steps_are_what_the_edited_file_needs() -> None:
@@ -174,7 +176,7 @@ def test_gpu_names_others_that_do_and_do_not_fit() -> None:
 def test_keys_of_no_cost() -> None:
     analysis = analysed(JOB)
     assert "costs no GPU memory" in (explain_other_key(analysis, ("seed",), None) or "")
-    assert explain_other_key(analysis, ("a", "b"), None) is None
+    assert "no effect on GPU memory is modelled" in (explain_other_key(analysis, ("a", "b"), None) or "")
     assert "has no effect: typo" in (explain_other_key(analysis, ("x",), "typo") or "")
 
 

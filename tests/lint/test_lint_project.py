@@ -118,7 +118,7 @@ def test_a_pin_on_an_unknown_model_knows_nothing(tmp_path: Path) -> None:
 def test_the_quick_fix_pins_the_model(tmp_path: Path, file: str) -> None:
     if file == "pyproject.toml":
         (tmp_path / file).write_text('[tool.vramlint]\ngpu = "L4"\n', encoding="utf-8")
-    analysis = analysed(tmp_path, OWN.replace("support-7b", "Mistral-7B-v0.1"))
+    analysis = analysed(tmp_path, OWN.replace("support-7b", "Mistral-v0.1"))
     (finding,) = [finding for finding in analysis.findings if finding.code == "VL903"]
     fix = next(fix for fix in fixes_for(analysis, finding) if fix.elsewhere)
     assert fix.elsewhere is not None
@@ -126,7 +126,7 @@ def test_the_quick_fix_pins_the_model(tmp_path: Path, file: str) -> None:
     assert fix.elsewhere.path == str(tmp_path / file)
     with (tmp_path / file).open("a", encoding="utf-8") as settings:
         settings.write(fix.elsewhere.text)
-    after = analysed(tmp_path, OWN.replace("support-7b", "Mistral-7B-v0.1"))
+    after = analysed(tmp_path, OWN.replace("support-7b", "Mistral-v0.1"))
     assert after.estimate is not None
     assert not after.setting_problems
 

@@ -80,3 +80,77 @@ async def test_json_and_toml(editor: Editor, name: str, text: str, needle: str, 
 async def test_nothing_in_other_files(editor: Editor) -> None:
     uri = await editor.open("services:\n  web:\n    im", "compose.yaml")
     assert await editor.complete(uri, "im") == []
+
+
+AXOLOTL = (
+    "base_model: meta-llama/Llama-3.1-8B\ndatasets: []\nadapter: lora\nlora_r: 8\nsequence_len: 2048\n"
+    "lora_target_linear: true\nmicro_batch_size: 1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "needle", "label", "line"),
+    [
+        (
+            "a.yaml",
+            AXOLOTL + "optimizer: adamw_torch_fused\n",
+            "optimizer: ada",
+            "adafactor",
+            "optimizer: adafactor",
+        ),
+        (
+            "b.yaml",
+            AXOLOTL + "optimizer: ada  # mine\n",
+            "optimizer: a",
+            "adafactor",
+            "optimizer: adafactor  # mine",
+        ),
+        ("c.yaml", SMALL + "attent: sdpa\n", "att", "attention", "attention: sdpa"),
+        (
+            "d.json",
+            '{"vramlint": 1, "model": "x",\n"attention": "eager"}',
+            '"attention": "ea',
+            "sdpa",
+            '"attention": "sdpa"}',
+        ),
+        (
+            "e.toml",
+            'vramlint = 1\nmodel = "x"\nattention = "eager"\n',
+            'attention = "e',
+            "sdpa",
+            'attention = "sdpa"',
+        ),
+        (
+            "f.toml",
+            'vramlint = 1\nmodel = "x"\nattent = "eager"\n',
+            "\natt",
+            "attention",
+            'attention = "eager"',
+        ),
+    ],
+)
+async def test_the_whole_word_is_replaced(
+    editor: Editor, name: str, text: str, needle: str, label: str, line: str
+) -> None:
+    uri = await editor.open(text, name)
+    (item,) = [item for item in await editor.complete(uri, needle) if item.label == label]
+    assert isinstance(item.text_edit, types.TextEdit)
+    await editor.apply(uri, types.WorkspaceEdit(changes={uri: [item.text_edit]}))
+    assert line in editor.texts[uri].splitlines()
+
+
+async def test_values_stand_by_cost_with_the_default_first(editor: Editor) -> None:
+    uri = await editor.open("# vramlint: gpu=L40S\n" + AXOLOTL + "optimizer: \n")
+    items = sorted(await editor.complete(uri, "optimizer: "), key=lambda item: item.sort_text or item.label)
+    assert items[0].label == "adamw_torch_fused"
+    assert "default" in (items[0].detail or "")
+    totals = [float((item.detail or "").split(" GiB")[0]) for item in items[1:]]
+    assert totals == sorted(totals)
+    assert {"fits"} & {part for item in items for part in (item.detail or "").split(", ")}
+
+
+async def test_a_list_of_targets_offers_the_linear_layers(editor: Editor) -> None:
+    uri = await editor.open(AXOLOTL + "lora_target_modules:\n  - \n")
+    assert {"q_proj", "down_proj"} <= set(labels(await editor.complete(uri, "\n  - ")))
+    uri = await editor.open(AXOLOTL + "lora_target_modules: [q_proj, \n")
+    assert "down_proj" in labels(await editor.complete(uri, "[q_proj, "))

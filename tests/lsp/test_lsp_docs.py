@@ -21,7 +21,7 @@ def test_requests() -> None:
         "textDocument/publishDiagnostics",
         "textDocument/diagnostic",
     }
-    assert methods == {method for method, _, _ in REQUESTS}
+    assert methods == {method for method, _, _ in REQUESTS} | {"textDocument/codeAction"}
     assert methods <= set(create_server().protocol.fm.features)
 
 

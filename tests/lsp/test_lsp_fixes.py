@@ -16,7 +16,7 @@ async def test_each_fix_of_a_run_that_does_not_fit_makes_it_fit(editor: Editor) 
     uri = await editor.open(FULL)
     (found,) = await editor.diagnostics(uri)
     offered = [a for a in await editor.actions(uri, found.range) if "ignore" not in a.title]
-    assert [action.is_preferred for action in offered] == [True, *[None] * (len(offered) - 1)]
+    assert not [action.title for action in offered if action.is_preferred], "each changes what is trained"
     for index in range(len(offered)):
         await editor.change(uri, FULL)
         action = (await editor.actions(uri, found.range))[index]

@@ -12,7 +12,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def lenses(editor: Editor, uri: str) -> list[types.Command]:
     params = types.CodeLensParams(types.TextDocumentIdentifier(uri))
     found = await editor.client.text_document_code_lens_async(params)
-    return [lens.command for lens in found or [] if lens.command]
+    resolved = [
+        lens if lens.command else await editor.client.code_lens_resolve_async(lens) for lens in found or []
+    ]
+    return [lens.command for lens in resolved if lens.command]
 
 
 async def hints(editor: Editor, uri: str) -> dict[int, str]:

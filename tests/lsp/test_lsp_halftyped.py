@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,9 @@ def ask_everything(session: Session, uri: str, text: str, position: types.Positi
     document_links(session, view, types.DocumentLinkParams(identifier))
     definition(session, view, types.DefinitionParams(identifier, position))
     here = types.Range(position, position)
-    code_actions(session, view, types.CodeActionParams(identifier, here, types.CodeActionContext([])))
+    asyncio.run(
+        code_actions(session, view, types.CodeActionParams(identifier, here, types.CodeActionContext([])))
+    )
     breakdown_of(view)
     debug_information(session, view)
 

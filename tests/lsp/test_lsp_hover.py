@@ -77,8 +77,11 @@ async def test_batch_hover_compares_neighbours(editor: Editor) -> None:
     assert "`3` →" in said
     assert "`5` →" in said
     assert "largest that fits: none" in said
-    assert "to make it fit:" in said
     assert "VL101" in said
+    assert "to make it fit:" not in said, "a hover searches for nothing"
+    (found,) = await editor.diagnostics(uri)
+    await editor.actions(uri, found.range)
+    assert "to make it fit:" in (await editor.hover(uri, "micro_batch_size") or "")
 
 
 async def test_largest_that_fits_really_does(editor: Editor) -> None:
@@ -165,3 +168,29 @@ async def test_last_good_figures_are_marked_stale(editor: Editor) -> None:
     assert said is not None
     assert said.startswith("_the text does not parse right now")
     assert "GiB" in said
+
+
+QLORA = (
+    "base_model: meta-llama/Llama-3.1-8B\nadapter: qlora\nload_in_4bit: true\nlora_r: 16\n"
+    "lora_target_linear: true\nsequence_len: 2048\nmicro_batch_size: 1\nlearning_rate: 1.0e-4\n"
+    "rotary_magic: true\ncommon: &c\n  gradient_accumulation_steps: 4\n<<: *c\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("needle", "said", "unsaid"),
+    [
+        ("learning_rate", "costs no GPU memory", "modelled"),
+        ("rotary_magic", "axolotl", "costs no GPU memory"),
+        ("load_in_4bit", "of weights", "`false` →"),
+        ("gradient_accumulation_steps", "gradient_accumulation_steps", "modelled"),
+    ],
+)
+async def test_what_is_not_modelled_is_not_called_free(
+    editor: Editor, needle: str, said: str, unsaid: str
+) -> None:
+    uri = await editor.open(QLORA)
+    text = await editor.hover(uri, needle)
+    assert text is not None
+    assert said.lower() in text.lower()
+    assert unsaid not in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vramlint.catalog.config_json import (
     cached_config,
@@ -15,11 +15,13 @@ from vramlint.catalog.config_json import (
     read_json,
 )
 from vramlint.catalog.facts import LinearModule, Model
-from vramlint.catalog.kin import WITHIN, Said, makers_ids, said
 from vramlint.catalog.nearest import nearest, words_in
 from vramlint.catalog.reuploads import downloaded_names, original_names, without_suffix
 from vramlint.catalog.table import FOLDER, Table
 from vramlint.lazy_dataclasses import replace
+
+if TYPE_CHECKING:
+    from vramlint.catalog.kin import Said
 
 
 class Models:
@@ -124,6 +126,8 @@ class Models:
         """The listed model of the family, version and size that a name says, unless those that say the same
         differ.
         """
+        from vramlint.catalog.kin import WITHIN, said  # imported late: most names are listed
+
         told = said(name)
         found = [] if told is None else self._makers.get(told._replace(active=""), [])
         totals = {record["parameters"] for record, _, _ in found}
@@ -145,6 +149,8 @@ class Models:
     @cached_property
     def _makers(self) -> dict[Said, list[tuple[Mapping[str, Any], str, str]]]:
         """What the ids of the families' makers say, with their records, ids, and active parameters."""
+        from vramlint.catalog.kin import makers_ids
+
         index: dict[Said, list[tuple[Mapping[str, Any], str, str]]] = {}
         for record in self._table:
             for told, listed in makers_ids(record["ids"]):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 from operator import contains
 
-SHORTLIST = 40
+SHORTLIST = 160
 LONGEST = 200
 """Characters of a name that are compared; more than any hub id has."""
 

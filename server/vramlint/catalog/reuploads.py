@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 from vramlint.lazy_dataclasses import dataclass
 
@@ -71,9 +72,13 @@ COPYISTS = frozenset(
 )
 """Accounts that publish other people's models under the original repository name (lower case)."""
 
-_ENDS = tuple(
-    (re.compile(f"(?P<base>.+){end}", re.IGNORECASE), scheme, dtype) for end, scheme, dtype in SUFFIXES
-)
+
+@cache
+def _ends() -> tuple[tuple[re.Pattern[str], str | None, str | None], ...]:
+    """The ends as patterns, compiled at the first name that is not listed."""
+    return tuple(
+        (re.compile(f"(?P<base>.+){end}", re.IGNORECASE), scheme, dtype) for end, scheme, dtype in SUFFIXES
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def without_suffix(name: str) -> tuple[str, str | None, str | None]:
     found: tuple[str | None, str | None] = (None, None)
     for _ in range(_MOST_ENDS):
         cut = next(
-            ((end.fullmatch(name), scheme, dtype) for end, scheme, dtype in _ENDS if end.fullmatch(name)),
+            ((end.fullmatch(name), scheme, dtype) for end, scheme, dtype in _ends() if end.fullmatch(name)),
             None,
         )
         if cut is None:

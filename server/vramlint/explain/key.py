@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vramlint.dialects.kit.dialect import Dialect, Key
+from vramlint.document import Document
 from vramlint.document.node import KeyPath
 from vramlint.explain.format import LABELS, MARKS, difference, percent, size, value_text
+from vramlint.explain.free_keys import costs_nothing
 from vramlint.explain.summary import PHASES, component_table, fit_bar, footnote, peak_line
 from vramlint.explain.verdict import verdict_line
 from vramlint.explain.what_if import Comparison, largest_that_fits, steps
@@ -126,7 +128,7 @@ def advice_line(fixes: Sequence[Fix]) -> str:
 
 
 def explain_other_key(analysis: Analysis, path: KeyPath, ignored: str | None) -> str | None:
-    """The hover of a key that decides no memory: ignored, a group of keys, or free. None below free keys."""
+    """The hover of a key without a row in the table: ignored, a group of keys, free, or not modelled."""
     if analysis.dialect is None:
         return None
     name = f"**{key_text(path)}**"
@@ -135,9 +137,23 @@ def explain_other_key(analysis: Analysis, path: KeyPath, ignored: str | None) ->
     if any(row.path.startswith(f"{key_text(path)}.") for row in analysis.dialect.keys):
         blocks = (name, verdict_line(analysis), component_table(analysis), fit_bar(analysis))
         return "\n\n".join(block for block in blocks if block)
-    if len(path) > 1 or analysis.estimate is None:
+    if analysis.estimate is None:
         return None
-    return f"{name} costs no GPU memory"
+    if costs_nothing(path):
+        return f"{name} costs no GPU memory"
+    return f"{name}: no effect on GPU memory is modelled"
+
+
+def merged_into(document: Document, dialect: Dialect, path: KeyPath) -> tuple[KeyPath, Key] | None:
+    """Where a pair that stands below an anchor takes effect through `<<`: the key path that holds the very
+    same node, with its row.
+    """
+    node = document.node(path)
+    for row in dialect.keys if node is not None else ():
+        names = tuple(row.path.split("."))
+        if names[-1] == path[-1] and document.node(names) is node:
+            return names, row
+    return None
 
 
 def row_of(dialect: Dialect, path: KeyPath) -> tuple[KeyPath, Key | None]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from vramlint.advice import largest_micro_batch, largest_sequence
-from vramlint.dialects.kit.dialect import Key
+from vramlint.dialects.kit.dialect import Key, ReadResult, SetKey
+from vramlint.dialects.kit.edits import with_keys
 from vramlint.document.node import KeyPath
 from vramlint.explain.what_if_ranges import neighbours
 from vramlint.job import TrainingJob
@@ -34,12 +35,18 @@ class Comparison:
 
 
 def estimate_with(analysis: Analysis, path: KeyPath, value: Any) -> Estimate | None:
-    """The estimate if the file had `value` at `path`; None where the run could not be estimated then."""
+    """The estimate if the file had `value` at `path`; None where the framework refuses the value in this
+    file, or the run could not be estimated with it.
+    """
     if analysis.dialect is None or analysis.dialect_context is None:
         return None
     try:
-        reading = analysis.dialect.read(replaced(analysis.values, path, value), analysis.dialect_context)
-        return None if reading.job is None else estimate_job(reading.job)
+        reading = analysis.dialect.read(
+            with_keys(analysis.values, (SetKey(path, value),)), analysis.dialect_context
+        )
+        if reading.job is None or reading.unusable or _refusals(reading) - _refusals(analysis.reading):
+            return None
+        return estimate_job(reading.job)
     except CannotEstimate:
         return None
     except Exception:
@@ -47,27 +54,27 @@ def estimate_with(analysis: Analysis, path: KeyPath, value: Any) -> Estimate | N
         return None
 
 
-def replaced(values: Any, path: Sequence[str | int], value: Any) -> Any:
-    """A copy of plain values with another value at `path`; what is not on the path is shared."""
-    if not path:
-        return value
-    head, rest = path[0], path[1:]
-    if isinstance(values, list) and isinstance(head, int) and head < len(values):
-        return [replaced(item, rest, value) if index == head else item for index, item in enumerate(values)]
-    inside: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
-    return {**inside, head: replaced(inside.get(head), rest, value)}
+def weigh(analysis: Analysis, path: KeyPath, values: Iterable[Any]) -> Iterator[Comparison]:
+    """What the run would need with each of these values of a key, where it can be said."""
+    for value in values:
+        estimate = estimate_with(analysis, path, value)
+        if estimate is not None:
+            yield Comparison(value, estimate.device_bytes, estimate.verdict(analysis.capacity))
+
+
+def _refusals(reading: ReadResult | None) -> set[tuple[str, KeyPath]]:
+    """What the framework refuses of a file, as read."""
+    problems = reading.problems if reading else ()
+    return {(problem.kind, problem.key) for problem in problems if problem.severity == "error"}
 
 
 def steps(analysis: Analysis, key: Key, path: KeyPath, value: Any) -> tuple[Comparison, ...]:
     """What the neighbouring values of a key would cost; of several that save the same, the first."""
     found: dict[tuple[int, Any], Comparison] = {}
     now = analysis.estimate.device_bytes if analysis.estimate else 0
-    for other in neighbours(key, value):
-        estimate = estimate_with(analysis, path, other)
-        if estimate is not None:
-            step = Comparison(other, estimate.device_bytes, estimate.verdict(analysis.capacity))
-            same = other if step.device_bytes == now else None
-            found.setdefault((step.device_bytes, same), step)
+    for step in weigh(analysis, path, neighbours(key, value)):
+        same = step.value if step.device_bytes == now else None
+        found.setdefault((step.device_bytes, same), step)
     return tuple(found.values())[:_SHOWN]
 
 

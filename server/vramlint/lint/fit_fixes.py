@@ -7,16 +7,19 @@ from functools import cache
 from itertools import islice
 
 from vramlint.dialects.kit.dialect import Changes, SetKey
+from vramlint.dialects.kit.edits import with_keys
 from vramlint.document.edit import TextEdit
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.context import Rechecked, RuleContext
 from vramlint.lint.editing import edits_of_keys
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import gib
-from vramlint.memory.estimate import Verdict
+from vramlint.memory.estimate import CannotEstimate, Verdict
 
-_MOST_FIXES = 4
+_MOST_FIXES = 3
 _MOST_TRIES = 20
+_LONG = 10_000
+"""Code points. Reading a longer text again costs more than estimating its values first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,31 @@ def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
 
     for advice in islice(suggest(job, capacity, expressible, context.estimate), _MOST_TRIES):
         keys = dialect.edits(values, job, advice.changes)
-        edits = edits_of_keys(context.document, keys) if keys else None
+        if not keys or (len(context.document.text) > _LONG and not _may_fit(context, keys)):
+            continue
+        edits = edits_of_keys(context.document, keys)
         after = context.recheck(edits) if edits else None
-        if not keys or not edits or after is None or after.estimate is None or after.verdict != "fits":
+        if not edits or after is None or after.estimate is None or after.verdict != "fits":
             continue
         complaints = _complaints(after)
         if not complaints or complaints <= before():
             needed = after.estimate.device_bytes
             yield WayToFit(advice.title, advice.safe, keys, edits, needed, after.verdict)
+
+
+def _may_fit(context: RuleContext, keys: tuple[SetKey, ...]) -> bool:
+    """Whether the run fits with these keys, as far as their values say without reading the text again."""
+    from vramlint.memory import estimate_job  # imported late: most files fit
+
+    if context.dialect is None or context.dialect_context is None:
+        return True
+    reading = context.dialect.read(with_keys(context.values, keys), context.dialect_context)
+    if reading.job is None:
+        return False
+    try:
+        return estimate_job(reading.job).verdict(context.capacity) == "fits"
+    except CannotEstimate:
+        return False
 
 
 def checked_fixes(context: RuleContext) -> Iterator[Fix]:

@@ -14,6 +14,7 @@ from vramlint.explain.format import WORDS
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib, gpu_name
 from vramlint.lsp.diagnostics import diagnostic
+from vramlint.lsp.search import all_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.suppress_action import suppression_edit
 from vramlint.lsp.view import View
@@ -23,7 +24,9 @@ KINDS = (types.CodeActionKind.QuickFix, FIX_ALL)
 _OFFERED_GPUS = ("RTX-4090", "A100-80GB", "H100-80GB")
 
 
-def code_actions(session: Session, view: View, params: types.CodeActionParams) -> list[types.CodeAction]:
+async def code_actions(
+    session: Session, view: View, params: types.CodeActionParams
+) -> list[types.CodeAction]:
     """What can be done about the findings in a range."""
     wanted = params.context.only
     actions: list[types.CodeAction] = []
@@ -31,25 +34,30 @@ def code_actions(session: Session, view: View, params: types.CodeActionParams) -
         here = Span(view.offset(params.range.start), view.offset(params.range.end))
         for finding in view.analysis.findings:
             if _meets(view.analysis.span(finding.at), here):
-                actions += _quick_fixes(session, view, finding)
+                actions += await _quick_fixes(session, view, finding)
         actions += _declarations(view, here)
     if _wants(wanted, FIX_ALL, asked_for=True):
-        actions += _fix_all(session, view)
+        actions += await _fix_all(session, view)
     return actions
 
 
-def _quick_fixes(session: Session, view: View, finding: Finding) -> Iterator[types.CodeAction]:
-    """The fixes of one finding, the first preferred, and the comment that silences it."""
+async def _quick_fixes(session: Session, view: View, finding: Finding) -> list[types.CodeAction]:
+    """The fixes of one finding, those that keep the training the same first, and the comment that silences
+    it. Only such a fix is preferred: editors apply preferred ones unasked.
+    """
     shown = [diagnostic(view, finding)]
-    for index, fix in enumerate(session.fixes(view.uri, view.analysis, finding)):
+    actions = []
+    fixes = await all_fixes(session, view, view.analysis, finding)
+    for index, fix in enumerate(sorted(fixes, key=lambda fix: not fix.safe)):
         if fix.elsewhere is None:
-            yield _action(view, fix.title, fix.edits, shown, preferred=index == 0)
+            actions.append(_action(view, fix.title, fix.edits, shown, preferred=index == 0 and fix.safe))
         elif edit := view.append_edit(fix.elsewhere):
             kind = types.CodeActionKind.QuickFix
-            yield types.CodeAction(title=fix.title, kind=kind, diagnostics=shown, edit=edit)
+            actions.append(types.CodeAction(title=fix.title, kind=kind, diagnostics=shown, edit=edit))
     comment = suppression_edit(view.analysis, finding)
     if comment is not None:
-        yield _action(view, f"ignore {finding.code} on this line", (comment,), shown)
+        actions.append(_action(view, f"ignore {finding.code} on this line", (comment,), shown))
+    return actions
 
 
 def _declarations(view: View, here: Span) -> Iterator[types.CodeAction]:
@@ -69,18 +77,19 @@ def _declarations(view: View, here: Span) -> Iterator[types.CodeAction]:
             yield _action(view, title, (comment_at_top(analysis.document, f"vramlint: gpu={name}"),), [])
 
 
-def _fix_all(session: Session, view: View) -> Iterator[types.CodeAction]:
+async def _fix_all(session: Session, view: View) -> list[types.CodeAction]:
     """One action with the first safe fix of every finding, where they do not touch each other."""
     chosen: list[Fix] = []
     for finding in view.analysis.findings:
-        for fix in session.fixes(view.uri, view.analysis, finding):
+        for fix in await all_fixes(session, view, view.analysis, finding):
             if fix.safe and not any(_overlap(fix, other) for other in chosen):
                 chosen.append(fix)
                 break
-    if chosen:
-        edits = tuple(edit for fix in chosen for edit in fix.edits)
-        title = f"fix all that vramlint can fix safely ({len(chosen)})"
-        yield _action(view, title, edits, [], kind=FIX_ALL)
+    if not chosen:
+        return []
+    edits = tuple(edit for fix in chosen for edit in fix.edits)
+    title = f"fix all that vramlint can fix safely ({len(chosen)})"
+    return [_action(view, title, edits, [], kind=FIX_ALL)]
 
 
 def _action(

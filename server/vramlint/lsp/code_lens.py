@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lsprotocol import types
 
 from vramlint.explain.lines import fit_line
+from vramlint.lint.finding import Fix
+from vramlint.lsp.search import fit_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
@@ -13,14 +17,42 @@ MAKE_IT_FIT = "vramlint.makeItFit"
 
 
 def code_lenses(session: Session, view: View, params: types.CodeLensParams) -> list[types.CodeLens]:
-    """The fit line, and "make it fit" where a checked fix exists."""
+    """The fit line; and where the run does not fit a second one, whose fix is searched for when the client
+    resolves it.
+    """
     if view.shown.estimate is None and view.shown.cannot is None:
         return []
     top = types.Range(types.Position(0, 0), types.Position(0, 0))
     stale = " (as last parsed)" if view.stale else ""
     title = fit_line(view.shown) + stale
     lenses = [types.CodeLens(top, command=types.Command(title, SHOW_BREAKDOWN, arguments=[view.uri]))]
-    if not view.stale and (fixes := session.fit_fixes(view)):
-        fit = types.Command(f"make it fit: {fixes[0].title}", MAKE_IT_FIT, arguments=[view.uri])
-        lenses.append(types.CodeLens(top, command=fit))
+    unfit = view.unfit
+    if unfit is None or view.stale:
+        return lenses
+    known = session.known_fixes(view.uri, unfit)
+    if known is None:
+        lenses.append(types.CodeLens(top, data={"uri": view.uri}))
+    elif known:
+        lenses.append(types.CodeLens(top, command=_make_it_fit(view.uri, known[0])))
     return lenses
+
+
+async def resolve_code_lens(session: Session, lens: types.CodeLens) -> types.CodeLens:
+    """The lens with what would make the run fit."""
+    data: Any = lens.data
+    uri = data.get("uri") if isinstance(data, dict) else None
+    view = session.view(uri) if isinstance(uri, str) else None
+    if view is None:
+        return lens
+    fixes = await fit_fixes(session, view)
+    if fixes:
+        lens.command = _make_it_fit(view.uri, fixes[0])
+    else:
+        lens.command = types.Command(
+            "no change that is known makes it fit", SHOW_BREAKDOWN, arguments=[view.uri]
+        )
+    return lens
+
+
+def _make_it_fit(uri: str, fix: Fix) -> types.Command:
+    return types.Command(f"make it fit: {fix.title}", MAKE_IT_FIT, arguments=[uri])

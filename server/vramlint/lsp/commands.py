@@ -10,6 +10,7 @@ from vramlint.explain.breakdown import breakdown
 from vramlint.explain.verdict import verdict_line
 from vramlint.lint.finding import Fix
 from vramlint.lint.result import Analysis
+from vramlint.lsp.search import fit_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
@@ -25,9 +26,9 @@ def breakdown_of(view: View) -> str | None:
     return f"_The text does not parse right now: these are the figures of the last one that did._\n\n{page}"
 
 
-def best_fix(session: Session, view: View) -> Fix | None:
+async def best_fix(session: Session, view: View) -> Fix | None:
     """The first fix after which the run fits."""
-    return None if view.stale else next(iter(session.fit_fixes(view)), None)
+    return None if view.stale else next(iter(await fit_fixes(session, view)), None)
 
 
 def debug_information(session: Session, view: View | None) -> str:

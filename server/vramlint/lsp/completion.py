@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,13 +14,18 @@ from vramlint.catalog.models import Models
 from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
 from vramlint.document.node import KeyPath, Span
 from vramlint.document.write import CannotWrite, write_key, write_value
+from vramlint.explain.what_if import weigh
 from vramlint.lint.format import count, gib, shorten
 from vramlint.lsp.cursor import Cursor, cursor_at
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
+from vramlint.memory.estimate import Verdict
 
 TRIGGERS = ["=", " ", "/", '"', "["]
 _MOST_MODELS = 50
+_MOST_WEIGHED = 64
+"""Values of a key that are estimated one by one for a list of completions."""
+_VERDICTS: dict[Verdict, str] = {"fits": "fits", "tight": "tight", "does_not_fit": "does not fit"}
 _DIRECTIVE = re.compile(r"(?:#|//)\s*vramlint\s*:[ \t]*(?P<body>.*)", re.IGNORECASE)
 _GPU = re.compile(r"(?:.*\s)?gpu\s*=\s*(?P<typed>\S*)")
 _CODES = re.compile(r"ignore(?:-file)?\[(?:[^\]]*,)?\s*(?P<typed>[\w-]*)")
@@ -49,7 +55,9 @@ def completions(session: Session, view: View, params: types.CompletionParams) ->
     row = dialect.key(_dotted(cursor.path))
     if row is None:
         return types.CompletionList(False, [])
-    if row.field == "model":
+    if cursor.part == "item":
+        return types.CompletionList(False, list(_items(view, row, cursor)))
+    if row.field == "model" and not row.offered:
         return types.CompletionList(True, list(_models(view, cursor)))
     if row.field == "gpu":
         return types.CompletionList(False, list(_gpus(view, cursor.span)))
@@ -65,7 +73,9 @@ def _keys(view: View, dialect: Dialect, cursor: Cursor) -> Iterator[types.Comple
     colon = {"yaml": ": ", "json": ": ", "toml": " = "}[view.document.language]
     for name, row in _names_below(dialect, inside).items():
         if name not in present:
-            text = write_key(name, view.document.language) + (colon if row else _opening(view))
+            text = write_key(name, view.document.language)
+            if not cursor.separated:
+                text += colon if row else _opening(view)
             yield _item(view, name, text, cursor.span, row, types.CompletionItemKind.Property)
 
 
@@ -85,15 +95,53 @@ def _opening(view: View) -> str:
 
 
 def _values(view: View, row: Key, cursor: Cursor) -> Iterator[types.CompletionItem]:
-    """The choices of a key, the framework's default first."""
-    choices = row.choices or ((True, False) if isinstance(row.default, bool) else ())
-    for choice in sorted(choices, key=lambda choice: choice != row.default):
+    """The values that the framework takes in this file: its default first, then the cheapest, each with what
+    the run needs with it.
+    """
+    choices = row.choices or row.offered or ((True, False) if isinstance(row.default, bool) else ())
+    weighed = tuple(weigh(view.shown, cursor.path, choices)) if len(choices) <= _MOST_WEIGHED else ()
+    totals = {id(step.value): step for step in weighed}
+    refused = bool(weighed) and len(weighed) < len(choices)
+
+    def rank(choice: Any) -> tuple[bool, float]:
+        step = totals.get(id(choice))
+        return not _is_default(choice, row), step.device_bytes if step else math.inf
+
+    for index, choice in enumerate(sorted(choices, key=rank)):
+        step = totals.get(id(choice))
+        if refused and step is None:
+            continue
         try:
             text = write_value(choice, view.document.language)
         except CannotWrite:
             continue
-        detail = "default" if choice == row.default and type(choice) is type(row.default) else None
-        yield _item(view, text.strip('"'), text, cursor.span, row, types.CompletionItemKind.Value, detail)
+        said = [
+            f"{gib(step.device_bytes)} GiB" if step else "",
+            _VERDICTS.get(step.verdict, "") if step else "",
+        ]
+        said.append("default" if _is_default(choice, row) else "")
+        detail = ", ".join(part for part in said if part) or None
+        item = _item(view, text.strip('"'), text, cursor.span, row, types.CompletionItemKind.Value, detail)
+        item.sort_text = f"{index:04}"
+        yield item
+
+
+def _is_default(choice: Any, row: Key) -> bool:
+    return bool(choice == row.default) and type(choice) is type(row.default)
+
+
+def _items(view: View, row: Key, cursor: Cursor) -> Iterator[types.CompletionItem]:
+    """What a list takes: for an adapter's targets the linear layers of the model, else the key's choices."""
+    job = view.shown.job
+    names: tuple[Any, ...] = row.choices
+    if row.field == "adapter.targets" and job is not None:
+        modules = (module for module in job.model.linear_modules if module.part == "main")
+        names = tuple(dict.fromkeys(module.name.rpartition(".")[2] for module in modules))
+    for index, name in enumerate(names):
+        text = write_value(name, view.document.language)
+        item = _item(view, str(name), text, cursor.span, row, types.CompletionItemKind.EnumMember)
+        item.sort_text = f"{index:04}"
+        yield item
 
 
 def _models(view: View, cursor: Cursor) -> Iterator[types.CompletionItem]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from vramlint.document import Document
 from vramlint.document.node import KeyPath, Span
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 
 _YAML_KEY = r"""(?P<quote>["']?)(?P<key>[^\s:#"'][^:#"']*?)(?P=quote)\s*:"""
 _YAML_VALUE = re.compile(rf"(?P<indent>\s*(?:-\s+)*){_YAML_KEY}\s+(?P<typed>[^#]*)")
@@ -19,25 +19,56 @@ _JSON_TOKEN = re.compile(r'"(?:\\.|[^"\\\n])*"?|[{}\[\]:,]')
 _TOML_VALUE = re.compile(r"\s*(?P<key>[\w.\"'-]+)\s*=\s*(?P<typed>[^#]*)")
 _TOML_START = re.compile(r"\s*(?P<typed>[\w.-]*)")
 _TOML_TABLE = re.compile(r"\s*\[\[?\s*(?P<name>[^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
+_ITEM = re.compile(r"[\[,]\s*")
+_REST_OF_KEY = {
+    "yaml": re.compile(r"[^\s:#]*"),
+    "json": re.compile(r'[^":,{}\[\]\r\n]*"?'),
+    "toml": re.compile(r"[\w.-]*"),
+}
+_REST_OF_VALUE = {
+    "yaml": re.compile(r"[^\s#,\]}]*"),
+    "json": re.compile(r'[^",{}\[\]\s]*"?'),
+    "toml": re.compile(r"[^\s#,\]}]*"),
+}
+_SEPARATOR = {"yaml": re.compile(r"[\"']?\s*:"), "json": re.compile(r"\s*:"), "toml": re.compile(r"\s*=")}
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """`path` is the mapping that a key is typed in, or the key whose value is; `typed` what is there."""
+    """`path` is the mapping that a key is typed in, or the key whose value or list item is; `typed` what
+    stands before the cursor.
+    """
 
-    part: Literal["key", "value"]
+    part: Literal["key", "value", "item"]
     path: KeyPath
     typed: str
     span: Span
-    """Of `typed`: what a completion replaces."""
+    """What a completion replaces: the whole word under the cursor."""
+    separated: bool = False
+    """Of a key: its colon or equals sign stands there already."""
 
 
 def cursor_at(document: Document, offset: int) -> Cursor | None:
     """What is typed at an offset; None inside a value that spans lines, or where nothing of ours can be."""
     line = document.lines.line(offset)
-    before = document.text[document.lines.line_span(line).start : offset]
+    span = document.lines.line_span(line)
+    before, after = document.text[span.start : offset], document.text[offset : span.end]
     reader = {"yaml": _yaml, "json": _json, "toml": _toml}[document.language]
-    return reader(document, line, before, offset)
+    found = reader(document, line, before, offset)
+    return None if found is None else _whole_word(found, document, after)
+
+
+def _whole_word(cursor: Cursor, document: Document, after: str) -> Cursor:
+    """The cursor with the rest of the word behind it, and whether a key has its separator."""
+    if cursor.part == "key":
+        rest, separator = _REST_OF_KEY[document.language], _SEPARATOR[document.language]
+    else:
+        rest, separator = _REST_OF_VALUE[document.language], None
+        if cursor.typed[:1] in "\"'" and cursor.typed:
+            rest = re.compile(f"[^{cursor.typed[0]}\\r\\n]*{cursor.typed[0]}?")
+    length = found.end() if (found := rest.match(after)) else 0
+    separated = separator is not None and separator.match(after, length) is not None
+    return replace(cursor, span=Span(cursor.span.start, cursor.span.end + length), separated=separated)
 
 
 def _yaml(document: Document, line: int, before: str, offset: int) -> Cursor | None:
@@ -45,7 +76,10 @@ def _yaml(document: Document, line: int, before: str, offset: int) -> Cursor | N
         parents = _yaml_parents(document, line, len(value["indent"]))
         return _cursor("value", (*parents, value["key"]), value["typed"], offset)
     if start := _YAML_START.fullmatch(before):
-        return _cursor("key", _yaml_parents(document, line, len(start["indent"])), start["typed"], offset)
+        parents = _yaml_parents(document, line, len(start["indent"]))
+        if "-" in start["indent"] and parents:
+            return _cursor("item", parents, start["typed"], offset)
+        return _cursor("key", parents, start["typed"], offset)
     return None
 
 
@@ -110,5 +144,8 @@ def _toml_table(document: Document, line: int) -> KeyPath:
     return ()
 
 
-def _cursor(part: Literal["key", "value"], path: KeyPath, typed: str, offset: int) -> Cursor:
+def _cursor(part: Literal["key", "value", "item"], path: KeyPath, typed: str, offset: int) -> Cursor:
+    if part == "value" and typed.startswith("["):
+        typed = _ITEM.split(typed)[-1]
+        part = "item"
     return Cursor(part, path, typed, Span(offset - len(typed), offset))

@@ -9,7 +9,7 @@ from lsprotocol import types
 from vramlint.catalog.gpus import all_gpus
 from vramlint.document.node import KeyPath, Span
 from vramlint.explain.gpu import explain_gpu
-from vramlint.explain.key import explain_key, explain_other_key, row_of
+from vramlint.explain.key import explain_key, explain_other_key, merged_into, row_of
 from vramlint.explain.model import explain_model
 from vramlint.lsp.pages import rule_page
 from vramlint.lsp.session import Session
@@ -57,11 +57,13 @@ def _key(session: Session, view: View, offset: int) -> tuple[str, Span] | None:
     place = view.document.place_at(offset)
     if place is None or analysis.dialect is None:
         return None
-    path, row = row_of(analysis.dialect, place.path)
-    span = view.document.key_span(path)
+    written, row = row_of(analysis.dialect, place.path)
+    path = written
+    if row is None and (merged := merged_into(view.document, analysis.dialect, place.path)):
+        path, row = merged
+        written = place.path
+    span = view.document.key_span(written)
     if span is None:
-        return None
-    if row is None and place.path != path:
         return None
     ignored = _ignored(view, path)
     if row is None or ignored is not None:
@@ -71,8 +73,11 @@ def _key(session: Session, view: View, offset: int) -> tuple[str, Span] | None:
         return explain_model(view.shown, row), span
     if row.field == "gpu":
         return explain_gpu(view.shown, all_gpus()), span
-    fixes = session.fit_fixes(view)
-    return session.once(view.uri, path, lambda: explain_key(view.shown, row, path, fixes)), span
+    unfit = view.unfit
+    fixes = (session.known_fixes(view.uri, unfit) or ()) if unfit else ()
+    return session.once(
+        view.uri, (path, bool(fixes)), lambda: explain_key(view.shown, row, path, fixes)
+    ), span
 
 
 def _rule_links(view: View, span: Span) -> str:

@@ -1,32 +1,19 @@
-"""The server object: pygls' server with our state, and our protocol details."""
+"""The server object: pygls' server with our state."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
 from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol
-from pygls.protocol.language_server import lsp_method
 
 from vramlint import __version__
-from vramlint.lsp.client import prefer_utf16
+from vramlint.lsp.protocol import Protocol, lenient_converter
 from vramlint.lsp.publish import Publisher
 from vramlint.lsp.session import Session
 
 log = logging.getLogger("vramlint.lsp")
-
-
-class Protocol(LanguageServerProtocol):
-    """pygls' protocol, with UTF-16 preferred to whatever the client names first."""
-
-    @lsp_method(types.INITIALIZE)
-    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Choose the encoding, then do as pygls does."""
-        prefer_utf16(params)
-        return (yield from super().lsp_initialize(params))
 
 
 class Server(LanguageServer):
@@ -39,6 +26,7 @@ class Server(LanguageServer):
             __version__,
             text_document_sync_kind=types.TextDocumentSyncKind.Full,
             protocol_cls=Protocol,
+            converter_factory=lenient_converter,
             max_workers=2,
         )
         self.session = Session()

@@ -15,7 +15,7 @@ from pygls.uris import to_fs_path
 from vramlint.lsp import commands
 from vramlint.lsp.client import Client
 from vramlint.lsp.code_action import KINDS, code_actions
-from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses
+from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses, resolve_code_lens
 from vramlint.lsp.completion import TRIGGERS, completions
 from vramlint.lsp.diagnostics import diagnostics
 from vramlint.lsp.hover import hover
@@ -30,8 +30,7 @@ from vramlint.lsp.view import View
 Answer: TypeAlias = Callable[[Session, View, Any], Any]
 REQUESTS: tuple[tuple[str, Answer, Any], ...] = (
     (types.TEXT_DOCUMENT_HOVER, hover, None),
-    (types.TEXT_DOCUMENT_CODE_ACTION, code_actions, types.CodeActionOptions(code_action_kinds=list(KINDS))),
-    (types.TEXT_DOCUMENT_CODE_LENS, code_lenses, None),
+    (types.TEXT_DOCUMENT_CODE_LENS, code_lenses, types.CodeLensOptions(resolve_provider=True)),
     (types.TEXT_DOCUMENT_INLAY_HINT, inlay_hints, None),
     (types.TEXT_DOCUMENT_COMPLETION, completions, types.CompletionOptions(trigger_characters=TRIGGERS)),
     (types.TEXT_DOCUMENT_DOCUMENT_LINK, document_links, None),
@@ -48,6 +47,7 @@ def create_server() -> Server:
     _surroundings(server)
     for method, answer, options in REQUESTS:
         _request(server, method, answer, options)
+    _searches(server)
     return server
 
 
@@ -56,6 +56,20 @@ def _request(server: Server, method: str, answer: Answer, options: Any) -> None:
     def handle(ls: Server, params: Any) -> Any:
         view = ls.session.view(params.text_document.uri)
         return None if view is None else answer(ls.session, view, params)
+
+
+def _searches(server: Server) -> None:
+    """Requests that may have to search for fixes: they wait off the server's thread and can be cancelled."""
+    options = types.CodeActionOptions(code_action_kinds=list(KINDS))
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
+    async def actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction] | None:
+        view = ls.session.view(params.text_document.uri)
+        return None if view is None else await code_actions(ls.session, view, params)
+
+    @server.feature(types.CODE_LENS_RESOLVE)
+    async def lens(ls: Server, params: types.CodeLens) -> types.CodeLens:
+        return await resolve_code_lens(ls.session, params)
 
 
 def _lifecycle(server: Server) -> None:
@@ -165,9 +179,9 @@ def _commands(server: Server, known_to_client: set[str]) -> None:
     def answer_debug(ls: Server, *arguments: Any) -> str:
         return commands.debug_information(ls.session, view_of(ls, arguments))
 
-    def make_it_fit(ls: Server, *arguments: Any) -> None:
+    async def make_it_fit(ls: Server, *arguments: Any) -> None:
         view = view_of(ls, arguments)
-        fix = commands.best_fix(ls.session, view) if view else None
+        fix = await commands.best_fix(ls.session, view) if view else None
         if view is not None and fix is not None:
             edit = view.workspace_edit(fix.edits)
             ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit=edit, label=fix.title))

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from pygls.uris import to_fs_path
 
-from vramlint.analysis.analyse import analyse, fixes_for
+from vramlint.analysis.analyse import analyse
 from vramlint.document import Document, Language
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.lint.finding import Finding, Fix
@@ -141,16 +141,16 @@ class Session:
         known: T = answers[question]
         return known
 
-    def fixes(self, uri: str, analysis: Analysis, finding: Finding) -> tuple[Fix, ...]:
-        """All fixes of a finding."""
-        return self.once(uri, finding, lambda: fixes_for(analysis, finding))
+    def known_fixes(self, uri: str, finding: Finding) -> tuple[Fix, ...] | None:
+        """All fixes of a finding, where they were searched for in this version; else None."""
+        document = self._documents.get(_key(uri))
+        return None if document is None else document.answers.get(finding)
 
-    def fit_fixes(self, view: View) -> tuple[Fix, ...]:
-        """The fixes that make the run of the shown figures fit, where it does not."""
-        for finding in view.shown.findings:
-            if finding.name in ("does-not-fit", "tight-fit"):
-                return self.fixes(view.uri, view.shown, finding)
-        return ()
+    def remember_fixes(self, uri: str, analysis: Analysis, finding: Finding, fixes: tuple[Fix, ...]) -> None:
+        """Keep what a search found, unless the document has changed meanwhile."""
+        document = self._documents.get(_key(uri))
+        if document is not None and (analysis is document.analysis or analysis is document.good):
+            document.answers[finding] = fixes
 
     def forget(self, uris: Iterable[str] | None = None) -> None:
         """Analyse again at the next question: these documents, or all, with their settings read again."""

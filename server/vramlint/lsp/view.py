@@ -12,7 +12,7 @@ from vramlint.document import Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.lint.finding import Append
+from vramlint.lint.finding import Append, Finding
 from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client
 
@@ -40,6 +40,12 @@ class View:
     def stale(self) -> bool:
         """Whether the figures are those of an earlier text."""
         return self.shown is not self.analysis
+
+    @property
+    def unfit(self) -> Finding | None:
+        """The finding that says that the run of the shown figures does not fit."""
+        found = (each for each in self.shown.findings if each.name in ("does-not-fit", "tight-fit"))
+        return next(found, None)
 
     def range(self, span: Span) -> types.Range:
         """Code points of the text → the client's positions."""

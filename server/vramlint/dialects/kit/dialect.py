@@ -70,6 +70,8 @@ class Key:
     effect: str
     default: Any = UNSET
     choices: tuple[Any, ...] = ()
+    offered: tuple[str, ...] = ()
+    """Values worth proposing at a key that takes others too."""
     since: str | None = None
     by_release: tuple[ByRelease, ...] = ()
 

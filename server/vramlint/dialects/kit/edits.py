@@ -82,3 +82,22 @@ def whole_batch(
 def without_accumulation(changes: Changes) -> Changes:
     """The changes that are left once accumulation is said by the rows of a whole step."""
     return {name: value for name, value in changes.items() if name != "gradient_accumulation_steps"}
+
+
+def with_keys(values: Any, keys: Iterable[SetKey]) -> Any:
+    """A copy of plain values with keys set or removed; what is not on the way to one is shared."""
+    for item in keys:
+        values = _with(values, item.path, item.value)
+    return values
+
+
+def _with(values: Any, path: KeyPath, value: Any) -> Any:
+    if not path:
+        return value
+    head, rest = path[0], path[1:]
+    if isinstance(values, list) and isinstance(head, int) and head < len(values):
+        return [_with(item, rest, value) if index == head else item for index, item in enumerate(values)]
+    inside: Mapping[Any, Any] = values if isinstance(values, Mapping) else {}
+    if not rest and value is REMOVE:
+        return {key: kept for key, kept in inside.items() if key != head}
+    return {**inside, head: _with(inside.get(head), rest, value)}

@@ -139,8 +139,7 @@ def naming(part: str) -> Callable[[Any], bool]:
 
 def matching(pattern: str) -> Callable[[Any], bool]:
     """Whether the value is a string in which the pattern is found."""
-    found = re.compile(pattern)
-    return lambda value: isinstance(value, str) and found.search(value) is not None
+    return lambda value: isinstance(value, str) and re.search(pattern, value) is not None
 
 
 _REFERENCE = re.compile(r"\$\{[^}]*[.:a-z]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramlint.dialects.kit.dialect import Key
+from vramlint.dialects.torchtune.models import builders
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -11,6 +12,7 @@ KEYS: tuple[Key, ...] = (
         "The builder: names the model, and by lora_, qlora_, dora_ or qdora_ the method. qlora_ stores the "
         "frozen linears in "
         "4 bits but leaves embedding and output projection in 16.",
+        offered=builders(),
     ),
     Key(
         "model.lora_rank",

@@ -59,6 +59,12 @@ TORCHTUNE: Mapping[str, str] = {
 }
 """Builder, without the prefix of an adapter and the suffix of a tune, and a hub id of the same shapes."""
 
+_PACKAGES = (
+    *("gemma", "gemma2", "llama2", "llama3", "llama3_1", "llama3_2", "llama3_2_vision", "llama3_3", "llama4"),
+    *("mistral", "phi3", "phi4", "qwen2", "qwen2_5", "qwen3", "smollm2"),
+)
+"""Folders below torchtune/models that hold builders."""
+
 GENERIC_TORCHTUNE: Mapping[str, Mapping[str, Any]] = {
     "llama2": {"model_type": "llama"},
     "llama2_classifier": {"model_type": "llama"},
@@ -88,6 +94,20 @@ TORCHTUNE_ARGUMENTS: Mapping[str, str] = {
     "num_classes": "num_labels",
 }
 """Arguments of these builders and config.json's keys."""
+
+
+def builders() -> tuple[str, ...]:
+    """The dotted names of all builders, as `_component_` takes them."""
+    prefixes = ("", "lora_", "qlora_")
+    return tuple(
+        f"torchtune.models.{_module(name)}.{prefix}{name}" for name in TORCHTUNE for prefix in prefixes
+    )
+
+
+def _module(builder: str) -> str:
+    """The package of a builder: "llama3_1" of "llama3_1_8b", "mistral" of "mistral_reward_7b"."""
+    longest_first = sorted(_PACKAGES, key=len, reverse=True)
+    return next(package for package in longest_first if builder.startswith(f"{package}_"))
 
 
 def torchtune_builder(component: str) -> tuple[str, str]:

@@ -79,6 +79,9 @@ def kernel_and_mask(
 
 
 def _has_flash(gpu: Gpu | None) -> bool:
-    """Whether PyTorch's flash kernel runs on the GPU; taken so where none is declared."""
+    """Whether PyTorch's flash kernel runs on the GPU; taken so where none is declared, and for other vendors,
+    whose architectures are no numbers ("gfx942").
+    """
     capability = None if gpu is None else gpu.compute_capability
-    return capability is None or int(capability.partition(".")[0]) >= 8
+    major = (capability or "").partition(".")[0]
+    return not major.isdigit() or int(major) >= 8

@@ -1,0 +1,58 @@
+"""The search for fixes, off the server's thread: it estimates many variants of a file."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from vramlint.analysis.analyse import fixes_for
+from vramlint.document.edit import TextEdit
+from vramlint.lazy_dataclasses import replace
+from vramlint.lint.context import Rechecked
+from vramlint.lint.finding import Finding, Fix
+from vramlint.lint.result import Analysis
+from vramlint.lsp.session import Session
+from vramlint.lsp.view import View
+
+_POOL = ThreadPoolExecutor(1, thread_name_prefix="fixes")
+"""One search at a time: two would only share the interpreter's lock."""
+
+
+class Abandoned(BaseException):
+    """The client no longer wants the answer. No rule's `except Exception` takes it for a failure."""
+
+
+async def all_fixes(session: Session, view: View, analysis: Analysis, finding: Finding) -> tuple[Fix, ...]:
+    """All fixes of a finding, those that a search has to work out included; worked out once per version."""
+    known = session.known_fixes(view.uri, finding)
+    if known is not None:
+        return known
+    abandoned = threading.Event()
+    guarded = replace(analysis, recheck=partial(_unless, abandoned, analysis.recheck))
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.run_in_executor(_POOL, fixes_for, guarded, finding)
+    except asyncio.CancelledError:
+        abandoned.set()
+        raise
+    session.remember_fixes(view.uri, analysis, finding, found)
+    return found
+
+
+async def fit_fixes(session: Session, view: View) -> tuple[Fix, ...]:
+    """The fixes that make the run of the shown figures fit, where it does not."""
+    finding = view.unfit
+    return () if finding is None else await all_fixes(session, view, view.shown, finding)
+
+
+def _unless(
+    abandoned: threading.Event,
+    recheck: Callable[[tuple[TextEdit, ...]], Rechecked],
+    edits: tuple[TextEdit, ...],
+) -> Rechecked:
+    if abandoned.is_set():
+        raise Abandoned
+    return recheck(edits)
