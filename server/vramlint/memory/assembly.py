@@ -34,9 +34,11 @@ def assembled(
     around: Sequence[Held],
     modelled: bool,
     notes: tuple[str, ...] = (),
+    counted: bool = True,
 ) -> Estimate:
     """The estimate of one stage: `walked` are its local peaks on top of what is `persistent`, `around` the
-    moments beside the training step, `whole` the undivided model.
+    moments beside the training step, `whole` the undivided model; `counted` says that its parameters are the
+    class's own.
     """
     engine = engine_in_training(job, whole)
     batch = 3 * rounded(8 * job.micro_batch_size * job.sequence_length) if walked else 0
@@ -96,7 +98,7 @@ def assembled(
         modelled=modelled,
         unknown=(*not_counted(job), *evaluation.not_counted(job)),
         capacity_bytes=None if job.gpu is None else job.gpu.usable_bytes - outside,
-        notes=(*_notes(job, persistent, modelled, bool(walked)), *notes),
+        notes=(*_notes(job, persistent, modelled, counted, bool(walked)), *notes),
     )
 
 
@@ -136,13 +138,17 @@ def _phase_peaks(moments: Sequence[Moment]) -> dict[str, int]:
     return peaks
 
 
-def _notes(job: TrainingJob, persistent: PersistentBytes, modelled: bool, walked: bool) -> Iterator[str]:
+def _notes(
+    job: TrainingJob, persistent: PersistentBytes, modelled: bool, counted: bool, walked: bool
+) -> Iterator[str]:
     """What a reader should know about how this estimate counts."""
     if not modelled and not walked:
         yield "only a parameter count is known: activations are unknown and not counted"
     elif not modelled:
         name = job.model.model_type or "this architecture"
-        yield f"{name} is not modelled to the operation: weights and states are exact, activations a bound"
+        weights = "exact" if counted else "those of a plain decoder with the config's sizes and experts"
+        said = f"weights and states are {weights}, activations a bound"
+        yield f"{name} is not modelled to the operation: {said}"
     yield from taken_for_granted(job)
     yield from not_counted(job)
     yield from evaluation.not_counted(job)

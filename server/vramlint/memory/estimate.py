@@ -118,9 +118,7 @@ class Estimate:
     checkpoint_bytes: Mapping[str, int] = field(default_factory=dict)
     architecture: str = ""
     modelled: bool = True
-    """False where the architecture is not modelled to the operation: weights and states are exact,
-    activations a bound.
-    """
+    """False where the architecture is not modelled to the operation: activations are a bound."""
     host: HostMemory | None = None
     """None where nothing is offloaded."""
     unknown: tuple[str, ...] = ()

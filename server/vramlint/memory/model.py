@@ -100,7 +100,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             saving_moment(job, step.persistent, held, network, plan),
             *_around(job, step.persistent, persistent, weights, plan),
         ]
-        made = assembled(job, whole, step.persistent, step.peaks, around, network.modelled, network.notes)
+        said = network.modelled, network.notes, network.counted
+        made = assembled(job, whole, step.persistent, step.peaks, around, *said)
         order = profile.order[part.first : part.last + 1]
         run = Run(
             walked_job,

@@ -1,5 +1,5 @@
-"""Decoders that are not modelled to the operation: exact weights and states from what is known of their
-linear layers, activations approximated.
+"""Decoders that are not modelled to the operation: weights and states from what is known of their linear
+layers, or from the keys of their config; activations approximated.
 """
 
 from __future__ import annotations
@@ -14,27 +14,31 @@ from vramlint.memory.architectures.decoder import shared_inputs
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.families.common import Config, llama_kind, size
+from vramlint.memory.architectures.families.expert_keys import (
+    EXPERT_WIDTH,
+    sparse_layers,
+    stated_mixture,
+    whole,
+)
 from vramlint.memory.architectures.from_linear_layers import Shape, layer
 from vramlint.memory.architectures.network import Block, Inputs, Network
 from vramlint.memory.architectures.stages import stages_of
+from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ops.embedding import embedding
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
 
-EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
-TOP = (
-    "num_experts_per_tok",
-    "num_experts_per_token",
-    "moe_top_k",
-    "moe_k",
-    "moe_topk",
-    "num_selected_experts",
-)
-EXPERT_WIDTH = ("moe_intermediate_size", "expert_ffn_hidden_size", "ffn_hidden_size", "intermediate_size")
-
 RECURRENT = frozenset({"x_proj", "dt_proj", "in_proj", "in_proj_qkvz", "in_proj_qkv", "in_proj_ba"})
 """Linear layers that only state-space and linear-attention mixers have."""
+MIXED_LAYERS = (
+    *("hybrid_override_pattern", "layers_block_type", "block_configs", "attn_layer_period", "block_types"),
+    *("mamba_d_state", "ssm_state_size", "linear_num_value_heads", "linear_attn_config", "state_size"),
+    *("lru_width", "full_attn_idxs"),
+)
+"""Keys of models whose layers are of several kinds, or are not attention and an MLP."""
+ATTENTION_KINDS = frozenset({"full_attention", "sliding_attention", "chunked_attention", "attention"})
+"""Entries of `layer_types` that are attention with the same weights."""
 KERNELS = (
     "state-space layers are taken to run on their fused kernels (mamba-ssm, causal-conv1d, "
     "flash-linear-attention); transformers' plain PyTorch path holds two to five times their activations"
@@ -72,22 +76,39 @@ def declared(config: Config) -> Decoder:
     return llama_kind(known)
 
 
-def mixture_of(config: Config, total: int, layers: int) -> tuple[Mixture | None, int]:
-    """The experts that `total` parameters make up, and how many layers have them."""
-    count = next((config[key] for key in EXPERTS if isinstance(config.get(key), int)), 0)
-    if not total or count < 2:
-        return None, 0
-    hidden, top = size(config, "hidden_size", "n_embd", "d_model"), size(config, *TOP)
+def refuse_mixed_layers(config: Config, model_type: str) -> None:
+    """Raises CannotEstimate where the keys say that layers are of several kinds: without the class nobody
+    knows what each kind is made of.
+    """
+    key = next((key for key in MIXED_LAYERS if config.get(key)), None)
+    kinds = config.get("layer_types")
+    if key is None and isinstance(kinds, (list, tuple)) and not ATTENTION_KINDS.issuperset(map(str, kinds)):
+        key = "layer_types"
+    if key is not None:
+        name = model_type or "this architecture"
+        message = f"{name} is not modelled, and {key} says that its layers are of several kinds"
+        raise CannotEstimate("unknown-architecture", message)
+
+
+def counted_mixture(config: Config, total: int, layers: int) -> tuple[Mixture | None, list[bool]]:
+    """The routed experts that `total` parameters make up, and which layers have them."""
+    mixture = stated_mixture(config) if total else None
+    if mixture is None:
+        return None, [False] * layers
+    mixture = replace(mixture, shared=0)
+    hidden = size(config, "hidden_size", "n_embd", "d_model")
     for key in EXPERT_WIDTH:
-        width = config.get(key)
+        width = whole(config, (key,))
         for matrices in (3, 2):
-            if isinstance(width, int) and width and total % (count * matrices * hidden * width) == 0:
-                sparse = total // (count * matrices * hidden * width)
-                if sparse <= layers:
-                    return Mixture(count, top, width, "softmax-cast", gates=matrices == 3, modules=()), sparse
-    return Mixture(
-        count, top, max(1, total // (layers * count * 3 * hidden)), "softmax-cast", modules=()
-    ), layers
+            each = mixture.experts * matrices * hidden * width
+            sparse = total // each if each and total % each == 0 else 0
+            if 0 < sparse <= layers:
+                has = sparse_layers(config, layers)
+                if sum(has) != sparse:
+                    has = [index >= layers - sparse for index in range(layers)]
+                return replace(mixture, width=width, gates=matrices == 3), has
+    width = max(1, total // (layers * mixture.experts * 3 * hidden))
+    return replace(mixture, width=width), [True] * layers
 
 
 def spread(modules: Sequence[LinearModule], layers: int) -> list[list[LinearModule]]:
@@ -113,18 +134,21 @@ class Layout:
 
     decoder: Decoder
     layers: list[tuple[tuple[LinearModule, ...], Mixture | None]]
+    counted: bool
+    """Whether the parameter count is known, not worked out."""
 
 
 def layout_of(job: TrainingJob, config: Config) -> Layout:
-    """Layers from the catalog's linear layers; without those, from the parameter count."""
+    """Layers from the catalog's linear layers; without those, from the keys and the parameter count."""
     model = job.model
     decoder = declared(config)
     count = len(decoder.pattern)
     modules = [module for module in model.linear_modules if module.part == "main" and module.count > 1]
     total = sum(module.count * module.in_features * module.out_features for module in model.linear_modules)
     if not modules or (model.parameters is not None and total > model.parameters):
-        modules = solved(decoder, model.parameters)
-    mixture, sparse = mixture_of(config, model.breakdown.get("experts", 0), count)
+        refuse_mixed_layers(config, model.model_type)
+        return from_keys(decoder, config, model.parameters)
+    mixture, has = counted_mixture(config, model.breakdown.get("experts", 0), count)
     if mixture is not None:
         modules = [
             module
@@ -133,28 +157,61 @@ def layout_of(job: TrainingJob, config: Config) -> Layout:
         ]
     placed = spread(modules, count)
     return Layout(
-        decoder,
-        [(tuple(placed[index]), mixture if index >= count - sparse else None) for index in range(count)],
+        decoder, [(tuple(placed[index]), mixture if has[index] else None) for index in range(count)], True
     )
 
 
-def solved(decoder: Decoder, parameters: int | None) -> list[LinearModule]:
-    """Llama's linear layers, the MLP as wide as makes the parameter count right."""
+def from_keys(decoder: Decoder, config: Config, parameters: int | None) -> Layout:
+    """Layers as the keys say: attention on each, experts or a dense MLP beside it. Where the parameter count
+    is known, experts (or MLPs) are as wide as makes it right.
+    """
     hidden, count = decoder.hidden, len(decoder.pattern)
-    width, kv_width = decoder.heads * decoder.head_size, decoder.kv_heads * decoder.head_size
-    tables = decoder.vocabulary * hidden * (1 if decoder.tied else 2)
+    mixing = attention_modules(decoder, config)
+    mixture = stated_mixture(config)
+    has = sparse_layers(config, count) if mixture is not None else [False] * count
     inner = decoder.intermediate
     if parameters is not None:
-        inner = max(1, ((parameters - tables) // count - 2 * hidden * (width + kv_width + 1)) // (3 * hidden))
-    shapes = {
-        "q_proj": (hidden, width),
-        "k_proj": (hidden, kv_width),
-        "v_proj": (hidden, kv_width),
-        "o_proj": (width, hidden),
-        "gate_proj": (hidden, inner),
-        "up_proj": (hidden, inner),
-        "down_proj": (inner, hidden),
-    }
+        tables = decoder.vocabulary * hidden * (1 if decoder.tied else 2)
+        attention = sum(module.in_features * module.out_features for module in mixing) + 2 * hidden
+        left, dense = parameters - tables - count * attention, 3 * hidden
+        if mixture is None:
+            inner = max(1, left // (count * dense))
+        else:
+            left -= sum(has) * hidden * (mixture.experts + 3 * mixture.shared)
+            left -= (count - sum(has)) * dense * inner
+            width = max(1, left // (max(1, sum(has)) * mixture.experts * dense))
+            mixture = replace(mixture, width=width)
+    feeding = (
+        LinearModule("gate_proj", hidden, inner, count),
+        LinearModule("up_proj", hidden, inner, count),
+        LinearModule("down_proj", inner, hidden, count),
+    )
+    sparse, plain = (tuple(mixing), mixture), ((*mixing, *feeding), None)
+    return Layout(decoder, [sparse if one else plain for one in has], parameters is not None)
+
+
+def attention_modules(decoder: Decoder, config: Config) -> list[LinearModule]:
+    """Llama's linear layers of attention, or those of latents where the keys have ranks."""
+    hidden, heads, count = decoder.hidden, decoder.heads, len(decoder.pattern)
+    width, kv_width = heads * decoder.head_size, decoder.kv_heads * decoder.head_size
+    rank = whole(config, ("kv_lora_rank",))
+    if rank:
+        content, position = whole(config, ("qk_nope_head_dim",)), whole(config, ("qk_rope_head_dim",))
+        value, low = whole(config, ("v_head_dim",)) or content, whole(config, ("q_lora_rank",))
+        query = {"q_a_proj": (hidden, low), "q_b_proj": (low, heads * (content + position))}
+        shapes = {
+            **(query if low else {"q_proj": (hidden, heads * (content + position))}),
+            "kv_a_proj_with_mqa": (hidden, rank + position),
+            "kv_b_proj": (rank, heads * (content + value)),
+            "o_proj": (heads * value, hidden),
+        }
+    else:
+        shapes = {
+            "q_proj": (hidden, width),
+            "k_proj": (hidden, kv_width),
+            "v_proj": (hidden, kv_width),
+            "o_proj": (width, hidden),
+        }
     return [LinearModule(name, wide, out, count) for name, (wide, out) in shapes.items()]
 
 
@@ -206,4 +263,15 @@ def stand_in(job: TrainingJob, weights: Weights) -> Network:
 
     recurrent = any(module.name in RECURRENT for module in job.model.linear_modules)
     notes = (KERNELS,) if recurrent else ()
-    return Network(begin, stages, end, head, root + last, order, modelled=False, notes=notes, tail=last)
+    return Network(
+        begin,
+        stages,
+        end,
+        head,
+        root + last,
+        order,
+        modelled=False,
+        counted=layout.counted,
+        notes=notes,
+        tail=last,
+    )

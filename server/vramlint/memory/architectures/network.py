@@ -58,7 +58,9 @@ class Network:
     logit_cap: bool = False
     logit_scale: bool = False
     modelled: bool = True
-    """False where operations are only approximated: weights and states are exact, activations a bound."""
+    """False where operations are only approximated: activations are a bound."""
+    counted: bool = True
+    """False where nobody counted the class's parameters: they are those of a relative of these sizes."""
     notes: tuple[str, ...] = ()
     """What the estimate assumes or leaves out, for its reader."""
     leaf: bool = True

@@ -9,6 +9,7 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.families.common import Config, alternating, fraction, llama_kind, size
+from vramlint.memory.architectures.families.expert_keys import sparse_layers
 from vramlint.memory.architectures.feed_forward import gated
 from vramlint.memory.architectures.latent_attention import Latent
 from vramlint.memory.architectures.llama4 import DenseMixture, turned_attention
@@ -157,14 +158,6 @@ def deepseek_mixture(config: Config, router: str) -> Mixture:
     )
 
 
-def after_first(
-    config: Config, count: int, key: str = "first_k_dense_replace", default: int = 0
-) -> list[bool]:
-    """Experts on all layers but the first few."""
-    first = config.get(key)
-    return [index >= (default if first is None else int(first)) for index in range(count)]
-
-
 def deepseek(config: Config, router: str, style: str, query_rank: int | None, **habits: Any) -> Decoder:
     """Latent attention, and experts after the first dense layers."""
     latent = Latent(
@@ -184,7 +177,7 @@ def deepseek(config: Config, router: str, style: str, query_rank: int | None, **
         rotary_size=latent.position,
         **habits,
     )
-    return mixed(declared, deepseek_mixture(config, router), after_first(config, len(declared.pattern)))
+    return mixed(declared, deepseek_mixture(config, router), sparse_layers(config, len(declared.pattern)))
 
 
 def deepseek_v2(config: Config) -> Decoder:
@@ -218,14 +211,14 @@ def glm4_moe(config: Config) -> Decoder:
         rotary_size=int(head * fraction({"p": partial}, "p")),
     )
     return mixed(
-        declared, deepseek_mixture(config, "sigmoid"), after_first(config, len(declared.pattern), default=1)
+        declared, deepseek_mixture(config, "sigmoid"), sparse_layers(config, len(declared.pattern), first=1)
     )
 
 
 def dots1(config: Config) -> Decoder:
     """Qwen 3's attention, DeepSeek's experts."""
     declared = llama_kind(config, qk_norm="head")
-    return mixed(declared, deepseek_mixture(config, "sigmoid"), after_first(config, len(declared.pattern)))
+    return mixed(declared, deepseek_mixture(config, "sigmoid"), sparse_layers(config, len(declared.pattern)))
 
 
 def ernie4_5_moe(config: Config) -> Decoder:
