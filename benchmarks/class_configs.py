@@ -66,6 +66,14 @@ MODELS = {
     "minimax_m2": "MiniMaxAI/MiniMax-M2",
     "hunyuan_v1_moe": "tencent/Hunyuan-A13B-Instruct",
     "gpt_oss": "openai/gpt-oss-20b",
+    "lfm2": "LiquidAI/LFM2-1.2B",
+    "lfm2_moe": "LiquidAI/LFM2-8B-A1B",
+    "qwen3_next": "Qwen/Qwen3-Next-80B-A3B-Instruct",
+    "qwen3_5_text": "Qwen/Qwen3.5-0.8B",
+    "qwen3_5_moe_text": "Qwen/Qwen3.5-35B-A3B",
+    "granitemoehybrid": "ibm-granite/granite-4.0-h-tiny",
+    "falcon_h1": "tiiuae/Falcon-H1-1.5B-Base",
+    "nemotron_h": "nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16",
     "bert": "google-bert/bert-base-uncased",
     "roberta": "FacebookAI/roberta-base",
     "deberta-v2": "microsoft/deberta-v3-base",
@@ -97,6 +105,10 @@ EXPERTS = frozenset(
         "ernie4_5_moe",
         "minimax_m2",
         "hunyuan_v1_moe",
+        "lfm2_moe",
+        "qwen3_next",
+        "qwen3_5_moe_text",
+        "nemotron_h",
     }
 )
 """Classes whose experts' parameters PEFT adapts, which it refuses to do with dropout."""
@@ -109,6 +121,11 @@ LAYER_LISTS = (
     "moe_intermediate_size",
 )
 """Keys that list one value a layer."""
+MIXERS = frozenset({"falcon_h1", "nemotron_h"})
+"""Classes whose mixer's `out_proj` PEFT refuses to adapt (0.21.2, tuners/tuners_utils.py,
+_check_lora_target_modules_mamba).
+"""
+MIXER_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "in_proj")
 SHORT = frozenset({"bert", "roberta", "distilbert", "deberta-v2"})
 """Classes with 512 positions."""
 OVERRIDES: dict[str, dict[str, Any]] = {
@@ -122,6 +139,10 @@ OVERRIDES: dict[str, dict[str, Any]] = {
         "bos_token_id": 1,
         "eos_token_id": 2,
     },
+    "granitemoehybrid": {"layer_types": ["mamba", "mamba", "attention", "mamba", "mamba", "attention"]},
+    "nemotron_h": {"hybrid_override_pattern": "ME*M-M"},
+    "qwen3_5_text": {"model_type": "qwen3_5_text", "architectures": ["Qwen3_5ForCausalLM"]},
+    "qwen3_5_moe_text": {"model_type": "qwen3_5_moe_text", "architectures": ["Qwen3_5MoeForCausalLM"]},
     "smollm3": {"pad_token_id": 0},
     "t5": {"decoder_start_token_id": 0, "pad_token_id": 0},
 }
@@ -154,7 +175,10 @@ def read() -> dict[str, dict[str, Any]]:
                     "model_type": record["type"],
                     "architectures": [record["class"]],
                     **record["config"],
+                    **record["config"].get("text_config", {}),
                 }
+                values.pop("text_config", None)
+                values.pop("vision_config", None)
                 found[name] = {**cut(values), **OVERRIDES.get(name, {})}
     return {name: found[name] for name in MODELS}
 

@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "server"), str(ROOT / "benchmarks")]
 
-from class_configs import CLASSES, EAGER_ONLY, EXPERTS, LABELS, SHORT, job_of  # noqa: E402
+from class_configs import CLASSES, EAGER_ONLY, EXPERTS, LABELS, MIXER_TARGETS, MIXERS, SHORT, job_of  # noqa: E402
 from classes_page import DATA, write_page  # noqa: E402
 from tracker import Setting, config_of, track  # noqa: E402
 
@@ -80,6 +80,8 @@ def main() -> None:
                 setting = replace(setting, attention="eager", length=512)
             if name in EXPERTS:
                 setting = replace(setting, lora_dropout=0.0)
+            if name in MIXERS:
+                setting = replace(setting, lora_targets=MIXER_TARGETS)
             if name in SHORT:
                 setting = replace(setting, batch=4, length=512)
             try:

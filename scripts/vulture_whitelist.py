@@ -72,6 +72,13 @@ hunyuan_v1_moe
 internlm2
 lfm2
 lfm2_moe
+qwen3_next
+qwen3_5_text
+qwen3_5_moe_text
+granitemoehybrid
+bamba
+falcon_h1
+nemotron_h
 llama
 llama4_text
 mimo

@@ -109,6 +109,7 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         order,
         decoder.logit_cap,
         decoder.logit_scale,
+        notes=decoder.notes,
         tail=last,
     )
 

@@ -79,6 +79,8 @@ class Decoder:
     """Learned positions are looked up for every row of the batch."""
     query_scale: bool = False
     """The query is scaled by an operation of its own."""
+    key_scale: bool = False
+    """The key is, too."""
     sliced_projections: bool = False
     """A fused projection is sliced (each slice with a zero-padded gradient) instead of split."""
     embedding_width: int | None = None
@@ -103,6 +105,8 @@ class Decoder:
     bidirectional: bool = False
     no_sdpa: bool = False
     """The class has no PyTorch SDPA path; what asks for it gets the eager formula (gpt-oss)."""
+    notes: tuple[str, ...] = ()
+    """What is assumed about how it runs, for the estimate's reader."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names of modules where they are not Llama's, by Llama's: {"self_attn.q_proj": "attention.query"}."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder
-from vramlint.memory.architectures.feed_forward import gated
+from vramlint.memory.architectures.feed_forward import gated, plain
 from vramlint.memory.architectures.network import FeedForward
 from vramlint.memory.ops.basic import add
 from vramlint.memory.ops.expert_loop import ExpertLinears, looped_experts
@@ -55,6 +55,8 @@ class Mixture:
     correction: bool = False
     gates: bool = True
     shared: int = 0
+    latent: int = 0
+    """Width that the routed experts work in, between two projections; 0: the hidden width."""
     shared_gate: bool = False
     order: str = "last"
     shared_name: str = "mlp.shared_experts"
@@ -74,11 +76,16 @@ class Mixture:
             experts = self._linears(decoder, weights)
         else:
             experts = self._stacked(decoder, weights)
+        feed = gated if self.gates else plain
         shared = (
-            gated(replace(decoder, intermediate=self.shared, names=self._shared_names()), weights)
+            feed(replace(decoder, intermediate=self.shared, names=self._shared_names()), weights)
             if self.shared
             else None
         )
+        into = out_of = None
+        if self.latent:
+            into = weights.linear(f"{self.prefix}.fc1_latent_proj", self.latent, hidden, decoder.mlp_bias)
+            out_of = weights.linear(f"{self.prefix}.fc2_latent_proj", hidden, self.latent, decoder.mlp_bias)
         gate = weights.linear("mlp.shared_expert_gate", 1, hidden) if self.shared_gate else None
         route = ROUTERS[self.router]
 
@@ -87,7 +94,9 @@ class Mixture:
             flat = x.view(batch * tokens, hidden)
             beside = shared(t, flat) if shared is not None and self.order == "first" else None
             logits, scores = route(t, flat, router, self.top)
-            out = experts(t, flat, scores)
+            out = experts(t, flat if into is None else linear(t, flat, into), scores)
+            if out_of is not None:
+                out = linear(t, out, out_of)
             del scores
             if gate is not None and beside is not None:
                 beside = shared_gate_product(t, linear(t, flat, gate), beside)
@@ -102,7 +111,7 @@ class Mixture:
 
     def _stacked(self, decoder: Decoder, weights: Weights) -> Experts:
         """Transformers 5: all experts in one parameter a projection."""
-        hidden, first = decoder.hidden, (2 if self.gates else 1) * self.width
+        hidden, first = self.latent or decoder.hidden, (2 if self.gates else 1) * self.width
         up_name = "gate_up_proj" if self.gates else "up_proj"
         up = weights.stacked(
             f"{self.prefix}.experts.{up_name}", (self.experts, first, hidden), self.modules[:-1], self.bias

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.network import FeedForward
 from vramlint.memory.ops.activations import activated
-from vramlint.memory.ops.basic import mul
+from vramlint.memory.ops.basic import mul, scaled
 from vramlint.memory.ops.fused_lora import fused_gated_mlp, fuses
 from vramlint.memory.ops.liger import liger_glu, liger_glu_of_halves
 from vramlint.memory.ops.linear import linear
@@ -58,6 +58,22 @@ def gated_fused(decoder: Decoder, weights: Weights) -> FeedForward:
             up_states = mul(t, up_states, activated(t, gate, kind), "MLP product")
         del gate
         return linear(t, up_states, down)
+
+    return run
+
+
+def scaled_gated(decoder: Decoder, weights: Weights) -> FeedForward:
+    """`down(up(x) * act(gate(x) * a)) * b` (modeling_falcon_h1.py, FalconH1MLP.forward)."""
+    hidden, inner = decoder.hidden, decoder.intermediate
+    gate = weights.linear(decoder.name("mlp.gate_proj"), inner, hidden, decoder.mlp_bias)
+    up = weights.linear(decoder.name("mlp.up_proj"), inner, hidden, decoder.mlp_bias)
+    down = weights.linear(decoder.name("mlp.down_proj"), hidden, inner, decoder.mlp_bias)
+    kind = decoder.activation
+
+    def run(t: Tape, x: Tensor) -> Tensor:
+        raised = linear(t, x, up)
+        opened = activated(t, scaled(t, linear(t, x, gate), "gate, scaled"), kind)
+        return scaled(t, linear(t, mul(t, raised, opened, "MLP product"), down), "MLP output, scaled")
 
     return run
 

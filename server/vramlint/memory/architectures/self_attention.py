@@ -48,6 +48,8 @@ def self_attention(decoder: Decoder, weights: Weights, kind: LayerKind) -> Block
         if k_norm is not None and over_width:
             k = norm(t, k, k_norm)
         k = k.view(batch, kv_heads, tokens, size)
+        if decoder.key_scale:
+            k = scaled(t, k, "key, scaled")
         if k_norm is not None and before:
             k = norm(t, k, k_norm)
         v = linear(t, x, v_proj).view(batch, kv_heads, tokens, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.network import Block, Inputs
-from vramlint.memory.ops.basic import cast, copied, mul
+from vramlint.memory.ops.basic import activation, cast, copied, mul
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.shape import piece, split
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
@@ -44,14 +44,25 @@ class ShortConvolution:
         return run
 
 
+def causal_convolution(t: Tape, x: Tensor, kernel: Parameter) -> Tensor:
+    """`silu(conv1d(x)[:, :, :tokens])` of [batch, channels, tokens], without the causal-conv1d kernel
+    (transformers 5.24, modeling_qwen3_next.py, causal_conv1d_fn).
+    """
+    batch, channels, tokens = x.shape
+    whole = depthwise(t, x, kernel, (batch, channels, tokens + kernel.shape[-1] - 1))
+    return cast(t, activation(t, piece(t, whole, x.shape, "convolution's output")), x.dtype, "convolved")
+
+
 def depthwise(t: Tape, x: Tensor, kernel: Parameter, shape: tuple[int, int, int]) -> Tensor:
-    """`F.conv1d` with a filter of its own for each channel: saves its input and the kernel."""
+    """`F.conv1d` with a filter of its own for each channel: saves its input and the kernel, whichever
+    of the two wants a gradient (derivatives.yaml, convolution: one formula for both).
+    """
     dtype = t.autocast or x.dtype
     x = cast(t, x, dtype, "convolution's input, cast")
     flows, trains = x.node is not None, kernel.trainable
     if not (t.recording and (flows or trains)):
         return t.new(shape, dtype, "convolution's output")
-    saved = t.save(x if trains else None, kernel if flows else None)
+    saved = t.save(x, kernel)
     out, given = t.new(shape, dtype, "convolution's output"), x.shape
 
     def backward(grad: Tensor) -> Gradients:

@@ -33,6 +33,8 @@ TEXT_FAMILIES: Mapping[str, str] = {
     "qwen3_vl_moe": "qwen3_moe",
     "qwen3_vl_text": "qwen3",
     "qwen3_vl_moe_text": "qwen3_moe",
+    "qwen3_5": "qwen3_5_text",
+    "qwen3_5_moe": "qwen3_5_moe_text",
     "gemma3": "gemma3_text",
     "ministral3": "mistral",
     "mllama": "mllama_text",

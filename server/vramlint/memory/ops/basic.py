@@ -83,6 +83,26 @@ def mul(t: Tape, a: Tensor, b: Tensor, name: str = "product") -> Tensor:
     return t.record(out, (a.node, b.node), backward)
 
 
+def mul_broadcast(t: Tape, a: Tensor, b: Tensor, name: str = "product") -> Tensor:
+    """`a * b` where `b` has fewer elements: its gradient is as large as `a` before it is summed."""
+    dtype = promoted(a.dtype, b.dtype)
+    if not (t.recording and (a.node is not None or b.node is not None)):
+        return t.new(a.shape, dtype, name)
+    saved = t.save(b if a.node is not None else None, a if b.node is not None else None)
+    out = t.new(a.shape, dtype, name)
+    wants, shape, small = (a.node is not None, b.node is not None), a.shape, b.shape
+
+    def backward(grad: Tensor) -> Gradients:
+        held = saved.open()
+        first = t.new(shape, dtype, f"gradient of {name}") if wants[0] else None
+        whole = t.new(shape, dtype, f"gradient of {name} before the sum") if wants[1] else None
+        second = t.new(small, dtype, f"gradient of {name}, summed") if wants[1] else None
+        del held, whole
+        return first, second
+
+    return t.record(out, (a.node, b.node), backward)
+
+
 def scaled(t: Tape, x: Tensor, name: str = "scaled") -> Tensor:
     """`x * number` (or `/`): saves nothing, a new tensor both ways."""
     out = t.new(x.shape, x.dtype, name)

@@ -88,6 +88,13 @@ FAMILIES: dict[str, str] = {
     "minimax_m2": "moe.minimax_m2",
     "hunyuan_v1_moe": "moe.hunyuan_v1_moe",
     "llama4_text": "moe.llama4_text",
+    "qwen3_next": "delta.qwen3_next",
+    "qwen3_5_text": "delta.qwen3_5_text",
+    "qwen3_5_moe_text": "delta.qwen3_5_moe_text",
+    "granitemoehybrid": "state_space.granitemoehybrid",
+    "bamba": "state_space.bamba",
+    "falcon_h1": "state_space.falcon_h1",
+    "nemotron_h": "state_space.nemotron_h",
     "lfm2": "hybrids.lfm2",
     "lfm2_moe": "hybrids.lfm2_moe",
 }
