@@ -51,7 +51,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "qwen2_moe": {**EXPERTS, "shared_expert_intermediate_size": 512},
     "gpt_oss": {**EXPERTS, "sliding_window": 128},
     "deepseek_v3": {**EXPERTS, **LATENT, "first_k_dense_replace": 1},
-    "falcon_mamba": {"state_size": 16},
+    "afmoe": EXPERTS,
+    "qwen3_next": {**EXPERTS, "shared_expert_intermediate_size": 256, "linear_num_key_heads": 4}
+    | {"linear_num_value_heads": 8, "linear_key_head_dim": 64, "linear_value_head_dim": 64},
+    "granitemoehybrid": {**EXPERTS, "mamba_n_heads": 16, "mamba_d_state": 32, "mamba_chunk_size": 64}
+    | {"layer_types": ["mamba", "attention"] * 8},
+    "deepseek_v32": {**EXPERTS, **LATENT, "index_n_heads": 4, "index_head_dim": 64},
 }
 ATTENTION_TARGETS = ("q_proj", "v_proj", "q_b_proj", "query_key_value")
 MLP_TARGETS = ("down_proj", "dense_4h_to_h", "o_proj", "w2")

@@ -148,6 +148,7 @@ def test_mlp_layer_types_say_which_layers_have_experts() -> None:
         "moe_intermediate_size": 64,
         "num_hidden_layers": 3,
         "num_attention_heads": 4,
+        "num_key_value_heads": 4,
         "n_routed_experts": 8,
         "n_shared_experts": 1,
         "num_experts_per_tok": 2,

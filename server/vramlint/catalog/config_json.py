@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vramlint.catalog.class_defaults import with_defaults
 from vramlint.catalog.facts import Model
 from vramlint.files import Unreadable, is_regular, names_network_share, read_text
 
@@ -53,6 +54,8 @@ def model_from_config(config: Mapping[str, Any], name: str, source: str = "the f
     shape = {key: value for key, value in config.items() if isinstance(key, str) and key != "parameters"}
     if not model_type and parameters is None and not _has_shape(shape):
         return None
+    if model_type and len(shape) > 1:
+        shape = with_defaults(shape)
     return Model(
         name=name,
         model_type=model_type,
@@ -60,7 +63,7 @@ def model_from_config(config: Mapping[str, Any], name: str, source: str = "the f
         parameters=parameters,
         dtype=_dtype(config),
         quantized_as=quantization_scheme(config),
-        kind=_kind(model_type, config),
+        kind=_kind(model_type, shape),
         source=source,
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vramlint.catalog.facts import LinearModule
+from vramlint.catalog.facts import LinearModule, Model
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder import shared_inputs
@@ -34,9 +34,12 @@ RECURRENT = frozenset({"x_proj", "dt_proj", "in_proj", "in_proj_qkvz", "in_proj_
 MIXED_LAYERS = (
     *("hybrid_override_pattern", "layers_block_type", "block_configs", "attn_layer_period", "block_types"),
     *("mamba_d_state", "ssm_state_size", "linear_num_value_heads", "linear_attn_config", "state_size"),
+    *("linear_conv_kernel_dim", "linear_key_head_dim", "conv_L_cache", "mamba_d_conv", "conv_kernel"),
     *("lru_width", "full_attn_idxs"),
 )
 """Keys of models whose layers are of several kinds, or are not attention and an MLP."""
+NOT_DECODERS = ("encoder", "encoder-decoder")
+"""Kinds of models that are no decoders."""
 ATTENTION_KINDS = frozenset({"full_attention", "sliding_attention", "chunked_attention", "attention"})
 """Entries of `layer_types` that are attention with the same weights."""
 KERNELS = (
@@ -76,16 +79,18 @@ def declared(config: Config) -> Decoder:
     return llama_kind(known)
 
 
-def refuse_mixed_layers(config: Config, model_type: str) -> None:
-    """Raises CannotEstimate where the keys say that layers are of several kinds: without the class nobody
-    knows what each kind is made of.
+def refuse_other_kinds(model: Model, config: Config) -> None:
+    """Raises CannotEstimate for what is not a decoder of attention and MLPs: without the class nobody knows
+    what it is made of.
     """
+    name = model.model_type or "this architecture"
+    if model.kind in NOT_DECODERS:
+        raise CannotEstimate("unknown-architecture", f"{name}, an {model.kind} model, is not modelled")
     key = next((key for key in MIXED_LAYERS if config.get(key)), None)
     kinds = config.get("layer_types")
     if key is None and isinstance(kinds, (list, tuple)) and not ATTENTION_KINDS.issuperset(map(str, kinds)):
         key = "layer_types"
     if key is not None:
-        name = model_type or "this architecture"
         message = f"{name} is not modelled, and {key} says that its layers are of several kinds"
         raise CannotEstimate("unknown-architecture", message)
 
@@ -141,12 +146,14 @@ class Layout:
 def layout_of(job: TrainingJob, config: Config) -> Layout:
     """Layers from the catalog's linear layers; without those, from the keys and the parameter count."""
     model = job.model
+    if not model.linear_modules:
+        refuse_other_kinds(model, config)
     decoder = declared(config)
     count = len(decoder.pattern)
     modules = [module for module in model.linear_modules if module.part == "main" and module.count > 1]
     total = sum(module.count * module.in_features * module.out_features for module in model.linear_modules)
     if not modules or (model.parameters is not None and total > model.parameters):
-        refuse_mixed_layers(config, model.model_type)
+        refuse_other_kinds(model, config)
         return from_keys(decoder, config, model.parameters)
     mixture, has = counted_mixture(config, model.breakdown.get("experts", 0), count)
     if mixture is not None:

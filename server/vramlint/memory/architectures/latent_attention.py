@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
+from vramlint.memory.architectures.indexer import Indexer
 from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.ops.attention import AttentionCall, attention
+from vramlint.memory.ops.basic import scaled
 from vramlint.memory.ops.embedding import rotary
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.latent import keys_from_parts, rotary_complex, rotary_pairs
@@ -29,6 +31,12 @@ class Latent:
     value: int
     style: str = "pairs"
     bias: bool = False
+    scales: bool = False
+    """The joined query is scaled by its position (Mistral 4)."""
+    indexer: Indexer | None = None
+    """What chooses the keys that a query may see; in layers without one, `shared_mask`."""
+    shared_mask: bool = False
+    """The keys that an earlier layer chose."""
 
     def __call__(self, decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
         """Build the attention of one layer (modeling_deepseek_v3.py, DeepseekV3Attention.forward)."""
@@ -44,6 +52,9 @@ class Latent:
         kv_norm = weights.norm("self_attn.kv_a_layernorm", self.rank)
         kv_up = weights.linear("self_attn.kv_b_proj", heads * (self.content + self.value), self.rank)
         o_proj = weights.linear("self_attn.o_proj", hidden, heads * self.value, self.bias)
+        choose = (
+            self.indexer.built(weights, hidden, self.query_rank) if self.indexer and self.query_rank else None
+        )
         padded = weights.job.attention.startswith("flash_attention")
 
         def turn(t: Tape, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
@@ -54,12 +65,10 @@ class Latent:
         def run(t: Tape, x: Tensor, inputs: Inputs) -> Tensor:
             batch, tokens, _ = x.shape
             whole = (batch, heads, tokens, size)
-            q = (
-                linear(t, norm(t, linear(t, x, down), low_norm), up)
-                if down is not None and low_norm is not None
-                else linear(t, x, up)
-            )
-            q = q.view(*whole)
+            low = x
+            if down is not None and low_norm is not None:
+                low = norm(t, linear(t, x, down), low_norm)
+            q = linear(t, low, up).view(*whole)
             q_pass, q_turn = split(t, q, ((*whole[:3], self.content), (*whole[:3], self.position)), "query")
             compressed = linear(t, x, kv_down)
             latent, k_turn = split(
@@ -72,20 +81,21 @@ class Latent:
                 turn(t, k_turn.view(batch, 1, tokens, self.position), tables),
             )
             query = join(t, (q_pass, q_turn), whole, "query, joined")
+            if self.scales:
+                query = scaled(t, query, "query, scaled by its position")
             expanded = linear(t, latent, kv_up).view(batch, heads, tokens, self.content + self.value)
             content, value = split(
                 t, expanded, ((*whole[:3], self.content), (*whole[:3], self.value)), "key and value"
             )
             key = keys_from_parts(t, content, k_turn)
             del expanded, content
-            context = attention(
-                t,
-                query,
-                key,
-                self._padded(t, value, size, padded),
-                self._call(inputs.calls[kind.window], padded),
-            )
-            del key, value, query, q, q_pass, q_turn, compressed, latent, k_turn, tables
+            call = self._call(inputs.calls[kind.window], padded)
+            if choose is not None:
+                call = choose(t, x, low, call)
+            elif self.shared_mask:
+                call = replace(call, kernel="eager" if call.kernel == "eager" else "efficient")
+            context = attention(t, query, key, self._padded(t, value, size, padded), call)
+            del key, value, query, low, q, q_pass, q_turn, compressed, latent, k_turn, tables
             return linear(t, context.view(batch, tokens, heads * self.value), o_proj)
 
         return run

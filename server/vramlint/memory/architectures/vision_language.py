@@ -29,6 +29,12 @@ Builder = Callable[[TrainingJob, Weights], Network]
 TEXT_FAMILIES: Mapping[str, str] = {
     "qwen2_vl": "qwen2",
     "qwen2_5_vl": "qwen2",
+    "qwen2_vl_text": "qwen2",
+    "qwen2_5_vl_text": "qwen2",
+    "qwen2_5_omni_text": "qwen2",
+    "qwen3_omni_moe_text": "qwen3_moe",
+    "glm4v_text": "glm4",
+    "glm4v_moe_text": "glm4_moe",
     "qwen3_vl": "qwen3",
     "qwen3_vl_moe": "qwen3_moe",
     "qwen3_vl_text": "qwen3",
@@ -36,7 +42,6 @@ TEXT_FAMILIES: Mapping[str, str] = {
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
     "gemma3": "gemma3_text",
-    "ministral3": "mistral",
     "mllama": "mllama_text",
     "idefics2": "mistral",
     "idefics3": "llama",
@@ -47,7 +52,6 @@ TEXT_FAMILIES: Mapping[str, str] = {
     "internvl": "qwen2",
     "paligemma": "gemma",
     "mistral3": "mistral",
-    "kimi_k2": "deepseek_v3",
 }
 """Family of the decoder: by its own model type, or by that of the whole where it says none."""
 

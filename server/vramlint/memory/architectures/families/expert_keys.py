@@ -16,10 +16,12 @@ TOP = (
     *("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_k", "moe_topk", "top_k_experts"),
     *("num_selected_experts", "moe_router_topk", "experts_per_token"),
 )
-EXPERT_WIDTH = (
+OWN_WIDTH = (
     *("moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size", "expert_intermediate_size"),
-    *("ffn_hidden_size", "intermediate_size"),
+    "ffn_hidden_size",
 )
+EXPERT_WIDTH = (*OWN_WIDTH, "intermediate_size")
+"""Keys that say how wide an expert is; the last one where nothing else has that width (Mixtral)."""
 SHARED = ("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert")
 """How many experts of that width every token takes."""
 SHARED_WIDTH = (
@@ -30,6 +32,8 @@ FIRST_DENSE = ("first_k_dense_replace", "num_dense_layers", "n_dense_layers", "m
 """How many layers at the beginning have no experts."""
 EVERY = ("decoder_sparse_step", "moe_layer_interval", "interleave_moe_layer_step", "moe_every_n_layers")
 """Keys that put experts on every n-th layer, on the last of each n."""
+SWITCHES = ("enable_moe_block", "is_moe")
+"""Keys that turn experts off, whatever others say about them."""
 SPARSE = frozenset({"sparse", "moe"})
 """How lists of layers name those with experts."""
 
@@ -70,9 +74,10 @@ def stated_mixture(config: Config) -> Mixture | None:
     not say how wide one is.
     """
     count = whole(config, EXPERTS, 2)
-    if not count:
+    if not count or any(config.get(key) is False for key in SWITCHES):
         return None
-    width = whole(config, EXPERT_WIDTH)
+    dense_too = whole(config, (*SHARED, *FIRST_DENSE))
+    width = whole(config, OWN_WIDTH if dense_too else EXPERT_WIDTH)
     if not width:
         message = f"the model's config has {count} experts and does not say how wide one is"
         raise CannotEstimate("incomplete-config", f"{message} (moe_intermediate_size)")

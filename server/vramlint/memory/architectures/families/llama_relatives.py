@@ -27,6 +27,12 @@ def mistral(config: Config) -> Decoder:
     return llama_kind(config, window=config.get("sliding_window"))
 
 
+def ministral3(config: Config) -> Decoder:
+    """Mistral with heads of their own size and queries scaled by their position."""
+    head = config.get("head_dim") or 128
+    return llama_kind(config, window=config.get("sliding_window"), head_size=head, query_scale=True)
+
+
 def qwen2(config: Config) -> Decoder:
     """Llama with biases on q, k, v; the window only where `use_sliding_window`."""
     window = config.get("sliding_window") if config.get("use_sliding_window") else None

@@ -11,7 +11,6 @@ from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.families.common import Config, alternating, fraction, llama_kind, size
 from vramlint.memory.architectures.families.expert_keys import sparse_layers
 from vramlint.memory.architectures.feed_forward import gated
-from vramlint.memory.architectures.latent_attention import Latent
 from vramlint.memory.architectures.llama4 import DenseMixture, turned_attention
 from vramlint.memory.architectures.sink_attention import attention_with_sinks
 
@@ -155,43 +154,6 @@ def deepseek_mixture(config: Config, router: str) -> Mixture:
         width,
         router=router,
         shared=width * (config.get("n_shared_experts") or config.get("num_shared_experts") or 0),
-    )
-
-
-def deepseek(config: Config, router: str, style: str, query_rank: int | None, **habits: Any) -> Decoder:
-    """Latent attention, and experts after the first dense layers."""
-    latent = Latent(
-        query_rank,
-        size(config, "kv_lora_rank"),
-        size(config, "qk_nope_head_dim"),
-        size(config, "qk_rope_head_dim"),
-        size(config, "v_head_dim"),
-        style,
-        bool(config.get("attention_bias", False)),
-    )
-    declared = llama_kind(
-        config,
-        attend=latent,
-        kv_heads=size(config, "num_attention_heads"),
-        head_size=latent.content + latent.position,
-        rotary_size=latent.position,
-        **habits,
-    )
-    return mixed(declared, deepseek_mixture(config, router), sparse_layers(config, len(declared.pattern)))
-
-
-def deepseek_v2(config: Config) -> Decoder:
-    """Softmax routing, complex rotary positions."""
-    return deepseek(config, "softmax-fp32", "complex", config.get("q_lora_rank"))
-
-
-def deepseek_v3(config: Config) -> Decoder:
-    """Sigmoid routing with a correction, rotary positions in pairs."""
-    return deepseek(
-        config,
-        "sigmoid",
-        "pairs" if config.get("rope_interleave", True) else "half",
-        config.get("q_lora_rank"),
     )
 
 
