@@ -59,6 +59,7 @@ falcon_h1
 gemma
 gemma2
 gemma3_text
+gemma4_text
 glm
 glm4
 glm4_moe

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from vramlint.catalog.facts import Model
+from vramlint.catalog.models import Models
 from vramlint.job import Adapter, Precision, TrainingJob
 from vramlint.memory import estimate_job
 
@@ -129,3 +130,57 @@ def test_a_long_sequence_is_walked_in_groups_of_chunks() -> None:
         for length in (8192, 16384, 32768)
     ]
     assert sizes[2] - sizes[1] == pytest.approx(2 * (sizes[1] - sizes[0]), rel=0.02)
+
+
+GEMMA4: dict[str, Any] = {
+    "vocab_size": 8192,
+    "hidden_size": 1024,
+    "intermediate_size": 2048,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 1,
+    "head_dim": 128,
+    "global_head_dim": 256,
+    "vocab_size_per_layer_input": 4096,
+    "hidden_size_per_layer_input": 128,
+    "num_kv_shared_layers": 2,
+    "use_double_wide_mlp": True,
+    "layer_types": ["sliding_attention", "full_attention"] * 3,
+}
+
+
+@pytest.mark.parametrize(("method", "peak"), [("full", 1788), ("lora", 1337)])
+def test_gemma_4_needs_what_its_class_allocates(method: str, peak: int) -> None:
+    """Shared keys and values, inputs of each layer's own, wide MLPs (measured as above)."""
+    lora = method == "lora"
+    estimate = estimate_job(
+        TrainingJob(
+            Model("gemma4_text", "gemma4_text", GEMMA4),
+            method="lora" if lora else "full",
+            adapter=Adapter(r=8, dropout=0.05, targets="all-linear", dtype="float32") if lora else None,
+            precision=Precision(weights="bfloat16", autocast="bfloat16" if lora else "none"),
+            optimizer="adamw_torch_fused",
+            micro_batch_size=2,
+            sequence_length=1024,
+            attention="sdpa",
+        )
+    )
+    assert estimate.modelled
+    assert estimate.peak_allocated_bytes / MIB == pytest.approx(peak, rel=0.003)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("google/gemma-4-E2B", 4_628_569_344),
+        ("google/gemma-4-E4B", 7_463_013_376),
+        ("google/gemma-4-26B-A4B", 25_233_141_760),
+        ("google/gemma-4-31B", 30_697_345_280),
+    ],
+)
+def test_gemma_4_text_models_have_their_classes_parameters(name: str, parameters: int) -> None:
+    """Gemma4ForCausalLM of the released text configs on the meta device (transformers 5.24)."""
+    whole = Models().model(name)
+    assert whole is not None
+    model = Model(name, "gemma4_text", whole.config["text_config"])
+    assert estimate_job(TrainingJob(model, sequence_length=128)).parameters == parameters

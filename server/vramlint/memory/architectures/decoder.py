@@ -47,6 +47,7 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         else None
     )
     into = weights.linear("project_in", decoder.hidden, width) if width != decoder.hidden else None
+    prepare = decoder.prepare(decoder, weights) if decoder.prepare is not None else None
     # Weights are made in the order of the model's own, which decides where an optimizer meets each of them.
     stages, order = layers(decoder, weights, job)
     last = weights.group("head").parameters
@@ -92,6 +93,8 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
             x = norm(t, x, first)
         x = dropout(t, x, decoder.embedding_dropout)
         inputs = shared_inputs(t, decoder, job, x)
+        if prepare is not None:
+            prepare(t, x, inputs)
         return (scattered_sequence(t, x, split) if split > 1 else x), inputs
 
     def end(t: Tape, x: Tensor) -> Tensor:
@@ -142,5 +145,8 @@ def shared_inputs(t: Tape, decoder: Decoder, job: TrainingJob, x: Tensor) -> Inp
     }
     size = decoder.rotary_size or decoder.head_size
     dtype = "float32" if ROTARY_STYLES[decoder.rotary].tables_fp32 else x.dtype
-    positions = {name: rotary_tables(t, job.sequence_length, size, dtype) for name in tables}
+    positions = {
+        name: rotary_tables(t, job.sequence_length, decoder.rotary_sizes.get(name, size), dtype)
+        for name in tables
+    }
     return Inputs(job.micro_batch_size, job.sequence_length, calls, positions)

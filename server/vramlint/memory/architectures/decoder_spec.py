@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.memory.architectures.network import Block, FeedForward
+from vramlint.memory.architectures.network import Block, FeedForward, Inputs
+from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
 
 
@@ -105,6 +106,10 @@ class Decoder:
     bidirectional: bool = False
     no_sdpa: bool = False
     """The class has no PyTorch SDPA path; what asks for it gets the eager formula (gpt-oss)."""
+    rotary_sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Elements of the rotary tables that are of another size, by their name in `LayerKind.positions`."""
+    prepare: PrepareBuilder | None = None
+    """What adds to the inputs that all layers are handed."""
     notes: tuple[str, ...] = ()
     """What is assumed about how it runs, for the estimate's reader."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -116,5 +121,6 @@ class Decoder:
 
 
 AttentionBuilder: TypeAlias = Callable[[Decoder, Weights, LayerKind], Block]
+PrepareBuilder: TypeAlias = Callable[[Decoder, Weights], Callable[[Tape, Tensor, Inputs], None]]
 FeedBuilder: TypeAlias = Callable[[Decoder, Weights], FeedForward]
 Arrangement: TypeAlias = Callable[[Decoder, Weights, LayerKind], Block]

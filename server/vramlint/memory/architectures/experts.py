@@ -52,6 +52,8 @@ class Mixture:
     activation: str = "silu"
     bias: bool = False
     router_bias: bool = False
+    linear_router: bool = False
+    """The router is a linear layer, which PEFT adapts as one."""
     correction: bool = False
     gates: bool = True
     shared: int = 0
@@ -67,7 +69,10 @@ class Mixture:
     def __call__(self, decoder: Decoder, weights: Weights) -> FeedForward:
         """Build the block for one layer of `decoder`."""
         hidden = decoder.hidden
-        router = weights.router(self.router_name, self.experts, hidden, self.router_bias)
+        if self.linear_router:
+            router = weights.linear(self.router_name, self.experts, hidden, self.router_bias)
+        else:
+            router = weights.router(self.router_name, self.experts, hidden, self.router_bias)
         if self.correction:
             weights.parameter(
                 f"{self.router_name}.correction_bias", (self.experts,), "router"

@@ -42,6 +42,8 @@ TEXT_FAMILIES: Mapping[str, str] = {
     "qwen3_5": "qwen3_5_text",
     "qwen3_5_moe": "qwen3_5_moe_text",
     "gemma3": "gemma3_text",
+    "gemma4": "gemma4_text",
+    "gemma4_unified_text": "gemma4_text",
     "mllama": "mllama_text",
     "idefics2": "mistral",
     "idefics3": "llama",

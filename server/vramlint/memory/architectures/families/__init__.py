@@ -100,6 +100,7 @@ FAMILIES: dict[str, str] = {
     "bamba": "state_space.bamba",
     "falcon_h1": "state_space.falcon_h1",
     "nemotron_h": "state_space.nemotron_h",
+    "gemma4_text": "gemma4.gemma4_text",
     "lfm2": "hybrids.lfm2",
     "lfm2_moe": "hybrids.lfm2_moe",
 }
