@@ -24,11 +24,13 @@ def sink_attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall
         scores = add(t, scores, call.mask, "attention scores, masked")
     joined = with_sinks(t, scores, sinks, wide)
     shifted = less_maximum(t, joined)
+    del joined  # the name is taken by what follows
     probabilities = softmax(t, shifted, shifted.dtype, "attention weights with sinks")
     weights = dropout(t, piece(t, probabilities, full, "attention weights"), call.dropout)
     weights = cast(t, weights, given, "attention weights, cast")
+    del scores  # likewise
     context = batched_matmul(t, weights, cast(t, v, dtype, "value, cast"), q.shape, "attention context")
-    del joined, scores, shifted, probabilities
+    del shifted, probabilities
     return copied(t, context, "attention output").view(batch, tokens, heads * q.shape[-1])
 
 
