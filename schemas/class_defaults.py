@@ -23,6 +23,13 @@ LEFT_OUT = re.compile(
 FLOATS = re.compile(r"softcap|dropout|partial_rotary|expand|multiplier|_ratio$|_pdrop$")
 STRINGS = re.compile(r"_act$|activation|position_embedding_type|^feed_forward_proj$|^model_type$|norm_type")
 
+MAPPINGS = (
+    "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
+    "MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+)
+"""Of transformers' tables of classes, those of models that are trained to write text."""
 Declared = dict[str, Any]
 
 
@@ -109,6 +116,18 @@ def classes(folder: Path) -> dict[str, Declared]:
     return found
 
 
+def language_models(folder: Path) -> set[str]:
+    """Model types that have a class for text, or for text beside images and sound."""
+    tree = ast.parse((folder / "transformers/models/auto/modeling_auto.py").read_text("utf-8"))
+    found: set[str] = set()
+    for line in tree.body:
+        target = line.targets[0] if isinstance(line, ast.Assign) else None
+        if isinstance(line, ast.Assign) and isinstance(target, ast.Name) and target.id in MAPPINGS:
+            rows = [row for row in ast.walk(line.value) if isinstance(row, ast.Tuple)]
+            found |= {str(literal(row.elts[0])) for row in rows}
+    return found
+
+
 def main(folder: Path) -> None:
     """Write the table: a line a model type."""
     found = classes(folder)
@@ -131,7 +150,11 @@ def main(folder: Path) -> None:
         if nested:
             row["nested"] = nested
         rows.setdefault(one["type"], row)
-    lines = (json.dumps(rows[name], separators=(",", ":")) for name in sorted(rows))
+    wanted = language_models(folder)
+    for name in list(wanted):
+        wanted |= {keys["type"] for keys in rows.get(name, {}).get("nested", {}).values()}
+    kept_rows = sorted(wanted & set(rows))
+    lines = (json.dumps(rows[name], separators=(",", ":")) for name in kept_rows)
     TABLE.write_text("\n".join(lines) + "\n", "utf-8")
 
 
