@@ -72,6 +72,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     family = liger_family(job.model.model_type, None) if t.liger else None
     t.liger_in_place = family is None or family.in_place
     t.keeps_quantized_input = older(version_of("bitsandbytes", job), QUANTIZED_INPUT_UNTIL)
+    t.int8_columns = older(version_of("bitsandbytes", job), "0.45")
     plan.prepare(t)
     result = StepProfile(t)
     boundaries: list[int] = []

@@ -193,6 +193,8 @@ class Tape:
         """Liger's norm writes its input's gradient over that of its output."""
         self.keeps_quantized_input = False
         """bitsandbytes up to 0.43.1 saved the input of a 4-bit product beside the weight."""
+        self.int8_columns = False
+        """bitsandbytes up to 0.44 keeps an 8-bit copy of the input by columns beside each 8-bit product."""
         self.region: Region | None = None
         self.refill: Region | None = None
         self.inputs_want_gradients = False

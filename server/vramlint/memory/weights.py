@@ -174,6 +174,7 @@ class Weights:
             else None
         )
         layer = Linear(self.parameter(f"{name}.weight", (out_features, in_features), role, scheme))
+        layer.eight_bit = scheme is not None and self.eight_bit
         if bias:
             layer.bias = self.parameter(f"{name}.bias", (out_features,), role)
         if self.adapter is not None and self.targets(name, role):
@@ -199,8 +200,7 @@ class Weights:
         )
         layer.weight.spread = spread
         if layer.weight.scheme is not None and self._unpacks_experts:
-            wide = self.job.quantization is not None and self.job.quantization.scheme == "bnb-int8"
-            layer.unpacked = "float32" if wide else layer.weight.dtype
+            layer.unpacked = "float32" if self.eight_bit else layer.weight.dtype
         if bias:
             layer.bias = self.parameter(f"{name}_bias", (experts, out_features))
         named = self.wanted is not None and self.wanted.match_parameter(name, self._places, self._layer)
@@ -288,6 +288,11 @@ class Weights:
         return quantization.compute if packed else None
 
     @property
+    def eight_bit(self) -> bool:
+        """Whether quantised linear layers are LLM.int8's."""
+        return self.job.quantization is not None and self.job.quantization.scheme == "bnb-int8"
+
+    @property
     def _unpacks_experts(self) -> bool:
         quantization = self.job.quantization
         return quantization is not None and quantization.experts == "unpacked-whole"
@@ -331,7 +336,9 @@ class Weights:
                 return LoraWeights(left, right[0], 0.0, quantized, more=right[1:], run=run)
             return LoraWeights(left, trained("lokr_w2", inner_rows, inner_columns), 0.0, quantized, run=run)
         first, second = trained("lora_A.weight", r, in_features), trained("lora_B.weight", out_features, r)
-        made = LoraWeights(first, second, adapter.dropout, quantized, adapter.fused_kernels)
+        made = LoraWeights(
+            first, second, adapter.dropout, quantized, not layer.eight_bit, adapter.fused_kernels
+        )
         if made.fused:
             made.whole = fused_lora
         if method == "dora":

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.basic import add, cast, copied, dropout, promoted, scaled
+from vramlint.memory.ops.int8 import int8_matmul
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
 
 
@@ -18,6 +19,8 @@ class LoraWeights:
     b: Parameter
     dropout: float
     quantized_base: bool = False
+    clones: bool = True
+    """The output of a quantised base is cloned first, as PEFT does over 4 bits."""
     fused: bool = False
     more: tuple[Parameter, ...] = ()
     """Trained tensors of adapters that have others than two matrices."""
@@ -37,6 +40,8 @@ class Linear:
     weight: Parameter
     bias: Parameter | None = None
     lora: LoraWeights | None = None
+    eight_bit: bool = False
+    """The weight is LLM.int8's, which has a product of its own."""
 
     @property
     def out_features(self) -> int:
@@ -144,6 +149,8 @@ def linear(t: Tape, x: Tensor, layer: Linear, name: str = "") -> Tensor:
         x = layer.lora.before(t, x, layer)
     if scheme is None:
         result = matmul(t, x, layer.weight, layer.bias, name)
+    elif layer.eight_bit:
+        result = int8_matmul(t, x, layer.weight, name)
     else:
         result = quantized_matmul(t, x, layer.weight, layer.bias, scheme, name)
     if layer.lora is None or layer.lora.before is not None:
@@ -159,7 +166,8 @@ def adapted(t: Tape, given: Tensor, result: Tensor, lora: LoraWeights, name: str
     """
     x, dtype = given, result.dtype
     if lora.quantized_base:
-        result = copied(t, result, f"{name}, cloned by the adapter")
+        if lora.clones:
+            result = copied(t, result, f"{name}, cloned by the adapter")
         if not t.autocast:
             x = cast(t, x, lora.a.dtype, "adapter input")
     else:
