@@ -69,11 +69,9 @@ def updated_weight_norm(t: Tape, layer: Linear) -> tuple[list[Tensor], Tensor | 
     inputs = weight.shape[-1]
     held: list[Tensor] = []
     identity = t.new((inputs, inputs), kind, "identity matrix")
-    if compute != kind:
-        identity = t.new((inputs, inputs), compute, "identity matrix, cast")
-    held.append(identity)
-    del identity
+    held.append(t.new((inputs, inputs), compute, "identity matrix, cast") if compute != kind else identity)
     low = t.new(weight.shape, compute, "update of the weight")
+    del identity
     held.append(t.new(weight.shape, kind, "update of the weight, cast") if compute != kind else low)
     del low
     cast_weight = weight.scheme is not None or weight.dtype != kind
