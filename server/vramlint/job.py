@@ -210,6 +210,10 @@ class Kernels:
 
     liger: tuple[LigerKernel, ...] = ()
     """Liger's in the layers; what it does to head and loss says `TrainingJob.loss`."""
+    tiled_mlp: bool = False
+    """Dense feed-forward blocks run over pieces of the sequence, and again in backward."""
+    tiled_mlp_pieces: int | None = None
+    """How many; None: one for as many tokens as the model is wide (ALST)."""
 
 
 RoleModel: TypeAlias = "Model | Literal['auto', 'none', 'same-as-model', 'unknown']"

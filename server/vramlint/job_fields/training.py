@@ -247,6 +247,15 @@ STEP: tuple[JobField, ...] = (
         "activation), rope.",
     ),
     JobField(
+        "kernels.tiled_mlp",
+        "Feed-forward blocks run over pieces of the sequence, which bounds what they hold at great lengths.",
+    ),
+    JobField(
+        "kernels.tiled_mlp_pieces",
+        "In how many pieces; left out, one for as many tokens as the model is wide.",
+        Moves("activations", "double"),
+    ),
+    JobField(
         "compile",
         "torch.compile fuses elementwise operations and saves fewer activations.",
         Moves("activations"),

@@ -115,7 +115,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         activation_offload=offload,
         attention=kernel,
         loss=_loss(reader),
-        kernels=Kernels(liger_kernels(reader, model)),
+        kernels=_kernels(reader, model),
         loop="trainer",
         compile=reader.raw("torch_compile") in (True, "auto"),
         gradient_clipping=read_clipping(reader),
@@ -265,6 +265,20 @@ def _loss(reader: Reader) -> Loss | int:
             return "fused-cross-entropy"
     reader.default("loss", "the model's own loss over the whole logits")
     return "full-logits"
+
+
+def _kernels(reader: Reader, model: Model) -> Kernels:
+    """Liger's kernels, and the feed-forward block in pieces: of 32768 tokens from 0.21 on (its
+    monkeypatch/tiled_mlp/patch.py), before as many as the model is wide.
+    """
+    liger = liger_kernels(reader, model)
+    if not reader.flag("tiled_mlp"):
+        return Kernels(liger)
+    reader.written("kernels.tiled_mlp", "tiled_mlp")
+    pieces = reader.get("tiled_mlp_num_shards", positive)
+    if pieces is None and reader.runs("axolotl", "0.21"):
+        pieces = -(-reader.read("sequence_len", positive) // 32768)
+    return Kernels(liger, tiled_mlp=True, tiled_mlp_pieces=pieces)
 
 
 def _objective(reader: Reader) -> Any:

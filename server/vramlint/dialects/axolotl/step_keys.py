@@ -246,10 +246,16 @@ STEP_KEYS: tuple[Key, ...] = (
     ),
     Key(
         "tiled_mlp",
-        None,
+        "kernels.tiled_mlp",
         "Runs the feed-forward block in slices of the sequence: bounds its activations at great lengths.",
         None,
         BOOLEAN,
+    ),
+    Key(
+        "tiled_mlp_num_shards",
+        "kernels.tiled_mlp_pieces",
+        "In how many slices tiled_mlp runs. Left out: one for 32768 tokens.",
+        None,
     ),
     Key(
         "deepspeed",

@@ -139,7 +139,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         optimizer_args=dict(reader.get("optimizer_args", mapping) or {}),
         versions={**_versions(reader), **context.versions},
     )
-    top["kernels"] = Kernels(_liger(reader, top, group["kernels"]["liger"]))
+    top["kernels"] = Kernels(**{**group["kernels"], "liger": _liger(reader, top, group["kernels"]["liger"])})
     top.update(_hardware(reader, context, top["nodes"]))
     origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, Written)}
     return finish(DIALECT, reader, TrainingJob(model=model, **top, origins=origins))

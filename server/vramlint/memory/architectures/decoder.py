@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
+from vramlint.memory.architectures.feed_forward import gated, gated_fused, plain
 from vramlint.memory.architectures.kernels import attention_call
 from vramlint.memory.architectures.layers import decoder_norm
 from vramlint.memory.architectures.litgpt import as_implemented
-from vramlint.memory.architectures.network import Inputs, Network, Stage
+from vramlint.memory.architectures.network import FeedForward, Inputs, Network, Stage
 from vramlint.memory.architectures.partition import gathered_sequence, rank_part, scattered_sequence
 from vramlint.memory.architectures.stages import stages_of
 from vramlint.memory.ledger import rounded
@@ -18,6 +20,7 @@ from vramlint.memory.ops.basic import add, dropout, scaled
 from vramlint.memory.ops.embedding import ROTARY_STYLES, embedding, rotary_tables, token_embedding
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import norm
+from vramlint.memory.ops.tiled import tiled
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
 
@@ -133,7 +136,28 @@ def layers(decoder: Decoder, weights: Weights, job: TrainingJob) -> tuple[list[S
         ("layer" if index < frozen else "trained layer", id(same[id(kind)]))
         for index, kind in enumerate(decoder.pattern)
     ]
-    return stages_of(weights, keys, lambda index: decoder.arrange(decoder, weights, decoder.pattern[index]))
+    return stages_of(
+        weights,
+        keys,
+        lambda index: decoder.arrange(decoder, weights, tiled_kind(decoder.pattern[index], job)),
+    )
+
+
+def tiled_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:
+    """The same layer, its dense feed-forward block over pieces of the sequence where the job says so."""
+    if not job.kernels.tiled_mlp or kind.feed not in (gated, gated_fused, plain):
+        return kind
+    feed, sums = kind.feed, not job.parallel.strategy.startswith("zero")
+
+    def build(decoder: Decoder, weights: Weights) -> FeedForward:
+        parameters = weights.groups[-1].parameters
+        before = len(parameters)
+        run = feed(decoder, weights)
+        trained = [parameter for parameter in parameters[before:] if parameter.trainable]
+        pieces = job.kernels.tiled_mlp_pieces or -(-job.sequence_length // decoder.hidden)
+        return lambda t, x: tiled(t, run, x, pieces, trained if sums else ())
+
+    return replace(kind, feed=build)
 
 
 def shared_inputs(t: Tape, decoder: Decoder, job: TrainingJob, x: Tensor) -> Inputs:
