@@ -64,6 +64,7 @@ def test_older_torch_has_no_grouped_attention(tmp_path: Path) -> None:
         ("gpu=T4 versions=transformers@4.57.1,torch@2.8,trl@0.24", True),
         ("gpu=T4 versions=transformers@4.53.3,torch@2.7,trl@0.20", False),
         ("gpu=A100-80GB versions=transformers@4.57.1,torch@2.8,trl@0.24", False),
+        ("gpu=MI300X versions=transformers@4.57.1,torch@2.8,trl@0.24", False),
     ],
 )
 def test_grouped_heads_before_ampere_take_the_unfused_kernel(
