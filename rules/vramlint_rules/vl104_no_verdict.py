@@ -58,8 +58,8 @@ class NoVerdict(Rule):
         if context.estimate is None:
             yield from self._no_estimate(context)
         elif context.gpu is not None:
-            least = needs(context.estimate, context.gpu, at_least=True)
-            yield self.finding(f"no verdict: {least}; {'; '.join(context.estimate.unknown)}", part="file")
+            least = needs(context.estimate, context.gpu)
+            yield self.finding(f"no verdict: {least}; {'; '.join(context.estimate.why_unknown)}", part="file")
         elif context.declared is None:
             yield self.finding(
                 f"no verdict: {needs(context.estimate, band=True)}, and no GPU is declared; "

@@ -59,8 +59,8 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 2
     if analysis.verdict == "unknown":
-        complain(f"{options.file}: {needs(outcome.estimate, analysis.gpu, at_least=True)}")
-        for reason in outcome.estimate.unknown:
+        complain(f"{options.file}: {needs(outcome.estimate, analysis.gpu)}")
+        for reason in outcome.estimate.why_unknown:
             complain(f"{options.file}: {reason}")
         return 2
     paint = paint_for(sys.stdout, options.color)

@@ -11,13 +11,12 @@ from vramlint.memory.estimate import Estimate
 DECLARE = "declare the GPU with a comment, `# vramlint: gpu=A100-80GB x8`"
 
 
-def needs(estimate: Estimate, gpu: Gpu | None = None, *, band: bool = False, at_least: bool = False) -> str:
+def needs(estimate: Estimate, gpu: Gpu | None = None, *, band: bool = False) -> str:
     """ "needs 125 GiB per GPU, RTX 4090 has 23.5"; with `band`, "needs 125 GiB ± 3 % per GPU, …"."""
     used = size(estimate.device_bytes)
     margin = f" ± {100 * estimate.error_band:.0f} %" if band else ""
     limit = f", {gpu_name(gpu)} has {gib(gpu.usable_bytes)}" if gpu else ""
-    least = "at least " if at_least else ""
-    return f"needs {least}{used}{margin} per GPU{limit}"
+    return f"needs {estimate.bound}{used}{margin} per GPU{limit}"
 
 
 def margin(estimate: Estimate, capacity: int) -> str:
@@ -34,6 +33,6 @@ def verdict_line(analysis: Analysis) -> str:
     if gpu is None:
         return f"**{needs(estimate, band=True)}**; no GPU is declared: {DECLARE}"
     if verdict == "unknown":
-        return f"**unknown**: {needs(estimate, gpu, at_least=True)}; {'; '.join(estimate.unknown)}"
+        return f"**unknown**: {needs(estimate, gpu)}; {'; '.join(estimate.why_unknown)}"
     said = f"{MARKS[verdict]} **{WORDS[verdict]}**: {needs(estimate, gpu, band=verdict == 'tight')}"
     return said if verdict == "tight" else f"{said} ({margin(estimate, gpu.usable_bytes)})"

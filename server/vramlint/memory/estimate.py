@@ -123,6 +123,8 @@ class Estimate:
     """None where nothing is offloaded."""
     unknown: tuple[str, ...] = ()
     """What is there and not counted, in sentences: the run needs at least `device_bytes`."""
+    undivided: tuple[str, ...] = ()
+    """What is counted whole and is not, in sentences: the run needs at most `device_bytes`."""
     notes: tuple[str, ...] = ()
     replay: Callable[[], Reserved] | None = field(default=None, compare=False, repr=False)
     """The caching allocator's replay; None where no step is walked."""
@@ -169,6 +171,18 @@ class Estimate:
         )
 
     @property
+    def bound(self) -> str:
+        """How `device_bytes` bounds what the run needs: "at least ", "at most ", "about ", or ""."""
+        if self.unknown:
+            return "about " if self.undivided else "at least "
+        return "at most " if self.undivided else ""
+
+    @property
+    def why_unknown(self) -> tuple[str, ...]:
+        """What stands against a verdict, in sentences."""
+        return self.undivided + self.unknown
+
+    @property
     def low_bytes(self) -> int:
         """Lower end of the band of `device_bytes`."""
         return int(self.device_bytes * (1 - self.error_band))
@@ -180,12 +194,14 @@ class Estimate:
 
     def verdict(self, capacity_bytes: int | None) -> Verdict:
         """Whether it fits in `capacity_bytes` (what the GPU can really give); "tight" where the band crosses
-        the limit, "unknown" where something that counts is missing from the sum and the rest would fit.
+        the limit, "unknown" where something that counts is missing from the sum and the rest would fit, or
+        where what counts is less than the sum.
         """
         if capacity_bytes is None:
             return "unknown"
         if self.low_bytes > capacity_bytes:
-            return "does_not_fit"
-        if self.unknown:
+            return "unknown" if self.undivided else "does_not_fit"
+        fits = self.high_bytes <= capacity_bytes
+        if self.unknown or (self.undivided and not fits):
             return "unknown"
-        return "tight" if self.high_bytes > capacity_bytes else "fits"
+        return "fits" if fits else "tight"

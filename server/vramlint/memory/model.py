@@ -12,6 +12,7 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.plausible_shape import refuse_implausible
 from vramlint.memory.assembly import assembled
+from vramlint.memory.degrees import not_divided
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
 from vramlint.memory.host import host_memory
 from vramlint.memory.moments.evaluation import evaluated, evaluation_moment, scoring_moment
@@ -100,7 +101,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             saving_moment(job, step.persistent, held, network, plan),
             *_around(job, step.persistent, persistent, weights, plan),
         ]
-        said = network.modelled, network.notes, network.counted
+        undivided = tuple(not_divided(job, whole, weights, held)) if divided else ()
+        said = network.modelled, (*network.notes, *undivided), network.counted
         made = assembled(job, whole, step.persistent, step.peaks, around, *said)
         order = profile.order[part.first : part.last + 1]
         run = Run(
@@ -115,7 +117,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             ceil(in_flight(job.parallel, part, job.gradient_accumulation_steps)),
             frozenset(at for at, size in enumerate(offloaded(profile, order, resident)) if size),
         )
-        candidates.append(replace(made, replay=Late(run)))
+        candidates.append(replace(made, replay=Late(run), undivided=undivided))
         places.append((order, step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].device_bytes)
     candidates[fullest] = replace(candidates[fullest], host=host_memory(job, weights, optimizer))

@@ -110,7 +110,7 @@ def _verdict(analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
     if gpu is None:
         return f"{paint('bold', said)}; no GPU is declared"
     if verdict == "unknown":
-        return f"{paint('bold', 'UNKNOWN')}: {needs(estimate, gpu, at_least=True)}"
+        return f"{paint('bold', 'UNKNOWN')}: {needs(estimate, gpu)}"
     word = WORDS[verdict].upper()
     if verdict != "tight":
         word += f", {margin(estimate, gpu.usable_bytes)}"

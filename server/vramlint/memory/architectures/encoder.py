@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.deberta_attention import relative_positions
 from vramlint.memory.architectures.decoder import layers, shared_inputs
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.network import Inputs, Network
+from vramlint.memory.architectures.partition import rank_part
 from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import add, cast, dropout
 from vramlint.memory.ops.embedding import embedding, token_embedding
@@ -37,7 +38,8 @@ class Encoder:
 
 def build_encoder(encoder: Encoder, weights: Weights, job: TrainingJob) -> Network:
     """Embeddings, layers, transform, tied head with its bias (modeling_bert.py, BertForMaskedLM)."""
-    body = encoder.body
+    whole = replace(job, parallel=replace(job.parallel, sequence=False))
+    body = rank_part(encoder.body, whole)
     outside = weights.group("embedding").parameters
     words = weights.parameter("word_embeddings.weight", (body.vocabulary, body.hidden), "embeddings")
     tables = [

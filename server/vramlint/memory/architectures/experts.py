@@ -66,8 +66,24 @@ class Mixture:
     prefix: str = "mlp"
     router_name: str = "mlp.gate"
 
+    def rank_part(self, job: TrainingJob) -> Mixture:
+        """What one tensor-parallel rank holds: experts and shared expert are cut in their width
+        (transformers 5.24, `base_model_tp_plan` of Mixtral and others: "packed_colwise", "rowwise"). Where
+        experts are spread, their own degree decides (Megatron-LM, core/transformer/moe/experts.py,
+        expert_tensor_parallel_size).
+        """
+        parallel = job.parallel
+        spread = parallel.expert > 1 or parallel.expert_tensor > 1
+        ranks = parallel.expert_tensor if spread else parallel.tensor
+        if ranks * parallel.tensor == 1:
+            return self
+        return replace(self, width=-(-self.width // ranks), shared=-(-self.shared // parallel.tensor))
+
     def __call__(self, decoder: Decoder, weights: Weights) -> FeedForward:
         """Build the block for one layer of `decoder`."""
+        return self.rank_part(weights.job)._built(decoder, weights)
+
+    def _built(self, decoder: Decoder, weights: Weights) -> FeedForward:
         hidden = decoder.hidden
         if self.linear_router:
             router = weights.linear(self.router_name, self.experts, hidden, self.router_bias)
