@@ -11,6 +11,11 @@ _value_
 # For those who write rule packs: a rule's page is its test (CONTRIBUTING.md, "Adding a rule").
 examples
 
+# Python's unpickler calls them.
+find_class
+persistent_load
+pid
+
 # The build backend finds the hook by its base class.
 Metadata
 
