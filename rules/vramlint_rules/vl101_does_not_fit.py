@@ -80,7 +80,7 @@ class DoesNotFit(Rule):
         if job is None or estimate is None or gpu is None or context.verdict != "does_not_fit":
             return
         why = blame(context, job, estimate, gpu.usable_bytes)
-        decisive = (job.origins.get(field) for field in ("sequence_length", "parallel.strategy"))
+        decisive = (job.origins.get(field) for field in ("sequence_length", "parallel.strategy", "loop"))
         guesses = [str(origin) for origin in decisive if isinstance(origin, Assumed)]
         guesses += _without(context) + ([job.model.source] if job.model.spread else [])
         guessed = f" ({'; '.join(guesses)})" if guesses else ""

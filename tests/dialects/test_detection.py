@@ -25,7 +25,8 @@ OURS = {entry.name for entry in REGISTRY if entry.support == "full"} | set(NAMES
         ({"base_model": "gpt2", "sequence_len": 512}, "axolotl"),
         ({"model_name_or_path": "gpt2", "dataset_name": "imdb"}, "trl"),
         ({"model_name_or_path": "gpt2", "use_peft": True}, "trl"),
-        ({"output_dir": "out", "per_device_train_batch_size": 1}, "trl"),
+        ({"output_dir": "out", "per_device_train_batch_size": 1}, None),
+        ({"model": {"name": "gpt2"}, "training": {"per_device_train_batch_size": 1}}, "own-script"),
         ({"model_name_or_path": "gpt2", "stage": "sft", "finetuning_type": "lora"}, "llamafactory"),
         ({"name": "a workflow", "on": "push", "jobs": {}}, None),
         ({"learning_rate": 1e-4}, None),
@@ -110,9 +111,9 @@ def test_exclusive_keys_decide(values: Any, name: str) -> None:
 
 
 def test_a_claim_on_shared_names_is_weak() -> None:
-    shared: dict[str, Any] = {"output_dir": "out", "per_device_train_batch_size": 1}
+    shared: dict[str, Any] = {"model_name_or_path": "gpt2", "dataset_name": "x"}
     assert detect(shared).weak
-    assert not detect({**shared, "model_name_or_path": "gpt2", "use_peft": True}).weak
+    assert not detect({**shared, "use_peft": True}).weak
 
 
 def test_evidence_of_other_dialects_is_kept() -> None:

@@ -65,6 +65,7 @@ SEEDS: dict[str, dict[str, Any]] = {
     "ms-swift": {"model": MODEL, "tuner_type": "lora"},
     "prime-rl": {"model": {"name": MODEL}, "deployment": {"num_train_gpus": 2}},
     "h2o-llm-studio": {"llm_backbone": MODEL},
+    "own-script": {"model": {"name": MODEL}, "max_length": 8, "per_device_train_batch_size": 1},
     "skypilot": {"resources": {"accelerators": "A100:8"}, "run": "axolotl train x.yaml"},
     "litgpt": {"checkpoint_dir": f"checkpoints/{MODEL}", "train": {"micro_batch_size": 1}, "lora_r": 8},
 }

@@ -101,9 +101,7 @@ gradient_acumulation_steps: 4
 
 
 def test_no_key_is_called_unknown_where_the_file_may_be_anothers(tmp_path: Path) -> None:
-    text = (
-        "output_dir: out\nper_device_train_batch_size: 1\nmodel_name_or_path: gpt2\nscheduler_typ: cosine\n"
-    )
+    text = "output_dir: out\ndataset_name: x\nmodel_name_or_path: gpt2\nscheduler_typ: cosine\n"
     codes = {finding.code for finding in check(text, "x.yaml", tmp_path).findings}
     assert "VL002" not in codes
     forced = "# vramlint: dialect=trl\n" + text.replace("scheduler_typ", "lr_scheduler_typ")

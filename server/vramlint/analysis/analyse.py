@@ -138,6 +138,10 @@ def _dialect_of(
         return None, None, None
     forced = directives.dialect[0] if directives.dialect else around.settings.dialect
     detection = detect(values, around.open)
+    if forced is None and detection.entry is not None and detection.entry.fallback:
+        forced = next(
+            (entry.name for entry, _ in detection.evidence if entry.name in directives.versions), None
+        )
     if forced is None:
         return detection, detection.dialect, None
     if forced == "none":

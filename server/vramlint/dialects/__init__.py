@@ -65,8 +65,9 @@ def detect(values: Any, open_file: Callable[[str], Companion | None] | None = No
 def _by_keys(values: Mapping[Any, Any]) -> Detection:
     seen = [(entry, found) for entry in REGISTRY if (found := entry.signs.evidence(values)).score > 0]
     seen.sort(key=lambda pair: -pair[1].score)
-    enough = bool(seen) and seen[0][1].score >= ENOUGH
-    return Detection(seen[0][0] if enough else None, tuple(seen))
+    enough = [entry for entry, found in seen if found.score >= ENOUGH]
+    enough.sort(key=lambda entry: entry.fallback)
+    return Detection(enough[0] if enough else None, tuple(seen))
 
 
 SIGN_NAMES = frozenset(("defaults", *(name for entry in REGISTRY for name in entry.signs.names)))

@@ -35,6 +35,8 @@ class Entry(NamedTuple):
     module: str
     support: Literal["full", "recognised"]
     signs: Signs
+    fallback: bool = False
+    """Whether a file is taken for its only where it is no other's."""
 
     def load(self) -> Dialect:
         """The dialect itself."""
@@ -47,6 +49,18 @@ _COMPOSED = ("defaults", "_target_")
 _ENCODERS = matching(r"(?i)(^|[/_-])(\w*bert\w*|\w*electra|xlnet|xlm)(?![a-z])")
 """Families without a causal head, which TRL's trainers do not load."""
 _TUNERS = ("full", "lora", "longlora", "adalora", "llamapro", "adapter", "vera", "boft", "fourierft", "reft")
+
+
+def _batched(name: str) -> tuple[str, ...]:
+    """A name at the top of a file, in a section, and in a section of a section."""
+    return name, f"*.{name}", f"*.*.{name}"
+
+
+def _ranked(name: str, section: str = "") -> tuple[str, ...]:
+    """An adapter's rank, in a section or not, beside a batch under whatever name."""
+    ranks = (f"{section}.{name}",) if section else (name, f"*.{name}")
+    return tuple(f"{rank}+{batch}" for rank in ranks for batch in ("batch_size", "*.batch_size"))
+
 
 REGISTRY = (
     Entry("job", "job_file.read", "full", Signs(decisive=("vramlint",))),
@@ -75,11 +89,11 @@ REGISTRY = (
             "model_name_or_path+dataset_name+per_device_train_batch_size", "model_name_or_path+use_peft",
             "model_name_or_path+dataset_train_split", "model_name_or_path+dataset_mixture",
             "model_name_or_path+num_generations",
+            "model_name_or_path+accelerate_config",
         ),
         likely=(
             "model_name_or_path+dataset_name", "model_name_or_path+dataset_mixer",
-            "model_name_or_path+dataset_id_or_path", "model_name_or_path+per_device_train_batch_size",
-            "output_dir+per_device_train_batch_size",
+            "model_name_or_path+dataset_id_or_path",
         ),
         strong=(
             "use_peft", "dataset_train_split", "dataset_test_split", "dataset_mixture", "num_generations",
@@ -264,5 +278,23 @@ REGISTRY = (
         decisive=("resources.accelerators",),
         foreign=("apiVersion", "vramlint", "base_model", "model_name_or_path"),
     )),
+    Entry("own-script", "own_script.read", "recognised", Signs(
+        likely=(
+            *_batched("per_device_train_batch_size"), *_batched("per_device_batch_size"),
+            *_ranked("lora_r"), *_ranked("lora_rank"), *_ranked("r", "lora"), *_ranked("rank", "lora"),
+            *_ranked("r", "peft"), *_ranked("r", "qlora"), *_ranked("r", "model.lora"),
+        ),
+        foreign=(
+            *_COMPOSED, ("*", refers), "vramlint", "actor_rollout_ref", "lora_parameters", "iters",
+            "training.trainer_type", "trainer_type", "apiVersion", "pretrained_model_name_or_path",
+        ),
+        required=(
+            ("model_name_or_path", text), ("base_model", text), ("model", text), ("model_name", text),
+            ("model_id", text), ("model.*name*", text), ("model.*id", text), ("model.path", text),
+            ("model.base*", text), ("model.*model*", text), ("base_model.*", text),
+            ("config.model.*name*", text), ("*.model_name_or_path", text), ("*.base_model", text),
+            ("*.model_name", text), ("recipe.model", text),
+        ),
+    ), fallback=True),
 )  # fmt: skip
 """Of dialects with equal evidence the first is chosen."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vramlint.catalog.facts import MIB
-from vramlint.job import TrainingJob
+from vramlint.job import Assumed, TrainingJob
 from vramlint.memory.versions import version_of
 from vramlint.versions import older
 
@@ -95,12 +95,12 @@ WIDER: tuple[tuple[float, Callable[[TrainingJob], bool]], ...] = (
     (0.04, lambda job: job.parallel.world_size > 1),
     (0.04, lambda job: job.quantization is not None),
     (0.08, lambda job: job.compile),
-    (0.12, lambda job: not job.in_trainer),
+    (0.12, lambda job: not job.in_trainer or isinstance(job.origin("loop"), Assumed)),
     (0.30, lambda job: older(job.versions.get("torch"), UNREAD_BEFORE)),
 )
 """What makes an estimate less sure, and by how much: units in flight and streams of sharded runs, kernels of
-quantised weights, what a compiler fuses, layers that a framework writes its own way, releases that were
-not read.
+quantised weights, what a compiler fuses, layers that a framework writes its own way and scripts that are read
+by name, releases that were not read.
 """
 
 

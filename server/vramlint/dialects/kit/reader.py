@@ -167,6 +167,8 @@ class Reader:
     """"auto" stands for what the front end decides, as in a DeepSpeed file under the Trainer."""
     at_prefix: bool = False
     """The values do not stand in the document: every key of theirs is placed at `prefix`."""
+    places: Mapping[str, KeyPath] = field(default_factory=dict)
+    """Where keys are written that the document has under other names."""
 
     def raw(self, path: str) -> Any:
         """The value as it stands, or UNSET."""
@@ -237,6 +239,8 @@ class Reader:
 
     def at(self, path: str) -> KeyPath:
         """The whole key path of a key of this reader."""
+        if path in self.places:
+            return self.places[path]
         return self.prefix + (split(path) if path and not self.at_prefix else ())
 
     def written(self, field: str, path: str) -> None:

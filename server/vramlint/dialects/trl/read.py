@@ -135,7 +135,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         report(reader, [found for found in (float32_compute(reader),) if found])
     named = "sft_model_path" if reader.has("sft_model_path") else "model_name_or_path"
     model = find_model(reader, context, named)
-    return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
+    return finish(DIALECT, reader, model if isinstance(model, Obstacle) else job_of(reader, context, model))
 
 
 def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Context]:
@@ -165,7 +165,8 @@ def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Contex
     return reader, dated
 
 
-def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
+def job_of(reader: Reader, context: Context, model: Model) -> TrainingJob:
+    """The job that a reader of TRL's and TrainingArguments' keys describes."""
     objective = read_objective(reader)
     quantization = read_quantization(reader, model)
     method = read_method(reader, quantization)

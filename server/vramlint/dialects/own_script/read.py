@@ -1,0 +1,141 @@
+"""Reads people's own configs by name, as Hugging Face arguments: an assumption that every report repeats.
+
+A fact that decides memory and is not there, or is said twice, leaves the file without an estimate. Nothing is
+said of keys, and no framework's own rules apply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
+from vramlint.dialects.kit.reader import Reader, positive, table, text
+from vramlint.dialects.kit.reading import finish, framework_reader
+from vramlint.dialects.kit.recognised_only import no_edits
+from vramlint.dialects.own_script.names import KEYS, Found, collect
+from vramlint.dialects.trl.keys import KEYS as ARGUMENTS
+from vramlint.dialects.trl.read import TRANSFORMERS, job_of
+from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
+
+BY_NAME = "read by name as Hugging Face arguments; the script may do otherwise"
+_DECIDING = {
+    "model_name_or_path": "the model",
+    "per_device_train_batch_size": "the batch of a GPU",
+    "max_seq_length": "the length of a row",
+}
+"""Arguments without which there is no estimate, in words."""
+_ADAPTERS = ("lora", "qlora", "dora", "rslora", "peft")
+_OBJECTIVES: Mapping[str, tuple[str, Any]] = {
+    "dpo": ("loss_type", "sigmoid"),
+    "orpo": ("cpo_alpha", 1.0),
+    "kto": ("desirable_weight", 1.0),
+}
+"""Objective → an argument of TRL that says the same."""
+_PLAIN = ("sft", "full", "pretrain", "causal_lm", "instruction", "finetune", "fine-tune", "full_finetune")
+_UNSAID = re.compile(
+    r"grpo|ppo|rloo|rlhf|gkd|distil|reward|rm$|classif|seq_cls|token_cls|embed|auto|mlx|freeze"
+)
+"""Methods whose memory such a file does not tell."""
+_TUNED = re.compile(r"ia3|vera|loha|lokr|prefix|prompt|adalora|oft")
+
+
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
+    """The job that the names of a file describe."""
+    found = collect(values)
+    _objective(found)
+    _switches(found)
+    reader = _reader(found, context)
+    outcome = _missing(found, reader) or _model(reader, context)
+    job = _job(found, reader, context, outcome) if isinstance(outcome, Model) else outcome
+    return replace(finish(DIALECT, reader, job), problems=())
+
+
+def _reader(found: Found, context: Context) -> Reader:
+    """A reader of the arguments. TRL's own defaults do not hold: its rows are as before its first release."""
+    reader = framework_reader(found.values, context, "transformers", TRANSFORMERS, table(ARGUMENTS))
+    return replace(reader, releases={**reader.releases, "trl": "0"}, places=found.places)
+
+
+def _objective(found: Found) -> None:
+    for method, path in found.methods:
+        argument = _OBJECTIVES.get(method)
+        if argument is not None:
+            found.values.setdefault(*argument)
+            found.places.setdefault(argument[0], path)
+
+
+def _switches(found: Found) -> None:
+    """Turn on what the names imply: an adapter by its rank, autocast by the name of a dtype."""
+    if "lora_r" in found.values and not found.off:
+        found.values["use_peft"] = True
+        found.places["use_peft"] = found.places["lora_r"]
+    for word, argument in (("bf16", "bf16"), ("bfloat16", "bf16"), ("fp16", "fp16"), ("float16", "fp16")):
+        if f"_{word}" in found.values:
+            found.values.setdefault(argument, True)
+            found.places.setdefault(argument, found.places[f"_{word}"])
+    if found.values.get("gradient_checkpointing") == "unsloth":
+        found.values["gradient_checkpointing"] = True
+    if found.values.get("optim") in ("adamw", "AdamW"):
+        found.values["optim"] = "adamw_torch"
+
+
+def _missing(found: Found, reader: Reader) -> Obstacle | None:
+    """What the file does not say, or says twice."""
+    for argument, words in _DECIDING.items():
+        value = reader.get(argument, text if argument == "model_name_or_path" else positive)
+        if value is None or argument in found.open:
+            why = "two names say it differently" if argument in found.open else "no name says it"
+            return Obstacle("not-modelled", f"{words} is open: {why}", reader.at(argument))
+    methods = [method for method, _ in found.methods]
+    unsaid = next((method for method in methods if _UNSAID.search(method)), None)
+    if unsaid is not None:
+        return Obstacle("not-modelled", f"the file does not say what {unsaid} holds in memory")
+    tuned = next((method for method in methods if _TUNED.search(method) and method != "ia3"), None)
+    if tuned is not None:
+        return Obstacle("not-modelled", f"what {tuned} trains is not told by names")
+    adapter = "lora_r" in found.values and not found.off
+    if not adapter and "ia3" not in methods:
+        quantized = reader.flag("load_in_4bit") or reader.flag("load_in_8bit")
+        if quantized or any(method in _ADAPTERS for method in methods) or "lora_alpha" in found.values:
+            return Obstacle("not-modelled", "the adapter's rank is open: no name says it")
+    return None
+
+
+def _model(reader: Reader, context: Context) -> Model | Obstacle:
+    name = reader.get("model_name_or_path", text) or ""
+    found = context.catalog.model(name, context.folder)
+    if found is None:
+        return Obstacle("not-modelled", f"nothing is known of the model {name!r}")
+    if found.kind not in ("decoder", "hybrid-decoder", "ssm", "encoder-decoder"):
+        return Obstacle("not-modelled", f"{name}: rows of images or other media are not told by names")
+    reader.written("model", "model_name_or_path")
+    return found
+
+
+def _job(found: Found, reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:
+    if model.quantized_as is not None and "use_peft" not in found.values:
+        return Obstacle("not-modelled", "the weights are quantized and the adapter's rank is open")
+    if any(method == "ia3" for method, _ in found.methods):
+        found.values["use_peft"] = True
+        job = replace(job_of(reader, context, model), method="ia3")
+    else:
+        job = job_of(reader, context, model)
+    if job.objective not in ("sft", "dpo", "orpo", "kto"):
+        return Obstacle("not-modelled", f"names do not tell what {job.objective} holds in memory")
+    reader.assume("loop", BY_NAME)
+    return job
+
+
+DIALECT = Dialect(
+    name="own-script",
+    title="own script, read by name",
+    version=TRANSFORMERS,
+    keys=KEYS,
+    read=read,
+    edits=no_edits,
+    unknown_keys="unchecked",
+)
