@@ -19,9 +19,6 @@ pid
 # The build backend finds the hook by its base class.
 Metadata
 
-# The allocator under settings that no dialect reads so far; the tests hold it to the real one.
-replayed_with
-
 # Fields of a job that no formula needs: they are read so that a DeepSpeed file and its job say the same, which
 # benchmarks/parsers.py compares with DeepSpeed's own reading.
 allgather

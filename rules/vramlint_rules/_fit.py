@@ -50,6 +50,13 @@ def blame(context: RuleContext, job: TrainingJob, estimate: Estimate, capacity: 
     return Blame(model, _reason("weights", context, job, estimate), related(model))
 
 
+def or_expandable(estimate: Estimate) -> str:
+    """The one setting of the environment that makes a run fit whose tensors fit and whose gaps do not."""
+    if not estimate.fits_expandable:
+        return ""
+    return "; with PYTORCH_ALLOC_CONF=expandable_segments:True it fits, and trains the same"
+
+
 def _at(phase: str) -> tuple[str, ...]:
     """The fields to blame for a moment beside the training step."""
     moments: Mapping[str, Blamed] = {

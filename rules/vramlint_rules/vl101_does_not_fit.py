@@ -9,7 +9,7 @@ from vramlint.job import Assumed
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.rule import Rule
-from vramlint_rules._fit import blame
+from vramlint_rules._fit import blame, or_expandable
 
 
 class DoesNotFit(Rule):
@@ -85,7 +85,7 @@ class DoesNotFit(Rule):
         guesses += _without(context) + ([job.model.source] if job.model.spread else [])
         guessed = f" ({'; '.join(guesses)})" if guesses else ""
         yield self.finding(
-            f"{needs(estimate, gpu)}: {why.reason}{guessed}",
+            f"{needs(estimate, gpu)}: {why.reason}{guessed}{or_expandable(estimate)}",
             why.key,
             severity="warning" if guessed else None,
             related=why.related,

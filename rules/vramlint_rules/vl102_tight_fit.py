@@ -9,7 +9,7 @@ from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib
 from vramlint.lint.rule import Rule
-from vramlint_rules._fit import blame
+from vramlint_rules._fit import blame, or_expandable
 
 
 class TightFit(Rule):
@@ -23,7 +23,7 @@ class TightFit(Rule):
     ## Why it matters
 
     A longer batch, another process on the GPU or fragmentation decides whether the run survives, and it may
-    do so hours after the start. In the example a model of 1.5 B parameters in bf16 needs 23.6 GiB of an RTX
+    do so hours after the start. In the example a model of 1.5 B parameters in bf16 needs 22.8 GiB of an RTX
     4090, which can give 23.5: within an error of a few percent, so nobody can promise that it fits.
 
     ## Example
@@ -33,7 +33,7 @@ class TightFit(Rule):
     vramlint: 1
     model: Qwen/Qwen2.5-1.5B
     micro_batch_size: 5
-    sequence_length: 1536
+    sequence_length: 1280
     gradient_checkpointing: full
     ```
 
@@ -45,7 +45,7 @@ class TightFit(Rule):
     model: Qwen/Qwen2.5-1.5B
     micro_batch_size: 1
     gradient_accumulation_steps: 5
-    sequence_length: 1536
+    sequence_length: 1280
     gradient_checkpointing: full
     ```
     """
@@ -63,7 +63,7 @@ class TightFit(Rule):
             return
         why = blame(context, job, estimate, gpu.usable_bytes)
         band = f"± {estimate.error_band:.0%} reaches {gib(estimate.high_bytes)}"
-        message = f"may not fit: {needs(estimate, gpu)} and {band}; {why.reason}"
+        message = f"may not fit: {needs(estimate, gpu)} and {band}; {why.reason}{or_expandable(estimate)}"
         yield self.finding(message, why.key, related=why.related)
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

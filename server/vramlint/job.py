@@ -293,6 +293,8 @@ class TrainingJob:
     loop: Loop = "trainer"
     kernels: Kernels = field(default_factory=Kernels)
     compile: bool = False
+    allocator: str = ""
+    """PYTORCH_ALLOC_CONF as the run has it; "" for PyTorch's defaults."""
     gradient_clipping: float | None = 1.0
     parallel: Parallel = field(default_factory=Parallel)
     reference_model: Literal["auto", "none", "resident", "quantized"] = "auto"

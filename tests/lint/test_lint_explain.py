@@ -222,7 +222,8 @@ def test_the_largest_tensor_at_the_peak_is_named() -> None:
     analysis = analysed(JOB)
     assert analysis.estimate is not None
     logits = TensorAtPeak("logits", "activations", (8192, 128256), "float32", 3, 3 * 8192 * 128256 * 4)
-    estimate = replace(analysis.estimate, tensors=(logits,), peak_phase="backward")
+    backward = tuple(moment for moment in analysis.estimate.counted if moment.name == "backward")
+    estimate = replace(analysis.estimate, tensors=(logits,), counted=backward)
     assert peak_line(estimate) == (
         "peak in the backward pass; the largest there: logits, 3 × [8,192 × 128,256] float32 = 11.7 GiB"
     )

@@ -55,7 +55,7 @@ def suggest(
         after = _estimate(apply(job, move.changes))
         if after is None:
             continue
-        if after.verdict(capacity_bytes) == "fits":
+        if after.rough.verdict(capacity_bytes) == "fits":
             enough.add(move.group)
             yield Advice(move.changes, move.title, move.safe, after)
         elif _saves(before, after):
@@ -89,7 +89,7 @@ def _together(
             tries += 1
             changes = {name: value for move in together for name, value in move.changes.items()}
             after = _estimate(apply(job, changes))
-            if after is not None and after.verdict(capacity) == "fits":
+            if after is not None and after.rough.verdict(capacity) == "fits":
                 found.append(ways)
                 title = " + ".join(move.title for move in together)
                 yield Advice(changes, title, all(move.safe for move in together), after)

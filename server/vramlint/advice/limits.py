@@ -35,15 +35,15 @@ def largest_sequence(job: TrainingJob, capacity_bytes: int, step: int = 128) -> 
 def marginal(job: TrainingJob, field: str, value: object) -> int | None:
     """Bytes that the device would hold more (or less) with `field` at `value`; None where nobody can say."""
     try:
-        now = estimate_job(job).device_bytes
-        return estimate_job(apply(job, {field: value})).device_bytes - now
+        now = estimate_job(job).rough.device_bytes
+        return estimate_job(apply(job, {field: value})).rough.device_bytes - now
     except CannotEstimate:
         return None
 
 
 def _fits(job: TrainingJob, capacity_bytes: int) -> bool:
     try:
-        return estimate_job(job).verdict(capacity_bytes) == "fits"
+        return estimate_job(job).rough.verdict(capacity_bytes) == "fits"
     except CannotEstimate:
         return False
 

@@ -65,6 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     paint = paint_for(sys.stdout, options.color)
     say("\n".join(_head(options.file, outcome, paint)))
+    if outcome.estimate.fits_expandable:
+        say("\nexport PYTORCH_ALLOC_CONF=expandable_segments:True makes it fit, and trains the same")
     ways = [] if analysis.verdict == "fits" else list(islice(ways_to_fit(analysis), SHOWN))
     if ways:
         say("\nany one of these makes it fit, tried on the edited file, the smallest change first:")

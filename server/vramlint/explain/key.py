@@ -39,7 +39,7 @@ def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix
     if estimate is None or job is None:
         return "\n\n".join((name, key.effect, verdict_line(analysis)))
     compared = steps(analysis, key, path, value)
-    now = estimate.device_bytes
+    now = estimate.rough.device_bytes
     free = bool(compared) and all(abs(step.device_bytes - now) < _NOTHING for step in compared)
     clause = free_of_cost(estimate, compared) if free else cost(job, key.field, estimate)
     blocks = [
@@ -110,7 +110,7 @@ def marginals(
     assert estimate is not None
     texts = []
     for step in compared:
-        more = step.device_bytes - estimate.device_bytes
+        more = step.device_bytes - estimate.rough.device_bytes
         if abs(more) >= _NOTHING:
             text = f"`{value_text(step.value)}` → {size(step.device_bytes)} ({difference(more)})"
             texts.append(f"{text} {MARKS[step.verdict]}".rstrip())

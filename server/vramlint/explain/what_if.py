@@ -59,7 +59,8 @@ def weigh(analysis: Analysis, path: KeyPath, values: Iterable[Any]) -> Iterator[
     for value in values:
         estimate = estimate_with(analysis, path, value)
         if estimate is not None:
-            yield Comparison(value, estimate.device_bytes, estimate.verdict(analysis.capacity))
+            rough = estimate.rough
+            yield Comparison(value, rough.device_bytes, rough.verdict(analysis.capacity))
 
 
 def _refusals(reading: ReadResult | None) -> set[tuple[str, KeyPath]]:
@@ -71,7 +72,7 @@ def _refusals(reading: ReadResult | None) -> set[tuple[str, KeyPath]]:
 def steps(analysis: Analysis, key: Key, path: KeyPath, value: Any) -> tuple[Comparison, ...]:
     """What the neighbouring values of a key would cost; of several that save the same, the first."""
     found: dict[tuple[int, Any], Comparison] = {}
-    now = analysis.estimate.device_bytes if analysis.estimate else 0
+    now = analysis.estimate.rough.device_bytes if analysis.estimate else 0
     for step in weigh(analysis, path, neighbours(key, value)):
         same = step.value if step.device_bytes == now else None
         found.setdefault((step.device_bytes, same), step)

@@ -260,5 +260,11 @@ STEP: tuple[JobField, ...] = (
         "torch.compile fuses elementwise operations and saves fewer activations.",
         Moves("activations"),
     ),
+    JobField(
+        "allocator",
+        "How PyTorch's caching allocator is set up (PYTORCH_ALLOC_CONF). Expandable segments leave next to "
+        "no gaps between tensors of many sizes.",
+        Moves("overhead", worth=("", "expandable_segments:True")),
+    ),
     JobField("gradient_clipping", "Clipping needs a scratch list of norms; null turns it off."),
 )

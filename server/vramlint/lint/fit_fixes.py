@@ -77,7 +77,7 @@ def _may_fit(context: RuleContext, keys: tuple[SetKey, ...]) -> bool:
     if reading.job is None:
         return False
     try:
-        return estimate_job(reading.job).verdict(context.capacity) == "fits"
+        return estimate_job(reading.job).rough.verdict(context.capacity) == "fits"
     except CannotEstimate:
         return False
 

@@ -18,6 +18,7 @@ from vramlint.memory.overhead import (
     cublas_workspaces,
     device_overhead,
     error_band,
+    most_slack,
 )
 from vramlint.memory.peaks import PeakCandidate
 from vramlint.memory.persistent import PersistentBytes
@@ -58,21 +59,20 @@ def assembled(
     ]
     outside = device_overhead(job)
     # The allocator's slack of the step's peak stays with it through the whole step.
-    slack = allocator_slack(max(steps, key=lambda held: held.allocated).activations)
+    expandable = "expandable_segments:True" in job.allocator
+    slack = allocator_slack(max(steps, key=lambda held: held.allocated).activations, expandable)
     run = [(held, slack) for held in steps]
     for held in around:
         beside = held if held.name == "load" else replace(held, activations=held.activations + libraries)
-        run.append((beside, allocator_slack(held.activations)))
+        run.append((beside, allocator_slack(held.activations, expandable)))
     highest: dict[str, Moment] = {}
     for moment in (_moment(held, spare + outside) for held, spare in run):
         known = highest.get(moment.name)
         if known is None or moment.device_bytes > known.device_bytes:
             highest[moment.name] = moment
     moments = tuple(sorted(highest.values(), key=lambda moment: MOMENTS.index(moment.name)))
-    worst = max(moments, key=lambda moment: moment.device_bytes)
     whole_activations = max((held.activations for held in steps if held.name != "optimizer"), default=0)
     sizes: dict[Component, int] = {
-        **worst.components,
         "weights": stored,
         "gradients": persistent.gradients,
         "optimizer_states": persistent.states + persistent.paged,
@@ -84,14 +84,11 @@ def assembled(
         trainable_parameters=sum(
             count * parameter.numel for parameter, count in whole.all() if parameter.trainable
         ),
-        components=worst.components,
-        component_sizes=sizes,
-        peak_allocated_bytes=worst.allocated_bytes,
+        counted=moments,
+        sizes=sizes,
+        most_slack=most_slack(max(held.activations for held in steps), expandable),
         outside_bytes=outside,
-        device_bytes=worst.device_bytes,
-        peak_phase="forward" if worst.name == "loss" else worst.name,
         phase_peaks=_phase_peaks(moments),
-        moments=moments,
         error_band=error_band(job, modelled),
         checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan_of(job)),
         architecture=job.model.model_type,

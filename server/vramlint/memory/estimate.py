@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol, TypeAlias, get_args
 
-from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.vocabulary import Component as Component
 
 COMPONENTS: tuple[Component, ...] = get_args(Component)
@@ -14,6 +14,7 @@ MomentName: TypeAlias = Literal[
 ]
 MOMENTS: tuple[MomentName, ...] = get_args(MomentName)
 """The moments of a run in their order; "generation" is that of online methods."""
+STEP_MOMENTS: frozenset[MomentName] = frozenset(("forward", "loss", "backward", "optimizer"))
 Verdict: TypeAlias = Literal["fits", "tight", "does_not_fit", "unknown"]
 
 
@@ -86,34 +87,36 @@ class Reserved(Protocol):
     def with_room(self) -> int:
         """Bytes taken on a GPU with room, after batches of growing length where lengths vary."""
 
+    def lives(self, capacity: int, expandable: bool = False) -> bool:
+        """Whether the run does not die where the driver gives at most `capacity` bytes; `expandable`: with
+        expandable segments, whatever the job says.
+        """
+
     def within(self, capacity: int) -> int:
         """Bytes taken where the driver gives at most `capacity`; all of it where the run dies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The simulated run. `components` are the bytes at the worst moment and add up to `device_bytes`."""
+    """The simulated run. `components` are the bytes at the worst moment and add up to `device_bytes`.
+
+    Where what is allocated leaves open whether the declared GPU is large enough, `device_bytes` and what is
+    made from it are settled by a replay of the caching allocator on that GPU.
+    """
 
     parameters: int
     trainable_parameters: int
-    components: Mapping[Component, int]
-    component_sizes: Mapping[Component, int]
-    """Each component when whole (all gradients, the most activations); they never all coexist."""
-    peak_allocated_bytes: int
-    """torch.cuda.max_memory_allocated: live tensors, and the workspaces of cuBLAS where the GPU is known."""
-    device_bytes: int
-    """What the GPU must offer so that the run does not die: tensors, the slack of a tidy allocator, context,
-    communicators. The verdict uses this one; on a GPU with room, `process_bytes` may be more.
-    """
+    counted: tuple[Moment, ...]
+    """The peak of each moment that is known to happen, in the order of the run, with a typical slack."""
+    sizes: Mapping[Component, int]
+    """Each component but the overhead when whole."""
+    most_slack: int
+    """Bytes up to which fragmentation may decide whether it fits."""
     outside_bytes: int
     """What the process holds outside PyTorch's allocator: CUDA context, communicators."""
-    peak_phase: str
-    """The worst moment; the loss counts as part of "forward", as profilers have it."""
     phase_peaks: Mapping[str, int]
     error_band: float
     """Relative half-width: device_bytes * (1 ± error_band) should hold the truth in nine runs of ten."""
-    moments: tuple[Moment, ...] = ()
-    """The peak of each moment that is known to happen, in the order of the run."""
     tensors: tuple[TensorAtPeak, ...] = ()
     checkpoint_bytes: Mapping[str, int] = field(default_factory=dict)
     architecture: str = ""
@@ -130,6 +133,84 @@ class Estimate:
     """The caching allocator's replay; None where no step is walked."""
     capacity_bytes: int | None = None
     """What the declared GPU gives to PyTorch's allocator."""
+
+    @property
+    def worst(self) -> Moment:
+        """The moment that decides, with a typical slack."""
+        return max(self.counted, key=lambda moment: moment.device_bytes)
+
+    @property
+    def peak_phase(self) -> str:
+        """The worst moment; the loss counts as part of "forward", as profilers have it."""
+        return "forward" if self.worst.name == "loss" else self.worst.name
+
+    @property
+    def peak_allocated_bytes(self) -> int:
+        """torch.cuda.max_memory_allocated: live tensors, workspaces of cuBLAS where the GPU is known."""
+        return self.worst.allocated_bytes
+
+    @property
+    def device_bytes(self) -> int:
+        """What the GPU must offer so that the run does not die: tensors, the allocator's slack, context,
+        communicators. The verdict uses this one; on a GPU with room, `process_bytes` may be more.
+        """
+        worst, usable = self.worst, self._open
+        if usable is None:
+            return worst.device_bytes
+        if self._lives(firm := int(usable / (1 + self.error_band))):
+            return min(worst.device_bytes, firm)
+        if self._lives(last := int(usable / (1 - self.error_band))):
+            return min(max(worst.device_bytes, firm + 2), last)
+        return max(worst.device_bytes, last + 2)
+
+    @property
+    def _open(self) -> int | None:
+        """What the declared GPU can give, where what is allocated leaves open whether that is enough."""
+        worst, band = self.worst, self.error_band
+        if self.replay is None or self.capacity_bytes is None or worst.name not in STEP_MOMENTS:
+            return None
+        usable = self.capacity_bytes + self.outside_bytes
+        least = worst.allocated_bytes + self.outside_bytes
+        decided = least * (1 - band) > usable or (least + self.most_slack) * (1 + band) <= usable
+        return None if decided else usable
+
+    def _lives(self, usable: int, expandable: bool = False) -> bool:
+        """Whether the run lives where the GPU can give `usable` bytes: by a replay."""
+        assert self.replay is not None
+        beside = self.outside_bytes + self.worst.components["generation"]
+        return self.replay().lives(usable - beside, expandable)
+
+    @property
+    def fits_expandable(self) -> bool:
+        """Whether expandable segments make it fit where it does not without: by a replay."""
+        usable = self._open
+        if usable is None or self.unknown or self.verdict(usable) == "fits":
+            return False
+        firm = int(usable / (1 + self.error_band))
+        return self.peak_allocated_bytes + self.outside_bytes <= firm and self._lives(firm, expandable=True)
+
+    @property
+    def components(self) -> Mapping[Component, int]:
+        """Bytes at the worst moment."""
+        return {**self.worst.components, "overhead": self.device_bytes - self.peak_allocated_bytes}
+
+    @property
+    def component_sizes(self) -> Mapping[Component, int]:
+        """Each component when whole (all gradients, the most activations); they never all coexist."""
+        return {**self.sizes, "overhead": self.components["overhead"]}
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """The peak of each moment that is known to happen, in the order of the run."""
+        worst = self.worst
+        return tuple(
+            Moment(worst.name, self.components) if moment is worst else moment for moment in self.counted
+        )
+
+    @property
+    def rough(self) -> Estimate:
+        """The same without a replay: for searches, where many candidates are looked at."""
+        return replace(self, replay=None)
 
     @property
     def peak_reserved_bytes(self) -> int:
@@ -153,7 +234,8 @@ class Estimate:
         none.
         """
         assert self.replay is not None
-        engine = self.components["generation"] if self.peak_phase != "generation" else 0
+        worst = self.worst
+        engine = worst.components["generation"] if worst.name in STEP_MOMENTS else 0
         if self.capacity_bytes is not None and taken + engine > self.capacity_bytes:
             taken = self.replay().within(self.capacity_bytes - engine)
         return max(taken + engine, self.peak_allocated_bytes)

@@ -62,6 +62,8 @@ from vramlint.vocabulary import ADAPTER_METHODS, Loss
 VERSION = "0.19"
 _TABLE = table(KEYS)
 
+EXPANDABLE = "expandable_segments:True"
+
 _OBJECTIVES: Mapping[str, Any] = {
     "dpo": "dpo",
     "ipo": "dpo",
@@ -117,6 +119,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         loss=_loss(reader),
         kernels=_kernels(reader, model),
         loop="trainer",
+        allocator=_allocator(reader),
         compile=reader.raw("torch_compile") in (True, "auto"),
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
@@ -135,6 +138,16 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _allocator(reader: Reader) -> str:
+    """The allocator's settings that Axolotl exports before torch is loaded (axolotl 0.21, utils/__init__.py,
+    set_pytorch_cuda_alloc_conf).
+    """
+    if not reader.runs("axolotl", "0.5") or not reader.runs("torch", "2.2"):
+        return ""
+    reader.default("allocator")
+    return EXPANDABLE if reader.runs("torch", "2.9") else f"{EXPANDABLE},roundup_power2_divisions:16"
 
 
 def _checkpointed_by(engine: ParallelPlan, own: Checkpointing) -> Any:

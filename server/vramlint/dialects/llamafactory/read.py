@@ -131,6 +131,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         loss=read_loss(reader, model, objective),
         kernels=Kernels(liger_kernels(reader, model)),
         loop="trainer",
+        allocator=_allocator(reader, world),
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
         reference_model=reference,
@@ -143,6 +144,14 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _allocator(reader: Reader, world: WorldSize) -> str:
+    """Runs on several GPUs are launched with expandable segments (0.9.5, launcher.py, OPTIM_TORCH)."""
+    if world.size < 2 or not reader.runs("llamafactory", "0.9.3"):
+        return ""
+    reader.default("allocator")
+    return "expandable_segments:True"
 
 
 def _quantization(reader: Reader, model: Model) -> Quantization | None:

@@ -68,6 +68,10 @@ _CHECKPOINTS: Mapping[Any, Any] = {
 }
 
 
+_ALLOCATOR = "expandable_segments:True,roundup_power2_divisions:[32:256,64:128,256:64,>:32]"
+"""What `import unsloth` exports (unsloth/__init__.py)."""
+
+
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that `unsloth train --config` runs."""
     reader = reader_of(DIALECT, values, context)
@@ -93,6 +97,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         ("adapter.dtype", "adapters are kept in float32"),
     ):
         reader.default(field, note)
+    reader.default("allocator")
     reader.same_origin_as("activation_offload", "gradient_checkpointing")
     fused = reader.runs("unsloth", "2024.11.8")  # unsloth/models/llama.py, CausalLM_fast_forward
     reader.default("loss", f"Unsloth's cross entropy {'never holds' if fused else 'over'} all logits")
@@ -118,6 +123,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         packing=reader.read("training.packing", boolean),
         gradient_checkpointing=checkpointing,
         activation_offload=offloads and length >= _SHORT,
+        allocator=_ALLOCATOR,
         loss="fused-linear" if fused else "fused-cross-entropy",
         parallel=Parallel("ddp", data=world) if world > 1 else Parallel(),
         origins=reader.record.origins,

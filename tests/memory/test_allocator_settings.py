@@ -1,0 +1,83 @@
+"""The allocator's settings: those that frameworks export, and what expandable segments are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from configs import analysis_of, estimate_of
+
+EXPANDABLE = "expandable_segments:True"
+AXOLOTL = """base_model: Qwen/Qwen2.5-0.5B
+datasets: [{path: tatsu-lab/alpaca, type: alpaca}]
+sequence_len: 1024
+micro_batch_size: 4
+optimizer: adamw_torch_fused
+bf16: true
+"""
+FACTORY = """model_name_or_path: Qwen/Qwen2.5-0.5B
+stage: sft
+do_train: true
+finetuning_type: full
+template: qwen
+dataset: alpaca
+cutoff_len: 1024
+bf16: true
+output_dir: out
+"""
+JOB = """# vramlint: gpu=A100-40GB
+vramlint: 1
+model: meta-llama/Llama-3.2-1B
+precision: {weights: float32, autocast: bfloat16}
+micro_batch_size: 38
+sequence_length: 2048
+gradient_checkpointing: full
+loss: trl-fused-head
+"""
+
+
+@pytest.mark.parametrize(
+    ("directive", "wanted"),
+    [
+        ("", EXPANDABLE),
+        ("versions=torch@2.6", f"{EXPANDABLE},roundup_power2_divisions:16"),
+        ("versions=torch@2.1", ""),
+    ],
+)
+def test_axolotl_exports_settings(tmp_path: Path, directive: str, wanted: str) -> None:
+    """axolotl 0.21, utils/__init__.py, set_pytorch_cuda_alloc_conf."""
+    text = f"# vramlint: {directive}\n{AXOLOTL}" if directive else AXOLOTL
+    job = analysis_of(tmp_path, text).job
+    assert job is not None
+    assert job.allocator == wanted
+
+
+@pytest.mark.parametrize(("gpus", "wanted"), [(1, ""), (8, EXPANDABLE)])
+def test_llamafactory_launches_several_gpus_with_expandable_segments(
+    tmp_path: Path, gpus: int, wanted: str
+) -> None:
+    """llamafactory 0.9.5, launcher.py, OPTIM_TORCH."""
+    job = analysis_of(tmp_path, f"# vramlint: gpu=A100-80GB x{gpus}\n{FACTORY}").job
+    assert job is not None
+    assert job.allocator == wanted
+
+
+def test_expandable_segments_leave_no_gaps(tmp_path: Path) -> None:
+    default, expandable = estimate_of(tmp_path, JOB), estimate_of(tmp_path, f"{JOB}allocator: {EXPANDABLE}\n")
+    assert expandable.peak_allocated_bytes == default.peak_allocated_bytes
+    assert expandable.device_bytes < default.device_bytes
+    low, high = expandable.reserved_range
+    assert high <= 1.12 * expandable.peak_allocated_bytes
+    assert low <= high
+
+
+def test_what_does_not_fit_for_its_gaps_is_told_so(tmp_path: Path) -> None:
+    """Replayed, and not said where it is in force already or where the tensors alone are too much."""
+    analysis = analysis_of(tmp_path, JOB)
+    estimate = analysis.estimate
+    assert estimate is not None
+    assert analysis.verdict in ("tight", "does_not_fit")
+    assert estimate.fits_expandable
+    assert any(EXPANDABLE in finding.message for finding in analysis.findings)
+    assert not estimate_of(tmp_path, f"{JOB}allocator: {EXPANDABLE}\n").fits_expandable
+    assert not estimate_of(tmp_path, JOB.replace("size: 38", "size: 80")).fits_expandable
