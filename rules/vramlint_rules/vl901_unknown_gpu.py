@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.document.edit import TextEdit
+from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix, Part
+from vramlint.lint.format import gib
 from vramlint.lint.rule import Rule
 from vramlint.project.hardware import Declaration
 
 
 class UnknownGpu(Rule):
-    """A GPU is declared that the catalog does not know.
+    """A GPU is declared that the catalog does not know, or by a name that does not say enough.
 
     ## What it finds
 
     A name after `gpu=` in a comment, under a key of the file, or in the settings that means no known GPU.
     Names are compared without case, vendor words and punctuation. A GPU that is not listed can be declared
-    by its memory: `gpu=24GiB`.
+    by its memory: `gpu=24GiB`. A name that GPUs of several sizes have ("A100": 40 GB or 80) is a warning
+    where the run fits one of them and not another.
 
     ## Why it matters
 
@@ -50,7 +53,10 @@ class UnknownGpu(Rule):
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Name the nearest GPUs."""
         declared = context.declared
-        if declared is None or declared.gpu is not None:
+        if declared is None:
+            return
+        if declared.gpu is not None:
+            yield from self._sizes(context, declared)
             return
         where = f" in {context.settings.source}" if declared.source == "settings" else ""
         message = f"no GPU is called '{declared.name}'{where}"
@@ -63,6 +69,25 @@ class UnknownGpu(Rule):
         else:
             part: Part = "value" if declared.key else "file"
             yield self.finding(message, declared.key or (), part=part, fixes=_fixes(context, declared))
+
+    def _sizes(self, context: RuleContext, declared: Declaration) -> Iterator[Finding]:
+        """Ask which one, where it matters."""
+        if context.estimate is None or declared.gpu is None or not declared.other_sizes:
+            return
+        gpus = (declared.gpu, *declared.other_sizes)
+        if len({context.estimate.verdict(gpu.usable_bytes) for gpu in gpus}) == 1:
+            return
+        sizes = " or ".join(gib(gpu.usable_bytes) for gpu in gpus)
+        names = tuple(gpu.name for gpu in gpus)
+        yield self.finding(
+            f"{declared.name} is sold with {sizes} GiB to use, and the run needs "
+            f"{gib(context.estimate.device_bytes)}: name {' or '.join(names)}",
+            declared.key or (),
+            part="value" if declared.key else "file",
+            span=declared.span,
+            severity="warning",
+            fixes=_fixes(context, replace(declared, nearest=names)),
+        )
 
 
 def _fixes(context: RuleContext, declared: Declaration) -> tuple[Fix, ...]:

@@ -229,3 +229,45 @@ def test_only_a_launcher_that_can_name_no_engine_makes_it_certain(
 def test_lines_that_name_different_engines_name_none(recipe: Path) -> None:
     (recipe.parent / "run.sh").write_text(LINE + "torchrun --nproc_per_node 4 sft.py --config sft.yaml\n")
     assert severities(analysed(recipe, recipe.parent, gpu="A100-80GB x4")) == [("warning", True)]
+
+
+def test_a_count_holds_without_the_kind_of_gpu(recipe: Path) -> None:
+    (recipe.parent / "run.slurm").write_text("#SBATCH --nodes=2\n#SBATCH --gres=gpu:4\nsrun " + LINE)
+    analysis = analysed(recipe, recipe.parent)
+    assert analysis.declared is None
+    assert analysis.job is not None
+    assert (analysis.job.gpu_count, analysis.job.nodes) == (4, 2)
+    assert analysed(recipe, recipe.parent, gpu="A100-80GB").declared.count == 4  # type: ignore[union-attr]
+    assert analysed(recipe, recipe.parent, gpu="A100-80GB x2").declared.count == 2  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("model", "verdict", "asked"),
+    [
+        ("Qwen/Qwen2.5-0.5B", "fits", 0),
+        ("Qwen/Qwen2.5-7B", "unknown", 1),
+        ("Qwen/Qwen2.5-14B", "does_not_fit", 0),
+    ],
+)
+def test_a_name_of_several_gpus_is_asked_for_where_it_matters(
+    tmp_path: Path, model: str, verdict: str, asked: int
+) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(f"# vramlint: gpu=A100\nvramlint: 1\nmodel: {model}\nsequence_length: 512\n")
+    analysis = analysed(path, tmp_path)
+    found = [finding for finding in analysis.findings if finding.code == "VL901"]
+    assert (analysis.verdict, len(found)) == (verdict, asked)
+    if asked:
+        assert found[0].severity == "warning"
+        assert {fix.title for fix in found[0].fixes} == {"declare A100 40GB SXM", "declare A100 80GB SXM"}
+
+
+def test_what_a_remote_service_trains_has_no_estimate_here(tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text(
+        CONFIG + "plugins: [axolotl.integrations.hatchery.HatcheryPlugin]\nhatchery: {lora_rank: 16}\n"
+    )
+    analysis = analysed(path, tmp_path, gpu="RTX-4090")
+    assert analysis.estimate is None
+    assert analysis.cannot is not None
+    assert analysis.cannot.code == "trained-elsewhere"

@@ -25,7 +25,7 @@ from vramlint.lint.places import span_of
 from vramlint.lint.result import Analysis
 from vramlint.lint.rule import Rule
 from vramlint.memory import CannotEstimate, Estimate
-from vramlint.project.hardware import Declaration, file_key, implied, stated
+from vramlint.project.hardware import Declaration, counted_by, file_key, implied, stated
 from vramlint.project.launchers import Launcher, starts_something
 from vramlint.project.overrides import Overrides
 from vramlint.project.paths import folder_of
@@ -92,8 +92,8 @@ def understand(
     in_file = file_key(values, dialect.gpu_key) if dialect else None
     launcher = _launcher(document, around) if dialect and dialect.role == "training" else None
     declared = stated(overrides.gpu, directives.gpu, in_file)
-    if declared is None:
-        declared = implied(launcher.launch if launcher else None, around.settings.gpu)
+    spec = launcher.launch if launcher else None
+    declared = implied(spec, around.settings.gpu) if declared is None else counted_by(declared, spec)
     context = RuleContext(
         document=document,
         settings=around.settings,
@@ -179,14 +179,18 @@ def dialect_context(
     declared: Declaration | None,
     launcher: Launcher | None,
 ) -> Context:
-    """What a dialect is told beside the values."""
+    """What a dialect is told beside the values. A launcher's number of GPUs holds also where their kind is
+    not known.
+    """
+    asked = launcher.launch if launcher else None
+    count = asked.count if asked else None
     return Context(
         catalog=around.catalog,
         folder=folder_of(document.path) if document.path else None,
         gpu=declared.gpu if declared else None,
-        gpu_count=declared.count if declared else 1,
-        nodes=declared.nodes if declared else 1,
-        gpu_declared=declared is not None and declared.counted,
+        gpu_count=declared.count if declared else count or 1,
+        nodes=declared.nodes if declared else (asked.nodes if asked and count else None) or 1,
+        gpu_declared=declared.counted if declared is not None else count is not None,
         ram=directives.ram,
         versions={**around.versions, **directives.versions},
         open=around.open,

@@ -113,8 +113,13 @@ class RuleContext:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it fits."""
-        return self.estimate.verdict(self.capacity) if self.estimate else "unknown"
+        """Whether it fits; unknown where that depends on which GPU of the declared name it is."""
+        if self.estimate is None:
+            return "unknown"
+        others = self.declared.other_sizes if self.declared else ()
+        verdicts = {self.estimate.verdict(gpu.usable_bytes) for gpu in others}
+        own = self.estimate.verdict(self.capacity)
+        return own if verdicts <= {own} else "unknown"
 
     @property
     def headroom(self) -> int | None:

@@ -30,6 +30,8 @@ class Declaration:
     counted: bool = False
     """The number of GPUs was said, and not only their kind."""
     nearest: tuple[str, ...] = ()
+    other_sizes: tuple[Gpu, ...] = ()
+    """GPUs of other sizes that the name can mean as well."""
     span: Span | None = None
     """Of the declaration in a directive."""
     key: KeyPath | None = None
@@ -41,7 +43,21 @@ def declaration(text: str, source: Source) -> Declaration:
     read = _installed() if text.strip().lower() == "auto" else catalog.parse_declaration(text)
     nearest = () if read.gpu else tuple(nearest_gpus(read.name, 3))
     counted = read.name != text.strip() or read.count * read.nodes > 1
-    return Declaration(text, source, read.name, read.gpu, read.count, read.nodes, counted, nearest)
+    others = _other_sizes(read.name, read.gpu)
+    return Declaration(text, source, read.name, read.gpu, read.count, read.nodes, counted, nearest, others)
+
+
+def _other_sizes(name: str, gpu: Gpu | None) -> tuple[Gpu, ...]:
+    """One GPU of each other size that the name can mean: an A100 has 40 GB or 80."""
+    sizes = {other.memory_bytes: other for other in reversed(meanings(name))} if gpu else {}
+    return tuple(other for size, other in sorted(sizes.items()) if gpu and size != gpu.memory_bytes)
+
+
+def counted_by(declared: Declaration, launch: LaunchSpec | None) -> Declaration:
+    """The declaration with the number of GPUs that a launcher starts, where it names only their kind."""
+    if launch is None or launch.count is None or declared.counted:
+        return declared
+    return replace(declared, count=launch.count, nodes=launch.nodes or 1, counted=True)
 
 
 @cache
@@ -79,9 +95,7 @@ def _of_launch(launch: LaunchSpec, weakest: Declaration | None) -> Declaration |
     if gpu is not None and launch.gpu:
         text = f"{launch.gpu} x{launch.count or 1}"
         return Declaration(text, "launcher", launch.gpu, gpu, launch.count or 1, launch.nodes or 1, counted)
-    if weakest is None or weakest.counted or not counted:
-        return weakest
-    return replace(weakest, count=launch.count or 1, nodes=launch.nodes or 1, counted=True)
+    return weakest if weakest is None else counted_by(weakest, launch)
 
 
 def _of_settings(setting: str | None) -> Declaration | None:

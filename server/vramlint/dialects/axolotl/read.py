@@ -81,8 +81,17 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     reader = framework_reader(values, context, "axolotl", VERSION, _TABLE)
     report(reader, CONFLICTS)
     report(reader, unlisted_plugin_keys(reader))
-    model = find_model(reader, context, "base_model")
+    model = _trained_elsewhere(reader) or find_model(reader, context, "base_model")
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
+
+
+def _trained_elsewhere(reader: Reader) -> Obstacle | None:
+    """Why nothing of the run is on this GPU, where a plugin hands it to a remote service and loads only a
+    stub of the model (integrations/hatchery/plugin.py of axolotl 0.21).
+    """
+    if not plugin(reader, "HatcheryPlugin"):
+        return None
+    return Obstacle("trained-elsewhere", "plugins: HatcheryPlugin trains on a remote service", ("plugins",))
 
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
