@@ -111,11 +111,11 @@ def _below(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not is_skipped(name))
         seen += len(folders) + len(files)
-        for name in sorted(files):
-            file = Path(folder, name)
-            if (_is_script(file) or file.suffix in _TASKS) and not file.is_symlink() and _promising(file):
+        for name in sorted(name for name in files if name.endswith(_SCRIPTS + _TASKS) or name in _MAKEFILES):
+            file = f"{folder}/{name}"
+            if not os.path.islink(file) and _promising(file):  # noqa: PTH114
                 taken += 1
-                yield file
+                yield Path(file)
         if seen > _MOST_ENTRIES or taken > _MOST_FILES:
             return
 
@@ -124,13 +124,13 @@ def _is_script(file: Path) -> bool:
     return file.suffix in _SCRIPTS or file.name in _MAKEFILES
 
 
-def _promising(file: Path) -> bool:
-    """Whether the words of a launcher stand in the file."""
+def _promising(file: str) -> bool:
+    """Whether the words of a launcher stand in the file; a path as text, since most are only looked at."""
     try:
         data = read_bytes(file, _LARGEST)
     except Unreadable:
         return False
-    if file.suffix in _TASKS:
+    if file.endswith(_TASKS):
         return b"accelerators" in data
     return b"#SBATCH" in data or any(command in data for command in _IN_SCRIPTS)
 
