@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 
-export const LANGUAGES = ["yaml", "json", "jsonc", "toml"];
+export const LANGUAGES = ["yaml", "json", "jsonc", "toml", "shellscript", "makefile"];
 
 export const SELECTOR = LANGUAGES.flatMap((language) => [
   { scheme: "file", language },

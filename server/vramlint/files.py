@@ -14,6 +14,10 @@ from typing import Literal, TypeAlias
 Reason: TypeAlias = Literal["missing", "not-regular", "too-large", "unreadable", "not-text"]
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
+SCRIPT_SUFFIXES = (".sh", ".bash", ".zsh", ".slurm", ".sbatch", ".mk", ".just")
+SCRIPT_NAMES = frozenset(("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", ".justfile"))
+"""Names of files that hold shell text."""
+
 
 class Unreadable(Exception):
     """A file that is not read. `reason` is stable; the message is for people and names no path."""

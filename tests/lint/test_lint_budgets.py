@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import MOST_FINDINGS, analyse
+from vramlint.analysis.analyse import analyse
+from vramlint.analysis.judging import MOST_FINDINGS
 from vramlint.document import Document
 from vramlint.document.yaml.compose import MOST_EXPANDED
 from vramlint.files import Unreadable, read_bytes

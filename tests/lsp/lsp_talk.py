@@ -11,7 +11,14 @@ from lsprotocol import types
 from pytest_lsp import LanguageClient
 
 PATIENCE = 20.0
-LANGUAGES = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".jsonc": "jsonc", ".toml": "toml"}
+LANGUAGES = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".json": "json",
+    ".jsonc": "jsonc",
+    ".toml": "toml",
+    ".sh": "shellscript",
+}
 SENT: dict[str, int] = {}
 """The newest version of each document that was sent."""
 FULL = """\

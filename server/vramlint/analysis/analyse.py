@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import islice
 from typing import Any
 
-from vramlint.analysis import suppress
 from vramlint.analysis.failures import failed
-from vramlint.analysis.registry import rules_in_force, unknown_selectors
+from vramlint.analysis.judging import dialect_context, estimated, judge
 from vramlint.dialects import NAMES, Detection, detect, load
-from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult, Unusable
+from vramlint.dialects.kit.dialect import Dialect, Unusable
 from vramlint.dialects.kit.launches import of_run
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
-from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import fields, replace
+from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import Cannot, RuleContext
-from vramlint.lint.directives import Directives, Suppression, read_directives
+from vramlint.lint.directives import Directives, read_directives
 from vramlint.lint.finding import Finding, Fix
-from vramlint.lint.format import is_open, key_text, shorten
-from vramlint.lint.places import span_of
 from vramlint.lint.result import Analysis
-from vramlint.lint.rule import Rule
-from vramlint.memory import CannotEstimate, Estimate
-from vramlint.project.hardware import Declaration, counted_by, file_key, implied, stated
+from vramlint.project.hardware import counted_by, file_key, implied, stated
 from vramlint.project.launchers import Launcher, starts_something
 from vramlint.project.overrides import Overrides
-from vramlint.project.paths import folder_of
-from vramlint.project.severity import SEVERITIES
 from vramlint.project.surroundings import Surroundings
 from vramlint.project.workspace import Workspace
 
@@ -38,6 +29,14 @@ NO_OVERRIDES = Overrides()
 
 def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_OVERRIDES) -> Analysis:
     """Analyse one version of a document. Never raises, whatever the text."""
+    if document.language == "shell":
+        from vramlint.analysis.scripts import analyse_script  # late: most files are no scripts
+
+        try:
+            return analyse_script(document, workspace, overrides)
+        except Exception:
+            failed(f"reading the script {document.path} failed")
+            document = Document.parse("", document.path, "yaml")
     again = partial(analyse, workspace=workspace, overrides=overrides)
     context = understand(
         document,
@@ -45,30 +44,12 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
         overrides,
         partial(_recheck, document, again),
     )
-    rules, problems = rules_in_force(context.settings.rules)
-    for setting in ("select", "ignore", "severity"):
-        problems += unknown_selectors(setting, getattr(context.settings, setting), rules)
-    if problems:
-        context = replace(context, setting_problems=context.setting_problems + problems)
-    findings = list(_run(rules, context, overrides, after_suppressions=False))
-    suppressions = () if overrides.ignore_comments else context.directives.suppressions
-    remaining, silenced, served = suppress.split(document, findings, suppressions)
-    unused = suppress.unused(suppressions, served, partial(_judged, rules, context))
-    context = replace(context, unused=unused)
-    late, late_silenced, _ = suppress.split(
-        document, _run(rules, context, overrides, after_suppressions=True), suppressions
-    )
-    facts = {f.name: getattr(context, f.name) for f in fields(RuleContext)}
-    return Analysis(
-        **facts,
-        findings=tuple(sorted(remaining + late, key=partial(_order, document))),
-        suppressed=tuple(silenced + late_silenced),
-        rules=rules,
-    )
+    return judge(context, overrides)
 
 
 def fixes_for(analysis: Analysis, finding: Finding) -> tuple[Fix, ...]:
     """All fixes of a finding, those that its rule works out on request included; the preferred first."""
+    analysis = next((each for each in analysis.others if finding in each.findings), analysis)
     rule = next((rule for rule in analysis.rules if rule.code == finding.code), None)
     if rule is None:
         return finding.fixes
@@ -172,117 +153,10 @@ def _launcher(document: Document, around: Surroundings) -> Launcher | None:
     return Launcher(document.path or "", of_run(run, found.launch if found else None), run)
 
 
-def dialect_context(
-    document: Document,
-    around: Surroundings,
-    directives: Directives,
-    declared: Declaration | None,
-    launcher: Launcher | None,
-) -> Context:
-    """What a dialect is told beside the values. A launcher's number of GPUs holds also where their kind is
-    not known.
-    """
-    asked = launcher.launch if launcher else None
-    count = asked.count if asked else None
-    return Context(
-        catalog=around.catalog,
-        folder=folder_of(document.path) if document.path else None,
-        gpu=declared.gpu if declared else None,
-        gpu_count=declared.count if declared else count or 1,
-        nodes=declared.nodes if declared else (asked.nodes if asked and count else None) or 1,
-        gpu_declared=declared.counted if declared is not None else count is not None,
-        ram=directives.ram,
-        versions={**around.versions, **directives.versions},
-        open=around.open,
-        launch=launcher.run.launch if launcher and launcher.run else None,
-    )
-
-
-MOST_FINDINGS = 200
-"""Of one rule in one file; nobody reads more, and a generated file can hold any number."""
-_MORE = f"and more of the same: only the first {MOST_FINDINGS} are listed"
-LARGEST_TENSORS = 10
-"""Groups of tensors alive at the peak that hovers and reports may name."""
-
-
-def estimated(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
-    """The estimate of what was read, or why there is none."""
-    if reading.job is None:
-        obstacle = reading.obstacle
-        return None, Cannot(obstacle.code, obstacle.message, obstacle.key) if obstacle else None
-    if reading.unusable:
-        return None, _unusable(reading.unusable)
-    from vramlint.memory import estimate_job  # late: a file without a training run never needs the model
-
-    try:
-        return estimate_job(reading.job, tensors=LARGEST_TENSORS), None
-    except CannotEstimate as reason:
-        return None, Cannot(reason.code, reason.message, _key_of(reading.job, reason.field))
-    except Exception as error:
-        failed("the memory model failed")
-        return None, Cannot("internal-error", f"the memory model failed: {error!r}; please report it")
-
-
 def _recovered(document: Document, value: Unusable) -> bool:
     """Whether the parser only guessed the value, in a text that is being typed; VL001 speaks of it."""
     node = document.node(value.key) if value.document is None else None
     return node is not None and node.resolved().recovered
-
-
-def _unusable(values: tuple[Unusable, ...]) -> Cannot:
-    """No estimate is made of a run with a nonsense value; one that something else fills in is named last."""
-    first = min(values, key=lambda value: is_open(value.value))
-    where = f" in {first.document}" if first.document else ""
-    said = f"{key_text(first.key)} is {shorten(first.value)}{where}"
-    if is_open(first.value):
-        reason = f"{said}, which is filled in elsewhere"
-    else:
-        reason = f"{said}, from which no size can be worked out"
-    return Cannot("unusable-value", reason, () if first.document else first.key, is_open(first.value))
-
-
-def _key_of(job: TrainingJob, field: str) -> tuple[str | int, ...]:
-    return job.written(field) or job.written(field.rpartition(".")[0]) or ()
-
-
-def _run(
-    rules: tuple[Rule, ...], context: RuleContext, overrides: Overrides, *, after_suppressions: bool
-) -> Iterator[Finding]:
-    """Findings of all rules that the settings leave on, with the severity that the settings give them."""
-    for rule in rules:
-        if rule.after_suppressions != after_suppressions or not (context.dialect or rule.any_file):
-            continue
-        try:
-            found = list(islice(rule.check(context), MOST_FINDINGS + 1))
-        except Exception:
-            failed(f"rule {rule.code} failed on {context.document.path}")
-            continue
-        if len(found) > MOST_FINDINGS:
-            found[MOST_FINDINGS] = replace(found[MOST_FINDINGS], message=_MORE, fixes=(), related=())
-        for finding in found:
-            level = context.settings.level(finding.code, finding.name, finding.severity)
-            if level is None and rule.always_on:
-                level = finding.severity
-            if overrides.require_verdict and rule.about_missing_verdicts and context.is_run:
-                level = "error"
-            if level is not None:
-                yield finding if level == finding.severity else replace(finding, severity=level)
-
-
-def _judged(rules: tuple[Rule, ...], context: RuleContext, suppression: Suppression) -> bool:
-    """Whether the rules that a suppression names could speak, so that it can be called unused."""
-    if context.dialect is None:
-        return False
-    meant = [rule for rule in rules if suppression.covers(rule.code, rule.name)]
-    on = [rule for rule in meant if context.settings.level(rule.code, rule.name, rule.severity) is not None]
-    if meant and not on:
-        return False
-    return context.verdict != "unknown" or not any(rule.needs_verdict for rule in on)
-
-
-def _order(document: Document, finding: Finding) -> tuple[int, int, str]:
-    span = span_of(document, finding.at)
-    return span.start, SEVERITIES.index(finding.severity), finding.code
 
 
 def _recheck(document: Document, again: partial[Analysis], edits: tuple[TextEdit, ...]) -> Analysis:

@@ -1,62 +1,21 @@
-"""Every run that a script or a config describes, read and estimated."""
+"""Every run that a script or a config describes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-from vramlint.analysis.analyse import analyse, dialect_context, estimated
-from vramlint.analysis.run_fields import BY_NAME, Field, fields_by_name, fields_of
-from vramlint.catalog.facts import Model
+from vramlint.analysis.analyse import analyse
+from vramlint.analysis.describe import Described, read_for_fields, script_runs
+from vramlint.analysis.run_fields import Field, fields_of
 from vramlint.dialects import detect
-from vramlint.dialects.kit.dialect import Catalog, Companion, Context, ReadResult
-from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_run
 from vramlint.dialects.kit.run import Given, Launch, Run, Unknown
-from vramlint.dialects.launching.lines import Script, read_script
-from vramlint.dialects.launching.scheduler import scheduler_variables
-from vramlint.dialects.launching.snippets import is_config, snippets
+from vramlint.dialects.launching.snippets import is_config
 from vramlint.document import Document
 from vramlint.document.node import KeyPath
 from vramlint.document.place import Place
-from vramlint.document.shell.values import Value
-from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import dataclass, replace
-from vramlint.lint.directives import read_directives
-from vramlint.memory import Estimate
-from vramlint.memory.estimate import Verdict
-from vramlint.project.hardware import Declaration, implied, stated
 from vramlint.project.overrides import Overrides
-from vramlint.project.run_ranks import Ranks, ranks_of
-from vramlint.project.run_subject import Opener, Source, Subject, opened, subject_of
-from vramlint.project.surroundings import Surroundings
+from vramlint.project.run_subject import Source, Subject, opened
 from vramlint.project.workspace import Workspace
-
-
-@dataclass(frozen=True, slots=True)
-class Described:
-    """A run, what is known of it, and what it comes to on the declared GPU."""
-
-    run: Run
-    subject: Subject
-    fields: Mapping[str, Field]
-    open: tuple[Unknown, ...]
-    reading: ReadResult | None = None
-    estimate: Estimate | None = None
-    declared: Declaration | None = None
-    context: Context | None = None
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether it fits; unknown where a deciding value is open."""
-        gpu = self.declared.gpu if self.declared else None
-        if self.estimate is None or gpu is None or any(each.field in _DECIDING for each in self.open):
-            return "unknown"
-        return self.estimate.verdict(gpu.usable_bytes)
-
-
-_DECIDING = frozenset(("model", "micro_batch", "seq_len", "config", "ranks", "entry"))
-"""Fields without which there is no verdict; the number of ranks only where an engine divides by it."""
 
 
 def runs_of(document: Document, workspace: Workspace, overrides: Overrides) -> tuple[Described, ...]:
@@ -66,15 +25,7 @@ def runs_of(document: Document, workspace: Workspace, overrides: Overrides) -> t
     if dialect is not None and dialect.role == "training" and dialect.name != "skypilot":
         config = _of_config(document, workspace, overrides)
         return (config,) if config is not None else ()
-    found: list[Described] = []
-    for snippet in snippets(document.text, document.path or ""):
-        header = of_batch_script(snippet.text)
-        script = read_script(snippet, around.script, scheduler_variables(header, snippet))
-        for run in script.runs:
-            described = _describe(run, script, header, snippet.text, document, around, overrides)
-            if described is not None:
-                found.append(described)
-    return tuple(found)
+    return script_runs(document, around, overrides)
 
 
 def _of_config(document: Document, workspace: Workspace, overrides: Overrides) -> Described | None:
@@ -92,7 +43,7 @@ def _of_config(document: Document, workspace: Workspace, overrides: Overrides) -
     run = Run(context.launch or Launch(start), Given(document.path, start), analysis.dialect.name)
     source = Source(document.path or "", analysis.values, document, place)
     subject = Subject(run, analysis.dialect, analysis.values, (source,), (), by_name=False)
-    job = analysis.job or _read_for_fields(subject, context)
+    job = analysis.job or read_for_fields(subject, context)
     opener = partial(opened, open_file=context.open, files={})
     fields = fields_of(subject, job, opener)
     if analysis.job is not None and context.gpu_declared:
@@ -102,121 +53,3 @@ def _of_config(document: Document, workspace: Workspace, overrides: Overrides) -
     return Described(
         run, subject, fields, unknown, analysis.reading, analysis.estimate, analysis.declared, context
     )
-
-
-def _describe(
-    run: Run,
-    script: Script,
-    header: LaunchSpec | None,
-    text: str,
-    document: Document,
-    around: Surroundings,
-    overrides: Overrides,
-) -> Described | None:
-    subject = subject_of(run, around.open, script.files)
-    if not trains(subject):
-        return None
-    open_source = partial(opened, open_file=around.open, files=script.files)
-    engine_file = run.launch.engine_file
-    engine = open_source(str(engine_file.value)) if engine_file and engine_file.value else None
-    ranks = ranks_of(subject, engine, header, text)
-    directives = read_directives(document)
-    declared = stated(overrides.gpu, directives.gpu, None)
-    spec = replace(of_run(run, header), count=ranks.per_node)
-    if declared is None:
-        declared = implied(spec, around.settings.gpu)
-    elif ranks.per_node is not None and not declared.counted:
-        nodes = ranks.nodes.value if ranks.nodes else 1
-        declared = replace(declared, count=ranks.per_node, nodes=nodes, counted=True)
-    context = dialect_context(document, around, directives, declared, None)
-    if declared is None and ranks.per_node is not None:
-        nodes = ranks.nodes.value if ranks.nodes else 1
-        context = replace(context, gpu_count=ranks.per_node, nodes=nodes, gpu_declared=True)
-    context = replace(context, launch=run.launch, open=partial(_companion, around.open, script.files))
-    unknown = list(run.open)
-    unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
-    unknown += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]
-    if ranks.total is None:
-        unknown.append(Unknown("ranks", "the launch line does not say how many", run.launch.place))
-    if subject.by_name:
-        fields = fields_by_name(subject, open_source)
-        unknown.append(Unknown("framework", f"decided inside {run.program.value}", run.program.place))
-        fields |= _placed(run, ranks, engine, fields)
-        return Described(run, subject, fields, tuple(unknown), declared=declared)
-    assert subject.dialect is not None
-    reading = subject.dialect.read(subject.values, context)
-    estimate, _ = estimated(reading)
-    job = reading.job
-    if job is None:
-        job = _read_for_fields(subject, context)
-    fields = fields_of(subject, job, open_source)
-    fields |= _placed(run, ranks, engine, fields)
-    if "model" not in fields:
-        unknown.append(Unknown("model", "no model is named", run.program.place))
-    return Described(run, subject, fields, tuple(unknown), reading, estimate, declared, context)
-
-
-def _companion(open_file: Opener, files: Mapping[str, Value], name: str) -> Companion | None:
-    """A companion that the script writes itself, else one of the workspace."""
-    source = opened(name, open_file, files) if name in files else None
-    if source is None:
-        return open_file(name)
-    return Companion(source.path, source.values, detect(source.values).name, source.document)
-
-
-def _read_for_fields(subject: Subject, context: Context) -> TrainingJob | None:
-    """The job as far as it can be read with any model: an open or unknown one hides nothing else."""
-    assert subject.dialect is not None
-    values = dict(subject.values)
-    for row in subject.dialect.keys:
-        given = subject.run.arguments.get(row.path)
-        if row.field == "model" and given is not None and given.value is None:
-            values[row.path] = "?"
-    return subject.dialect.read(values, replace(context, catalog=_Anything(context.catalog))).job
-
-
-def trains(subject: Subject) -> bool:
-    """Whether the run is a training: its program or config says so, or its arguments do by their names."""
-    if subject.dialect is not None:
-        return subject.dialect.role == "training"
-    names = subject.run.arguments.keys()
-    named = [names & set(BY_NAME[field]) for field in ("model", "micro_batch")]
-    return all(named) or bool(subject.run.framework)
-
-
-def _placed(run: Run, ranks: Ranks, engine: Source | None, fields: Mapping[str, Field]) -> dict[str, Field]:
-    """Ranks, nodes and engine with the places that decide them."""
-    found: dict[str, Field] = {}
-    for name, given in (("ranks", ranks.total), ("nodes", ranks.nodes)):
-        if given is not None:
-            found[name] = Field(given.value, given.place)
-    named = run.launch.engine.get("distributed_type")
-    kind = named.value if named else engine.values.get("distributed_type") if engine else None
-    if isinstance(kind, str) and kind.upper() in _ENGINES and "engine" not in fields:
-        place = named.place if named else engine.place(("distributed_type",)) if engine else None
-        found["engine"] = Field(_ENGINES[kind.upper()], place)
-    elif isinstance(kind, str) and engine and fields.get("engine") and fields["engine"].place is None:
-        found["engine"] = replace(fields["engine"], place=engine.place(("distributed_type",)))
-    return found
-
-
-_ENGINES: Mapping[str, str] = {"FSDP": "fsdp", "DEEPSPEED": "deepspeed", "MULTI_GPU": "ddp"}
-
-
-class _Anything:
-    """The catalog, in which every name is a model, so that the other fields of a run can be read."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-
-    def model(self, name: str, folder: str | None = None) -> Model | None:
-        """A model, of which nothing may be known but its name."""
-        return self._catalog.model(name, folder) or Model(name, "")
-
-    def nearest(self, name: str, n: int = 3) -> list[str]:
-        """The ids spelled most like `name`."""
-        return self._catalog.nearest(name, n)
-
-    def from_config(self, config: Mapping[str, Any], name: str = "config") -> Model | None:
-        """Facts of a model written out in a file."""
-        return self._catalog.from_config(config, name)

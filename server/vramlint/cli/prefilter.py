@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vramlint.cli.console import Failure
+from vramlint.cli.walk import is_script
 from vramlint.dialects import SIGN_NAMES, detectable
 from vramlint.files import Unreadable, read_bytes
 
@@ -45,10 +46,19 @@ def is_text(data: bytes) -> bool:
     return data.startswith(_WIDE) or b"\0" not in data
 
 
+_STARTS = (
+    b"torchrun", b"accelerate", b"deepspeed", b"axolotl", b"llamafactory", b"swift ", b"tune run", b"litgpt",
+    b"trl ", b"torch.distributed", b"verl.", b"run_clm", b"torchtitan",
+)  # fmt: skip
+"""One of them is in every script that starts a run which is estimated."""
+
+
 def could_be_config(data: bytes, path: str) -> bool:
     """Whether the content deserves to be parsed: some dialect's signs could be among its keys, or settings
-    may name its dialect.
+    may name its dialect; of a script, whether it may start a run.
     """
+    if is_script(path):
+        return any(word in data for word in _STARTS)
     return data.startswith(_WIDE) or (_has_names(data) and _has_keys(data)) or _forced(path)
 
 

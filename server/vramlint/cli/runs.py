@@ -10,7 +10,7 @@ from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, complain, say
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
-from vramlint.cli.walk import files_in, is_config
+from vramlint.cli.walk import files_in
 from vramlint.document import Document
 from vramlint.document.place import Place
 from vramlint.project.overrides import Overrides
@@ -39,10 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     reader = Reader(Overrides(gpu=options.gpu, named=True))
     objects: list[dict[str, Any]] = []
     failed = False
-    from vramlint.dialects.launching.snippets import is_script
-
-    wanted = files_in(options.paths or ["."], lambda name: is_config(name) or is_script(name))
-    for path in wanted:
+    for path in files_in(options.paths or ["."]):
         try:
             document = reader.document(path)
         except Failure as failure:

@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from vramlint.cli.console import complain
-from vramlint.files import is_regular
+from vramlint.files import SCRIPT_NAMES, SCRIPT_SUFFIXES, is_regular
 from vramlint.project.paths import is_skipped
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonc", ".toml")
@@ -21,7 +21,17 @@ def is_config(name: str) -> bool:
     return name.endswith(SUFFIXES)
 
 
-def files_in(paths: Iterable[str], wanted: Callable[[str], bool] = is_config) -> Iterator[str]:
+def is_script(path: str) -> bool:
+    """Whether a file's name is one that launch scripts have."""
+    return path.endswith(SCRIPT_SUFFIXES) or os.path.basename(path) in SCRIPT_NAMES  # noqa: PTH119
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a file of this name is looked at in a folder."""
+    return is_config(name) or is_script(name)
+
+
+def files_in(paths: Iterable[str], wanted: Callable[[str], bool] = is_wanted) -> Iterator[str]:
     """The named files as they were named, and below each folder its candidates in the order of their names.
 
     Each once.

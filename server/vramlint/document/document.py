@@ -6,10 +6,10 @@ from typing import Any, Literal, TypeAlias
 
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Comment, KeyPath, Node, Pair, Place, Span, SyntaxProblem, Tree
-from vramlint.files import read_bytes
+from vramlint.files import SCRIPT_NAMES, SCRIPT_SUFFIXES, read_bytes
 from vramlint.lazy_dataclasses import dataclass
 
-Language: TypeAlias = Literal["yaml", "json", "toml"]
+Language: TypeAlias = Literal["yaml", "json", "toml", "shell"]
 MAX_SIZE = 2 * 1024 * 1024
 """Longer texts (in code points) are not parsed: no training config is that long."""
 
@@ -19,12 +19,15 @@ _LANGUAGES: dict[str, Language] = {
     "json": "json",
     "jsonc": "json",
     "toml": "toml",
+    **dict.fromkeys((suffix[1:] for suffix in SCRIPT_SUFFIXES), "shell"),
 }
 
 
 def language_of(text: str, path: str | None = None) -> Language:
     """By the file's extension; where that says nothing, JSON if the text starts with a bracket, else YAML."""
     extension = path.rpartition(".")[2].lower() if path else ""
+    if path and path.replace("\\", "/").rpartition("/")[2] in SCRIPT_NAMES:
+        return "shell"
     return _LANGUAGES.get(extension) or ("json" if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else "yaml")
 
 
@@ -193,6 +196,10 @@ def _parse(text: str, language: Language, lines: LineIndex, path: str | None) ->
         from vramlint.document.toml import parse_toml
 
         return parse_toml(text, lines)
+    if language == "shell":
+        from vramlint.document.comments import comments_at, hash_spans
+
+        return Tree(None, comments=comments_at(text, lines, hash_spans(text, ())))
     from vramlint.document.yaml.recover import parse_yaml
 
     return parse_yaml(text, lines)

@@ -21,6 +21,12 @@ def edits_of_changes(context: RuleContext, changes: Changes) -> tuple[TextEdit, 
 
 def edits_of_keys(document: Document, keys: Iterable[SetKey]) -> tuple[TextEdit, ...] | None:
     """The edits that set all `keys`, one after the other, as edits of the text as it is now."""
+    if document.language == "shell":
+        from vramlint.document.shell.edit import set_arguments  # late: most files are no scripts
+
+        changes = ((item.path, item.value, item.value is REMOVE) for item in keys)
+        text = set_arguments(document, changes)
+        return (difference(document.text, text) or None) if text is not None else None
     after = document
     for item in keys:
         edit = remove_key(after, item.path) if item.value is REMOVE else set_key(after, item.path, item.value)

@@ -19,6 +19,8 @@ class Analysis(RuleContext):
     """Findings that a comment silences."""
     rules: tuple[Rule, ...] = ()
     """The rules that were in force."""
+    others: tuple[Analysis, ...] = ()
+    """Of the other runs that the document describes."""
 
     def span(self, at: At) -> Span:
         """The place of a finding in the text."""

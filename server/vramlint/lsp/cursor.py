@@ -53,8 +53,8 @@ def cursor_at(document: Document, offset: int) -> Cursor | None:
     line = document.lines.line(offset)
     span = document.lines.line_span(line)
     before, after = document.text[span.start : offset], document.text[offset : span.end]
-    reader = {"yaml": _yaml, "json": _json, "toml": _toml}[document.language]
-    found = reader(document, line, before, offset)
+    reader = {"yaml": _yaml, "json": _json, "toml": _toml}.get(document.language)
+    found = reader(document, line, before, offset) if reader else None
     return None if found is None else _whole_word(found, document, after)
 
 

@@ -27,6 +27,8 @@ _LANGUAGES: dict[str, Language] = {
     "json": "json",
     "jsonc": "json",
     "toml": "toml",
+    "shellscript": "shell",
+    "makefile": "shell",
 }
 
 

@@ -11,12 +11,11 @@ from typing import NamedTuple
 from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_run, of_skypilot
 from vramlint.dialects.kit.run import Run
 from vramlint.document import Document
-from vramlint.files import Unreadable, read_bytes, read_text
+from vramlint.files import SCRIPT_NAMES, Unreadable, read_bytes, read_text
 from vramlint.lazy_dataclasses import replace
 from vramlint.project.paths import is_skipped
 
 _SCRIPTS = (".sbatch", ".slurm", ".sh", ".bash", ".mk")
-_MAKEFILES = frozenset(("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile"))
 _TASKS = (".yaml", ".yml")
 _MOST_ENTRIES = 5_000
 _MOST_FILES = 200
@@ -111,7 +110,7 @@ def _below(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not is_skipped(name))
         seen += len(folders) + len(files)
-        for name in sorted(name for name in files if name.endswith(_SCRIPTS + _TASKS) or name in _MAKEFILES):
+        for name in sorted(filter(_may_launch, files)):
             file = f"{folder}/{name}"
             if not os.path.islink(file) and _promising(file):  # noqa: PTH114
                 taken += 1
@@ -120,8 +119,12 @@ def _below(root: Path) -> Iterator[Path]:
             return
 
 
+def _may_launch(name: str) -> bool:
+    return name.endswith(_SCRIPTS + _TASKS) or name in SCRIPT_NAMES
+
+
 def _is_script(file: Path) -> bool:
-    return file.suffix in _SCRIPTS or file.name in _MAKEFILES
+    return file.suffix in _SCRIPTS or file.name in SCRIPT_NAMES
 
 
 def _promising(file: str) -> bool:

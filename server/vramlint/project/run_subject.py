@@ -58,6 +58,18 @@ class Subject:
                 return found
         return None
 
+    def key(self, name: str) -> KeyPath:
+        """The key path of an argument's name."""
+        flat = self.dialect is None or self.dialect.name in _FLAT
+        return (name,) if flat else tuple(name.split("."))
+
+    def document(self, key: KeyPath) -> str | None:
+        """The file that a key's value is decided in, where it is not the script itself."""
+        given = self.argument(key)
+        if given is not None:
+            return given.place.document
+        return next((each.path for each in reversed(self.sources) if each.place(key) is not None), None)
+
     def argument(self, key: KeyPath) -> Given | None:
         """The argument that sets a key."""
         return self.run.arguments.get(".".join(str(part) for part in key))

@@ -16,8 +16,8 @@ from vramlint.lazy_dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value and the place that decides it; `used` is where it is used, if elsewhere. None where it is open,
-    and `why` says why. A flag without a value is True.
+    """A value and the place that decides it; `used` is the word of the launch line that it comes in, `key`
+    the flag or name before it. None where it is open, and `why` says why. A flag without a value is True.
     """
 
     value: Any
@@ -25,6 +25,7 @@ class Given:
     how: How = "literal"
     used: Place | None = None
     why: str = ""
+    key: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from vramlint.dialects.kit.run import Given, Unknown
+from vramlint.document.node import Span
 from vramlint.lazy_dataclasses import replace
 
 CONFIG = re.compile(r"\S*\.(?:ya?ml|toml|jsonc?)\Z")
@@ -60,11 +61,11 @@ def read_arguments(words: Sequence[Given]) -> Arguments:
                 named = str(value if equals else taken[0].value)
                 configs.append(replace(word if equals else taken[0], value=named))
             else:
-                values[name] = settled(word, value) if equals else _joined(word, taken)
+                values[name] = after_equals(word, value) if equals else _joined(word, taken)
             continue
         found = _OVERRIDE.match(word.value)
         if found:
-            values[found[1]] = settled(word, found[2])
+            values[found[1]] = after_equals(word, found[2])
         elif CONFIG.match(word.value):
             configs.append(word)
         else:
@@ -78,6 +79,20 @@ def is_flag(word: Given) -> bool:
     return isinstance(text, str) and text.startswith("-") and len(text) > 1 and not _NUMBER.match(text)
 
 
+def after_equals(word: Given, value: str) -> Given:
+    """The value of `--a=1` or `a=1`, with the places of both sides."""
+    written = str(word.value)
+    span = word.place.span
+    given = settled(word, value)
+    if word.used is None or word.used.span.end - word.used.span.start < len(written) - len(value):
+        return given
+    start = word.used.span.start
+    key = word.used._replace(span=Span(start, start + len(written) - len(value) - 1))
+    if word.place == word.used and span.end - span.start == len(written):
+        given = replace(given, place=word.place._replace(span=Span(span.end - len(value), span.end)))
+    return replace(given, key=key)
+
+
 def settled(given: Given, value: Any = None) -> Given:
     """The word as a value of its own: None where a part of it is open."""
     text = given.value if value is None else value
@@ -89,11 +104,11 @@ def settled(given: Given, value: Any = None) -> Given:
 def _joined(flag: Given, taken: list[Given]) -> Given:
     """The value of a flag: True without any, a list of several, None where one is open."""
     if not taken:
-        return replace(flag, value=True)
+        return replace(flag, value=True, key=flag.place)
     if len(taken) == 1:
-        return replace(settled(taken[0]), used=flag.place)
+        return replace(settled(taken[0]), key=flag.place)
     values = [settled(each).value for each in taken]
-    return replace(taken[0], value=None if None in values else values, used=flag.place)
+    return replace(taken[0], value=None if None in values else values, key=flag.place)
 
 
 def typed(text: str) -> Any:

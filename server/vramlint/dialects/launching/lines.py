@@ -71,7 +71,7 @@ def runs_in_comments(comments: tuple[Comment, ...]) -> tuple[Run, ...]:
 
 
 def _run(command: Command) -> Run | None:
-    words = [_word(value, command.place) for value in command.words]
+    words = [_word(value, place) for value, place in zip(command.words, command.places, strict=True)]
     peeled = peel(words, command.place)
     if peeled is None or not peeled.words:
         return None

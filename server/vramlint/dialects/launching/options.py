@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vramlint.dialects.kit.run import Given
-from vramlint.dialects.launching.arguments import settled
+from vramlint.dialects.launching.arguments import after_equals, settled
 
 
 class Options(NamedTuple):
@@ -25,18 +25,14 @@ class Options(NamedTuple):
             name, equals, value = word.lstrip("-").partition("=")
             name = name.replace("-", "_")
             if equals:
-                found[name] = _value_part(words[at], value)
+                found[name] = after_equals(words[at], value)
             elif name in self.switches or at + 1 == len(words):
-                found[name] = _value_part(words[at], True)
+                found[name] = settled(words[at], True)
             else:
                 at += 1
                 found[name] = settled(words[at])
             at += 1
         return found, at
-
-
-def _value_part(word: Given, value: str | bool) -> Given:
-    return settled(word, value)
 
 
 TORCHRUN = Options(frozenset(("standalone", "m", "module", "no_python", "run_path", "virtual_local_rank")))

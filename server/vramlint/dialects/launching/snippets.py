@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 from vramlint.document.node import Span
 from vramlint.document.place import Piece, Place, Snippet
+from vramlint.files import SCRIPT_NAMES
 
 SHELL = (".sh", ".bash", ".zsh", ".slurm", ".sbatch", ".sub", ".pbs", ".env")
-_MAKE = frozenset(("Makefile", "makefile", "GNUmakefile"))
-_JUST = frozenset(("justfile", "Justfile", ".justfile"))
+_JUST = frozenset(name for name in SCRIPT_NAMES if "just" in name.lower())
+_MAKE = SCRIPT_NAMES - _JUST
 _FENCE = re.compile(
     r"^[ \t]*(```+|~~~+)[ \t]*(?:bash|sh|shell|console|zsh|shell-session)\b[^\n]*\n(.*?)^[ \t]*\1[ \t]*$",
     re.MULTILINE | re.DOTALL,
@@ -24,12 +25,6 @@ _RUN_KEY = re.compile(
 def is_config(path: str) -> bool:
     """Whether a file is a config by its name, and no script."""
     return PurePosixPath(path).suffix in (".yaml", ".yml", ".json", ".jsonc", ".toml")
-
-
-def is_script(path: str) -> bool:
-    """Whether a file's name is one of those that hold launch lines."""
-    name = PurePosixPath(path)
-    return name.suffix in (*SHELL, ".mk", ".just") or name.name in _MAKE | _JUST
 
 
 def snippets(text: str, path: str) -> Iterator[Snippet]:

@@ -64,6 +64,8 @@ class Command(NamedTuple):
     prefix: Mapping[str, Value]
     visible: Mapping[str, Value]
     through: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    """Of the words on the command line."""
 
 
 class Evaluated(NamedTuple):
@@ -304,7 +306,8 @@ class _Walk:
         self.variables[assignment.name] = Variable(items[0] if items else (), items, exported)
 
     def simple(self, command: tree.Simple) -> Truth:
-        words = self.expander.words(command.words)
+        placed = self.expander.placed(command.words)
+        words = [value for value, _ in placed]
         if not words:
             for assignment in command.assignments:
                 self._assign(assignment)
@@ -318,7 +321,7 @@ class _Walk:
             return True
         if name is not None and (done := self._builtin(name, words, command)) is not NotImplemented:
             return done  # type: ignore[return-value]
-        self._emit(command, words)
+        self._emit(command, words, tuple(place for _, place in placed))
         return None
 
     def _builtin(self, name: str, words: list[Value], command: tree.Simple) -> object:
@@ -410,7 +413,7 @@ class _Walk:
             key = pattern_of(target)
             self.files[key] = (self.files.get(key, ()) if appended else ()) + body
 
-    def _emit(self, command: tree.Simple, words: list[Value]) -> None:
+    def _emit(self, command: tree.Simple, words: list[Value], places: tuple[Place, ...]) -> None:
         """A command that is neither the shell's own nor a function."""
         prefix = {each.name: self.expander.value(each.value) for each in command.assignments}
         for index, word in enumerate(words):
@@ -423,7 +426,7 @@ class _Walk:
             return
         visible = {name: each.value for name, each in self.variables.items() if each.exported}
         place = self.expander.snippet.locate(Span(command.span.start, command.span.end))
-        self.commands.append(Command(tuple(words), place, prefix, visible, self.through))
+        self.commands.append(Command(tuple(words), place, prefix, visible, self.through, places))
 
     def _shell(self, words: list[Value], index: int, prefix: dict[str, Value]) -> None:
         """`bash script.sh` or `bash -c "…"`, itself handed to the words before it."""

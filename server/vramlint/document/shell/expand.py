@@ -42,9 +42,14 @@ class Expander:
 
     def words(self, words: tuple[Word, ...]) -> list[Value]:
         """The words after expansion and splitting."""
-        found: list[Value] = []
+        return [value for value, _ in self.placed(words)]
+
+    def placed(self, words: tuple[Word, ...]) -> list[tuple[Value, Place]]:
+        """The same, each with the place of the word that it comes from."""
+        found: list[tuple[Value, Place]] = []
         for word in words:
-            found.extend(self.fields(word))
+            place = self.snippet.locate(word.span)
+            found.extend((value, place) for value in self.fields(word))
             if len(found) > _MOST_WORDS:
                 break
         return found

@@ -1,0 +1,139 @@
+"""A launch script as a document: each of its runs is judged like a config, with findings at its words."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from vramlint.analysis.describe import Described, script_runs
+from vramlint.analysis.judging import estimated, judge
+from vramlint.dialects.kit.dialect import Problem, ReadResult
+from vramlint.document import Document
+from vramlint.document.edit import TextEdit, apply_edits
+from vramlint.document.shell.view import Argument, view
+from vramlint.job import Origin, Written
+from vramlint.lazy_dataclasses import replace
+from vramlint.lint.context import Cannot, RuleContext
+from vramlint.lint.directives import read_directives
+from vramlint.lint.result import Analysis
+from vramlint.project.overrides import Overrides
+from vramlint.project.run_subject import Subject
+from vramlint.project.surroundings import Surroundings
+from vramlint.project.workspace import Workspace
+
+_WORST = ("does_not_fit", "tight", "fits", "unknown")
+
+
+def analyse_script(document: Document, workspace: Workspace, overrides: Overrides) -> Analysis:
+    """The analysis of the run that fits least, with the findings of all runs."""
+    around = workspace.surroundings(document.path, overrides)
+    found = [each for each in script_runs(document, around, overrides) if each.reading is not None]
+    analyses = []
+    for index, described in enumerate(found):
+        recheck = partial(_recheck, document, workspace, overrides, index)
+        context = _context(document, around, overrides, recheck, described)
+        analyses.append(judge(context, overrides, files=False))
+    if not analyses:
+        nothing = _context(document, around, overrides, partial(_recheck, document, workspace, overrides, 0))
+        return judge(nothing, overrides, files=False)
+    return joined(analyses)
+
+
+def joined(analyses: list[Analysis]) -> Analysis:
+    """Several runs of one script: the facts of the worst, and what is found in any."""
+    worst = min(analyses, key=lambda each: _WORST.index(each.verdict))
+    findings = list(worst.findings)
+    seen = {(each.code, worst.span(each.at), each.message) for each in findings}
+    for other in analyses:
+        for finding in other.findings if other is not worst else ():
+            key = (finding.code, other.span(finding.at), finding.message)
+            if key not in seen:
+                seen.add(key)
+                findings.append(replace(finding, at=replace(finding.at, span=other.span(finding.at))))
+    others = tuple(each for each in analyses if each is not worst)
+    return replace(worst, findings=tuple(findings), others=others)
+
+
+def _context(
+    document: Document,
+    around: Surroundings,
+    overrides: Overrides,
+    recheck: Any,
+    described: Described | None = None,
+) -> RuleContext:
+    context = RuleContext(
+        document=document,
+        settings=around.settings,
+        directives=read_directives(document),
+        catalog=around.catalog,
+        named=overrides.named,
+        recheck=recheck,
+        setting_problems=around.settings.problems + overrides.problems,
+        settings_file=around.settings_file,
+    )
+    if described is None or described.reading is None:
+        return context
+    subject = described.subject
+    reading = _relocated(described.reading, subject)
+    estimate, cannot = estimated(reading)
+    if described.deciding is not None:
+        reason = f"{described.deciding.field}: {described.deciding.why}"
+        estimate, cannot = None, Cannot("open-value", reason, (described.deciding.field,))
+    return replace(
+        context,
+        document=view(document, _arguments(subject), described.run.launch.place.span, subject.values),
+        values=subject.values,
+        dialect=subject.dialect,
+        dialect_context=described.context,
+        reading=reading,
+        declared=described.declared,
+        estimate=estimate,
+        cannot=cannot,
+    )
+
+
+def _arguments(subject: Subject) -> list[Argument]:
+    """The arguments of a run by key, with the places that are in the script itself."""
+    found = []
+    for name, given in subject.run.arguments.items():
+        place = given.place if given.place.document is None else given.used
+        word = given.used or given.place
+        key = given.key or word
+        if place is None or any(each.document is not None for each in (place, word, key)):
+            continue
+        found.append(Argument(subject.key(name), given.value, key.span, place.span, word.span))
+    return found
+
+
+def _relocated(reading: ReadResult, subject: Subject) -> ReadResult:
+    """The reading, in which what a config of the run says is said to stand there."""
+    job = reading.job
+    if job is not None:
+        origins = {name: _moved(origin, subject) for name, origin in job.origins.items()}
+        job = replace(job, origins=origins)
+    problems = tuple(_problem(problem, subject) for problem in reading.problems)
+    companions = tuple(dict.fromkeys((*reading.companions, *(each.path for each in subject.sources))))
+    return replace(reading, job=job, problems=problems, companions=companions)
+
+
+def _moved(origin: Origin, subject: Subject) -> Origin:
+    if not isinstance(origin, Written) or origin.document is not None:
+        return origin
+    document = subject.document(origin.key)
+    return origin if document is None else replace(origin, document=document)
+
+
+def _problem(problem: Problem, subject: Subject) -> Problem:
+    document = subject.document(problem.key) if problem.document is None else None
+    return problem if document is None else replace(problem, document=document)
+
+
+def _recheck(
+    document: Document, workspace: Workspace, overrides: Overrides, index: int, edits: tuple[TextEdit, ...]
+) -> Analysis:
+    """The same run of the script after an edit."""
+    text = apply_edits(document.text, edits)
+    after = analyse_script(Document.parse(text, document.path, document.language), workspace, overrides)
+    runs = {each.document.root.span.start: each for each in (after, *after.others) if each.document.root}
+    ordered = [runs[start] for start in sorted(runs)]
+    return ordered[index] if index < len(ordered) else after

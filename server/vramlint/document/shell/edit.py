@@ -1,0 +1,74 @@
+"""Edits of a run's arguments in a script: a value in place of another, or a flag after the last one."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from vramlint.document.document import Document
+from vramlint.document.node import KeyPath, Span
+
+
+class Replacement(NamedTuple):
+    """The text that takes the place of `span`."""
+
+    span: Span
+    text: str
+
+
+def set_argument(document: Document, path: KeyPath, value: Any) -> Replacement | None:
+    """Write a value at a key: where it is decided, else as a new argument. None for what no flag says."""
+    if isinstance(value, dict | list | tuple) or value is None or document.root is None:
+        return None
+    pair = document.pair(path)
+    if pair is None:
+        return Replacement(Span(document.root.span.end, document.root.span.end), _new(document, path, value))
+    span = pair.value.span
+    if pair.value.value is True and span == pair.key.span:
+        return Replacement(Span(span.end, span.end), f" {_written(value)}")
+    return Replacement(span, _written(value))
+
+
+def remove_argument(document: Document, path: KeyPath) -> Replacement | None:
+    """Take an argument out; None where something else decides its value."""
+    pair = document.pair(path)
+    if pair is None or pair.value.span.start < pair.key.span.start:
+        return None
+    start, end = pair.key.span.start, max(pair.value.span.end, pair.key.span.end)
+    if document.text[end : end + 1] in ("'", '"'):
+        end += 1
+    blank = re.search(r"[ \t]*(?:\\\r?\n[ \t]*)?\Z", document.text[:start])
+    return Replacement(Span(blank.start() if blank else start, end), "")
+
+
+def set_arguments(document: Document, changes: Iterable[tuple[KeyPath, Any, bool]]) -> str | None:
+    """The text after all changes (key, value, whether it is removed); None where one cannot be written."""
+    found: list[Replacement] = []
+    for path, value, removed in changes:
+        if removed and document.pair(path) is None:
+            continue
+        edit = remove_argument(document, path) if removed else set_argument(document, path, value)
+        if edit is None:
+            return None
+        found.append(edit)
+    text = document.text
+    for span, new in sorted(found, key=lambda each: each.span, reverse=True):
+        text = text[: span.start] + new + text[span.end :]
+    return text
+
+
+def _new(document: Document, path: KeyPath, value: Any) -> str:
+    """A new argument in the style of those that are there."""
+    name = ".".join(str(part) for part in path)
+    flags = [document.text[slice(*pair.key.span)] for pair in (document.root.pairs if document.root else ())]
+    if flags and not any(flag.startswith("-") for flag in flags):
+        return f" {name}={_written(value)}"
+    if any("-" in flag.lstrip("-") for flag in flags):
+        name = name.replace("_", "-")
+    return f" --{name} {_written(value)}"
+
+
+def _written(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else shlex.quote(str(value))
