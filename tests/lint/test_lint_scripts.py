@@ -87,7 +87,7 @@ def test_an_open_value_that_decides_leaves_no_verdict(tmp_path: Path) -> None:
 
 def test_of_several_runs_the_worst_leads_and_each_is_judged(tmp_path: Path) -> None:
     loop = SCRIPT.replace("BATCH=${BATCH:-4}\n", "for BATCH in 1 4; do\n") + "done\n"
-    text = loop.replace("--cutoff_len=4096", "--cutoff_len=1024")
+    text = loop.replace("--cutoff_len=4096", "--cutoff_len=2048")
     analysis = analysed(text, tmp_path)
     assert len(analysis.others) == 1
     assert (analysis.verdict, analysis.others[0].verdict) == ("does_not_fit", "fits")

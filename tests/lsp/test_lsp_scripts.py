@@ -26,7 +26,6 @@ async def test_squiggle_hover_and_fix_are_at_the_words_of_the_line(editor: Edito
     assert hover is not None
     assert "cutoff_len" in hover
     assert await editor.hover(uri, "bin/bash") is None
-    assert await editor.complete(uri, "--stage") == []
     assert [each for each in await editor.actions(uri, found.range) if "fits" in each.title]
 
 
