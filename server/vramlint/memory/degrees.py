@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.job import TrainingJob
-from vramlint.memory.architectures.fallback import EXPERTS, flat
+from vramlint.memory.architectures.fallback import flat
+from vramlint.memory.architectures.families.expert_keys import EXPERTS
 from vramlint.memory.tape import Parameter
 from vramlint.memory.weights import Group, Weights
 
