@@ -78,3 +78,9 @@ def test_amounts(text: object, size: float) -> None:
 @pytest.mark.parametrize("text", ["", "lots", "-3GiB", "0GiB", 0, True, None, [1]])
 def test_what_is_no_amount(text: object) -> None:
     assert memory_bytes(text) is None
+
+
+def test_offloaded_states_are_saved_too(tmp_path: Path) -> None:
+    """2 bytes of weights, 4 of masters and 8 of moments a parameter."""
+    estimate = estimate_of(tmp_path, FULL.replace("DECLARED", ""), ds__json=DEEPSPEED)
+    assert estimate.checkpoint_bytes["resume_state"] == pytest.approx(14 * PARAMETERS, rel=0.01)

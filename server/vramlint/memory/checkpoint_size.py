@@ -15,7 +15,7 @@ def checkpoint_bytes(
     """Bytes on disk: the saved model (16 bit a weight; of an adapter only its own weights, as they are), and
     with the states to resume from.
 
-    States are those of all ranks that share them.
+    States are those of all ranks that share them, wherever they are kept.
     """
     if weights.adapter is None:
         saved = sum(count * parameter.numel * 2 for parameter, count in weights.all())
@@ -27,7 +27,8 @@ def checkpoint_bytes(
         )
     shared_by = plan.ranks if plan.shares_states else 1
     parts = job.parallel.tensor * job.parallel.pipeline
+    states = persistent.states + persistent.paged + persistent.away
     return {
         "weights": saved,
-        "resume_state": saved + (persistent.states + persistent.paged) * shared_by * parts,
+        "resume_state": saved + states * shared_by * parts,
     }

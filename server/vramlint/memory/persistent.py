@@ -39,6 +39,8 @@ class PersistentBytes:
     """Optimizer states in unified memory: outside PyTorch's allocator, and evicted when the GPU is full."""
     passing: Mapping[str, int] = field(default_factory=dict)
     """Buffers of the engine that exist in some moments only, by moment."""
+    away: int = 0
+    """Optimizer states in host memory."""
 
 
 class States(NamedTuple):
@@ -62,8 +64,9 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     stepping = stepped_over(job, trained)
     # Own loops compile the optimizer's step too (torchtune's `compile`), which leaves it no temporaries.
     step = 0 if job.compile and not job.in_trainer else step_bytes(stepping, plan.state_elements)
+    away = 0
     if offload in ("optimizer", "both"):
-        states = step = paged = 0
+        away, states, step, paged = states + paged, 0, 0, 0
         if plan.shares_gradients:
             gradients = 0
     if offload in ("parameters", "both"):
@@ -86,6 +89,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
         stepped,
         paged=paged,
         passing=plan.passing(trained),
+        away=away,
     )
 
 

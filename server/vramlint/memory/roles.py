@@ -187,6 +187,7 @@ def _side_by_side(policy: PersistentBytes, critic: PersistentBytes, plan: Plan) 
         policy.models,
         policy.paged + critic.paged,
         policy.passing,
+        policy.away + critic.away,
     )
 
 
@@ -209,4 +210,5 @@ def _one_after_the_other(
         policy.models,
         policy.paged + critic.paged,
         policy.passing,
+        policy.away + critic.away,
     )
