@@ -184,3 +184,10 @@ def test_gemma_4_text_models_have_their_classes_parameters(name: str, parameters
     assert whole is not None
     model = Model(name, "gemma4_text", whole.config["text_config"])
     assert estimate_job(TrainingJob(model, sequence_length=128)).parameters == parameters
+
+
+def test_gemma_4_with_images_has_the_inputs_of_its_layers() -> None:
+    """What the text model prepares for its layers reaches them after the tower, too."""
+    model = Models().model("google/gemma-4-E2B")
+    assert model is not None
+    assert estimate_job(TrainingJob(model, sequence_length=512)).component_sizes["activations"] > 0

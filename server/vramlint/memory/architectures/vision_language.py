@@ -191,6 +191,7 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
         inputs.batch, inputs.tokens = made.batch, made.tokens
         inputs.calls.update(made.calls)
         inputs.positions.update(made.positions)
+        inputs.extra.update(made.extra)
         per_row = max(1, images.tokens // images.crops)
         x = operation(t, (x,), (rows, per_row, width), x.dtype, "image features, pooled", keeps=(x,))
         features = project(t, x)
