@@ -55,6 +55,9 @@ class NoVerdict(Rule):
         """Say what is missing."""
         if not context.is_run or context.verdict != "unknown":
             return
+        entry = context.detection.entry if context.detection else None
+        if context.estimate is None and entry is not None and entry.fallback:
+            return  # somebody's own file that says too little: nobody asked for a verdict
         if context.estimate is None:
             yield from self._no_estimate(context)
         elif context.gpu is not None:

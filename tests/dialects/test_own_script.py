@@ -145,6 +145,13 @@ def test_nothing_is_said_of_keys_and_no_frameworks_rules_apply(tmp_path: Path) -
     assert "the script may do otherwise" in findings[0].message
 
 
+def test_an_own_file_that_says_too_little_is_left_in_peace(tmp_path: Path) -> None:
+    text = "base_model: gpt2\nlora_r: 16\nper_device_train_batch_size: 8\n"
+    analysis = analyse(Document.parse(text, str(tmp_path / "x.yaml")), Workspace(tmp_path))
+    assert analysis.dialect is not None
+    assert not analysis.findings
+
+
 def test_a_declared_release_names_the_framework(tmp_path: Path) -> None:
     text = "# vramlint: versions=trl@0.12\nmodel_name_or_path: gpt2\nmax_length: 512\n"
     text += "per_device_train_batch_size: 1\n"
