@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from accuracy_bands import held_unseen
 from accuracy_causes import cause
 from accuracy_figures import SUMMARY_HEAD, grouped, percent, summary, summary_row, table
 from measured import COMPONENTS
@@ -197,6 +198,22 @@ def _band(found: Sequence[Answer]) -> Iterator[str]:
             ]
         )
     yield table(("class", "estimates", "inside", "median band", "widest"), rows)
+    unseen = held_unseen(
+        [a for a in of_dialect(_published_ok(found), "job") if a.estimate and a.case.measured]
+    )
+    runs, held = sum(runs for runs, *_ in unseen.values()), sum(held for _, held, _ in unseen.values())
+    yield (
+        "Would a band hold for a source that nobody has seen? Each published run against the band that the "
+        "*other* sources' runs of its class ask for: whether transformers' Trainer runs the steps, and "
+        f"whether its releases were read. {percent(held / max(1, runs))} of {runs} lie inside."
+    )
+    yield table(
+        ("source left out", "runs", "inside", "widest band"),
+        [
+            [source, str(runs), percent(held / runs), f"± {percent(width)}"]
+            for source, (runs, held, width) in unseen.items()
+        ],
+    )
 
 
 def _kind(answer: Answer) -> str:
