@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramlint.document.document import Document
 from vramlint.document.edit import TextEdit, line_ending
 
-_MARKS = {"yaml": "#", "toml": "#", "json": "//"}
+_MARKS = {"yaml": "#", "toml": "#", "json": "//", "shell": "#"}
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -17,6 +17,8 @@ def comment_mark(document: Document) -> str:
 def comment_at_top(document: Document, text: str) -> TextEdit:
     """An edit that makes the comment `text` the first line."""
     start = len(_BYTE_ORDER_MARK) if document.text.startswith(_BYTE_ORDER_MARK) else 0
+    if document.text.startswith("#!"):
+        start = document.lines.offset(1, 0)  # after the line that names the shell
     return TextEdit(start, start, f"{comment_mark(document)} {text}{line_ending(document)}")
 
 

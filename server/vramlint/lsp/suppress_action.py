@@ -27,6 +27,8 @@ def _candidates(analysis: Analysis, finding: Finding) -> Iterator[TextEdit]:
         if suppression.line == line and suppression.code:
             yield TextEdit(suppression.span.end, suppression.span.end, f", {finding.code}")
             return
+    if document.language == "shell":
+        return  # a comment inside a command that goes on over lines would end it
     text = f"vramlint: ignore[{finding.code}]"
     beside = comment_on_line(document, line, text)
     if beside is not None:
