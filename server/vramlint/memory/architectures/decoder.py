@@ -115,6 +115,7 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         order,
         decoder.logit_cap,
         decoder.logit_scale,
+        modelled=not decoder.approximate,
         notes=decoder.notes,
         tail=last,
     )

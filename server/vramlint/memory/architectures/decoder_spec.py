@@ -110,6 +110,8 @@ class Decoder:
     """Elements of the rotary tables that are of another size, by their name in `LayerKind.positions`."""
     prepare: PrepareBuilder | None = None
     """What adds to the inputs that all layers are handed."""
+    approximate: bool = False
+    """Weights are the class's own; what its layers allocate was not compared with it."""
     notes: tuple[str, ...] = ()
     """What is assumed about how it runs, for the estimate's reader."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)

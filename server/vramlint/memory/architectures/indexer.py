@@ -62,7 +62,9 @@ class Indexer:
         first, second = cast(t, q, "float32", "indexer's query"), cast(t, k, "float32", "indexer's key")
         if t.autocast:
             first, second = cast(t, first, t.autocast), cast(t, second, t.autocast)
+        # Keys are broadcast over the queries, which a batched product makes a copy for each of.
+        each = t.new((*wide[:2], self.size, wide[3]), second.dtype, "indexer's keys for every query")
         scores = t.new(wide, first.dtype, "indexer's scores")
-        del first, second
+        del first, second, each
         scores = scaled(t, scores, "indexer's scores, scaled")
         return activation(t, scores, "indexer's scores, cut", saves="output")

@@ -92,7 +92,7 @@ def indexed(config: Config, types: list[str], heads: int) -> Decoder:
         made[kind][types[index] != "full"] if index < len(types) else kind
         for index, kind in enumerate(declared.pattern)
     ]
-    return replace(declared, pattern=tuple(pattern))
+    return replace(declared, pattern=tuple(pattern), approximate=True)
 
 
 def mistral4(config: Config) -> Decoder:
@@ -107,4 +107,4 @@ def mistral4(config: Config) -> Decoder:
     for kind in set(declared.pattern):
         assert isinstance(kind.attend, Latent)
         made[kind] = replace(kind, attend=replace(kind.attend, scales=True))
-    return replace(declared, pattern=tuple(made[kind] for kind in declared.pattern))
+    return replace(declared, pattern=tuple(made[kind] for kind in declared.pattern), approximate=True)
