@@ -94,6 +94,7 @@ REGISTRY = (
         likely=(
             "model_name_or_path+dataset_name", "model_name_or_path+dataset_mixer",
             "model_name_or_path+dataset_id_or_path",
+            "model_name_or_path+per_device_train_batch_size+!max_length",
         ),
         strong=(
             "use_peft", "dataset_train_split", "dataset_test_split", "dataset_mixture", "num_generations",
