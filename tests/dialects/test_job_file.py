@@ -55,6 +55,7 @@ attention: flash_attention_2
 loss: {chunks: 8}
 loop: freed
 compile: true
+allocator: expandable_segments:True
 kernels: {liger: [rms_norm], tiled_mlp: true, tiled_mlp_pieces: 4}
 gradient_clipping: null
 parallel:

@@ -18,7 +18,7 @@ from vramlint.job import TrainingJob
 
 SHARED = Path(__file__).parents[3] / "shared"
 TRUTH = SHARED / "truth"
-NOT_MEMORY = {"model", "origins", "versions", "gpu", "gpu_count"}
+NOT_MEMORY = {"model", "origins", "versions", "gpu", "gpu_count", "allocator"}
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.skipif(not TRUTH.is_dir(), reason="no measured cases beside the checkout"),

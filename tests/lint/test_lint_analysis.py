@@ -70,7 +70,7 @@ class TestFit:
         (finding,) = analysis.findings
         assert finding.code == "VL101"
         assert finding.at.key == ("micro_batch_size",)
-        assert finding.message.startswith("needs 2")
+        assert finding.message.startswith("needs 3")
         assert (
             "GiB per GPU, RTX 4090 has 23.5: micro_batch_size 4 × sequence_length 8192 keeps"
             in finding.message

@@ -114,9 +114,14 @@ def _peaks(estimate: Estimate) -> dict[str, int]:
 
 
 def _hoped(before: Estimate, chosen: tuple[tuple[Move, Estimate], ...]) -> int:
-    """The device bytes if the savings of the moves added up, moment by moment."""
+    """The device bytes if the savings of the moves added up, moment by moment. What lies beside the peaks
+    shrinks with them: the least that one of the moves leaves is hoped for.
+    """
     peaks, moved = _peaks(before), [_peaks(after) for _, after in chosen]
-    apart = before.device_bytes - max(peaks.values(), default=0)
+    apart = min(
+        each.rough.device_bytes - max(_peaks(each).values(), default=0)
+        for each in (before, *(after for _, after in chosen))
+    )
     rest = [peak - sum(peak - after.get(name, peak) for after in moved) for name, peak in peaks.items()]
     return apart + max(rest, default=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from vramlint.analysis.failures import failed
@@ -47,14 +48,16 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
     return judge(context, overrides)
 
 
-def fixes_for(analysis: Analysis, finding: Finding) -> tuple[Fix, ...]:
-    """All fixes of a finding, those that its rule works out on request included; the preferred first."""
+def fixes_for(analysis: Analysis, finding: Finding, worked_out: int | None = None) -> tuple[Fix, ...]:
+    """The fixes of a finding, the preferred first: its own, and those that its rule works out on request, all
+    of them or the first `worked_out`.
+    """
     analysis = next((each for each in analysis.others if finding in each.findings), analysis)
     rule = next((rule for rule in analysis.rules if rule.code == finding.code), None)
     if rule is None:
         return finding.fixes
     try:
-        return finding.fixes + tuple(rule.fixes(analysis, finding))
+        return finding.fixes + tuple(islice(rule.fixes(analysis, finding), worked_out))
     except Exception:
         failed(f"rule {rule.code} failed to work out fixes")
         return finding.fixes

@@ -15,6 +15,10 @@ from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
 
 
+_FIXES = 2
+"""Worked out for a finding: each is a search and a check of the edited file. `vramlint fit` lists more."""
+
+
 class FileInspector:
     """Reads files as configs."""
 
@@ -56,7 +60,7 @@ class FileInspector:
 
     def _placed(self, analysis: Analysis, finding: Finding) -> Placed:
         if self.task.with_fixes:
-            finding = replace(finding, fixes=fixes_for(analysis, finding))
+            finding = replace(finding, fixes=fixes_for(analysis, finding, _FIXES))
         related = (
             Annotation(
                 Span(0, 0) if note.at.document else analysis.span(note.at), note.message, note.at.document

@@ -45,7 +45,7 @@ def _assumption(job: TrainingJob, field: str, origin: Origin) -> Iterator[Assump
 
 def _counts(job: TrainingJob, field: str) -> bool:
     """Whether a field that is left out decides anything in such a run; some are said elsewhere."""
-    return value_of(job, field) not in (None, {}, (), "auto") and counts(job, field)
+    return value_of(job, field) not in (None, {}, (), "", "auto") and counts(job, field)
 
 
 def value_of(job: TrainingJob, field: str) -> Any:

@@ -102,7 +102,7 @@ WIDER: tuple[tuple[float, Callable[[TrainingJob], bool]], ...] = (
     (0.04, lambda job: job.parallel.world_size > 1),
     (0.04, lambda job: job.quantization is not None),
     (0.08, lambda job: job.compile),
-    (0.12, lambda job: not job.in_trainer or isinstance(job.origin("loop"), Assumed)),
+    (0.12, lambda job: not job.in_trainer or isinstance(job.origins.get("loop"), Assumed)),
     (0.30, lambda job: job.in_trainer and older(job.versions.get("torch"), UNREAD_BEFORE)),
 )
 """What makes an estimate less sure, and by how much: units in flight and streams of sharded runs, kernels of
