@@ -119,7 +119,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         )
         candidates.append(replace(made, replay=Late(run), undivided=undivided))
         places.append((order, step.peaks))
-    fullest = max(range(len(candidates)), key=lambda index: candidates[index].device_bytes)
+    fullest = max(range(len(candidates)), key=lambda index: candidates[index].rough.device_bytes)
     candidates[fullest] = replace(candidates[fullest], host=host_memory(job, weights, optimizer))
     return (
         replace(candidates[fullest], tensors=_largest(profile, *places[fullest], tensors))
