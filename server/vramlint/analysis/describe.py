@@ -116,7 +116,8 @@ def describe(
     if declared is None and ranks.per_node is not None:
         nodes = ranks.nodes.value if ranks.nodes else 1
         context = replace(context, gpu_count=ranks.per_node, nodes=nodes, gpu_declared=True)
-    context = replace(context, launch=run.launch, open=partial(_companion, around.open, script.files))
+    companion = partial(_companion, around.open, script.files)
+    context = replace(context, launch=run.launch, trainer=run.trainer, open=companion)
     unknown = list(run.open)
     unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
     unknown += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, complain, say
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
-from vramlint.cli.walk import files_in
+from vramlint.cli.walk import files_in, is_wanted
 from vramlint.document import Document
 from vramlint.document.place import Place
 from vramlint.project.overrides import Overrides
+
+if TYPE_CHECKING:
+    from vramlint.analysis.describe import Described
 
 
 def parser() -> ArgumentParser:
@@ -39,7 +42,9 @@ def main(arguments: Sequence[str]) -> int:
     reader = Reader(Overrides(gpu=options.gpu, named=True))
     objects: list[dict[str, Any]] = []
     failed = False
-    for path in files_in(options.paths or ["."]):
+    from vramlint.dialects.scripting.script import is_program
+
+    for path in files_in(options.paths or ["."], lambda name: is_wanted(name) or is_program(name)):
         try:
             document = reader.document(path)
         except Failure as failure:
@@ -57,9 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _runs(document: Document, reader: Reader) -> Iterator[dict[str, Any]]:
-    from vramlint.analysis.runs import runs_of
-
-    for each in runs_of(document, reader.workspace, reader.overrides):
+    for each in _described(document, reader):
         line = document.lines.line(each.run.launch.place.span.start) + 1
         unknown = [
             {"field": item.field, "why": item.why, **_place(item.place, document, reader)}
@@ -78,6 +81,18 @@ def _runs(document: Document, reader: Reader) -> Iterator[dict[str, Any]]:
             if each.estimate and each.verdict != "unknown"
             else None,
         }
+
+
+def _described(document: Document, reader: Reader) -> tuple[Described, ...]:
+    from vramlint.dialects.scripting.script import is_program
+
+    if is_program(document.path or ""):
+        from vramlint.analysis.programs import program_runs
+
+        return program_runs(document, reader.workspace, reader.overrides)
+    from vramlint.analysis.runs import runs_of
+
+    return runs_of(document, reader.workspace, reader.overrides)
 
 
 def _place(place: Place | None, document: Document, reader: Reader) -> dict[str, Any]:

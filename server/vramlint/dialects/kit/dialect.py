@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 from vramlint.catalog.facts import Gpu, Model
-from vramlint.dialects.kit.run import Launch
+from vramlint.dialects.kit.run import Launch, Trainer
 from vramlint.document import Document
 from vramlint.job import KeyPath, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
@@ -137,6 +137,8 @@ class Context:
     open: Callable[[str], Companion | None] = lambda name: None
     launch: Launch | None = None
     """What starts the run, where a launch line of the workspace names the file."""
+    trainer: Trainer | None = None
+    """The trainer, where a script makes it."""
 
 
 @dataclass(frozen=True, slots=True)

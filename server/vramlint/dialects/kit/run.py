@@ -8,10 +8,11 @@ text which decides it, not of its use. What is not certain is open: it has no va
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from vramlint.document.place import How, Place
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.vocabulary import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,13 @@ class Launch:
         return "accelerate" in self.by and self.engine_file is None and "distributed_type" not in self.engine
 
 
+class Trainer(NamedTuple):
+    """The trainer that a script makes: the library that it is of, and its method."""
+
+    library: Literal["trl", "transformers", "unsloth"]
+    objective: Objective
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run that a file describes.
@@ -79,3 +87,4 @@ class Run:
     arguments: Mapping[str, Given] = field(default_factory=dict)
     environment: Mapping[str, Given] = field(default_factory=dict)
     open: tuple[Unknown, ...] = ()
+    trainer: Trainer | None = None

@@ -79,8 +79,13 @@ _WORDS: dict[str, str] = {
 """What people call their runs after."""
 
 
-def read_objective(reader: Reader) -> Any:
-    """The method, by the keys that only it has, the loss, or the name of the run; SFT where none tells."""
+def read_objective(reader: Reader, context: Context) -> Any:
+    """The method, by the trainer that a script makes, else by the keys that only it has, the loss, or the
+    name of the run; SFT where none tells.
+    """
+    if context.trainer is not None:
+        reader.default("objective", "the trainer that the script makes")
+        return context.trainer.objective
     for objective, keys in _TELLING:
         for name in keys:
             if reader.has(name):

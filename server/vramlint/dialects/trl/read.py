@@ -143,6 +143,8 @@ def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Contex
     that release, where the file tells it.
     """
     plain = any(name in values for name in _OWN_SCRIPT) or not any(name in values for name in _ONLY_TRL)
+    if context.trainer is not None:
+        plain = context.trainer.library == "transformers"
     if "trl" in context.versions:
         return framework_reader(values, context, "trl", VERSION, _TABLE), context
     if plain:
@@ -167,7 +169,7 @@ def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Contex
 
 def job_of(reader: Reader, context: Context, model: Model) -> TrainingJob:
     """The job that a reader of TRL's and TrainingArguments' keys describes."""
-    objective = read_objective(reader)
+    objective = read_objective(reader, context)
     quantization = read_quantization(reader, model)
     method = read_method(reader, quantization)
     precision = read_precision(reader, model)

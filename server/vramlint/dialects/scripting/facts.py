@@ -1,0 +1,296 @@
+"""What a script's objects say of its model, by the keys of a TRL recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from vramlint.dialects.kit.run import Given
+from vramlint.dialects.scripting.classes import (
+    BITS,
+    CAUSAL,
+    CLASSIFIER,
+    LOADING,
+    LORA,
+    UNSLOTH,
+    WRAPPERS,
+    Argument,
+)
+from vramlint.document.place import How, Place
+from vramlint.document.python.values import Items, Known, Made, Open, Symbol, Value, holds_open, plain
+
+Facts: TypeAlias = dict[str, Given]
+MODEL = "model_name_or_path"
+
+
+def given(value: Value, place: Place, how: How | None = None) -> Given:
+    """A value of the script as an argument of the run; `place` is where it is used."""
+    if isinstance(value, Open):
+        return Given(None, value.place, "literal", place, value.why)
+    found = plain(value)
+    unknown = holds_open(found)
+    if unknown is not None:
+        return Given(None, unknown.place, "literal", place, unknown.why)
+    if isinstance(value, Known):
+        return Given(found, value.place, how or value.how, place)
+    where = value.place if isinstance(value, Symbol | Items | Made) else place
+    return Given(found, where, how or "literal", place)
+
+
+def model_facts(value: Value | None, place: Place) -> Facts | None:
+    """What is known of the model that a trainer is given; None where it is no language model."""
+    if value is None or isinstance(value, Open):
+        why = value.why if isinstance(value, Open) else "no model is given to the trainer"
+        where = value.place if isinstance(value, Open) else place
+        return {MODEL: Given(None, where, "literal", place, why)}
+    if isinstance(value, Known):
+        # create_model_from_path of trl 1.16 loads in float32 unless model_init_kwargs say otherwise.
+        return {MODEL: given(value, place)}
+    if not isinstance(value, Made):
+        return {MODEL: Given(None, place, "literal", place, "only the run knows")}
+    found = _made(value)
+    if found is not None:
+        found |= _methods(value)
+    return found
+
+
+def _made(value: Made) -> Facts | None:
+    """By the call that made the model."""
+    kind, name = value.kind, value.name
+    owner = name.split(".")[-2] if "." in name else ""
+    inner = value.argument(WRAPPERS.get(name, "model"), 0)
+    if name == "one of":
+        return _either([model_facts(each, value.place) for each in value.arguments], value.place)
+    if kind == "from_pretrained" and owner in UNSLOTH:
+        return _unsloth(value)
+    if kind == "from_pretrained" and owner.startswith("Peft"):
+        return _continued(value, model_facts(value.argument("model", 0), value.place))
+    if kind == "from_pretrained":
+        return _loaded(value) if CAUSAL.match(owner) or CLASSIFIER.match(owner) else None
+    if kind in ("from_config", "_from_config") or (CAUSAL.match(kind) and name.startswith("transformers.")):
+        return _from_config(value)
+    if kind == "get_peft_model" and owner in UNSLOTH:
+        return _over(model_facts(inner, value.place), _unsloth_adapter(value))
+    if kind == "get_peft_model":
+        config = value.argument("peft_config", 1)
+        return _over(model_facts(inner, value.place), adapter_facts(config, value.place))
+    if kind in ("prepare_model_for_kbit_training", "prepare_model_for_int8_training"):
+        return _over(model_facts(inner, value.place), _prepared(value))
+    if name in WRAPPERS:
+        return model_facts(inner, value.place)
+    if kind == "0" and value.owner is not None:
+        return model_facts(value.owner, value.place)
+    return {
+        MODEL: Given(None, value.place, "literal", value.place, f"made by {name}(), which is not followed")
+    }
+
+
+def _over(below: Facts | None, above: Mapping[str, Given]) -> Facts | None:
+    return None if below is None else {**below, **above}
+
+
+def _either(found: list[Facts | None], place: Place) -> Facts | None:
+    """What several possible models have in common; the rest is open."""
+    known = [each for each in found if each is not None]
+    if not known:
+        return None
+    keys = dict.fromkeys(key for each in known for key in each)
+    result: Facts = {}
+    for key in keys:
+        values = [each.get(key) for each in known]
+        first = next(each for each in values if each is not None)
+        same = all(each is not None and each.value == first.value for each in values)
+        why = "decided by a condition that only the run knows"
+        result[key] = first if same else Given(None, place, "literal", place, why)
+    return result
+
+
+def _take(value: Made, table: Mapping[str, Argument]) -> Facts:
+    """The arguments of a call by their keys, and the class's own defaults where those differ."""
+    found: Facts = {}
+    for name, argument in table.items():
+        written = value.argument(name)
+        if written is not None:
+            found[argument.key] = given(written, value.place)
+        elif value.missing:
+            found[argument.key] = Given(None, value.place, "literal", value.place, value.missing)
+        elif argument.default is not None:
+            found.setdefault(argument.key, Given(argument.default, value.place, "implied"))
+    return {key: each for key, each in found.items() if each.value is not None or each.why}
+
+
+def adapter_facts(config: Value | None, place: Place) -> Facts:
+    """A LoraConfig as keys of a recipe."""
+    if config is None or (isinstance(config, Known) and config.value is None):
+        return {}
+    if isinstance(config, Made) and config.kind == "LoraConfig":
+        return {"use_peft": Given(True, config.place), **_take(config, LORA)}
+    why = config.why if isinstance(config, Open) else "an adapter that is not known here"
+    if isinstance(config, Made):
+        why = f"{config.kind} is not read"
+    return {key: Given(None, place, "literal", place, why) for key in ("use_peft", "lora_r")}
+
+
+def _continued(value: Made, below: Facts | None) -> Facts | None:
+    """PeftModel.from_pretrained: an adapter of which another repository says the rank."""
+    trainable = value.argument("is_trainable")
+    if not (isinstance(trainable, Known) and trainable.value):
+        return below
+    why = "it stands in the adapter_config.json of another repository"
+    opened = Given(None, value.place, "literal", value.place, why)
+    adapter = {"use_peft": Given(True, value.place), "lora_r": opened, "lora_target_modules": opened}
+    return _over(below, adapter)
+
+
+def _loaded(value: Made) -> Facts:
+    """from_pretrained: without a dtype, transformers 5 takes the checkpoint's own."""
+    name = value.argument("pretrained_model_name_or_path", 0)
+    found: Facts = {"dtype": Given("auto", value.place, "implied")}
+    found[MODEL] = (
+        given(name, value.place)
+        if name is not None
+        else Given(None, value.place, "literal", value.place, "no model is named")
+    )
+    found |= _take(value, LOADING)
+    found |= _bits(value.argument("quantization_config"), value.place)
+    for key in ("load_in_4bit", "load_in_8bit"):
+        flag = value.argument(key)
+        if flag is not None:
+            found[key] = given(flag, value.place)
+            found.setdefault("bnb_4bit_quant_type", Given("fp4", value.place, "implied"))
+    return found
+
+
+def _bits(config: Value | None, place: Place) -> Facts:
+    if config is None or (isinstance(config, Known) and config.value is None):
+        return {}
+    if isinstance(config, Made) and config.kind == "BitsAndBytesConfig":
+        return _take(config, BITS)
+    if isinstance(config, Made) and config.name == "one of":
+        merged = _either([_bits(each, place) for each in config.arguments], place)
+        return merged or {}
+    why = config.why if isinstance(config, Open) else "a quantization that is not read"
+    return {"load_in_4bit": Given(None, place, "literal", place, why)}
+
+
+def _from_config(value: Made) -> Facts:
+    """A model with fresh weights in float32; its shape is that of a name only where nothing is changed."""
+    config = value.argument("config", 0)
+    found: Facts = {"dtype": Given("float32", value.place, "implied"), "fresh": Given(True, value.place)}
+    found |= _take(value, LOADING)
+    name = config.argument("pretrained_model_name_or_path", 0) if isinstance(config, Made) else None
+    shaped = [key for key in config.keywords if key not in _NOT_SHAPE] if isinstance(config, Made) else []
+    if name is None or shaped:
+        why = (
+            "a shape of its own" if shaped or isinstance(config, Made) else "a config that is not known here"
+        )
+        found[MODEL] = Given(None, value.place, "literal", value.place, why)
+    else:
+        found[MODEL] = given(name, value.place)
+    return found
+
+
+_NOT_SHAPE = frozenset(
+    [
+        "pretrained_model_name_or_path",
+        "bos_token_id",
+        "eos_token_id",
+        "pad_token_id",
+        "trust_remote_code",
+        "revision",
+        "token",
+        "attn_implementation",
+        "use_cache",
+        "cache_dir",
+    ]
+)
+
+
+def _prepared(value: Made) -> Facts:
+    """Checkpointing is switched on unless the call says not to (utils/other.py of peft 0.21.2)."""
+    switch = value.argument("use_gradient_checkpointing", 1)
+    if isinstance(switch, Known) and not switch.value:
+        return {}
+    if isinstance(switch, Open):
+        return {"gradient_checkpointing": given(switch, value.place)}
+    return {"gradient_checkpointing": Given(True, value.place, "implied")}
+
+
+_CASTS: Mapping[str, str] = {"half": "float16", "bfloat16": "bfloat16", "float": "float32"}
+
+
+def _methods(value: Made) -> Iterator[tuple[str, Given]] | Facts:
+    """What methods did to the model after it was made."""
+    found: Facts = {}
+    for method in value.methods:
+        place = method.made.place
+        if method.name in _CASTS:
+            found["dtype"] = Given(_CASTS[method.name], place)
+        elif method.name == "to":
+            for argument in (*method.made.arguments, *method.made.keywords.values()):
+                if isinstance(argument, Symbol) and argument.name in _DTYPES:
+                    found["dtype"] = Given(argument.name, place)
+        elif method.name in ("gradient_checkpointing_enable", "gradient_checkpointing_disable"):
+            found["gradient_checkpointing"] = Given(method.name.endswith("enable"), place)
+        elif method.name == "add_adapter":
+            found |= adapter_facts(method.made.argument("adapter_config", 0), place)
+        if not method.made.certain:
+            why = "decided by a condition that only the run knows"
+            found = {
+                key: Given(None, place, "literal", place, why) if each.place == place else each
+                for key, each in found.items()
+            }
+    return found
+
+
+_DTYPES = frozenset(("torch.float16", "torch.bfloat16", "torch.float32", "torch.half", "torch.float"))
+
+
+def _unsloth(value: Made) -> Facts:
+    """FastLanguageModel.from_pretrained (models/loader.py of unsloth 2026.10.9): 4 bits unless told
+    otherwise; training every weight switches them off.
+    """
+    name = value.argument("model_name", 0)
+    found = _take(
+        value,
+        {
+            "max_seq_length": Argument("unsloth_length", 2048),
+            "load_in_4bit": Argument("load_in_4bit", True),
+            "load_in_8bit": Argument("load_in_8bit", False),
+            "full_finetuning": Argument("full_finetuning", False),
+            "use_gradient_checkpointing": Argument("gradient_checkpointing", "unsloth"),
+            "fast_inference": Argument("fast_inference", False),
+        },
+    )
+    if "max_seq_length" not in value.keywords:
+        del found["unsloth_length"]
+        if not value.missing:
+            found["unsloth_default_length"] = Given(2048, value.place, "implied")
+    missing = Given(None, value.place, "literal", value.place, "no model is named")
+    found[MODEL] = given(name, value.place) if name is not None else missing
+    found["unsloth"] = Given(True, value.place)
+    return found
+
+
+def _unsloth_adapter(value: Made) -> Facts:
+    """FastLanguageModel.get_peft_model (models/llama.py)."""
+    found = _take(
+        value,
+        {
+            "r": Argument("lora_r", 16),
+            "lora_alpha": Argument("lora_alpha", 16),
+            "lora_dropout": Argument("lora_dropout", 0.0),
+            "target_modules": Argument("lora_target_modules"),
+            "modules_to_save": Argument("lora_modules_to_save"),
+            "use_dora": Argument("use_dora"),
+            "use_gradient_checkpointing": Argument("gradient_checkpointing", "unsloth"),
+        },
+    )
+    if "use_gradient_checkpointing" not in value.keywords:
+        found.pop("gradient_checkpointing", None)
+    return {"use_peft": Given(True, value.place), **found}
+
+
+def as_value(found: Mapping[str, Given], key: str) -> Any:
+    """The value at a key; None where it is open or absent."""
+    return found[key].value if key in found else None

@@ -1,0 +1,302 @@
+"""The runs of a script or a notebook: each trainer that it makes, with all that is given to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
+from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, MARKS, trainer_of
+from vramlint.dialects.scripting.facts import Facts, adapter_facts, as_value, given, model_facts
+from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
+from vramlint.document.place import Place
+from vramlint.document.python.cells import cells_of
+from vramlint.document.python.evaluate import Evaluation
+from vramlint.document.python.values import Known, Made, Open, Table, Value
+from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Objective
+
+
+def is_program(path: str) -> bool:
+    """Whether a file is Python or a notebook, by its name."""
+    return path.endswith((".py", ".ipynb"))
+
+
+def may_train(text: str) -> bool:
+    """Whether a text can start a run that is known here: a look that costs next to nothing."""
+    return any(mark in text for mark in MARKS)
+
+
+class ScriptRun(NamedTuple):
+    """A run of a script. `stated`: fields that the script says itself, whatever its framework reads."""
+
+    run: Run
+    stated: Mapping[str, Given]
+
+
+def runs_in_program(text: str, path: str) -> tuple[ScriptRun, ...]:
+    """The runs that a script or a notebook starts, in the order of its lines."""
+    if not may_train(text):
+        return ()
+    reading = Evaluation().read(cells_of(text, path))
+    return tuple(run for made in reading.made if (run := _run(made, reading)) is not None)
+
+
+def _run(made: Made, reading: Evaluation) -> ScriptRun | None:
+    trainer = trainer_of(made.name)
+    if trainer is not None:
+        return _trained(made, trainer, reading)
+    return _handed_over(made)
+
+
+_FUNCTIONS: Mapping[str, str] = {
+    "llamafactory.train.tuner.run_exp": "llamafactory",
+    "axolotl.cli.config.load_cfg": "axolotl",
+    "swift.llm.sft_main": "ms-swift",
+    "swift.llm.pt_main": "ms-swift",
+    "swift.llm.rlhf_main": "ms-swift",
+    "swift.sft_main": "ms-swift",
+    "swift.rlhf_main": "ms-swift",
+    "swift.pretrain_main": "ms-swift",
+}
+"""Functions that take a whole config of their framework."""
+
+
+def _handed_over(made: Made) -> ScriptRun | None:
+    """A config that is handed to another framework's function as a dictionary or an object."""
+    framework = _FUNCTIONS.get(made.name)
+    config = made.arguments[0] if made.arguments else None
+    keywords = (
+        config.entries if isinstance(config, Table) else config.keywords if isinstance(config, Made) else None
+    )
+    if framework is None or not keywords:
+        return None
+    place = made.place
+    missing = (isinstance(config, Made) and config.missing) or (
+        isinstance(config, Table) and not config.whole
+    )
+    arguments = {name: given(value, place) for name, value in keywords.items()}
+    opened = (Unknown("config", "it holds more than is known here", place),) if missing else ()
+    launch = Launch(place, ("python",))
+    run = Run(launch, Given(made.name, place), framework, arguments=arguments, open=opened)
+    return ScriptRun(run, _stated_method(framework, made, arguments))
+
+
+def _stated_method(framework: str, made: Made, arguments: Facts) -> Facts:
+    if framework != "ms-swift":
+        return {}
+    bits = arguments.get("quant_bits")
+    scheme = {4: "bnb-nf4", 8: "int8"}.get(bits.value) if bits is not None else None
+    stated = {"quant": replace(bits, value=scheme)} if bits is not None and scheme is not None else {}
+    kind = {"sft_main": "sft", "pt_main": "pretrain", "pretrain_main": "pretrain"}.get(made.kind)
+    asked = arguments.get("rlhf_type")
+    found = Given(kind, made.place) if kind is not None else asked
+    return {**stated, "method": found} if found is not None else stated
+
+
+def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | None:
+    """A trainer with its model, its arguments and its adapter."""
+    if not _is_used_to_train(made):
+        return None
+    place = made.place
+    model = made.argument("model", 0)
+    if made.defined is not None and model is None and not made.keywords:
+        return None
+    facts = model_facts(model, place)
+    if facts is None or (model is None and not made.missing):
+        return None
+    if trainer.objective != "reward" and _is_classifier(model):
+        return None
+    if trainer.library == "transformers" and isinstance(model, Open) and made.owner is None and not facts:
+        return None
+    config = made.argument("args", 1)
+    found, opened = _arguments(config, trainer, place)
+    own = {name: given(made.keywords[name], place) for name in ARGUMENTS_OF_TRAINER if name in made.keywords}
+    facts |= adapter_facts(made.keywords.get("peft_config"), place)
+    checkpoints = facts.get("gradient_checkpointing")
+    arguments: Facts = {**own, **found, **{k: v for k, v in facts.items() if k != "gradient_checkpointing"}}
+    if checkpoints is not None:
+        # Both switch it on: the method of the model acts whatever the arguments say, unless they say it too.
+        arguments["gradient_checkpointing"] = checkpoints
+    objective: Objective = "pretrain" if arguments.pop("fresh", None) else trainer.objective
+    if "unsloth" in arguments:
+        return _with_unsloth(made, arguments, config, objective, opened)
+    if trainer.library == "transformers":
+        length = _tokenized(reading.made)
+        if length is not None:
+            arguments.setdefault("max_length", length)
+        else:
+            opened.append(Unknown("seq_len", "decided by the data set", place))
+    launch = Launch(place, () if _needs_launcher(arguments, reading.made) else ("python",))
+    if not made.certain:
+        opened.append(Unknown("entry", "decided by a condition that only the run knows", place))
+    stated = _halved(arguments)
+    run = Run(
+        launch,
+        Given(made.kind, place),
+        "trl",
+        arguments=arguments,
+        open=tuple(opened),
+        trainer=trainer._replace(objective=objective),
+    )
+    library = "hf-trainer" if trainer.library == "transformers" else "trl"
+    method = {"reward": "rm"}.get(objective, objective)
+    if made.kind == "Seq2SeqTrainer":
+        method = "seq2seq"
+    return ScriptRun(run, {**stated, "framework": Given(library, place), "method": Given(method, place)})
+
+
+def _halved(arguments: Facts) -> Facts:
+    """`auto_find_batch_size` halves the batch until it fits (trainer.py of transformers 5.24)."""
+    switch = arguments.get("auto_find_batch_size")
+    if switch is None or not switch.value:
+        return {}
+    why = "auto_find_batch_size halves it until it fits"
+    arguments["per_device_train_batch_size"] = replace(switch, value=None, why=why)
+    return {"micro_batch": replace(switch, value="auto")}
+
+
+def _stated_bits(arguments: Facts) -> Facts:
+    """The quantization of a model that Unsloth loads (bitsandbytes' nf4 in models/loader.py)."""
+    for name, scheme in (("load_in_8bit", "int8"), ("load_in_4bit", "bnb-nf4")):
+        if as_value(arguments, name):
+            return {"quant": replace(arguments[name], value=scheme)}
+    return {}
+
+
+def _with_unsloth(
+    made: Made, arguments: Facts, config: Value | None, objective: Objective, opened: list[Unknown]
+) -> ScriptRun:
+    """A run of a model that Unsloth loaded."""
+    place = made.place
+    if as_value(arguments, "embedding_learning_rate") is not None:
+        objective = "pretrain"  # UnslothTrainingArguments have it for continued pretraining alone
+    patched = isinstance(config, Made) and config.name.startswith("trl.")
+    arguments = unsloth_arguments(arguments, patched=patched, objective=objective)
+    why = unread(arguments, objective)
+    if why is not None:
+        opened.append(Unknown("estimate", why, place))
+    run = Run(
+        Launch(place, ("python",)),
+        Given(made.kind, place),
+        "unsloth",
+        arguments=as_config(arguments),
+        open=tuple(opened),
+        trainer=Trainer("unsloth", objective),
+    )
+    stated = {"framework": Given("unsloth", arguments["unsloth"].place), "method": Given(objective, place)}
+    if "optim" in arguments:
+        stated["optimizer"] = arguments["optim"]
+    stated |= _stated_bits(arguments)
+    return ScriptRun(run, stated)
+
+
+def _is_used_to_train(made: Made) -> bool:
+    """Whether nothing says that the trainer only evaluates."""
+    called = {method.name for method in made.methods}
+    return "train" in called or not called & {"evaluate", "predict"}
+
+
+def _is_classifier(model: Value | None) -> bool:
+    while isinstance(model, Made):
+        if "ForSequenceClassification" in model.name:
+            return True
+        model = model.arguments[0] if model.arguments else None
+    return False
+
+
+def _arguments(config: Value | None, trainer: Trainer, place: Place) -> tuple[Facts, list[Unknown]]:
+    """TrainingArguments and the configs of TRL: their names are the keys."""
+    if config is None or (isinstance(config, Known) and config.value is None):
+        return {}, []
+    if not isinstance(config, Made):
+        why = config.why if isinstance(config, Open) else "arguments that are not known here"
+        return _all_open(why, place), []
+    found = {name: given(value, config.place) for name, value in config.keywords.items()}
+    found = {name: each for name, each in found.items() if name not in _RUNTIME or each.value is not None}
+    for name in ("bf16", "fp16"):
+        if name in found and found[name].value is None:
+            _decide_by_gpu(found, name, config)
+    if config.missing:
+        return {**_all_open(config.missing, config.place), **found}, []
+    if trainer.library == "trl" and config.kind == "TrainingArguments":
+        # SFTTrainer makes an SFTConfig of all its values (trainer/sft_trainer.py of trl 1.16).
+        for name in ("gradient_checkpointing", "bf16"):
+            found.setdefault(name, Given(False, config.place, "implied"))
+    return found, []
+
+
+_RUNTIME = frozenset(
+    [
+        "output_dir",
+        "run_name",
+        "hub_model_id",
+        "learning_rate",
+        "num_train_epochs",
+        "max_steps",
+        "warmup_steps",
+        "warmup_ratio",
+        "eval_strategy",
+        "save_strategy",
+        "logging_steps",
+        "seed",
+        "report_to",
+        "save_steps",
+        "eval_steps",
+        "logging_dir",
+        "push_to_hub",
+        "hub_token",
+        "weight_decay",
+        "lr_scheduler_type",
+        "hub_private_repo",
+        "do_train",
+        "do_eval",
+    ]
+)
+"""Arguments that decide no memory, so that an open one is no loss."""
+_DECIDING = ("per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optim")
+
+
+def _all_open(why: str, place: Place) -> Facts:
+    names = (*_DECIDING, "max_length", "packing", "bf16")
+    return {name: Given(None, place, "literal", place, why) for name in names}
+
+
+_BY_GPU = (
+    "is_bf16_supported",
+    "is_bfloat16_supported",
+    "is_torch_bf16_gpu_available",
+    "get_device_capability",
+)
+
+
+def _decide_by_gpu(found: Facts, name: str, config: Made) -> None:
+    """`bf16=is_bf16_supported(), fp16=not …`: 16 bits either way; bfloat16 where the GPU has it."""
+    value = config.keywords[name]
+    said = value.why if isinstance(value, Open) else value.kind if isinstance(value, Made) else ""
+    if any(each in said for each in _BY_GPU) or (name == "fp16" and "bf16" in config.keywords):
+        found[name] = Given(name == "bf16", found[name].place, "implied")
+
+
+def _needs_launcher(arguments: Mapping[str, Given], made: Sequence[Made]) -> bool:
+    """Whether an engine is named, which takes a launcher that is not seen."""
+    return any(
+        arguments[name].value not in (None, False, "", [])
+        for name in ("deepspeed", "fsdp")
+        if name in arguments
+    ) or any(each.kind == "init_process_group" for each in made)
+
+
+def _tokenized(made: Sequence[Made]) -> Given | None:
+    """The length to which a script's own tokenizing cuts, where all its calls agree."""
+    found = [length for each in made if (length := _cut(each)) is not None]
+    values = {each.value for each in found}
+    return found[0] if len(values) == 1 and None not in values else None
+
+
+def _cut(made: Made) -> Given | None:
+    if not made.name.endswith("from_pretrained.__call__"):
+        return None
+    truncation, length = made.argument("truncation"), made.argument("max_length")
+    cuts = isinstance(truncation, Known) and truncation.value not in (False, None)
+    return given(length, made.place) if cuts and length is not None else None

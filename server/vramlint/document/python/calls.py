@@ -1,0 +1,251 @@
+"""What a call makes: a value of the script's own functions, a plain value, else a record of the call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from vramlint.document.place import How, Place
+from vramlint.document.python.expressions import attribute, evaluate, spread
+from vramlint.document.python.operations import builtin
+from vramlint.document.python.values import (
+    Bound,
+    Class,
+    Evaluation,
+    Function,
+    Items,
+    Known,
+    Made,
+    Method,
+    Open,
+    Scope,
+    Symbol,
+    Table,
+    Value,
+)
+
+
+class Given(NamedTuple):
+    """The arguments of a call; `missing` says why there may be more of them."""
+
+    arguments: list[Value]
+    keywords: dict[str, Value]
+    missing: str = ""
+
+
+def arguments_of(node: ast.Call, scope: Scope, run: Evaluation) -> Given:
+    """The arguments of a call with their values."""
+    arguments: list[Value] = []
+    keywords = Table({}, run.locate(node))
+    missing = ""
+    for argument in node.args:
+        value = evaluate(argument, scope, run)
+        if not isinstance(argument, ast.Starred):
+            arguments.append(value)
+        elif isinstance(value, Items):
+            arguments.extend(value.items)
+        else:
+            missing = "arguments that are not known here"
+    for keyword in node.keywords:
+        value = evaluate(keyword.value, scope, run)
+        if keyword.arg is None:
+            spread(keywords, value)
+        else:
+            keywords.entries[keyword.arg] = value
+    if not keywords.whole:
+        missing = "arguments that are not known here"
+    return Given(arguments, keywords.entries, missing)
+
+
+def handed(value: Value, how: How) -> Value:
+    """A value where it is used through a name."""
+    return value._replace(how=how) if isinstance(value, Known) and value.how == "literal" else value
+
+
+def part(value: Value, index: int, place: Place) -> Value:
+    """One of several values that a call returns: the model, where a loader returns a tokenizer with it."""
+    if isinstance(value, Made):
+        return value if index == 0 else Made(f"{value.name}.{index}", [], {}, place, value)
+    return value if isinstance(value, Open) else Open("a part of something that only the run knows", place)
+
+
+def call(callee: Value, given: Given, place: Place, run: Evaluation) -> Value:
+    """What calling a value makes."""
+    if isinstance(callee, Function):
+        return run.follow(callee, given.arguments, given.keywords, place)
+    if isinstance(callee, Class):
+        return _instance(callee, given, place, run)
+    if isinstance(callee, Bound):
+        return _method(callee, given, place, run)
+    if isinstance(callee, Made):
+        return _recorded(f"{callee.name}.__call__", given, place, run, callee)
+    if isinstance(callee, Symbol):
+        return _symbol(callee, given, place, run)
+    return callee if isinstance(callee, Open) else Open("only the run knows", place)
+
+
+def _instance(made: Class, given: Given, place: Place, run: Evaluation) -> Made:
+    """An object of a class that the script defines; named after the class of another module below it."""
+    start = made.functions.get("__init__")
+    keywords = {**made.defaults, **given.keywords}
+    if start is None and not made.base:
+        keywords |= dict(zip(made.fields, given.arguments, strict=False))
+    found = Made(made.base or made.name, given.arguments, keywords, place, None, given.missing, run.certain)
+    found.defined = made
+    run.made.append(found)
+    if start is not None:
+        if made.base and start.node.args.kwarg is None:
+            found.keywords = dict(made.defaults)
+        run.follow(
+            Function(start.node, start.scope, start.locate, found), given.arguments, given.keywords, place
+        )
+    return found
+
+
+_SAME = frozenset(
+    [
+        "to",
+        "cuda",
+        "cpu",
+        "half",
+        "bfloat16",
+        "float",
+        "eval",
+        "train",
+        "merge_and_unload",
+        "get_base_model",
+        "requires_grad_",
+        "set_format",
+        "type",
+    ]
+)
+"""Methods of a model that return it."""
+
+
+def _method(callee: Bound, given: Given, place: Place, run: Evaluation) -> Value:
+    owner, name = callee.owner, callee.name
+    if owner.kind in ("ArgumentParser", "add_argument_group", "add_mutually_exclusive_group", "add_parser"):
+        return _parser(owner, name, given, place, run)
+    if owner.kind in ("HfArgumentParser", "TrlParser", "H4ArgumentParser") and name.startswith("parse"):
+        return _parsed_classes(owner, name, place, run)
+    made = _recorded(f"{owner.name}.{name}", given, place, run, owner)
+    owner.methods.append(Method(name, made))
+    if name in _SAME and owner.kind in ("from_pretrained", "get_peft_model", "from_config"):
+        return owner
+    return made
+
+
+def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Value:
+    name = callee.name
+    if name == "super":
+        return Made("super", [], {}, place)
+    if name in ("os.environ.get", "os.getenv", "os.environ.setdefault"):
+        return _environment(given, place, run)
+    if name in ("dict", "DictDefault", "axolotl.utils.dict.DictDefault"):
+        table = Table({}, place, not given.missing)
+        for each in given.arguments:
+            spread(table, each)
+        table.entries |= given.keywords
+        return table
+    if name in ("list", "tuple") and len(given.arguments) == 1 and isinstance(given.arguments[0], Items):
+        return given.arguments[0]
+    if name == "getattr" and len(given.arguments) > 1 and isinstance(given.arguments[1], Known):
+        return attribute(given.arguments[0], str(given.arguments[1].value), place)
+    found = builtin(name, given.arguments, place) if not given.keywords else None
+    return found if found is not None else _recorded(name, given, place, run)
+
+
+def _environment(given: Given, place: Place, run: Evaluation) -> Value:
+    name = given.arguments[0] if given.arguments else None
+    if isinstance(name, Known) and name.value in run.environment:
+        return run.environment[name.value]
+    default = given.arguments[1] if len(given.arguments) > 1 else given.keywords.get("default")
+    if default is not None:
+        return handed(default, "declared-default")
+    said = name.value if isinstance(name, Known) else "?"
+    return Open(f"environment variable {said}, without a default", place)
+
+
+def _recorded(name: str, given: Given, place: Place, run: Evaluation, owner: Made | None = None) -> Made:
+    made = Made(name, given.arguments, given.keywords, place, owner, given.missing, run.certain)
+    run.made.append(made)
+    for value in (*given.arguments, *given.keywords.values()):
+        if isinstance(value, Function) and value.node not in run.called:
+            run.follow(value, [], {}, place)
+    return made
+
+
+_TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
+
+
+def _parser(owner: Made, name: str, given: Given, place: Place, run: Evaluation) -> Value:
+    """argparse: each argument by its declared default."""
+    root = owner
+    while root.owner is not None:
+        root = root.owner
+    if name in ("add_argument_group", "add_mutually_exclusive_group", "add_subparsers", "add_parser"):
+        return Made(f"argparse.{name}", [], {}, place, owner)
+    if name == "set_defaults":
+        root.keywords |= {key: handed(value, "declared-default") for key, value in given.keywords.items()}
+    if name == "add_argument":
+        _argument(root, given, place)
+    if name in ("parse_args", "parse_known_args"):
+        found = Made(
+            "argparse.Namespace", [], dict(root.keywords), place, missing="an argument that is not declared"
+        )
+        return found if name == "parse_args" else Items([found, Open("further arguments", place)], place)
+    return Known(None, place)
+
+
+def _argument(parser: Made, given: Given, place: Place) -> None:
+    flags = [each.value for each in given.arguments if isinstance(each, Known)]
+    long = next((flag for flag in flags if isinstance(flag, str) and flag.startswith("--")), None)
+    word = long or next((flag for flag in flags if isinstance(flag, str)), "")
+    target = given.keywords.get("dest")
+    name = str(target.value) if isinstance(target, Known) else word.lstrip("-").replace("-", "_")
+    action = given.keywords.get("action")
+    kind = action.value if isinstance(action, Known) else None
+    default = given.keywords.get("default")
+    if default is None and kind in ("store_true", "store_false"):
+        default = Known(kind == "store_false", place)
+    required = given.keywords.get("required")
+    if default is None or (isinstance(required, Known) and required.value):
+        why = "an argument of the command line, without a default"
+        if not word.startswith("-"):
+            why = "a positional argument of the command line"
+        parser.keywords[name] = Open(why, place)
+        return
+    parser.keywords[name] = handed(_typed(default, given.keywords.get("type")), "declared-default")
+
+
+def _typed(default: Value, kind: Value | None) -> Value:
+    """argparse gives a default that is text to the type."""
+    function = _TYPES.get(kind.name) if isinstance(kind, Symbol) else None
+    if isinstance(default, Known) and isinstance(default.value, str) and function is not None:
+        try:
+            return default._replace(value=function(default.value))
+        except ValueError:
+            return default
+    return default
+
+
+def _parsed_classes(owner: Made, name: str, place: Place, run: Evaluation) -> Value:
+    """HfArgumentParser: an object of each class; what has no default is given on the command line."""
+    classes = owner.argument("dataclass_types", 0)
+    listed = classes.items if isinstance(classes, Items) else [classes] if classes is not None else []
+    found: list[Value] = []
+    for each in listed:
+        base = (
+            each.base or each.name
+            if isinstance(each, Class)
+            else each.name
+            if isinstance(each, Symbol)
+            else ""
+        )
+        defaults = dict(each.defaults) if isinstance(each, Class) else {}
+        made = Made(base, [], defaults, place, missing="an argument of the command line")
+        made.defined = each if isinstance(each, Class) else None
+        run.made.append(made)
+        found.append(made)
+    return Items(found, place)

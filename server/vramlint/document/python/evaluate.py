@@ -1,0 +1,397 @@
+"""A script or a notebook read from top to bottom without running it: what its calls are given.
+
+Statements are followed as Python does, one step at a time and a bounded number of them. Where a condition is
+not known, both ways are read, and what they disagree on is open. Functions of the script are followed into;
+calls of anything else are recorded with what they are given.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from vramlint.document.place import Place
+from vramlint.document.python import calls
+from vramlint.document.python.cells import Cell
+from vramlint.document.python.expressions import evaluate
+from vramlint.document.python.operations import binary, truth
+from vramlint.document.python.values import (
+    Class,
+    Function,
+    Items,
+    Known,
+    Made,
+    Open,
+    Scope,
+    Symbol,
+    Table,
+    Value,
+)
+
+_STEPS = 20_000
+_DEPTH = 12
+_LOOPS = 16
+
+
+class Evaluation:
+    """One reading of a file; `made` has what its calls made, in the order of the calls."""
+
+    def __init__(self) -> None:
+        self.made: list[Made] = []
+        self.environment: dict[str, Value] = {}
+        self.top = Scope({})
+        self.called: set[ast.AST] = set()
+        self._cell: Cell | None = None
+        self._steps = _STEPS
+        self._depth = 0
+        self._unsure: list[Open] = []
+        self._returned: list[list[Value]] = []
+
+    def read(self, cells: Sequence[Cell]) -> Evaluation:
+        """All cells in their order, then the functions that something else starts."""
+        for cell in cells:
+            self._cell = cell
+            if cell.tree is not None:
+                self.block(cell.tree.body, self.top)
+        for cell in cells:
+            for function in _entries(cell, cells):
+                value = self.top.names.get(function.name)
+                if function not in self.called and isinstance(value, Function):
+                    self._cell = cell
+                    self.follow(value, [], {}, value.locate(function))
+        return self
+
+    def locate(self, node: ast.AST) -> Place:
+        """Where a node stands."""
+        assert self._cell is not None
+        return self._cell.locate(node)
+
+    @property
+    def certain(self) -> bool:
+        """Whether what is being read happens in every run."""
+        return not self._unsure
+
+    def block(self, body: Sequence[ast.stmt], scope: Scope) -> bool:
+        """Statements one after the other; False where what follows them is not reached."""
+        for statement in body:
+            self._steps -= 1
+            if self._steps < 0 or not self.statement(statement, scope):
+                return False
+        return True
+
+    def statement(self, node: ast.stmt, scope: Scope) -> bool:
+        """One statement; False where what follows it is not reached."""
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                found = evaluate(value, scope, self)
+                for target in targets:
+                    self.assign(target, found, scope)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self.assign(target, evaluate(value, scope, self), scope)
+            case ast.AugAssign(target=target, op=kind, value=value):
+                place = self.locate(node)
+                left = evaluate(target, scope, self)
+                self.assign(target, binary(kind, left, evaluate(value, scope, self), place), scope)
+            case ast.Expr(value=value):
+                found = evaluate(value, scope, self)
+                return not (isinstance(found, Made) and found.name in ("sys.exit", "exit", "quit"))
+            case ast.Return(value=value):
+                returned = evaluate(value, scope, self) if value else Known(None, self.locate(node))
+                if self._returned:
+                    self._returned[-1].append(returned)
+                return False
+            case ast.Raise() | ast.Continue() | ast.Break():
+                return False
+            case ast.Import() | ast.ImportFrom():
+                _import(node, scope, self.locate(node))
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                scope.names[node.name] = Function(node, scope, self.locate)
+            case ast.ClassDef():
+                scope.names[node.name] = _class(node, scope, self)
+            case ast.If(test=test, body=body, orelse=other):
+                return self._branch(truth(evaluate(test, scope, self)), node, body, other, scope)
+            case ast.Match():
+                return self._match(node, scope)
+            case ast.For() | ast.AsyncFor():
+                self._loop(node, scope)
+            case ast.While(body=body):
+                self.block(body, scope)
+            case ast.With() | ast.AsyncWith():
+                return self._with(node, scope)
+            case ast.Try(body=body, orelse=other, finalbody=last):
+                going = self.block(body, scope) and self.block(other, scope)
+                return self.block(last, scope) and going
+        return True
+
+    def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
+        """Bind a target to a value."""
+        place = self.locate(target)
+        match target:
+            case ast.Name(id=name):
+                scope.names[name] = value
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                given = value.items if isinstance(value, Items) and len(value.items) == len(parts) else None
+                for index, part in enumerate(parts):
+                    self.assign(part, given[index] if given else calls.part(value, index, place), scope)
+            case ast.Attribute(value=inner, attr=name):
+                owner = evaluate(inner, scope, self)
+                if isinstance(owner, Made):
+                    owner.keywords[name] = self._later(value, place)
+                elif isinstance(owner, Table):
+                    owner.entries[name] = value
+            case ast.Subscript(value=inner, slice=key):
+                self._set_item(evaluate(inner, scope, self), evaluate(key, scope, self), value)
+
+    def _later(self, value: Value, place: Place) -> Value:
+        """A value that is set afterwards: open where it is not certain that it is."""
+        return value if self.certain else Open(self._unsure[-1].why, place)
+
+    def _set_item(self, owner: Value, key: Value, value: Value) -> None:
+        if not isinstance(key, Known):
+            return
+        if isinstance(owner, Table):
+            owner.entries[str(key.value)] = self._later(value, key.place)
+        elif isinstance(owner, Made):
+            owner.keywords[str(key.value)] = self._later(value, key.place)
+        elif isinstance(owner, Symbol) and owner.name == "os.environ":
+            self.environment[str(key.value)] = value
+
+    def _branch(
+        self, said: bool | None, node: ast.AST, body: list[ast.stmt], other: list[ast.stmt], scope: Scope
+    ) -> bool:
+        """The way that is known to be taken, else both."""
+        if said is not None:
+            return self.block(body if said else other, scope)
+        return self._ways(node, [body, other], scope)
+
+    def _ways(self, node: ast.AST, ways: list[list[ast.stmt]], scope: Scope) -> bool:
+        """Each way from the same start; what the ways that go on disagree on is open."""
+        before = dict(scope.names)
+        ends: list[dict[str, Value]] = []
+        place = self.locate(node)
+        leaves = [_leaves(way) for way in ways]
+        for way, left in zip(ways, leaves, strict=True):
+            if left:
+                continue
+            scope.names = dict(before)
+            sure = sum(not each for each in leaves) == 1
+            with self._only(not sure, Open("decided by a condition that only the run knows", place)):
+                if self.block(way, scope):
+                    ends.append(scope.names)
+        scope.names = before
+        if not ends:
+            return False
+        names = dict.fromkeys(name for end in ends for name in end)
+        for name in names:
+            values = [end[name] for end in ends if name in end]
+            found = values[0]
+            for value in values[1:]:
+                found = self.merged(found, value, place)
+            before[name] = found
+        return True
+
+    @contextmanager
+    def _only(self, unsure: bool, why: Open) -> Iterator[None]:
+        if unsure:
+            self._unsure.append(why)
+        yield
+        if unsure:
+            self._unsure.pop()
+
+    def merged(self, left: Value, right: Value, place: Place) -> Value:
+        """One value where two are possible."""
+        if left is right or (isinstance(left, Known) and isinstance(right, Known) and left[0] == right[0]):
+            return left
+        if isinstance(left, Symbol) and isinstance(right, Symbol) and left.name == right.name:
+            return left
+        if isinstance(left, Items) and isinstance(right, Items) and len(left.items) == len(right.items):
+            pairs = zip(left.items, right.items, strict=True)
+            return Items([self.merged(one, two, place) for one, two in pairs], place)
+        if isinstance(left, Made) and isinstance(right, Made):
+            return Made("one of", [left, right], {}, place)
+        if isinstance(left, Known) and isinstance(right, Known):
+            return Open(
+                f"{left.value} or {right.value}: decided by a condition that only the run knows", place
+            )
+        return Open("decided by a condition that only the run knows", place)
+
+    def _match(self, node: ast.Match, scope: Scope) -> bool:
+        subject = evaluate(node.subject, scope, self)
+        if isinstance(subject, Known):
+            for case in node.cases:
+                if _fits(case.pattern, subject.value):
+                    return self.block(case.body, scope)
+            return True
+        return self._ways(node, [case.body for case in node.cases], scope)
+
+    def _loop(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
+        over = evaluate(node.iter, scope, self)
+        known = isinstance(over, Items) and len(over.items) <= _LOOPS
+        values = (
+            over.items
+            if known and isinstance(over, Items)
+            else [Open("differs from round to round", self.locate(node))]
+        )
+        for value in values:
+            self.assign(node.target, value, scope)
+            self.block(node.body, scope)
+
+    def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> bool:
+        for item in node.items:
+            value = evaluate(item.context_expr, scope, self)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, value, scope)
+        return self.block(node.body, scope)
+
+    def call(self, node: ast.Call, scope: Scope) -> Value:
+        """What a call makes."""
+        callee = evaluate(node.func, scope, self)
+        given = calls.arguments_of(node, scope, self)
+        return calls.call(callee, given, self.locate(node), self)
+
+    def follow(
+        self, function: Function, arguments: list[Value], keywords: dict[str, Value], place: Place
+    ) -> Value:
+        """What a function of the script returns."""
+        node = function.node
+        if self._depth >= _DEPTH or self._steps < 0:
+            return Open("too deep to follow", place)
+        self.called.add(node)
+        inner = Scope({}, function.scope)
+        outer_cell = self._cell
+        self._bind(function, arguments, keywords, inner, place)
+        self._depth += 1
+        if isinstance(node, ast.Lambda):
+            found: Value = evaluate(node.body, inner, self)
+        else:
+            self._returned.append([])
+            self.block(node.body, inner)
+            returned = self._returned.pop()
+            found = returned[0] if returned else Known(None, place)
+            for other in returned[1:]:
+                found = self.merged(found, other, place)
+        self._depth -= 1
+        self._cell = outer_cell
+        return found
+
+    def _bind(
+        self,
+        function: Function,
+        arguments: list[Value],
+        keywords: dict[str, Value],
+        inner: Scope,
+        place: Place,
+    ) -> None:
+        spec = function.node.args
+        if function.owner is not None:
+            arguments = [function.owner, *arguments]
+        names = [each.arg for each in (*spec.posonlyargs, *spec.args)]
+        defaults = dict(zip(reversed(names), reversed(spec.defaults), strict=False))
+        defaults |= {
+            each.arg: default
+            for each, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+            if default is not None
+        }
+        given = dict(zip(names, arguments, strict=False))
+        known = {*names, *(each.arg for each in spec.kwonlyargs)}
+        for name in known:
+            if name in keywords:
+                inner.names[name] = calls.handed(keywords[name], "call-argument")
+            elif name in given:
+                inner.names[name] = calls.handed(given[name], "call-argument")
+            elif name in defaults:
+                default = evaluate(defaults[name], function.scope, self)
+                inner.names[name] = calls.handed(default, "declared-default")
+            else:
+                inner.names[name] = Open(f"{name} is given by whoever calls the function", place)
+        if spec.kwarg:
+            rest = {name: value for name, value in keywords.items() if name not in known}
+            inner.names[spec.kwarg.arg] = Table(rest, place)
+        if spec.vararg:
+            inner.names[spec.vararg.arg] = Items(arguments[len(names) :], place)
+
+
+def _leaves(body: Sequence[ast.stmt]) -> bool:
+    """Whether a way ends the whole run: it raises or exits."""
+    last = body[-1] if body else None
+    if isinstance(last, ast.Raise):
+        return True
+    called = last.value.func if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
+    return called is not None and ast.unparse(called) in ("sys.exit", "exit", "quit", "os._exit")
+
+
+def _fits(pattern: ast.pattern, value: object) -> bool:
+    match pattern:
+        case ast.MatchValue(value=ast.Constant(value=wanted)):
+            return bool(wanted == value)
+        case ast.MatchSingleton(value=wanted):
+            return wanted is value
+        case ast.MatchOr(patterns=patterns):
+            return any(_fits(each, value) for each in patterns)
+        case ast.MatchAs(pattern=inner):
+            return inner is None or _fits(inner, value)
+    return False
+
+
+def _import(node: ast.Import | ast.ImportFrom, scope: Scope, place: Place) -> None:
+    if isinstance(node, ast.Import):
+        for name in node.names:
+            own = name.asname or name.name.partition(".")[0]
+            scope.names[own] = Symbol(name.name if name.asname else own, place)
+        return
+    for name in node.names:
+        scope.names[name.asname or name.name] = Symbol(f"{node.module or ''}.{name.name}", place)
+
+
+def _class(node: ast.ClassDef, scope: Scope, run: Evaluation) -> Class:
+    bases = [evaluate(base, scope, run) for base in node.bases]
+    found = Class(node.name, "", {}, {}, (), run.locate(node))
+    for base in reversed(bases):
+        if isinstance(base, Symbol):
+            found.base = base.name
+        elif isinstance(base, Class):
+            found.base = base.base or found.base
+            found.defaults |= base.defaults
+            found.functions |= base.functions
+            found.fields = (*base.fields, *found.fields)
+    own = Scope({}, scope)
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.functions[statement.name] = Function(statement, scope, run.locate)
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found.fields = (*found.fields, statement.target.id)
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            run.statement(statement, own)
+    found.defaults |= {name: _default(value) for name, value in own.names.items()}
+    return found
+
+
+def _default(value: Value) -> Value:
+    """The default of a field of a dataclass."""
+    if isinstance(value, Made) and value.kind in ("field", "Field"):
+        default = value.argument("default", 0 if value.kind == "Field" else None)
+        return (
+            calls.handed(default, "declared-default")
+            if default is not None
+            else Open("no default", value.place)
+        )
+    return calls.handed(value, "declared-default")
+
+
+def _entries(cell: Cell, cells: Sequence[Cell]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Functions that something outside starts: those under a decorator, and `main`, if nothing here uses
+    them.
+    """
+    used = {
+        node.id
+        for each in cells
+        if each.tree is not None
+        for node in ast.walk(each.tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    for node in cell.tree.body if cell.tree is not None else ():
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name in used:
+            continue
+        if node.decorator_list or node.name == "main":
+            yield node

@@ -1,0 +1,194 @@
+"""What an expression is worth: literals, names, attributes, containers, operators; calls go to `calls`."""
+
+from __future__ import annotations
+
+import ast
+
+from vramlint.document.place import How, Place
+from vramlint.document.python.operations import binary, compared, truth, unary
+from vramlint.document.python.values import (
+    Bound,
+    Class,
+    Evaluation,
+    Function,
+    Items,
+    Known,
+    Made,
+    Open,
+    Scope,
+    Symbol,
+    Table,
+    Value,
+)
+
+
+def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
+    """The worth of an expression."""
+    place = run.locate(node)
+    match node:
+        case ast.Constant(value=value):
+            return Known(value, place)
+        case ast.Name(id=name):
+            return _name(name, scope, place)
+        case ast.Attribute(value=inner, attr=name):
+            return attribute(evaluate(inner, scope, run), name, place)
+        case ast.Call():
+            return run.call(node, scope)
+        case ast.List(elts=inner) | ast.Tuple(elts=inner) | ast.Set(elts=inner):
+            return _items(inner, scope, run, place)
+        case ast.Dict():
+            return _table(node, scope, run, place)
+        case ast.Subscript(value=inner, slice=key):
+            return _subscript(evaluate(inner, scope, run), evaluate(key, scope, run), place)
+        case ast.JoinedStr(values=parts):
+            return _joined([evaluate(part, scope, run) for part in parts], place)
+        case ast.FormattedValue(value=inner):
+            return evaluate(inner, scope, run)
+        case ast.BinOp(left=left, op=kind, right=right):
+            return binary(kind, evaluate(left, scope, run), evaluate(right, scope, run), place)
+        case ast.UnaryOp(op=sign, operand=inner):
+            return unary(sign, evaluate(inner, scope, run), place)
+        case ast.Compare(left=left, ops=[comparison], comparators=[right]):
+            return compared(comparison, evaluate(left, scope, run), evaluate(right, scope, run), place)
+        case ast.BoolOp(op=join, values=parts):
+            return _joined_logic(join, [evaluate(part, scope, run) for part in parts], place)
+        case ast.IfExp():
+            return _either(node, scope, run, place)
+        case ast.NamedExpr(target=ast.Name(id=name), value=inner):
+            scope.names[name] = evaluate(inner, scope, run)
+            return scope.names[name]
+        case ast.Lambda():
+            return Function(node, scope, run.locate)
+        case ast.Await(value=inner) | ast.Starred(value=inner):
+            return evaluate(inner, scope, run)
+    return Open("only the run knows", place)
+
+
+_GIVEN = ("sys.argv",)
+STARTS = frozenset(["remote", "spawn", "local", "delay"])
+"""Methods by which a function of the script is started elsewhere (modal, ray)."""
+
+
+def _name(name: str, scope: Scope, place: Place) -> Value:
+    found = scope.find(name)
+    if found is not None:
+        return found
+    if name == "__name__":
+        return Known("__main__", place)
+    return Symbol(name, place)
+
+
+def attribute(value: Value, name: str, place: Place) -> Value:
+    """An attribute of a value."""
+    if isinstance(value, Symbol):
+        dotted = f"{value.name}.{name}"
+        if dotted in _GIVEN:
+            return Items([Known("script", place, "shell-default")], place)
+        return Symbol(dotted, place)
+    if isinstance(value, Made):
+        if name in value.keywords:
+            return value.keywords[name]
+        if value.defined is not None and name in value.defined.functions:
+            function = value.defined.functions[name]
+            return Function(function.node, function.scope, function.locate, value)
+        if value.missing:
+            return Open(value.missing, value.place)
+        return Bound(value, name, place)
+    if isinstance(value, Function) and name in STARTS:
+        return value
+    if isinstance(value, Class) and name in value.defaults:
+        return value.defaults[name]
+    if isinstance(value, Open):
+        return value
+    if isinstance(value, Table):
+        return value.entries.get(name) or Symbol(f"dict.{name}", place)
+    return Open(f".{name} is not known here", place)
+
+
+def _items(nodes: list[ast.expr], scope: Scope, run: Evaluation, place: Place) -> Value:
+    found: list[Value] = []
+    for node in nodes:
+        value = evaluate(node, scope, run)
+        if not isinstance(node, ast.Starred):
+            found.append(value)
+        elif isinstance(value, Items):
+            found.extend(value.items)
+        else:
+            return Open("a part of the list is not known", place)
+    return Items(found, place)
+
+
+def _table(node: ast.Dict, scope: Scope, run: Evaluation, place: Place) -> Table:
+    table = Table({}, place)
+    for key, inner in zip(node.keys, node.values, strict=True):
+        value = evaluate(inner, scope, run)
+        if key is None:
+            spread(table, value)
+            continue
+        name = evaluate(key, scope, run)
+        if isinstance(name, Known):
+            table.entries[str(name.value)] = value
+        else:
+            table.whole = False
+    return table
+
+
+def spread(table: Table, value: Value) -> None:
+    """`**value` into a dictionary."""
+    if isinstance(value, Table):
+        table.entries |= value.entries
+        table.whole = table.whole and value.whole
+    elif isinstance(value, Made) and value.kind in ("asdict", "vars", "to_container") and value.arguments:
+        inner = value.arguments[0]
+        spread(table, Table(dict(inner.keywords), inner.place, False) if isinstance(inner, Made) else inner)
+    else:
+        table.whole = False
+
+
+def _subscript(value: Value, key: Value, place: Place) -> Value:
+    if isinstance(value, Table) and isinstance(key, Known):
+        found = value.entries.get(str(key.value))
+        return found if found is not None else Open(f"{key.value!r} is not in the dictionary", place)
+    if isinstance(value, Items) and isinstance(key, Known) and isinstance(key.value, int):
+        if -len(value.items) <= key.value < len(value.items):
+            return value.items[key.value]
+        return Open("given on the command line" if value.place == place else "beyond the list", place)
+    if isinstance(value, Symbol) and value.name == "os.environ" and isinstance(key, Known):
+        return Open(f"environment variable {key.value}, without a default", place)
+    if isinstance(value, Open):
+        return value
+    return Open("an element that only the run knows", place)
+
+
+def _joined(parts: list[Value], place: Place) -> Value:
+    """An f-string; through one name, where that is decided."""
+    unknown = next((part for part in parts if not isinstance(part, Known)), None)
+    if unknown is not None:
+        return unknown if isinstance(unknown, Open) else Open("a part of the text is not known", place)
+    known = [part for part in parts if isinstance(part, Known)]
+    how: How = next((part.how for part in known if part.how != "literal"), "literal")
+    return Known("".join(str(part.value) for part in known), place, how)
+
+
+def _joined_logic(join: ast.boolop, parts: list[Value], place: Place) -> Value:
+    """`and` and `or`: the operand that decides."""
+    last: Value = parts[-1]
+    for part in parts:
+        said = truth(part)
+        if said is None:
+            later = any(truth(each) is isinstance(join, ast.Or) for each in parts)
+            return (
+                Known(isinstance(join, ast.Or), place)
+                if later and isinstance(join, ast.And)
+                else Open(part.why if isinstance(part, Open) else "only the run knows", place)
+            )
+        if said is isinstance(join, ast.Or):
+            return part
+    return last
+
+
+def _either(node: ast.IfExp, scope: Scope, run: Evaluation, place: Place) -> Value:
+    said = truth(evaluate(node.test, scope, run))
+    if said is not None:
+        return evaluate(node.body if said else node.orelse, scope, run)
+    return run.merged(evaluate(node.body, scope, run), evaluate(node.orelse, scope, run), place)

@@ -1,0 +1,191 @@
+"""What an expression of a script is worth: known, open, or something that a call made."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from vramlint.document.node import Span
+from vramlint.document.place import How, Place
+from vramlint.lazy_dataclasses import dataclass, field
+
+
+class Known(NamedTuple):
+    """A plain value: text, a number, a boolean or None, and the place that decides it."""
+
+    value: Any
+    place: Place
+    how: How = "literal"
+
+
+class Open(NamedTuple):
+    """A value that nothing here decides."""
+
+    why: str
+    place: Place
+
+
+class Symbol(NamedTuple):
+    """A name that another module holds, by its dotted path."""
+
+    name: str
+    place: Place
+
+
+@dataclass(slots=True, eq=False)
+class Items:
+    """A list or a tuple."""
+
+    items: list[Value]
+    place: Place
+
+
+@dataclass(slots=True, eq=False)
+class Table:
+    """A dictionary with text for keys. `whole` is False where it may hold more than is known."""
+
+    entries: dict[str, Value]
+    place: Place
+    whole: bool = True
+
+
+class Method(NamedTuple):
+    """A method that was called on an object."""
+
+    name: str
+    made: Made
+
+
+class Bound(NamedTuple):
+    """A method of an object, not called yet."""
+
+    owner: Made
+    name: str
+    place: Place
+
+
+@dataclass(slots=True, eq=False)
+class Made:
+    """What a call of another module's function or class made.
+
+    `keywords` also holds attributes that were set afterwards. `whole` is False where it may have more of them
+    than is known; `missing` says why. `owner` is the object whose method was called.
+    """
+
+    name: str
+    arguments: list[Value]
+    keywords: dict[str, Value]
+    place: Place
+    owner: Made | None = None
+    missing: str = ""
+    certain: bool = True
+    methods: list[Method] = field(default_factory=list)
+    defined: Class | None = None
+
+    @property
+    def kind(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition(".")[2]
+
+    def argument(self, name: str, position: int | None = None) -> Value | None:
+        """An argument by its keyword or its position."""
+        if name in self.keywords:
+            return self.keywords[name]
+        if position is not None and position < len(self.arguments):
+            return self.arguments[position]
+        return None
+
+
+@dataclass(slots=True, eq=False)
+class Function:
+    """A function that the script defines, with the names that it sees."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    scope: Scope
+    locate: Callable[[ast.AST], Place]
+    owner: Made | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Class:
+    """A class that the script defines. `base` is the outermost class of another module that it comes from."""
+
+    name: str
+    base: str
+    defaults: dict[str, Value]
+    functions: dict[str, Function]
+    fields: tuple[str, ...]
+    place: Place
+
+
+Value: TypeAlias = Known | Open | Symbol | Items | Table | Made | Bound | Function | Class
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The names of a function or of the whole file."""
+
+    names: dict[str, Value]
+    outer: Scope | None = None
+
+    def find(self, name: str) -> Value | None:
+        """What a name stands for."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.outer
+        return None
+
+
+class Evaluation(Protocol):
+    """The reading that expressions and calls are a part of."""
+
+    made: list[Made]
+    environment: dict[str, Value]
+    called: set[ast.AST]
+
+    @property
+    def certain(self) -> bool:
+        """Whether what is being read happens in every run."""
+
+    def locate(self, node: ast.AST) -> Place:
+        """Where a node stands."""
+
+    def merged(self, left: Value, right: Value, place: Place) -> Value:
+        """One value where two are possible."""
+
+    def call(self, node: ast.Call, scope: Scope) -> Value:
+        """What a call makes."""
+
+    def follow(
+        self, function: Function, arguments: list[Value], keywords: dict[str, Value], place: Place
+    ) -> Value:
+        """What a function of the script returns."""
+
+
+def plain(value: Value | None) -> Any:
+    """A value as plain data; `Open` inside where a part is not known."""
+    if isinstance(value, Known):
+        return value.value
+    if isinstance(value, Symbol):
+        return value.name
+    if isinstance(value, Items):
+        return [plain(item) for item in value.items]
+    if isinstance(value, Table):
+        return {key: plain(item) for key, item in value.entries.items()}
+    if isinstance(value, Open):
+        return value
+    return Open("made by a call", value.place if isinstance(value, Made | Bound | Class) else _NOWHERE)
+
+
+def holds_open(value: Any) -> Open | None:
+    """The first part of plain data that is open."""
+    if isinstance(value, Open):
+        return value
+    inner = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    return next((found for item in inner if (found := holds_open(item))), None)
+
+
+_NOWHERE = Place(Span(0, 0))

@@ -1,0 +1,146 @@
+"""What `runs` reads from scripts and notebooks: fields, the lines that decide them, and what is open."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vramlint.analysis.programs import program_runs
+from vramlint.document import Document
+from vramlint.project.overrides import Overrides
+from vramlint.project.workspace import Workspace
+
+HEAD = "from transformers import *\nfrom trl import SFTConfig, SFTTrainer\nfrom peft import LoraConfig\n"
+
+
+def described(tmp_path: Path, text: str, name: str = "fit.py", gpu: str | None = None) -> list[Any]:
+    path = tmp_path / name
+    path.write_text(text)
+    return list(program_runs(Document.read(str(path)), Workspace(), Overrides(gpu=gpu)))
+
+
+def fields(run: Any) -> dict[str, Any]:
+    return {name: field.value for name, field in run.fields.items()}
+
+
+SCRIPT = """\
+from peft import LoraConfig
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+from trl import SFTConfig, SFTTrainer
+NAME = "Qwen/Qwen2.5-7B"
+def load(name, four=True):
+    bits = BitsAndBytesConfig(load_in_4bit=four)
+    return AutoModelForCausalLM.from_pretrained(name, quantization_config=bits)
+base = dict(per_device_train_batch_size=4, max_length=2048)
+args = SFTConfig("out", **base)
+args.gradient_accumulation_steps = 16 // 2
+SFTTrainer(model=load(NAME), args=args, peft_config=LoraConfig(r=32)).train()
+"""
+
+
+def test_constants_functions_dictionaries_and_later_attributes_are_followed(tmp_path: Path) -> None:
+    (run,) = described(tmp_path, SCRIPT, gpu="A100-80GB")
+    said = fields(run)
+    assert said["model"] == "Qwen/Qwen2.5-7B"
+    assert (said["micro_batch"], said["grad_accum"], said["seq_len"], said["lora_r"]) == (4, 8, 2048, 32)
+    assert said["quant"] == "bnb-fp4"  # BitsAndBytesConfig's own default
+    assert run.verdict == "fits"
+    place = run.fields["model"].place
+    assert SCRIPT[place.span.start : place.span.end] == '"Qwen/Qwen2.5-7B"'
+
+
+def test_an_open_value_has_no_field_and_no_verdict(tmp_path: Path) -> None:
+    text = SCRIPT.replace("per_device_train_batch_size=4", "per_device_train_batch_size=size()")
+    (run,) = described(tmp_path, "from own import size\n" + text, gpu="A100-80GB")
+    assert "micro_batch" not in run.fields
+    assert run.verdict == "unknown"
+    assert "micro_batch" in {item.field for item in run.open}
+
+
+def test_a_condition_that_is_not_known_leaves_open_what_it_decides(tmp_path: Path) -> None:
+    text = SCRIPT.replace(
+        'NAME = "Qwen/Qwen2.5-7B"', 'import sys\nNAME = "a/B-7B" if sys.platform else "Qwen/Qwen2.5-7B"'
+    )
+    (run,) = described(tmp_path, text)
+    assert "model" not in run.fields
+    assert run.fields["lora_r"].value == 32
+
+
+def test_arguments_of_the_command_line_have_their_declared_defaults(tmp_path: Path) -> None:
+    text = SCRIPT.replace(
+        'NAME = "Qwen/Qwen2.5-7B"',
+        "import argparse\np = argparse.ArgumentParser()\n"
+        'p.add_argument("--model-id", default="Qwen/Qwen2.5-7B")\n'
+        "NAME = p.parse_args().model_id",
+    )
+    (run,) = described(tmp_path, text)
+    assert run.fields["model"].value == "Qwen/Qwen2.5-7B"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'AutoModelForSequenceClassification.from_pretrained("bert-base-uncased")',
+        'AutoModelForImageClassification.from_pretrained("google/vit-base-patch16-224")',
+    ],
+)
+def test_another_kind_of_model_is_no_run(tmp_path: Path, text: str) -> None:
+    assert not described(tmp_path, f"{HEAD}Trainer(model={text}, args=TrainingArguments('o')).train()\n")
+
+
+def test_a_trainer_that_only_evaluates_is_no_run(tmp_path: Path) -> None:
+    assert not described(tmp_path, SCRIPT.replace(".train()", ".evaluate()"))
+
+
+def notebook(*cells: str) -> str:
+    return json.dumps(
+        {
+            "cells": [
+                {"cell_type": "code", "source": cell.splitlines(keepends=True), "outputs": []}
+                for cell in cells
+            ],
+            "nbformat": 4,
+        },
+        indent=1,
+    )
+
+
+UNSLOTH = (
+    "%%capture\n!pip install unsloth\n",
+    "from unsloth import FastLanguageModel\nlength = 2048 # any\n"
+    "model, tokenizer = FastLanguageModel.from_pretrained(\n"
+    '    model_name = "unsloth/Llama-3.1-8B", max_seq_length = length, load_in_4bit = True,\n)\n'
+    "model = FastLanguageModel.get_peft_model(model, r = 8)\n",
+    "this is no Python\n",
+    "from trl import SFTConfig, SFTTrainer\n"
+    "trainer = SFTTrainer(model = model, args = SFTConfig(output_dir = 'o'))\n",
+    "trainer.train()\n",
+    'if False:\n    model, _ = FastLanguageModel.from_pretrained("other", load_in_4bit = False)\n',
+)
+
+
+def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
+    text = notebook(*UNSLOTH)
+    (run,) = described(tmp_path, text, "fit.ipynb", gpu="T4")
+    said = fields(run)
+    assert (said["framework"], said["model"]) == ("unsloth", "unsloth/Llama-3.1-8B")
+    assert (said["seq_len"], said["lora_r"], said["quant"]) == (2048, 8, "bnb-nf4")
+    # models/rl.py of unsloth 2026.10.9: defaults of the configs of TRL that it patches.
+    assert (said["micro_batch"], said["grad_accum"], said["optimizer"]) == (4, 2, "adamw_8bit")
+    place = run.fields["seq_len"].place
+    assert text[place.span.start : place.span.end] == "2048"
+
+
+def test_unsloth_raises_the_batch_to_a_group_of_completions(tmp_path: Path) -> None:
+    cells = (
+        *UNSLOTH[:2],
+        "from trl import GRPOConfig, GRPOTrainer\n"
+        "args = GRPOConfig(per_device_train_batch_size = 1, "
+        "gradient_accumulation_steps = 1, num_generations = 6)\n"
+        "GRPOTrainer(model = model, args = args, reward_funcs = []).train()\n",
+    )
+    (run,) = described(tmp_path, notebook(*cells), "fit.ipynb")
+    assert (run.fields["micro_batch"].value, run.fields["method"].value) == (6, "grpo")
