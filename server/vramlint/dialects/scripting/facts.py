@@ -136,7 +136,7 @@ def _continued(value: Made, below: Facts | None) -> Facts | None:
     trainable = value.argument("is_trainable")
     if not (isinstance(trainable, Known) and trainable.value):
         return below
-    why = "it stands in the adapter_config.json of another repository"
+    why = "decided by the adapter_config.json of another repository"
     opened = Given(None, value.place, "literal", value.place, why)
     adapter = {"use_peft": Given(True, value.place), "lora_r": opened, "lora_target_modules": opened}
     return _over(below, adapter)
