@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from vramlint.document.document import Document
@@ -65,11 +66,16 @@ def _span(text: str, node: ast.AST) -> Span:
     return Span(_offset(text, line, column), _offset(text, last, end))
 
 
+@lru_cache(maxsize=4)
+def _starts(text: str) -> tuple[int, ...]:
+    """Where each line starts."""
+    return (0, *(found.end() for found in re.finditer("\n", text)))
+
+
 def _offset(text: str, line: int, column: int) -> int:
     """An offset from a line, counted from 1, and a column in UTF-8 bytes, as `ast` has them."""
-    start = 0
-    for _ in range(line - 1):
-        start = text.find("\n", start) + 1
+    starts = _starts(text)
+    start = starts[min(line, len(starts)) - 1]
     end = text.find("\n", start)
     row = text[start : end if end >= 0 else len(text)]
     return start + (column if row.isascii() else len(row.encode()[:column].decode(errors="ignore")))

@@ -29,7 +29,7 @@ from vramlint.document.python.values import (
     Value,
 )
 
-_STEPS = 20_000
+_STEPS = 5_000
 _DEPTH = 12
 _LOOPS = 16
 
