@@ -204,7 +204,9 @@ def test_plain_trainer_scripts(config: str, versions: dict[str, str], fields: di
 
 
 def test_arguments_without_a_model() -> None:
-    outcome = reading("output_dir: out\nper_device_train_batch_size: 2\nbf16: true\ndataset_train_split: train")
+    outcome = reading(
+        "output_dir: out\nper_device_train_batch_size: 2\nbf16: true\ndataset_train_split: train"
+    )
     assert outcome.job is None
     assert outcome.obstacle is not None
     assert outcome.obstacle.code == "no-model"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.analysis.run_fields import Field
 from vramlint.analysis.describe import Described, describe
+from vramlint.analysis.run_fields import Field
 from vramlint.dialects.kit.run import Unknown
 from vramlint.dialects.launching.lines import Script
 from vramlint.dialects.scripting.script import ScriptRun, runs_in_program

@@ -14,7 +14,6 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
 
-
 _FIXES = 2
 """Worked out for a finding: each is a search and a check of the edited file. `vramlint fit` lists more."""
 

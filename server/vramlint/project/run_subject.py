@@ -94,7 +94,9 @@ def subject_of(run: Run, open_file: Opener, files: Mapping[str, Value]) -> Subje
     flat = {key: value for key, value in arguments.items() if "." not in key}
     if framework is None:
         found = detect({**values, **flat}).name if not sources else None
-        certain = found not in ("trl", "own-script") or _KNOWN_SCRIPTS.match(str(run.program.value)) is not None
+        certain = (
+            found not in ("trl", "own-script") or _KNOWN_SCRIPTS.match(str(run.program.value)) is not None
+        )
         framework = found if certain else None
     for key, value in arguments.items():
         values = _with(values, key.split(".") if framework not in _FLAT else [key], value)
