@@ -57,7 +57,12 @@ class Signs(NamedTuple):
         """How sure the dialect is of `values`, and the keys that make it so."""
         if self.dashes:
             values = {key.replace("-", "_"): value for key, value in values.items() if isinstance(key, str)}
-        found = [(keys, weight) for sign, weight in self._weighted() for keys in _found(values, sign)]
+        found = [
+            (keys, weight)
+            for step, sign, weight in _by_first_step(self)
+            if not step or step in values
+            for keys in _found(values, sign)
+        ]
         score = _joined(weight for _, weight in found)
         weak = _joined(weight for _, weight in found if weight != LIKELY) < ENOUGH
         if self._doubted(values):
@@ -182,11 +187,32 @@ def _names(sign: Sign) -> frozenset[str]:
 def _found(values: Mapping[Any, Any], sign: Sign) -> Iterator[tuple[str, ...]]:
     """The keys of the file that are such a sign, once for each key that its first part matches."""
     path, test = (sign, None) if isinstance(sign, str) else sign
-    first, *others = path.split("+")
+    first, others = _parts(path)
     if all(_there(values, other) for other in others):
         for key, value in _at(values, first):
             if test is None or test(value):
                 yield key, *(other for other in others if not other.startswith("!"))
+
+
+@cache
+def _parts(path: str) -> tuple[str, tuple[str, ...]]:
+    """The first key of a sign, and the others."""
+    first, *others = path.split("+")
+    return first, tuple(others)
+
+
+@cache
+def _by_first_step(signs: Signs) -> tuple[tuple[str, Sign, float], ...]:
+    """The signs with their weights, and the top-level name without which there is none; empty where any may
+    do. Most signs of most dialects are done with here.
+    """
+
+    def step(sign: Sign) -> str:
+        first = _parts(_path(sign))[0]
+        name = first.partition(".")[0]
+        return "" if "*" in first or name != first else name
+
+    return tuple((step(sign), sign, weight) for sign, weight in signs._weighted())
 
 
 def _there(values: Mapping[Any, Any], path: str) -> bool:
