@@ -59,8 +59,8 @@ class Signs(NamedTuple):
             values = {key.replace("-", "_"): value for key, value in values.items() if isinstance(key, str)}
         found = [
             (keys, weight)
-            for step, sign, weight in _by_first_step(self)
-            if not step or step in values
+            for step, key, sign, weight in _by_first_step(self)
+            if not step or step in values or key in values
             for keys in _found(values, sign)
         ]
         score = _joined(weight for _, weight in found)
@@ -202,17 +202,17 @@ def _parts(path: str) -> tuple[str, tuple[str, ...]]:
 
 
 @cache
-def _by_first_step(signs: Signs) -> tuple[tuple[str, Sign, float], ...]:
-    """The signs with their weights, and the top-level name without which there is none; empty where any may
-    do. Most signs of most dialects are done with here.
+def _by_first_step(signs: Signs) -> tuple[tuple[str, str, Sign, float], ...]:
+    """The signs with their weights, behind the first part of their first key (empty where any may do) and
+    that key: without either there is no such sign, and most signs of most dialects are done with here.
     """
 
-    def step(sign: Sign) -> str:
-        first = _parts(_path(sign))[0]
-        name = first.partition(".")[0]
-        return "" if "*" in first or name != first else name
+    def row(sign: Sign, weight: float) -> tuple[str, str, Sign, float]:
+        key = _parts(_path(sign))[0]
+        step = key.partition(".")[0]
+        return "" if "*" in step else step, key, sign, weight
 
-    return tuple((step(sign), sign, weight) for sign, weight in signs._weighted())
+    return tuple(row(sign, weight) for sign, weight in signs._weighted())
 
 
 def _there(values: Mapping[Any, Any], path: str) -> bool:
