@@ -119,8 +119,10 @@ def jobs(draw: st.DrawFn) -> TrainingJob:
 
 
 def peak(job: TrainingJob) -> int:
-    """Bytes of tensors at the peak."""
-    return estimate_job(job).peak_allocated_bytes
+    """The most bytes of tensors at any moment. The worst moment may be another one: what the GPU must offer
+    decides it, and that has more beside the tensors of a step than beside those of loading.
+    """
+    return max(moment.allocated_bytes for moment in estimate_job(job).moments)
 
 
 @examples(150)
@@ -138,7 +140,9 @@ def test_the_parts_add_up(job: TrainingJob) -> None:
     )
     assert min(estimate.components.values()) >= 0
     assert estimate.peak_allocated_bytes <= estimate.peak_reserved_bytes
-    assert estimate.peak_allocated_bytes == max(estimate.phase_peaks.values())
+    by_moment = {moment.name: moment.allocated_bytes for moment in estimate.moments}
+    assert estimate.peak_allocated_bytes == by_moment[estimate.peak_phase]
+    assert {name: by_moment[name] for name in estimate.phase_peaks} == estimate.phase_peaks
     assert 0 <= estimate.trainable_parameters <= estimate.parameters
 
 
@@ -159,7 +163,10 @@ def test_a_longer_sequence_never_needs_less(job: TrainingJob, times: int) -> Non
 @examples(60)
 @given(jobs(), st.integers(1, 6))
 def test_more_layers_never_need_less(job: TrainingJob, more: int) -> None:
-    """Number of layers."""
+    """Number of layers. Where only the last ones are trained, they have to stay of the same kinds: families
+    repeat theirs every 2, 3, 4 or 6 layers.
+    """
+    more *= 12 if job.method == "freeze" else 1
     deeper = model(job.model.model_type, num_hidden_layers=BASE["num_hidden_layers"] + more)
     assert peak(replace(job, model=deeper)) >= peak(job)
 
