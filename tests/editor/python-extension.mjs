@@ -11,7 +11,7 @@ const { PYTHON_EXTENSION, PYTHON } = process.env;
 
 await withWorkbench(
   {
-    files: { "train.yaml": "base_model: meta-llama/Llama-3.1-8B\nmicro_batch_size: 1\n" },
+    files: { "train.yaml": "base_model: meta-llama/Llama-3.1-8B\nsequence_len: 2048\nmicro_batch_size: 1\n" },
     open: "train.yaml",
     env: { PATH: "/nowhere" },
     settings: { "vramlint.gpu": "A100-80GB x2", "vramlint.versions": { transformers: "4.48" } },
