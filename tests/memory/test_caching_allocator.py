@@ -1,4 +1,4 @@
-"""The replayed allocator against answers of PyTorch's own, on frozen traces."""
+"""The replayed allocator against the answers of an independent replay of PyTorch's, on frozen traces."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from vramlint.catalog.facts import MIB
 from vramlint.memory.replay.caching_allocator import CachingAllocator, replayed_with
+from vramlint.memory.replay.reserved import EXPANDABLE
 from vramlint.memory.replay.settings import INTERVALS, Settings, parsed
-from vramlint.memory.replay.standard import Event, OutOfMemory, Taken, replayed
+from vramlint.memory.replay.standard import Event, OutOfMemory, Taken, expanded, replayed
 
 TRACES = Path(__file__).parent.parent / "data" / "allocator_traces.jsonl"
 ROWS = [json.loads(line) for line in TRACES.read_text(encoding="utf-8").splitlines()]
@@ -28,6 +29,8 @@ def test_frozen_traces(row: dict[str, Any]) -> None:
     ways = [lambda: replayed_with(parsed(row["settings"]), events, row["capacity"])]
     if not row["settings"]:
         ways.append(lambda: replayed(events, row["capacity"]))
+    if row["settings"] == "expandable_segments:True" and row["capacity"] is None:
+        ways.append(lambda: expanded(events))
     for way in ways:
         if row["taken"] is None:
             with pytest.raises(OutOfMemory):
@@ -78,6 +81,13 @@ def test_a_gpu_as_large_as_what_was_taken_is_large_enough(events: list[Event]) -
     taken = replayed(events)
     assert replayed(events, taken.reserved) == taken
     assert replayed_with(Settings(), events) == taken
+
+
+@settings(max_examples=200, deadline=None)
+@given(traces(), st.integers(0, 2**60 - 1))
+def test_expandable_segments_in_one_loop(events: list[Event], streams: int) -> None:
+    on_streams = [(number, -size if streams >> number % 60 & 1 else size) for number, size in events]
+    assert expanded(on_streams) == replayed_with(EXPANDABLE, on_streams)
 
 
 def test_settings_by_name() -> None:

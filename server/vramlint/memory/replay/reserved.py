@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.replay.caching_allocator import replayed_with
 from vramlint.memory.replay.run import Run
 from vramlint.memory.replay.settings import Settings, parsed
-from vramlint.memory.replay.standard import Event, OutOfMemory, replayed
+from vramlint.memory.replay.standard import Event, OutOfMemory, expanded, replayed
 from vramlint.memory.replay.stretches import Walked, walked
 from vramlint.memory.replay.timeline import timeline
 from vramlint.memory.step import walk
@@ -21,6 +23,10 @@ long ones come; one that meets its longest first takes what equal lengths do.
 """
 
 
+_latest: list[tuple[Run | None, bool, Sequence[Event]]] = [(None, False, ())]
+"""The events that were made last: one verdict replays them several times, and they are megabytes."""
+
+
 def lengths_vary(job: TrainingJob) -> bool:
     """Whether batches are as long as their longest row: trainers pad to it where they do not pack."""
     return not job.packing and job.objective != "pretrain" and job.loop != "plain"
@@ -31,32 +37,28 @@ class Replay:
     """The replays of a run on one GPU. It implements `estimate.Reserved`, and keeps nothing but figures."""
 
     run: Run
-    _equal: int | None = None
-    _varying: int | None = None
+    _with_room: dict[tuple[bool, Settings], int] = field(default_factory=dict)
     _lives: dict[tuple[int, bool], bool] = field(default_factory=dict)
 
     def equal(self) -> int:
         """Bytes taken on a GPU with room, where every row has the full length."""
-        if self._equal is None:
-            self._equal = self._taken(varying=False)
-        return self._equal
+        return self._taken_with_room(False, self._settings)
 
     def with_room(self) -> int:
         """Bytes taken on a GPU with room, after batches of growing length where lengths vary."""
-        if not lengths_vary(self.run.job):
-            return self.equal()
-        if self._varying is None:
-            self._varying = self._taken(varying=True)
-        return self._varying
+        return self._taken_with_room(self._varying, self._settings)
 
     def lives(self, capacity: int, expandable: bool = False) -> bool:
         """Whether the run does not die where the driver gives at most `capacity` bytes; `expandable`: with
         expandable segments, whatever the job says.
         """
+        settings = EXPANDABLE if expandable else self._settings
+        if self._taken_with_room(self._varying, settings) <= capacity:
+            return True  # nothing that was cached had to be given back
         asked = capacity, expandable
         if asked not in self._lives:
             try:
-                self._taken(lengths_vary(self.run.job), capacity, EXPANDABLE if expandable else None)
+                self._taken(self._varying, settings, capacity)
                 self._lives[asked] = True
             except OutOfMemory:
                 self._lives[asked] = False
@@ -67,21 +69,43 @@ class Replay:
         if self.with_room() <= capacity:
             return self.with_room()
         try:
-            return self._taken(lengths_vary(self.run.job), capacity)
+            return self._taken(self._varying, self._settings, capacity)
         except OutOfMemory:
             return capacity
 
-    def _taken(self, varying: bool, capacity: int | None = None, settings: Settings | None = None) -> int:
+    @property
+    def _varying(self) -> bool:
+        return lengths_vary(self.run.job)
+
+    @property
+    def _settings(self) -> Settings:
+        return parsed(self.run.job.allocator)
+
+    def _taken_with_room(self, varying: bool, settings: Settings) -> int:
+        asked = varying, settings
+        if asked not in self._with_room:
+            self._with_room[asked] = self._taken(varying, settings)
+        return self._with_room[asked]
+
+    def _taken(self, varying: bool, settings: Settings, capacity: int | None = None) -> int:
         """Bytes taken. Raises OutOfMemory."""
         job, events = self.run.job, self.events(varying)
-        settings = settings or parsed(job.allocator)
         if settings == Settings():
             return replayed(events, capacity).reserved
+        if settings == EXPANDABLE and capacity is None:
+            return expanded(events).reserved
         device = job.gpu.memory_bytes if job.gpu is not None else None
         return replayed_with(settings, events, capacity, device).reserved
 
-    def events(self, varying: bool = False) -> list[Event]:
+    def events(self, varying: bool = False) -> Sequence[Event]:
         """Every storage of the run: two steps of the full length, or one of each of several."""
+        run, of_varying, events = _latest[0]
+        if run is not self.run or of_varying is not varying:
+            events = self._events(varying)
+            _latest[0] = self.run, varying, events
+        return events
+
+    def _events(self, varying: bool) -> Sequence[Event]:
         run = self.run
         tokens = run.job.sequence_length
         whole = walked(run.profile)

@@ -1,4 +1,4 @@
-"""PyTorch's CUDA caching allocator as it is set up by default, in one loop.
+"""PyTorch's CUDA caching allocator as it is set up by default, and with expandable segments, in one loop.
 
 Rules (c10/cuda/CUDACachingAllocator.cpp; the same in torch 2.0 to 2.14): a request is rounded up to 512
 bytes. Up to 1 MiB it is served from the small pool, else from the large one, each stream from its own. The
@@ -7,6 +7,9 @@ smallest cached block that fits is taken, of equal ones that with the lowest add
 20 MiB (for requests under 10 MiB), or the request rounded up to 2 MiB. A freed block joins free neighbours of
 its segment. When the driver has no more, every segment that is free as a whole goes back to it before the
 request fails.
+
+With expandable segments a pool is one growing range of addresses. Its last block can grow, so it is taken
+only where no other fits; without one, as many pages (2 MiB or 20 MiB) are mapped at the end as are missing.
 
 `caching_allocator` has the same rules with every setting, and is half as fast.
 """
@@ -46,12 +49,23 @@ def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
 
     Raises OutOfMemory.
     """
+    return _replayed(events, capacity, expandable=False)
+
+
+def expanded(events: Iterable[Event]) -> Taken:
+    """The same with expandable segments, on a GPU with room."""
+    return _replayed(events, None, expandable=True)
+
+
+def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -> Taken:
     # A block is [address, size, before, after, free, pool]; pools hold (size, address, block), smallest
-    # first.
+    # first. `last` has the last block of a pool's growing range.
     pools: tuple[list[Any], ...] = ([], [], [], [])
     own_small, own_large, side_small, side_large = pools
+    last: dict[int, list[Any]] = {}
     alive: dict[int, list[Any]] = {}
     allocated = held = peak = peak_held = address = 0
+    least_large = 512 if expandable else SMALL + 1
     left, put, pop = bisect_left, insort, alive.pop
     for number, size in events:
         if size:
@@ -60,10 +74,18 @@ def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
             else:
                 size, small, large = -size, side_small, side_large
             size = (size + 511) // 512 * 512
-            pool, least = (small, 512) if size <= SMALL else (large, SMALL + 1)
+            pool, least = (small, 512) if size <= SMALL else (large, least_large)
             at = left(pool, (size,))
             if at < len(pool):
+                if expandable and at + 1 < len(pool) and pool[at][2][3] is None:
+                    at += 1
                 block = pool.pop(at)[2]
+            elif expandable:
+                block, more = _grown(pool, last.get(id(pool)), size)
+                held += more
+                if held > peak_held:
+                    peak_held = held
+                last[id(pool)] = block
             else:
                 if size <= SMALL:
                     wanted = SMALL_SEGMENT
@@ -85,6 +107,8 @@ def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
                 block[1], block[3] = size, tail
                 if after is not None:
                     after[2] = tail
+                elif expandable:
+                    last[id(pool)] = tail
                 put(pool, (rest, tail[0], tail))
             block[4] = False
             alive[number] = block
@@ -114,7 +138,26 @@ def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
                     after[2] = block
             block[4] = True
             put(pool, (block[1], block[0], block))
+            if expandable and block[3] is None:
+                last[id(pool)] = block
     return Taken(peak, peak_held)
+
+
+def _grown(pool: list[Any], end: list[Any] | None, size: int) -> tuple[list[Any], int]:
+    """A block of at least `size` bytes at the end of a growing range, in no pool, and the bytes mapped for
+    it. `end`: the range's last block.
+    """
+    page = SMALL_SEGMENT if size <= SMALL else LARGE_SEGMENT
+    if end is not None and end[4]:
+        del pool[bisect_left(pool, (end[1], end[0]))]
+        more = -(-(size - end[1]) // page) * page
+        end[1] += more
+        return end, more
+    more = -(-size // page) * page
+    block = [end[0] + end[1] if end is not None else 0, more, end, None, False, pool]
+    if end is not None:
+        end[3] = block
+    return block, more
 
 
 def _given_back(pool: list[Any]) -> int:
