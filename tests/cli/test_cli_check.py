@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cli_running import ROOT, Run
 
-from vramlint.cli import check
+from vramlint.cli import check, parallel
 from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import REGISTRY, detect
 from vramlint.document import Document
@@ -237,7 +237,7 @@ def test_two_processes_report_the_same_in_the_same_order(
         config(tmp_path, TINY.replace("512", str(128 * (number + 1))), f"{number:02}.yaml")
     alone = run("check", tmp_path, "--output-format", "json").out
     monkeypatch.setattr(check, "MANY_FILES", 6)
-    monkeypatch.setattr(check, "processors", lambda: 2)
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
     assert run("check", tmp_path, "--output-format", "json").out == alone
 
 

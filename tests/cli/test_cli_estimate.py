@@ -10,6 +10,8 @@ import pytest
 import yaml
 from cli_running import ROOT, Run
 
+from vramlint.cli import estimate, parallel
+
 EXAMPLES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "examples").rglob("*")
@@ -195,3 +197,19 @@ def test_what_people_read(run: Run, snapshot: Any, name: str) -> None:
     text = run("estimate", f"examples/{name}").out
     assert max(map(len, text.splitlines())) <= 100
     snapshot(f"estimate-{name.replace('/', '-')}.txt", text)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl"])
+def test_two_processes_print_the_same_in_the_same_order(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [", encoding="utf-8")
+    files = [*EXAMPLES, broken, *EXAMPLES]
+    alone = run("estimate", *files, "--format", form)
+    monkeypatch.setattr(estimate, "MANY_FILES", 4)
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
+    shared = run("estimate", *files, "--format", form)
+    assert (shared.code, shared.out, shared.err) == (alone.code, alone.out, alone.err)
+    assert alone.code == 2
+    assert "broken.yaml" in alone.err

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.check_file import Checker
 from vramlint.cli.console import complain, paint_for, say
 from vramlint.cli.options import Task, codes, refuse_unknown_gpu, refuse_unknown_rules
 from vramlint.cli.output import FORMATS, render
+from vramlint.cli.parallel import in_order
 from vramlint.cli.prefilter import STDIN
-from vramlint.cli.report import FileReport, at_or_above
+from vramlint.cli.report import at_or_above
 from vramlint.cli.walk import files_in
 from vramlint.project.overrides import Overrides
 from vramlint.project.severity import SEVERITIES
@@ -83,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     refuse_unknown_rules("--ignore", codes(options.ignore))
     stdin_only = options.stdin_filename and not options.paths
     files = [STDIN] if stdin_only else list(files_in(options.paths or ["."]))
-    reports = list(_reports(files, _task(options)))
+    reports = list(in_order(Checker, _task(options), files, MANY_FILES))
     for report in reports:
         if report.failure:
             complain(report.failure)
@@ -120,34 +119,3 @@ def _task(options: Namespace) -> Task:
         options.unsafe_fixes,
         options.diff,
     )
-
-
-def _reports(files: Sequence[str], task: Task) -> Iterator[FileReport]:
-    """One report a file, in the order given."""
-    if len(files) > MANY_FILES:
-        gc.enable()
-    workers = min(processors(), len(files) // MANY_FILES + 1)
-    if workers == 1:
-        yield from map(Checker(task), files)
-        return
-    from multiprocessing import Pool
-
-    with Pool(workers, _start_worker, (task,)) as pool:
-        yield from pool.imap(_check_in_worker, files, chunksize=20)
-
-
-def processors() -> int:
-    """How many processes can work at once."""
-    return os.cpu_count() or 1
-
-
-_worker: Checker
-
-
-def _start_worker(task: Task) -> None:
-    global _worker
-    _worker = Checker(task)
-
-
-def _check_in_worker(path: str) -> FileReport:
-    return _worker(path)

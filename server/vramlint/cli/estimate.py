@@ -11,11 +11,15 @@ from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
+from vramlint.cli.parallel import in_order
 from vramlint.document import Document
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
 from vramlint.project.overrides import Overrides
+
+MANY_FILES = 16
+"""From here on a second process saves more than its start costs."""
 
 
 def parser() -> ArgumentParser:
@@ -61,27 +65,63 @@ class Refusal:
     analysis: Analysis | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is printed of every file. Plain data: it is sent to worker processes."""
+
+    overrides: Overrides
+    format: str
+    show_job: bool
+    color: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is printed of one file: `text` for people or one line of JSON, `object` in a JSON array."""
+
+    text: str = ""
+    object: dict[str, Any] | None = None
+    complaint: str = ""
+
+
+class Estimator:
+    """Estimates one file after the other."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self._reader = Reader(asked.overrides)
+
+    def __call__(self, path: str) -> Answer:
+        """What is printed of the file at `path`."""
+        outcome = examine(self._reader, path)
+        complaint = located(path, outcome) if isinstance(outcome, Refusal) else ""
+        if self.asked.show_job:
+            return Answer(_job(outcome.analysis), complaint=complaint)
+        if self.asked.format == "text":
+            return Answer(_text(path, outcome, Paint(self.asked.color)), complaint=complaint)
+        made = _object(path, outcome)
+        if self.asked.format == "jsonl":
+            return Answer(_dumps(made), complaint=complaint)
+        return Answer(object=made, complaint=complaint)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
-    reader = Reader(Overrides(gpu=options.gpu, named=True))
-    paint = paint_for(sys.stdout, options.color)
+    color = paint_for(sys.stdout, options.color).enabled
+    asked = Asked(Overrides(gpu=options.gpu, named=True), options.format, options.show_job, color)
+    between = "\n\n" if options.format == "text" and not options.show_job else ""
     objects: list[dict[str, Any]] = []
     failed = False
-    for number, path in enumerate(options.files):
-        outcome = examine(reader, path)
-        if isinstance(outcome, Refusal):
+    for number, answer in enumerate(in_order(Estimator, asked, options.files, MANY_FILES)):
+        if answer.complaint:
             failed = True
-            complain(located(path, outcome))
-        if options.show_job:
-            _show_job(outcome.analysis)
-        elif options.format == "text":
-            _show_text(path, outcome, paint, first=number == 0)
-        elif options.format == "jsonl":
-            print(_dumps(_object(path, outcome)))
-        else:
-            objects.append(_object(path, outcome))
+            complain(answer.complaint)
+        if answer.object is not None:
+            objects.append(answer.object)
+        elif answer.text:
+            say((between if number else "") + answer.text)
     if objects:
         print(_dumps(objects[0] if len(options.files) == 1 else objects, indent=1))
     return 2 if failed else 0
@@ -155,18 +195,20 @@ def _dumps(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent)
 
 
-def _show_text(path: str, outcome: Estimated | Refusal, paint: Paint, *, first: bool) -> None:
+def _text(path: str, outcome: Estimated | Refusal, paint: Paint) -> str:
     from vramlint.cli.output.estimate_text import estimate_text
 
-    if isinstance(outcome, Estimated):
-        say(("" if first else "\n\n") + estimate_text(path, outcome.analysis, outcome.estimate, paint))
+    if isinstance(outcome, Refusal):
+        return ""
+    return estimate_text(path, outcome.analysis, outcome.estimate, paint)
 
 
-def _show_job(analysis: Analysis | None) -> None:
+def _job(analysis: Analysis | None) -> str:
     if analysis is None or analysis.job is None:
-        return
+        return ""
     import yaml
 
     from vramlint.dialects.job_file.read import write_job
 
-    print(yaml.safe_dump(write_job(analysis.job), sort_keys=False, allow_unicode=True, width=100), end="")
+    written = yaml.safe_dump(write_job(analysis.job), sort_keys=False, allow_unicode=True, width=100)
+    return str(written).removesuffix("\n")
