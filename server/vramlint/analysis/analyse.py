@@ -110,7 +110,7 @@ def understand(
         )
     typed = tuple(value for value in reading.unusable if not _recovered(document, value))
     reading = replace(reading, unusable=typed)
-    estimate, cannot = estimated(reading)
+    estimate, cannot = estimated(reading, overrides.by_count)
     return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)
 
 

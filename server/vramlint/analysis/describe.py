@@ -138,7 +138,7 @@ def describe(
     if "model" not in fields:
         unknown.append(Unknown("model", "no model is named", run.program.place))
     deciding = _deciding(subject, job, ranks, unknown)
-    estimate = None if deciding else estimated(reading)[0]
+    estimate = None if deciding else estimated(reading, overrides.by_count)[0]
     return Described(run, subject, fields, tuple(unknown), reading, estimate, declared, context, deciding)
 
 

@@ -90,8 +90,10 @@ def dialect_context(
     )
 
 
-def estimated(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
-    """The estimate of what was read, or why there is none."""
+def estimated(reading: ReadResult, by_count: bool) -> tuple[Estimate | None, Cannot | None]:
+    """The estimate of what was read, or why there is none. `by_count`: the allocator is not replayed for the
+    verdict.
+    """
     if reading.job is None:
         obstacle = reading.obstacle
         return None, Cannot(obstacle.code, obstacle.message, obstacle.key) if obstacle else None
@@ -100,7 +102,8 @@ def estimated(reading: ReadResult) -> tuple[Estimate | None, Cannot | None]:
     from vramlint.memory import estimate_job  # late: a file without a training run never needs the model
 
     try:
-        return estimate_job(reading.job, tensors=LARGEST_TENSORS), None
+        made = estimate_job(reading.job, tensors=LARGEST_TENSORS)
+        return replace(made, by_count=True) if by_count else made, None
     except CannotEstimate as reason:
         return None, Cannot(reason.code, reason.message, _key_of(reading.job, reason.field))
     except Exception as error:

@@ -75,7 +75,7 @@ def _context(
         return context
     subject = described.subject
     reading = _relocated(described.reading, subject)
-    estimate, cannot = estimated(reading)
+    estimate, cannot = estimated(reading, overrides.by_count)
     if described.deciding is not None:
         reason = f"{described.deciding.field}: {described.deciding.why}"
         estimate, cannot = None, Cannot("open-value", reason, (described.deciding.field,))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
+from vramlint.lsp.background import beside
 from vramlint.lsp.diagnostics import diagnostics
 from vramlint.lsp.session import Session
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 QUICK = 0.02
 """Seconds. A document whose last analysis took no longer is analysed at every keystroke, others later."""
 PAUSE = 0.05
+SETTLE = 0.3
+"""Seconds without a change after which verdicts that the count leaves open are worked out."""
 
 
 class Publisher:
@@ -27,6 +30,8 @@ class Publisher:
         self._server = server
         self._session = session
         self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._settling: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def changed(self, uri: str) -> None:
         """A document was opened or changed: its own diagnostics, and those of the documents that read it."""
@@ -37,6 +42,7 @@ class Publisher:
                 self._waiting[uri] = loop.call_later(PAUSE, self._send, uri)
             else:
                 self._send(uri)
+        self._settle_later(uri)
         path = to_fs_path(uri)
         users = tuple(self._session.users_of(path)) if path else ()
         if users:
@@ -45,6 +51,8 @@ class Publisher:
     def closed(self, uri: str) -> None:
         """A document was closed: nothing is shown for it any more."""
         self._cancel(uri)
+        if (timer := self._settling.pop(uri, None)) is not None:
+            timer.cancel()
         if not self._session.client.pulls_diagnostics:
             empty = types.PublishDiagnosticsParams(uri=uri, diagnostics=[])
             self._server.text_document_publish_diagnostics(empty)
@@ -52,17 +60,44 @@ class Publisher:
     def recheck(self, uris: Iterable[str] | None = None) -> None:
         """What these documents (or all) depend on has changed, not they themselves."""
         self._session.forget(uris)
+        concerned = self._session.uris() if uris is None else tuple(uris)
+        self._show(concerned)
+        for uri in concerned:
+            self._settle_later(uri)
+
+    def _show(self, uris: Iterable[str]) -> None:
+        """Send what is found in these documents, or have the client ask for it, and for what it drew."""
         client = self._session.client
         if client.pulls_diagnostics:
             if client.refreshes_diagnostics:
                 self._server.workspace_diagnostic_refresh(None)
         else:
-            for uri in self._session.uris() if uris is None else uris:
+            for uri in uris:
                 self._send(uri)
         if client.refreshes_code_lens:
             self._server.workspace_code_lens_refresh(None)
         if client.refreshes_inlay_hints:
             self._server.workspace_inlay_hint_refresh(None)
+
+    def _settle_later(self, uri: str) -> None:
+        """Work out the verdicts that the count leaves open once the typing pauses."""
+        if (timer := self._settling.pop(uri, None)) is not None:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._settling[uri] = loop.call_later(SETTLE, self._start_settling, uri)
+
+    def _start_settling(self, uri: str) -> None:
+        del self._settling[uri]
+        task = asyncio.get_running_loop().create_task(self._settle(uri))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _settle(self, uri: str) -> None:
+        view, work = self._session.view(uri), self._session.unsettled(uri)
+        if view is not None and work is not None:
+            settled = await beside(work)
+            if self._session.settle(uri, view.analysis, settled):
+                self._show((uri,))
 
     def _send(self, uri: str) -> None:
         self._waiting.pop(uri, None)

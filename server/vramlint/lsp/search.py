@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from vramlint.analysis.analyse import fixes_for
@@ -14,11 +13,9 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import Rechecked
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
+from vramlint.lsp.background import beside
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
-
-_POOL = ThreadPoolExecutor(1, thread_name_prefix="fixes")
-"""One search at a time: two would only share the interpreter's lock."""
 
 
 class Abandoned(BaseException):
@@ -32,9 +29,8 @@ async def all_fixes(session: Session, view: View, analysis: Analysis, finding: F
         return known
     abandoned = threading.Event()
     guarded = replace(analysis, recheck=partial(_unless, abandoned, analysis.recheck))
-    loop = asyncio.get_running_loop()
     try:
-        found = await loop.run_in_executor(_POOL, fixes_for, guarded, finding)
+        found = await beside(partial(fixes_for, guarded, finding))
     except asyncio.CancelledError:
         abandoned.set()
         raise

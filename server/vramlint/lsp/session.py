@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ from pygls.uris import to_fs_path
 
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document, Language
-from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
 from vramlint.lsp.client import Client
@@ -61,6 +62,8 @@ class _Open:
     version: int | None
     text: str
     analysis: Analysis | None = None
+    hurried: bool = False
+    """Answered at once: verdicts are by the count until `settle` has replaced the analysis."""
     good: Analysis | None = None
     seconds: float = 0.0
     answers: dict[Hashable, Any] = field(default_factory=dict)
@@ -90,6 +93,7 @@ class Session:
         document = self._documents.get(_key(uri))
         if document is not None:
             document.version, document.text, document.analysis = version, text, None
+            document.hurried = True
             self._overlay_changed(document.path, text)
 
     def close(self, uri: str) -> None:
@@ -130,6 +134,31 @@ class Session:
             shown = document.good
         return View(document.uri, document.version, analysis, shown, self.client)
 
+    def unsettled(self, uri: str) -> Callable[[], Analysis] | None:
+        """What works out verdicts of the document that the count leaves open, on any thread; None where there
+        are none.
+        """
+        document = self._documents.get(_key(uri))
+        analysis = document.analysis if document else None
+        if document is None or analysis is None:
+            return None
+        runs = (analysis, *analysis.others)
+        if not any(run.estimate is not None and run.estimate.undecided for run in runs):
+            return None
+        workspace, editor = self._around(document.path)
+        return partial(analyse, analysis.document, workspace, editor)
+
+    def settle(self, uri: str, before: Analysis, after: Analysis) -> bool:
+        """Replace an analysis by one whose verdicts are settled, unless the document has changed meanwhile.
+        Tells whether anything that is shown is new.
+        """
+        document = self._documents.get(_key(uri))
+        if document is None or document.analysis is not before:
+            return False
+        document.analysis = document.good = after
+        document.answers.clear()
+        return True
+
     def cost(self, uri: str) -> float:
         """Seconds that the last analysis of the document took."""
         document = self._documents.get(_key(uri))
@@ -164,7 +193,7 @@ class Session:
         for uri in uris:
             document = self._documents.get(_key(uri))
             if document is not None:
-                document.analysis = None
+                document.analysis, document.hurried = None, True
 
     # folders and settings
 
@@ -184,19 +213,24 @@ class Session:
 
     def _analyse(self, document: _Open) -> Analysis:
         started = time.perf_counter()
-        folder = self._folder_of(document.path)
-        editor = self._editor.get(folder or "", self._editor[""])
-        if folder is None:
-            folder = str(Path(document.path).parent) if document.path else str(Path.cwd())
-            self._folders.setdefault(folder, self._workspace(folder))
+        workspace, editor = self._around(document.path)
         parsed = Document.parse(document.text, document.path, document.language)
-        analysis = analyse(parsed, self._folders[folder], editor)
+        analysis = analyse(parsed, workspace, replace(editor, by_count=document.hurried))
         document.analysis = analysis
         document.answers.clear()
         if analysis.estimate is not None:
             document.good = analysis
         document.seconds = time.perf_counter() - started
         return analysis
+
+    def _around(self, path: str | None) -> tuple[Workspace, Overrides]:
+        """The workspace of a document, and what the client has set there."""
+        folder = self._folder_of(path)
+        editor = self._editor.get(folder or "", self._editor[""])
+        if folder is None:
+            folder = str(Path(path).parent) if path else str(Path.cwd())
+            self._folders.setdefault(folder, self._workspace(folder))
+        return self._folders[folder], editor
 
     def _workspace(self, path: str) -> Workspace:
         return Workspace(path, settings=self._resolver, overlay=self._overlay)

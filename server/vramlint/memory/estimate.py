@@ -133,6 +133,8 @@ class Estimate:
     """The caching allocator's replay; None where no step is walked."""
     capacity_bytes: int | None = None
     """What the declared GPU gives to PyTorch's allocator."""
+    by_count: bool = False
+    """Settle for what the count says where only a replay decides: for an editor, at a keystroke."""
 
     @property
     def worst(self) -> Moment:
@@ -154,7 +156,7 @@ class Estimate:
         """What the GPU must offer so that the run does not die: tensors, the allocator's slack, context,
         communicators. The verdict uses this one; on a GPU with room, `process_bytes` may be more.
         """
-        worst, usable = self.worst, self._open
+        worst, usable = self.worst, None if self.by_count else self._open
         if usable is None:
             return worst.device_bytes
         if self._lives(firm := int(usable / (1 + self.error_band))):
@@ -174,6 +176,11 @@ class Estimate:
         decided = least * (1 - band) > usable or (least + self.most_slack) * (1 + band) <= usable
         return None if decided else usable
 
+    @property
+    def undecided(self) -> bool:
+        """Whether a replay could change what the count says of the declared GPU, and was put off."""
+        return self.by_count and self._open is not None
+
     def _lives(self, usable: int, expandable: bool = False) -> bool:
         """Whether the run lives where the GPU can give `usable` bytes: by a replay."""
         assert self.replay is not None
@@ -183,7 +190,7 @@ class Estimate:
     @property
     def fits_expandable(self) -> bool:
         """Whether expandable segments make it fit where it does not without: by a replay."""
-        usable = self._open
+        usable = None if self.by_count else self._open
         if usable is None or self.unknown or self.verdict(usable) == "fits":
             return False
         firm = int(usable / (1 + self.error_band))

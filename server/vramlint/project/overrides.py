@@ -24,6 +24,8 @@ class Overrides:
     """Report also what comments suppress."""
     require_verdict: bool = False
     """A run without a verdict is an error, and no setting or comment hides it."""
+    by_count: bool = False
+    """Leave a verdict that only a replay of the allocator decides to the count."""
     named: bool = False
     """The user asked for this very file, so that a file that is not a training config deserves a word."""
 
