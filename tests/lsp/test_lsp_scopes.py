@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from vramlint.analysis.analyse import Reread
 from vramlint.lsp.session import Session
 
 TRL = """\
@@ -34,9 +35,10 @@ def test_an_edit_is_checked_under_the_settings_of_its_own_folder(tmp_path: Path)
         analyses.append(view.analysis)
     for analysis in analyses:  # the other document was analysed in between
         again = analysis.recheck(())
+        assert isinstance(again, Reread)
         assert again.estimate is not None
         assert again.estimate == analysis.estimate
         assert again.verdict == analysis.verdict
-        assert again.settings.versions == analysis.settings.versions  # type: ignore[attr-defined]
-        assert again.gpu == analysis.gpu  # type: ignore[attr-defined]
+        assert again.context.settings.versions == analysis.settings.versions
+        assert again.context.gpu == analysis.gpu
     assert analyses[0].settings.versions != analyses[1].settings.versions

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from configs import estimate_of
+from configs import analysis_of, estimate_of
 
-from vramlint.memory import Estimate
+from vramlint.advice import suggest
+from vramlint.memory import Estimate, estimate_job
 from vramlint.memory.estimate import Verdict
 
 TRL = """# vramlint: gpu={gpu}
@@ -47,6 +48,10 @@ def test_fragmentation_decides(
     assert estimate.verdict(capacity) == replayed
     assert sum(estimate.components.values()) == estimate.device_bytes
     assert max(moment.device_bytes for moment in estimate.moments) == estimate.device_bytes
+    again = estimate_of(tmp_path, config.replace("{batch}", str(batch)))
+    assert again.fits(capacity) == (replayed == "fits")
+    assert not again.fits(capacity // 2)
+    assert again.fits(2 * capacity)
 
 
 @pytest.mark.parametrize("batch", [4, 64])
@@ -56,3 +61,17 @@ def test_no_replay_where_the_count_decides(tmp_path: Path, batch: int) -> None:
     assert estimate.replay is not None
     estimate.verdict(usable(estimate))
     assert estimate.replay._made is None  # type: ignore[attr-defined]
+
+
+def test_the_search_for_advice_replays_nothing(tmp_path: Path) -> None:
+    """It looks at dozens of candidates, many as near to the limit as the run itself."""
+    analysis = analysis_of(tmp_path, LLAMA.replace("{batch}", "38"))
+    job, capacity = analysis.job, analysis.capacity
+    assert job is not None
+    assert capacity is not None
+    before = estimate_job(job)
+    found = [advice.estimate for advice in suggest(job, capacity, before=before)]
+    assert found
+    for estimate in (before, *found):
+        assert estimate.replay is not None
+        assert estimate.replay._made is None  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from vramlint.advice.changes import Changes, apply
@@ -31,6 +31,15 @@ class Advice:
     estimate: Estimate
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A move that does not suffice alone, with the peaks that it leaves, and what is beside the highest."""
+
+    move: Move
+    peaks: Mapping[str, int]
+    beside: int
+
+
 def suggest(
     job: TrainingJob,
     capacity_bytes: int,
@@ -48,7 +57,8 @@ def suggest(
     if before is None:
         return
     enough: set[str] = set()
-    useful: list[tuple[Move, Estimate]] = []
+    useful: list[_Tried] = []
+    peaks = _peaks(before)
     for move in moves(job):
         if move.group in enough or not expressible(move.changes):
             continue
@@ -58,16 +68,18 @@ def suggest(
         if after.rough.verdict(capacity_bytes) == "fits":
             enough.add(move.group)
             yield Advice(move.changes, move.title, move.safe, after)
-        elif _saves(before, after):
-            useful.append((move, after))
-    useful = [(move, after) for move, after in useful if move.group not in enough]
-    yield from _together(job, capacity_bytes, before, useful)
+        elif _saves(peaks, later := _peaks(after)):
+            useful.append(_Tried(move, later, _beside(after, later)))
+    useful = [tried for tried in useful if tried.move.group not in enough]
+    yield from _together(job, capacity_bytes, peaks, _beside(before, peaks), useful)
 
 
 def _together(
-    job: TrainingJob, capacity: int, before: Estimate, useful: list[tuple[Move, Estimate]]
+    job: TrainingJob, capacity: int, peaks: Mapping[str, int], beside: int, useful: Sequence[_Tried]
 ) -> Iterator[Advice]:
-    """Combinations of moves that do not fit alone, the smallest change first."""
+    """Combinations of moves that do not fit alone, the smallest change first. `peaks` and `beside` are those
+    of the job as it is.
+    """
     found: list[dict[str, float]] = []
     tries = 0
     for size in range(2, _MOST_TOGETHER + 1):
@@ -76,11 +88,12 @@ def _together(
         candidates = [
             chosen
             for chosen in combinations(useful, size)
-            if len({move.group for move, _ in chosen}) == size and _hoped(before, chosen) < capacity * _HOPE
+            if len({tried.move.group for tried in chosen}) == size
+            and _hoped(peaks, beside, chosen) < capacity * _HOPE
         ]
-        candidates.sort(key=lambda chosen: sum(move.cost for move, _ in chosen))
+        candidates.sort(key=lambda chosen: sum(tried.move.cost for tried in chosen))
         for chosen in candidates:
-            together = tuple(move for move, _ in chosen)
+            together = tuple(tried.move for tried in chosen)
             ways = {move.group: move.cost for move in together}
             if any(_goes_further(ways, smaller) for smaller in found):
                 continue
@@ -102,27 +115,29 @@ def _estimate(job: TrainingJob) -> Estimate | None:
         return None
 
 
-def _saves(before: Estimate, after: Estimate) -> bool:
+def _saves(peaks: Mapping[str, int], later: Mapping[str, int]) -> bool:
     """Whether some moment gets smaller: a move that leaves the peak may still be half of a pair."""
-    later = _peaks(after)
-    return any(later.get(name, 0) < peak for name, peak in _peaks(before).items())
+    return any(later.get(name, 0) < peak for name, peak in peaks.items())
 
 
 def _peaks(estimate: Estimate) -> dict[str, int]:
-    """Allocated bytes by moment of the run."""
-    return {moment.name: moment.allocated_bytes for moment in estimate.moments}
+    """Allocated bytes by moment of the run: what a replay of the allocator would leave as it is."""
+    return {moment.name: moment.allocated_bytes for moment in estimate.counted}
 
 
-def _hoped(before: Estimate, chosen: tuple[tuple[Move, Estimate], ...]) -> int:
+def _beside(estimate: Estimate, peaks: Mapping[str, int]) -> int:
+    """Bytes on the device beside the highest of its peaks: the allocator's slack, the context."""
+    return estimate.rough.device_bytes - max(peaks.values(), default=0)
+
+
+def _hoped(peaks: Mapping[str, int], beside: int, chosen: Sequence[_Tried]) -> int:
     """The device bytes if the savings of the moves added up, moment by moment. What lies beside the peaks
     shrinks with them: the least that one of the moves leaves is hoped for.
     """
-    peaks, moved = _peaks(before), [_peaks(after) for _, after in chosen]
-    apart = min(
-        each.rough.device_bytes - max(_peaks(each).values(), default=0)
-        for each in (before, *(after for _, after in chosen))
-    )
-    rest = [peak - sum(peak - after.get(name, peak) for after in moved) for name, peak in peaks.items()]
+    apart = min(beside, *(tried.beside for tried in chosen))
+    rest = [
+        peak - sum(peak - tried.peaks.get(name, peak) for tried in chosen) for name, peak in peaks.items()
+    ]
     return apart + max(rest, default=0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import Any
 
@@ -15,10 +15,11 @@ from vramlint.dialects.kit.launches import of_run
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.lazy_dataclasses import replace
-from vramlint.lint.context import Cannot, RuleContext
+from vramlint.lint.context import Cannot, Rechecked, RuleContext
 from vramlint.lint.directives import Directives, read_directives
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
+from vramlint.memory.estimate import Verdict
 from vramlint.project.hardware import counted_by, file_key, implied, stated
 from vramlint.project.launchers import Launcher, starts_something
 from vramlint.project.overrides import Overrides
@@ -38,14 +39,12 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
         except Exception:
             failed(f"reading the script {document.path} failed")
             document = Document.parse("", document.path, "yaml")
-    again = partial(analyse, workspace=workspace, overrides=overrides)
-    context = understand(
-        document,
-        workspace.surroundings(document.path, overrides),
-        overrides,
-        partial(_recheck, document, again),
-    )
-    return judge(context, overrides)
+    return judge(_understood(document, workspace, overrides), overrides)
+
+
+def _understood(document: Document, workspace: Workspace, overrides: Overrides) -> RuleContext:
+    around = workspace.surroundings(document.path, overrides)
+    return understand(document, around, overrides, partial(_recheck, document, workspace, overrides))
 
 
 def fixes_for(analysis: Analysis, finding: Finding, worked_out: int | None = None) -> tuple[Fix, ...]:
@@ -67,7 +66,7 @@ def understand(
     document: Document,
     around: Surroundings,
     overrides: Overrides,
-    recheck: Callable[[tuple[TextEdit, ...]], Analysis],
+    recheck: Callable[[tuple[TextEdit, ...]], Rechecked],
 ) -> RuleContext:
     """Everything that is known of a document before the rules run."""
     directives = read_directives(document)
@@ -162,6 +161,40 @@ def _recovered(document: Document, value: Unusable) -> bool:
     return node is not None and node.resolved().recovered
 
 
-def _recheck(document: Document, again: partial[Analysis], edits: tuple[TextEdit, ...]) -> Analysis:
+def _recheck(
+    document: Document, workspace: Workspace, overrides: Overrides, edits: tuple[TextEdit, ...]
+) -> Rechecked:
     text = apply_edits(document.text, edits)
-    return again(Document.parse(text, document.path, document.language))
+    after = Document.parse(text, document.path, document.language)
+    return Reread(_understood(after, workspace, overrides), overrides)
+
+
+class Reread:
+    """A document after an edit: read at once, and judged where somebody asks what the rules find in it. A
+    search for fixes does that for few of its candidates.
+    """
+
+    def __init__(self, context: RuleContext, overrides: Overrides) -> None:
+        self.context = context
+        self.estimate, self.document = context.estimate, context.document
+        self._judged = cache(partial(judge, context, overrides))
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it fits."""
+        return self.context.verdict
+
+    @property
+    def fits(self) -> bool:
+        """Whether the verdict is "fits"; cheaper to ask."""
+        return self.context.fits
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules find."""
+        return self._judged().findings
+
+    @property
+    def suppressed(self) -> tuple[Finding, ...]:
+        """What comments silence."""
+        return self._judged().suppressed

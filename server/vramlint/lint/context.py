@@ -36,6 +36,11 @@ class Rechecked(Protocol):
         ...
 
     @property
+    def fits(self) -> bool:
+        """Whether the verdict is "fits"; cheaper to ask."""
+        ...
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules say of it."""
         ...
@@ -120,6 +125,15 @@ class RuleContext:
         verdicts = {self.estimate.verdict(gpu.usable_bytes) for gpu in others}
         own = self.estimate.verdict(self.capacity)
         return own if verdicts <= {own} else "unknown"
+
+    @property
+    def fits(self) -> bool:
+        """Whether the verdict is "fits"; cheaper to ask."""
+        if self.estimate is None:
+            return False
+        others = self.declared.other_sizes if self.declared else ()
+        sizes = (self.capacity, *(gpu.usable_bytes for gpu in others))
+        return all(self.estimate.fits(size) for size in sizes)
 
     @property
     def headroom(self) -> int | None:

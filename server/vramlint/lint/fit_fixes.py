@@ -59,7 +59,7 @@ def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
             continue
         edits = edits_of_keys(context.document, keys)
         after = context.recheck(edits) if edits else None
-        if not edits or after is None or after.estimate is None or after.verdict != "fits":
+        if not edits or after is None or after.estimate is None or not after.fits:
             continue
         complaints = _complaints(after)
         if not complaints or complaints <= before():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from vramlint.lazy_dataclasses import dataclass, field, replace
@@ -139,7 +140,7 @@ class Estimate:
     @property
     def worst(self) -> Moment:
         """The moment that decides, with a typical slack."""
-        return max(self.counted, key=lambda moment: moment.device_bytes)
+        return max(self.counted, key=attrgetter("device_bytes"))
 
     @property
     def peak_phase(self) -> str:
@@ -280,6 +281,15 @@ class Estimate:
     def high_bytes(self) -> int:
         """Upper end of the band of `device_bytes`."""
         return int(self.device_bytes * (1 + self.error_band))
+
+    def fits(self, capacity_bytes: int | None) -> bool:
+        """Whether `verdict` is "fits". A replay less than telling "tight" from "does not fit"."""
+        usable = self._open
+        if usable is None or capacity_bytes is None or capacity_bytes > usable:
+            return self.verdict(capacity_bytes) == "fits"
+        # Where it dies with what the band leaves of the limit, `device_bytes` lies above that.
+        firm = int(usable / (1 + self.error_band))
+        return self._lives(firm) and self.verdict(capacity_bytes) == "fits"
 
     def verdict(self, capacity_bytes: int | None) -> Verdict:
         """Whether it fits in `capacity_bytes` (what the GPU can really give); "tight" where the band crosses
