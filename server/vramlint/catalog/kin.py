@@ -133,10 +133,16 @@ def _said(part: str) -> Said | None:
     return Said(family, version, size, SHAPED.intersection(parts), active.pop() if active else "")
 
 
-def makers_ids(ids: Iterable[str]) -> Iterator[tuple[Said, str]]:
-    """Of a record's ids those that a family's maker gave, with what each says."""
+def accounts(family: str) -> tuple[str, ...]:
+    """The accounts of a family's makers, in lower case."""
+    return _MAKERS[family]
+
+
+def makers_ids(family: str, ids: Iterable[str]) -> Iterator[tuple[Said, str]]:
+    """Of a record's ids those that the family's makers gave to its models, with what each says."""
     for name in ids:
         account, _, repository = name.partition("/")
-        found = _said(repository)
-        if found is not None and account.lower() in _MAKERS[found.family]:
-            yield found, name
+        if account.lower() in _MAKERS[family]:
+            found = _said(repository)
+            if found is not None and found.family == family:
+                yield found, name

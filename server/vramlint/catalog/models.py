@@ -23,6 +23,8 @@ from vramlint.lazy_dataclasses import replace
 if TYPE_CHECKING:
     from vramlint.catalog.kin import Said
 
+    _Index = dict[Said, list[tuple[Mapping[str, Any], str, str]]]
+
 
 class Models:
     """The catalog of models. Looks names up without network; everything is read on first use and kept.
@@ -35,6 +37,7 @@ class Models:
         self._table = Table(table or FOLDER / "models.jsonl")
         self._hub_cache = hub_cache
         self._catalogued: dict[str, Model | None] = {}
+        self._families: dict[str, _Index] = {}
         self._files: dict[Path, tuple[tuple[int, int], Model | None]] = {}
 
     def model(self, name: str, folder: str | None = None) -> Model | None:
@@ -129,7 +132,7 @@ class Models:
         from vramlint.catalog.kin import WITHIN, said  # imported late: most names are listed
 
         told = said(name)
-        found = [] if told is None else self._makers.get(told._replace(active=""), [])
+        found = [] if told is None else self._makers(told.family).get(told._replace(active=""), [])
         totals = {record["parameters"] for record, _, _ in found}
         if told is None or not found or max(totals) > (1 + WITHIN) * min(totals):
             return None
@@ -146,16 +149,17 @@ class Models:
             spread=WITHIN + max(totals) / min(totals) - 1,
         )
 
-    @cached_property
-    def _makers(self) -> dict[Said, list[tuple[Mapping[str, Any], str, str]]]:
-        """What the ids of the families' makers say, with their records, ids, and active parameters."""
-        from vramlint.catalog.kin import makers_ids
+    def _makers(self, family: str) -> _Index:
+        """What the ids of a family's makers say, with their records, ids, and active parameters."""
+        from vramlint.catalog.kin import accounts, makers_ids
 
-        index: dict[Said, list[tuple[Mapping[str, Any], str, str]]] = {}
-        for record in self._table:
-            for told, listed in makers_ids(record["ids"]):
-                index.setdefault(told._replace(active=""), []).append((record, listed, told.active))
-        return index
+        if family not in self._families:
+            index: _Index = {}
+            self._families[family] = index
+            for record in self._table.beginning(*(f"{account}/" for account in accounts(family))):
+                for told, listed in makers_ids(family, record["ids"]):
+                    index.setdefault(told._replace(active=""), []).append((record, listed, told.active))
+        return self._families[family]
 
     def _from_file(self, path: Path, name: str, source: str) -> Model | None:
         try:

@@ -38,6 +38,15 @@ class Table:
             yield json.loads(self._text[start:end])
             position = self._folded.find(needle, end)
 
+    def beginning(self, *values: str) -> Iterator[dict[str, Any]]:
+        """Records with a string that begins like one of `values`, without regard to case, in the file's
+        order.
+        """
+        needles = [json.dumps(value.lower(), ensure_ascii=False)[:-1].encode() for value in values]
+        for line, folded in zip(self._text.splitlines(), self._folded.splitlines(), strict=True):
+            if any(needle in folded for needle in needles):
+                yield json.loads(line)
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """All records, in the file's order."""
         return map(json.loads, self._text.splitlines())
