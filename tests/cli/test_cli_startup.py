@@ -16,9 +16,11 @@ from cli_running import ROOT
 from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import REGISTRY
 
-BOUNDS = {"other": 4, "config": 11, "fixes": 16}
-"""Of a file that is not a config, of a config that fits, of one with findings and fixes: in bare starts."""
-FEWEST, MOST = 4, 20
+BOUNDS = {"other": 4, "config": 11, "fixes": 14, "replayed": 25}
+"""Of a file that is not a config, of a config that fits, of one with findings and fixes, and of one so near
+to the limit that the caching allocator is replayed (here three times): in bare starts.
+"""
+FEWEST, MOST = 4, 15
 """Runs of each command: more only while a bound looks missed, since load on the machine only adds."""
 
 
@@ -48,6 +50,7 @@ def test_cold_starts_against_a_bare_python(tmp_path: Path) -> None:
         "other": ("-m", "vramlint", "check", str(other)),
         "config": ("-m", "vramlint", "check", "examples/axolotl-llama-3.1-8b-qlora.yaml"),
         "fixes": ("-m", "vramlint", "check", "--exit-zero", "examples/axolotl-llama-3.1-8b-full.yaml"),
+        "replayed": ("-m", "vramlint", "check", "examples/trl-sft-tight.yaml"),
     }
     for arguments in commands.values():
         processor_seconds(arguments, environment)  # compiles

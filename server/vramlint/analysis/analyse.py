@@ -133,7 +133,7 @@ def _dialect_of(
     if dialect is None:
         names = ", ".join(NAMES)
         return detection, detection.dialect, f"dialect '{forced}' is not known: use one of {names}, or none"
-    return detection._replace(forced=True), dialect, None
+    return replace(detection, forced=True), dialect, None
 
 
 _HEAD = 40

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vramlint.dialects.kit.signs import ENOUGH, Evidence
 from vramlint.dialects.registry import REGISTRY, Entry
+from vramlint.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from vramlint.dialects.kit.dialect import Companion, Dialect
@@ -18,7 +19,8 @@ NAMES = tuple(entry.name for entry in REGISTRY)
 """The names of all dialects."""
 
 
-class Detection(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Detection:
     """The dialect of a document (None: none of ours), with the evidence of every dialect that saw some,
     strongest first.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from vramlint.dialects.kit.signs import (
     Signs,
@@ -19,12 +19,14 @@ from vramlint.dialects.kit.signs import (
     text,
     texts,
 )
+from vramlint.lazy_dataclasses import dataclass
 
 if TYPE_CHECKING:
     from vramlint.dialects.kit.dialect import Dialect
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """One dialect: its name, the module below vramlint.dialects that holds its `DIALECT`, and its signs.
 
     `support`: "full" where all keys that decide memory are read, "recognised" where a file is estimated only

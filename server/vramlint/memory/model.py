@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from math import ceil
 
 from vramlint.catalog.optimizers import Optimizer, optimizer_named
@@ -12,7 +11,6 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.plausible_shape import refuse_implausible
 from vramlint.memory.assembly import assembled
-from vramlint.memory.degrees import not_divided
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
 from vramlint.memory.host import host_memory
 from vramlint.memory.moments.evaluation import evaluated, evaluation_moment, scoring_moment
@@ -79,6 +77,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     for part in parts(layers, job):
         held = weights
         if job.parallel.pipeline > 1:
+            from copy import copy  # late: few runs have a pipeline
+
             held = copy(weights)
             held.groups = [replace(group) for group in weights.groups]
             keep_part(held, part, layers)
@@ -101,7 +101,11 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             saving_moment(job, step.persistent, held, network, plan),
             *_around(job, step.persistent, persistent, weights, plan),
         ]
-        undivided = tuple(not_divided(job, whole, weights, held)) if divided else ()
+        undivided: tuple[str, ...] = ()
+        if divided:
+            from vramlint.memory.degrees import not_divided  # late: few models are divided
+
+            undivided = tuple(not_divided(job, whole, weights, held))
         said = network.modelled, (*network.notes, *undivided), network.counted
         made = assembled(job, whole, step.persistent, step.peaks, around, *said)
         order = profile.order[part.first : part.last + 1]

@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from vramlint.lazy_dataclasses import dataclass
 
 Sign = str | tuple[str, Callable[[Any], bool]]
 """A dotted key ("a.b"), several that must all be there ("a+b.c") or be absent ("a+!b"), or a key with a test
@@ -24,7 +26,8 @@ _DOUBTED = 0.3
 """What evidence counts at most where something speaks against it."""
 
 
-class Evidence(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Evidence:
     """How sure a dialect is that a file is its own (0 … 1), the keys that say so, and whether names that
     other people's files share had to help (`weak`): then nothing is said of keys that it does not know.
     """
@@ -34,7 +37,8 @@ class Evidence(NamedTuple):
     weak: bool = False
 
 
-class Signs(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Signs:
     """What speaks for a dialect. Weights add up as independent evidence does: 1 - (1 - a)(1 - b)...
 
     `decisive` keys settle it alone, and so do `likely` ones, which people's own files share; `strong` ones

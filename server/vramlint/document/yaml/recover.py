@@ -17,7 +17,6 @@ from vramlint.document.comments import comments_at, hash_spans
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem, Tree
 from vramlint.document.yaml.compose import Anchors, Broken, Composed, compose, printable
-from vramlint.document.yaml.line_reader import read_lines
 from vramlint.document.yaml.messages import problem_of
 from vramlint.lazy_dataclasses import replace
 
@@ -155,6 +154,8 @@ def _cached_block(block: str) -> Composed:
 
 
 def _read_block(block: str, base: int, anchors: Anchors) -> Composed:
+    from vramlint.document.yaml.line_reader import read_lines  # late: most texts parse
+
     try:
         composed = compose(block, base, anchors)
         if all(node.kind == "map" or node.value is None for node in composed.documents):
