@@ -12,18 +12,28 @@ from typing import Literal, TypeAlias
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.vocabulary import (
+    AdapterDtype,
     Attention,
+    Autocast,
     Away,
+    Checkpointing,
     Dtype,
+    Fp8,
+    GenerationEngine,
+    KbitPrep,
     LigerKernel,
     Loading,
     Loop,
     Loss,
     Method,
     Objective,
+    Reference,
     Runtime,
     Saving,
+    Schedule,
     Scheme,
+    Sleep,
+    Strategy,
 )
 
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -79,7 +89,7 @@ class Adapter:
     alpha: float = 16
     dropout: float = 0.0
     targets: str | tuple[str, ...] = "all-linear"
-    dtype: Literal["float32", "bfloat16", "float16", "same-as-base"] = "float32"
+    dtype: AdapterDtype = "float32"
     target_parameters: tuple[str, ...] = ()
     """Names of parameters that get an adapter of their own, as experts held in one parameter do."""
     layers: tuple[int, ...] = ()
@@ -99,7 +109,7 @@ class Quantization:
     """Of a released checkpoint also a word that has no formula."""
     double_quant: bool = True
     compute: Dtype = "bfloat16"
-    kbit_prep: Literal["none", "fp32-norms-embeddings-head", "fp32-norms"] = "none"
+    kbit_prep: KbitPrep = "none"
     """What PEFT's prepare_model_for_kbit_training leaves in float32 ("fp32-norms": Axolotl casts embeddings
     and head back).
     """
@@ -116,13 +126,13 @@ class Precision:
     """
 
     weights: Dtype = "bfloat16"
-    autocast: Literal["none", "bfloat16", "float16"] = "none"
+    autocast: Autocast = "none"
     master_weights: Literal["none", "float32"] = "none"
     gradients: Literal["same-as-weights", "float32", "bfloat16", "float16"] = "same-as-weights"
     optimizer_states: Literal["same-as-weights", "float32", "bfloat16", "float16"] = "same-as-weights"
     trainable: Literal["same-as-weights", "float32", "bfloat16", "float16"] = "same-as-weights"
     """Dtype of the base weights that are trained, where a framework upcasts those only (LLaMA-Factory)."""
-    fp8: Literal["none", "tensorwise", "rowwise"] = "none"
+    fp8: Fp8 = "none"
     fp32_modules: tuple[str, ...] = ()
     """Kept in float32 beside 16-bit weights: of "norms", "embeddings", "head", "router"."""
 
@@ -146,7 +156,7 @@ class Parallel:
     of such a group.
     """
 
-    strategy: Literal["none", "ddp", "zero1", "zero2", "zero3", "fsdp1", "fsdp2"] = "none"
+    strategy: Strategy = "none"
     data: int = 1
     replicate: int = 1
     sharding: Literal["full", "grad-op", "none", "hybrid"] = "full"
@@ -157,12 +167,12 @@ class Parallel:
     pipeline: int = 1
     virtual_pipeline: int = 1
     """Chunks of layers on each stage."""
-    schedule: Literal["1f1b", "interleaved", "gpipe", "zero-bubble"] = "1f1b"
+    schedule: Schedule = "1f1b"
     expert: int = 1
     expert_tensor: int = 1
     """Tensor-parallel GPUs of each expert; `tensor` is that of all else."""
     offload: Literal["none", "optimizer", "parameters", "both"] = "none"
-    param_dtype: Literal["none", "bfloat16", "float16"] = "none"
+    param_dtype: Autocast = "none"
     reduce_dtype: Literal["none", "float32", "bfloat16", "float16"] = "none"
     sync_each_batch: bool | None = None
     """FSDP: gradients are reduced after each micro batch, instead of kept whole while they accumulate. None:
@@ -180,7 +190,7 @@ class Parallel:
 class Generation:
     """Completions of online methods (GRPO, RLOO, PPO), and what makes them."""
 
-    engine: Literal["in-process", "vllm", "sglang"] = "vllm"
+    engine: GenerationEngine = "vllm"
     """"in-process": the trained model itself generates, in the training process."""
     colocated: bool = False
     """Whether an engine shares the GPUs of the training."""
@@ -188,7 +198,7 @@ class Generation:
     """The engine's share of the GPU's total memory, its weights and its cache included."""
     tensor: int = 1
     """GPUs over which one engine splits its weights."""
-    sleep: Literal["none", "cache", "weights", "offload"] = "none"
+    sleep: Sleep = "none"
     """What the engine gives back while the training has the GPU: nothing, its cache, its weights too, or its
     weights to host memory.
     """
@@ -284,7 +294,7 @@ class TrainingJob:
     sequence_length: int = 2048
     packing: bool = False
     padded_batch: bool = False
-    gradient_checkpointing: Literal["none", "full", "reentrant", "selective-op"] | int = "none"
+    gradient_checkpointing: Checkpointing = "none"
     """An integer n checkpoints every n-th layer."""
     activation_offload: bool = False
     attention: Attention = "sdpa"
@@ -297,7 +307,7 @@ class TrainingJob:
     """PYTORCH_ALLOC_CONF as the run has it; "" for PyTorch's defaults."""
     gradient_clipping: float | None = 1.0
     parallel: Parallel = field(default_factory=Parallel)
-    reference_model: Literal["auto", "none", "resident", "quantized"] = "auto"
+    reference_model: Reference = "auto"
     generation: Generation | None = None
     roles: Roles = field(default_factory=Roles)
     evaluation: Evaluation | None = None

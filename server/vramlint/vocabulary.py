@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
+Autocast: TypeAlias = Literal["none", "bfloat16", "float16"]
+AdapterDtype: TypeAlias = Literal["float32", "bfloat16", "float16", "same-as-base"]
+Fp8: TypeAlias = Literal["none", "tensorwise", "rowwise"]
+KbitPrep: TypeAlias = Literal["none", "fp32-norms-embeddings-head", "fp32-norms"]
+Strategy: TypeAlias = Literal["none", "ddp", "zero1", "zero2", "zero3", "fsdp1", "fsdp2"]
+Schedule: TypeAlias = Literal["1f1b", "interleaved", "gpipe", "zero-bubble"]
+Checkpointing: TypeAlias = Literal["none", "full", "reentrant", "selective-op"] | int
+Reference: TypeAlias = Literal["auto", "none", "resident", "quantized"]
+GenerationEngine: TypeAlias = Literal["in-process", "vllm", "sglang"]
+Sleep: TypeAlias = Literal["none", "cache", "weights", "offload"]
 Runtime: TypeAlias = Literal[
     "transformers", "litgpt", "torchtune", "torchtitan", "megatron", "composer", "own"
 ]

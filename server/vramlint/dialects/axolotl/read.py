@@ -36,7 +36,6 @@ from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, spli
 from vramlint.dialects.engines.fsdp import FsdpDefaults
 from vramlint.dialects.engines.hf_trainer import (
     Batch,
-    Checkpointing,
     optimizer_args,
     read_clipping,
     read_engine,
@@ -57,14 +56,14 @@ from vramlint.dialects.kit.reader import (
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
 from vramlint.job import Evaluation, Generation, Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import ADAPTER_METHODS, Loss
+from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Loss, Objective
 
 VERSION = "0.19"
 _TABLE = table(KEYS)
 
 EXPANDABLE = "expandable_segments:True"
 
-_OBJECTIVES: Mapping[str, Any] = {
+_OBJECTIVES: Mapping[str, Objective] = {
     "dpo": "dpo",
     "ipo": "dpo",
     "gdpo": "grpo",
@@ -159,7 +158,7 @@ def _allocator(reader: Reader) -> str:
     return EXPANDABLE if reader.runs("torch", "2.9") else f"{EXPANDABLE},roundup_power2_divisions:16"
 
 
-def _checkpointed_by(engine: ParallelPlan, own: Checkpointing) -> Any:
+def _checkpointed_by(engine: ParallelPlan, own: Checkpointing) -> Checkpointing:
     return engine.checkpointing if engine.checkpointing is not None and own == "none" else own
 
 
@@ -303,12 +302,16 @@ def _kernels(reader: Reader, model: Model) -> Kernels:
     return Kernels(liger, tiled_mlp=True, tiled_mlp_pieces=pieces)
 
 
-def _objective(reader: Reader) -> Any:
+def _objective(reader: Reader) -> Objective:
     rl = reader.get("rl", text)
     if rl is not None and rl in _OBJECTIVES:
         reader.written("objective", "rl")
         return _OBJECTIVES[rl]
-    for path, objective in (("reward_model", "reward"), ("process_reward_model", "classification")):
+    flags: tuple[tuple[str, Objective], ...] = (
+        ("reward_model", "reward"),
+        ("process_reward_model", "classification"),
+    )
+    for path, objective in flags:
         if reader.flag(path):
             reader.written("objective", path)
             return objective

@@ -6,7 +6,7 @@ Semantics of axolotl 0.19 (`loaders/model.py`, `loaders/adapter.py`, `utils/conf
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
@@ -26,7 +26,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.job import Adapter, Precision, Quantization
-from vramlint.vocabulary import ADAPTER_METHODS, Attention, Dtype, Method
+from vramlint.vocabulary import ADAPTER_METHODS, AdapterDtype, Attention, Dtype, KbitPrep, Method
 
 _UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
 """Model types whose input embedding is not found by name either (gpt2's is tied to the head)."""
@@ -77,7 +77,7 @@ def trained_names(reader: Reader, method: str) -> tuple[str, ...]:
 def read_quantization(reader: Reader, model: Model, method: str) -> Quantization | None:
     """bitsandbytes' scheme of the frozen base, or that of a checkpoint stored quantized."""
     adapter = reader.get("adapter", text)
-    prep: Any = "fp32-norms" if model.model_type in _NO_NORM_IN_NAME else "none"
+    prep: KbitPrep = "fp32-norms" if model.model_type in _NO_NORM_IN_NAME else "none"
     if method not in ADAPTER_METHODS:
         return None
     if model.quantized_as is not None:
@@ -184,7 +184,7 @@ def read_adapter(reader: Reader, engine: ParallelPlan, world: WorldSize) -> Adap
         reader.assume("adapter.r", "lora_r is not set: PEFT's own 8")
     else:
         reader.written("adapter.r", "lora_r")
-    dtype: Any = "float32"
+    dtype: AdapterDtype = "float32"
     if reader.get("peft_autocast_adapter_dtype", boolean) is False:
         reader.written("adapter.dtype", "peft_autocast_adapter_dtype")
         dtype = "same-as-base"

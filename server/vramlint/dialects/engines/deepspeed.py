@@ -16,13 +16,12 @@ from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize
 from vramlint.dialects.kit.reader import Reader, boolean, choice, integer, number, text
 from vramlint.job import Buckets, Parallel, Precision
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Saving
+from vramlint.vocabulary import Dtype, Saving, Strategy
 
-Strategy = Literal["none", "ddp", "zero1", "zero2", "zero3"]
 Offload = Literal["none", "optimizer", "parameters", "both"]
 
 STAGES: Mapping[int, Strategy] = {1: "zero1", 2: "zero2", 3: "zero3"}
-_DTYPES: Mapping[str, Any] = {
+_DTYPES: Mapping[str, Dtype] = {
     "fp32": "float32",
     "bf16": "bfloat16",
     "fp16": "float16",
@@ -127,14 +126,15 @@ def _mixed(precision: Precision, half: Half) -> Precision:
 
 def _precision(reader: Reader, precision: Precision) -> Precision:
     if reader.flag("torch_autocast.enabled"):
-        half = reader.get("torch_autocast.dtype", choice(_DTYPES)) or half_of(precision) or "bfloat16"
+        named: Dtype | None = reader.get("torch_autocast.dtype", choice(_DTYPES))
+        dtype = named or half_of(precision) or "bfloat16"
         reader.written("precision.autocast", "torch_autocast.enabled")
-        return replace(precision, weights="float32", autocast=half)
+        return replace(precision, weights="float32", autocast="none" if dtype == "float32" else dtype)
     half = _half(reader, precision)
     if half is None:
         return replace(precision, weights="float32", autocast="none")
     mixed = _mixed(precision, half)
-    gradients = reader.get("data_types.grad_accum_dtype", choice(_DTYPES))
+    gradients: Dtype | None = reader.get("data_types.grad_accum_dtype", choice(_DTYPES))
     if gradients is not None:
         reader.written("precision.gradients", "data_types.grad_accum_dtype")
         mixed = replace(mixed, gradients=gradients)

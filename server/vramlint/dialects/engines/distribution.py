@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
-from vramlint.vocabulary import Dtype, Loading, Saving
+from vramlint.vocabulary import Checkpointing, Dtype, Loading, Saving
 
 Half = Literal["bfloat16", "float16"]
 
@@ -23,7 +23,7 @@ class ParallelPlan:
 
     parallel: Parallel
     precision: Precision
-    checkpointing: str | None = None
+    checkpointing: Checkpointing | None = None
     adapter_dtype: Dtype | None = None
     loading: Loading = "auto"
     """Where transformers reads an unquantised model under this engine, before the engine shards it."""

@@ -13,7 +13,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, integer, text
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least
-from vramlint.vocabulary import Loading, Saving
+from vramlint.vocabulary import Checkpointing, Loading, Saving
 
 Sharding = Literal["full", "grad-op", "none", "hybrid"]
 Wrap = Literal["layer", "none", "size"]
@@ -192,7 +192,7 @@ def _saving(reader: Reader) -> Saving:
     return "auto"
 
 
-def _checkpointing(reader: Reader) -> str | None:
+def _checkpointing(reader: Reader) -> Checkpointing | None:
     path = spelled(reader, "activation_checkpointing")
     if reader.get(path, boolean) is not True:
         return None

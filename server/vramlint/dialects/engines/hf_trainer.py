@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines import training_arguments
@@ -30,10 +30,7 @@ from vramlint.dialects.kit.reading import open_companion
 from vramlint.job import Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least
-from vramlint.vocabulary import Attention
-
-Checkpointing = Literal["none", "full", "reentrant", "selective-op"] | int
-Autocast = Literal["none", "bfloat16", "float16"]
+from vramlint.vocabulary import Attention, Autocast, Checkpointing
 
 TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""

@@ -55,7 +55,7 @@ from vramlint.vocabulary import ADAPTER_METHODS, LigerKernel
 VERSION = "1"
 
 
-def _one_of(choices: tuple[Any, ...]) -> Kind[str]:
+def _one_of(choices: tuple[str, ...]) -> Kind[str]:
     return lambda value: value if isinstance(value, str) and value in choices else None
 
 

@@ -141,6 +141,9 @@ class Context:
     """The trainer, where a script makes it."""
 
 
+Severity: TypeAlias = Literal["error", "warning", "information"]
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something the framework itself refuses, or that has no effect, seen while reading. Rules turn it
@@ -152,7 +155,7 @@ class Problem:
     kind: str
     key: KeyPath
     message: str
-    severity: Literal["error", "warning", "information"] = "warning"
+    severity: Severity = "warning"
     related: tuple[KeyPath, ...] = ()
     document: str | None = None
 

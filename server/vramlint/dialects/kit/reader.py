@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from vramlint.dialects.kit.dialect import UNSET, ByRelease, Companion, Key, Problem, Unusable
+from vramlint.dialects.kit.dialect import UNSET, ByRelease, Companion, Key, Problem, Severity, Unusable
 from vramlint.job import Assumed, FrameworkDefault, KeyPath, Origin, Written
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.versions import at_least, same_minor
@@ -207,7 +207,7 @@ class Reader:
         self,
         path: str | tuple[str, ...],
         kind: Kind[T],
-        default: Any = UNSET,
+        default: T = UNSET,
         *,
         field: str = "",
         note: str = "",
@@ -278,7 +278,12 @@ class Reader:
             self.record.origins[field] = self.record.origins[source]
 
     def problem(
-        self, kind: str, path: str, message: str, severity: Any = "warning", related: tuple[str, ...] = ()
+        self,
+        kind: str,
+        path: str,
+        message: str,
+        severity: Severity = "warning",
+        related: tuple[str, ...] = (),
     ) -> None:
         """Record something the framework refuses or ignores. `path` and `related` are keys of this reader."""
         places = tuple(self.at(other) for other in related)

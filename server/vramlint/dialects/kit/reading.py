@@ -13,6 +13,7 @@ from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Key, Obst
 from vramlint.dialects.kit.plausible import implausible
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.job import RoleModel, TrainingJob
+from vramlint.vocabulary import Dtype
 
 
 def framework_reader(
@@ -42,6 +43,21 @@ def find_model(reader: Reader, context: Context, path: str) -> Model | Obstacle:
         )
     reader.written("model", path)
     return model
+
+
+_DTYPES: Mapping[str, Dtype] = {
+    "float32": "float32",
+    "float16": "float16",
+    "bfloat16": "bfloat16",
+    "torch.float32": "float32",
+    "torch.float16": "float16",
+    "torch.bfloat16": "bfloat16",
+}
+
+
+def checkpoint_dtype(model: Model) -> Dtype:
+    """The dtype of a model's checkpoint; bfloat16 where none is known, or one that no layer runs in."""
+    return _DTYPES.get(model.dtype or "", "bfloat16")
 
 
 def role_model(reader: Reader, context: Context, path: str, field: str) -> RoleModel:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
+from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize
 from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
 from vramlint.dialects.engines.loading import loading_of
@@ -28,7 +28,14 @@ from vramlint.dialects.kit.reader import (
     table,
     text,
 )
-from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
+from vramlint.dialects.kit.reading import (
+    checkpoint_dtype,
+    find_model,
+    finish,
+    framework_reader,
+    hardware,
+    world_size,
+)
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
@@ -36,14 +43,23 @@ from vramlint.dialects.llamafactory.liger import liger_kernels, read_loss
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
 from vramlint.job import Adapter, Kernels, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import IN_BUFFERS, Attention, Method, Scheme
+from vramlint.vocabulary import (
+    IN_BUFFERS,
+    Attention,
+    Autocast,
+    Checkpointing,
+    Method,
+    Objective,
+    Reference,
+    Scheme,
+)
 
 VERSION = "0.9.5"
 
-_OBJECTIVES: Mapping[Any, Any] = {
+_OBJECTIVES: Mapping[str, Objective] = {
     "pt": "pretrain", "sft": "sft", "rm": "reward", "ppo": "ppo", "dpo": "dpo", "kto": "kto",
 }  # fmt: skip
-_ATTENTION: Mapping[Any, Attention] = {
+_ATTENTION: Mapping[str, Attention] = {
     "auto": "sdpa",
     "disabled": "eager",
     "sdpa": "sdpa",
@@ -195,9 +211,9 @@ def _quantization(reader: Reader, model: Model) -> Quantization | None:
     )
 
 
-def _objective(reader: Reader, method: str) -> tuple[Any, Any]:
+def _objective(reader: Reader, method: str) -> tuple[Objective, Reference]:
     """What is trained for, and what becomes of the reference model."""
-    objective = reader.read("stage", choice(_OBJECTIVES), "sft")
+    objective: Objective = reader.read("stage", choice(_OBJECTIVES), "sft")
     if objective == "dpo" and reader.get("pref_loss", text) in ("orpo", "simpo"):
         reader.written("objective", "pref_loss")
         return "orpo", "none"
@@ -218,12 +234,13 @@ def _objective(reader: Reader, method: str) -> tuple[Any, Any]:
 def _precision(reader: Reader, model: Model, quantization: Quantization | None) -> Precision:
     """Weights as loaded, and the autocast of the flags. What is trained is upcast later, once the engine is
     known."""
-    stored: Any = model.dtype if model.dtype in ("float32", "bfloat16", "float16") else "bfloat16"
+    stored = checkpoint_dtype(model)
     if quantization is not None and stored == "float32":
         stored = quantization.compute
     reader.default("precision.weights", "the checkpoint's own dtype")
-    autocast: Any = "none"
-    for key, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
+    autocast: Autocast = "none"
+    flags: tuple[tuple[str, Half], ...] = (("bf16", "bfloat16"), ("fp16", "float16"))
+    for key, dtype in flags:
         if reader.flag(key):
             reader.written("precision.autocast", key)
             autocast = dtype
@@ -249,13 +266,13 @@ def _upcast(reader: Reader, engine: ParallelPlan) -> Precision:
 
 def _adapter(reader: Reader, engine: ParallelPlan) -> Adapter:
     rank = reader.read("lora_rank", positive)
-    alpha = reader.read("lora_alpha", number, 2 * rank)
+    alpha: float = reader.read("lora_alpha", number, 2 * rank)
     written = reader.get("lora_target", names)
     if written is None:
         reader.default("adapter.targets")
     else:
         reader.written("adapter.targets", "lora_target")
-    targets: Any = "all-linear" if written is None or "all" in written else written
+    targets: str | tuple[str, ...] = "all-linear" if written is None or "all" in written else written
     saved = reader.get("additional_target", names) or ()
     if saved:
         reader.written("adapter.modules_to_save", "additional_target")
@@ -306,7 +323,7 @@ def _packing(reader: Reader, objective: str) -> bool:
     return False
 
 
-def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
+def _checkpointing(reader: Reader, engine: ParallelPlan) -> Checkpointing:
     if reader.read("disable_gradient_checkpointing", boolean):
         return engine.checkpointing or "none"
     if reader.get("gradient_checkpointing", boolean) is False:

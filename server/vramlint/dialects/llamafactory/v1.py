@@ -7,16 +7,15 @@ and uses no autocast; FSDP2 computes in bfloat16 and reduces in float32.
 
 from __future__ import annotations
 
-from typing import Any
-
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.deepspeed import read_deepspeed, unseen_deepspeed
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, replicated, split_off
 from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.kit.dialect import Context, Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, names, number, positive, text
-from vramlint.dialects.kit.reading import find_model, hardware, open_companion, world_size
+from vramlint.dialects.kit.reading import checkpoint_dtype, find_model, hardware, open_companion, world_size
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
+from vramlint.vocabulary import Objective
 
 LENGTH_FREE = ("padding_free", "dynamic_batching", "dynamic_padding_free")
 
@@ -63,7 +62,7 @@ def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
     )
 
 
-def _objective(reader: Reader) -> Any:
+def _objective(reader: Reader) -> Objective:
     """Not in the file but in the command; the data set's name or the DPO keys tell."""
     data = (reader.get("train_dataset", text) or "").lower()
     if "dpo" in data or reader.has("pref_beta"):
@@ -91,7 +90,7 @@ def _precision(reader: Reader, model: Model, peft: str | None) -> Precision:
     if peft is None:
         reader.default("precision.weights", "full fine-tuning casts the model to float32")
         return Precision(weights="float32")
-    stored: Any = model.dtype if model.dtype in ("float32", "bfloat16", "float16") else "bfloat16"
+    stored = checkpoint_dtype(model)
     reader.default("precision.weights", "the checkpoint's own dtype")
     frozen = (
         peft == "freeze" and reader.get("peft_config.cast_trainable_params_to_fp32", boolean) is not False
@@ -101,7 +100,7 @@ def _precision(reader: Reader, model: Model, peft: str | None) -> Precision:
 
 def _adapter(reader: Reader, engine: ParallelPlan) -> Adapter:
     written = reader.get("peft_config.target_modules", names)
-    targets: Any = "all-linear" if written is None or "all" in written else written
+    targets: str | tuple[str, ...] = "all-linear" if written is None or "all" in written else written
     reader.written("adapter.targets", "peft_config.target_modules" if written else "peft_config")
     return Adapter(
         r=reader.read("peft_config.r", positive),

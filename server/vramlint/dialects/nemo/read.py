@@ -16,6 +16,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number,
 from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
 from vramlint.job import Adapter, Parallel, Precision, TrainingJob
+from vramlint.vocabulary import Autocast
 
 _DTENSOR = "policy.dtensor_cfg."
 _LORA = _DTENSOR + "lora_cfg."
@@ -59,8 +60,8 @@ KEYS = (
     Key("cluster.gpus_per_node", "gpu_count", "GPUs of each machine.", 1),
     Key("cluster.num_nodes", "nodes", "Machines that take part.", 1),
 )
-_COMPUTE: Mapping[Any, Any] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "none"}
-_OPTIMIZERS: Mapping[Any, str] = {"torch.optim.AdamW": "adamw_torch"}
+_COMPUTE: Mapping[str, Autocast] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "none"}
+_OPTIMIZERS: Mapping[str, str] = {"torch.optim.AdamW": "adamw_torch"}
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -124,7 +125,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
     data = max(per_node * nodes // (tensor * ring * replicate), 1)
     rows = reader.get("policy.train_global_batch_size", positive) or micro
     lora = reader.flag(_LORA + "enabled")
-    compute = reader.read("policy.precision", choice(_COMPUTE))
+    compute: Autocast = reader.read("policy.precision", choice(_COMPUTE))
     for field, path in (
         ("micro_batch_size", "policy.train_micro_batch_size"),
         ("sequence_length", "policy.max_total_sequence_length"),

@@ -29,7 +29,7 @@ _DECIDING = {
 }
 """Arguments without which there is no estimate, in words."""
 _ADAPTERS = ("lora", "qlora", "dora", "rslora", "peft")
-_OBJECTIVES: Mapping[str, tuple[str, Any]] = {
+_OBJECTIVES: Mapping[str, tuple[str, str | float]] = {
     "dpo": ("loss_type", "sigmoid"),
     "orpo": ("cpo_alpha", 1.0),
     "kto": ("desirable_weight", 1.0),

@@ -8,7 +8,7 @@ Releases from 0.3 read Python functions instead of files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
@@ -29,10 +29,12 @@ from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
 from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
 from vramlint.versions import release
+from vramlint.vocabulary import Autocast, Checkpointing, Fp8, Schedule, Strategy
 
 VERSION = "0.2.2"
 
-_DTYPES: Mapping[Any, Any] = {"float32": "float32", "bfloat16": "bfloat16"}
+_Width = Literal["float32", "bfloat16"]
+_DTYPES: Mapping[str, _Width] = {"float32": "float32", "bfloat16": "bfloat16"}
 _IMPLEMENTATIONS = {"fused": "adamw_torch_fused", "foreach": "adamw_torch", "for-loop": "adamw_torch"}
 _DEGREES = {
     "replicate": "parallelism.data_parallel_replicate_degree",
@@ -43,7 +45,7 @@ _DEGREES = {
 }
 _SEVERAL = 2
 """Keys of older releases from which on the file is for an older release; a single one is a mistake."""
-_SCHEDULES: Mapping[str, tuple[str, int]] = {
+_SCHEDULES: Mapping[str, tuple[Schedule, int]] = {
     "1f1b": ("1f1b", 1),
     "gpipe": ("gpipe", 1),
     "loopedbfs": ("gpipe", 2),
@@ -106,7 +108,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     layers = model.config.get("num_hidden_layers")
     parallel = _parallel(reader, context, layers if isinstance(layers, int) else None)
     sharded = parallel.strategy == "fsdp2"
-    weights = reader.read("training.dtype", choice(_DTYPES))
+    weights: _Width = reader.read("training.dtype", choice(_DTYPES))
     rows = reader.read(("training.local_batch_size", "training.batch_size"), positive)
     micro, accumulation = _batch(reader, rows, parallel)
     length = reader.read("training.seq_len", positive)
@@ -164,9 +166,10 @@ def _parallel(reader: Reader, context: Context, layers: int | None) -> Parallel:
     sharding = shard > 1 or fixed["context"] > 1
     if sharding:
         reader.default("parallel.strategy", "FSDP2 over the shard and context degrees")
-    strategy: Any = "fsdp2" if sharding else "ddp" if fixed["replicate"] > 1 else "none"
-    reduce: Any = reader.read("training.mixed_precision_reduce", choice(_DTYPES))
-    param: Any = reader.read("training.mixed_precision_param", choice(_DTYPES))
+    strategy: Strategy = "fsdp2" if sharding else "ddp" if fixed["replicate"] > 1 else "none"
+    reduce: _Width = reader.read("training.mixed_precision_reduce", choice(_DTYPES))
+    param: _Width = reader.read("training.mixed_precision_param", choice(_DTYPES))
+    schedule, chunks = _schedule(reader, fixed["pipeline"], layers)
     return Parallel(
         strategy=strategy,
         data=shard if sharding else fixed["replicate"],
@@ -176,7 +179,8 @@ def _parallel(reader: Reader, context: Context, layers: int | None) -> Parallel:
         sequence=fixed["tensor"] > 1,
         context=fixed["context"],
         pipeline=fixed["pipeline"],
-        **_schedule(reader, fixed["pipeline"], layers),
+        schedule=schedule,
+        virtual_pipeline=chunks,
         expert=expert,
         offload="both" if sharding and reader.read("training.enable_cpu_offload", boolean) else "none",
         param_dtype="none" if not sharding or param == "float32" else param,
@@ -184,19 +188,19 @@ def _parallel(reader: Reader, context: Context, layers: int | None) -> Parallel:
     )
 
 
-def _schedule(reader: Reader, stages: int, layers: int | None) -> dict[str, Any]:
+def _schedule(reader: Reader, stages: int, layers: int | None) -> tuple[Schedule, int]:
     """The pipeline's order, and chunks of layers on each stage: two under the looped schedules, where no
     number of layers says otherwise (torchtitan 0.3, distributed/pipeline_parallel.py).
     """
     if stages == 1:
-        return {}
+        return "1f1b", 1
     name = reader.read("parallelism.pipeline_parallel_schedule", text).lower()
     schedule, chunks = _SCHEDULES.get(name, ("1f1b", 1))
     each = reader.get("parallelism.pipeline_parallel_layers_per_stage", positive)
     if each is not None and layers is not None and chunks > 1:
         reader.written("parallel.virtual_pipeline", "parallelism.pipeline_parallel_layers_per_stage")
         chunks = max(-(-(layers + 2) // each) // stages, 1)
-    return {"schedule": schedule, "virtual_pipeline": chunks}
+    return schedule, chunks
 
 
 def _keeps_gathered(reader: Reader, pipeline: int) -> bool:
@@ -215,10 +219,10 @@ def _check_degrees(reader: Reader, context: Context, world: int, product: int) -
     reader.problem("degrees-exceed-world", named, message, "error")
 
 
-def _autocast(reader: Reader, parallel: Parallel, weights: str) -> Any:
+def _autocast(reader: Reader, parallel: Parallel, weights: str) -> Autocast:
     """Autocast serves only where neither FSDP nor tensor nor pipeline parallelism does."""
     plain = parallel.strategy in ("none", "ddp") and parallel.tensor == parallel.pipeline == 1
-    param = reader.get("training.mixed_precision_param", choice(_DTYPES)) or "bfloat16"
+    param: _Width = reader.get("training.mixed_precision_param", choice(_DTYPES)) or "bfloat16"
     reader.same_origin_as("precision.autocast", "parallel.param_dtype")
     return param if plain and param != "float32" and weights == "float32" else "none"
 
@@ -238,12 +242,12 @@ def _batch(reader: Reader, rows: int, parallel: Parallel) -> tuple[int, int]:
     return rows, steps
 
 
-def _checkpointing(reader: Reader) -> Any:
+def _checkpointing(reader: Reader) -> Checkpointing:
     mode = reader.read("activation_checkpoint.mode", text)
     if mode != "selective":
         if mode == "memory_budget":
             reader.assume("gradient_checkpointing", "memory_budget: taken as the selection by operations")
-        return {"none": "none", "full": "full"}.get(mode, "selective-op")
+        return "none" if mode == "none" else "full" if mode == "full" else "selective-op"
     option = reader.raw("activation_checkpoint.selective_ac_option")
     reader.read("activation_checkpoint.selective_ac_option", lambda value: value, "2")
     return "selective-op" if option == "op" else positive(option) or 2
@@ -263,7 +267,7 @@ def _optimizer(reader: Reader) -> str:
     return _IMPLEMENTATIONS.get(implementation or "fused", "adamw_torch_fused")
 
 
-def _fp8(reader: Reader) -> Any:
+def _fp8(reader: Reader) -> Fp8:
     """Float8 linears, when the converter is switched on."""
     if "quantize.linear.float8" not in (reader.get("model.converters", names) or ()):
         return "none"

@@ -33,13 +33,13 @@ from vramlint.dialects.torchtune.keys import KEYS
 from vramlint.dialects.torchtune.models import torchtune_builder, torchtune_config, torchtune_model
 from vramlint.dialects.torchtune.parallel import read_parallel, with_offload
 from vramlint.job import Adapter, Generation, Precision, Quantization, TrainingJob
-from vramlint.vocabulary import Attention, Loss, Method
+from vramlint.vocabulary import Attention, Checkpointing, Dtype, Fp8, Loss, Method, Objective, Reference
 
 VERSION = "0.6.1"
 UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
 
-_DTYPES: Mapping[Any, Any] = {"bf16": "bfloat16", "fp32": "float32", "fp16": "float16"}
+_DTYPES: Mapping[str, Dtype] = {"bf16": "bfloat16", "fp32": "float32", "fp16": "float16"}
 _MODULES: Mapping[str, str] = {"output_proj": "o_proj"}
 _MLP = ("gate_proj", "up_proj", "down_proj")
 _FUSED: Mapping[str, Mapping[str, str]] = {
@@ -101,7 +101,7 @@ def _obstacle(reader: Reader) -> Obstacle | None:
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     section = _section(reader)
     method, adapter, quantization = _method(reader, model, section)
-    dtype = reader.read("dtype", choice(_DTYPES), "float32" if not reader.has("dtype") else "bfloat16")
+    dtype: Dtype = reader.read("dtype", choice(_DTYPES), "float32" if not reader.has("dtype") else "bfloat16")
     if reader.get("dtype", text) == "fp16":
         reader.problem("fp16-refused", "dtype", "dtype: fp16 is refused by every recipe; write bf16", "error")
     objective, reference = _objective(reader, method)
@@ -152,9 +152,10 @@ def _method(reader: Reader, model: Model, section: str) -> tuple[Method, Adapter
         reader.written("quantization", quantized)
     dora = prefix.endswith("dora") or reader.flag(f"{section}.use_dora")
     reader.default("adapter.dtype", "built in the run's dtype")
+    alpha: float = reader.read(f"{section}.lora_alpha", number, 16)
     adapter = Adapter(
         r=reader.read(f"{section}.lora_rank", positive, 8),
-        alpha=reader.read(f"{section}.lora_alpha", number, 16),
+        alpha=alpha,
         dropout=reader.read(f"{section}.lora_dropout", number, 0.0),
         targets=_targets(reader, model, section),
         dtype="same-as-base",
@@ -182,7 +183,7 @@ def _targets(reader: Reader, model: Model, section: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(fused.get(name, name) for name in modules))
 
 
-def _objective(reader: Reader, method: str) -> tuple[Any, Any]:
+def _objective(reader: Reader, method: str) -> tuple[Objective, Reference]:
     """What the recipe trains for, by its loss, and whether a reference model stays on the GPU."""
     loss = reader.get("loss._component_", text) or ""
     reader.written("objective", "loss._component_")
@@ -246,7 +247,7 @@ def _length(reader: Reader, packing: bool) -> int:
     return UNBOUNDED
 
 
-def _checkpointing(reader: Reader) -> Any:
+def _checkpointing(reader: Reader) -> Checkpointing:
     if reader.read("enable_activation_checkpointing", boolean):
         return "full"
     if reader.get("ac_mode", text) == "selective":
@@ -286,7 +287,7 @@ def _clipping(reader: Reader) -> float | None:
     return norm or None
 
 
-def _fp8(reader: Reader) -> Any:
+def _fp8(reader: Reader) -> Fp8:
     if not reader.flag("enable_fp8_training"):
         return "none"
     reader.written("precision.fp8", "enable_fp8_training")

@@ -5,7 +5,7 @@ tell.
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from collections.abc import Mapping
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.liger import fused_loss
@@ -13,11 +13,9 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
 from vramlint.dialects.kit.reading import role_model
 from vramlint.job import Generation, Roles
-from vramlint.vocabulary import Loss, Objective
+from vramlint.vocabulary import Loss, Objective, Reference
 
-Reference = Literal["auto", "none", "resident", "quantized"]
-
-_TELLING: tuple[tuple[str, tuple[str, ...]], ...] = (
+_TELLING: tuple[tuple[Objective, tuple[str, ...]], ...] = (
     ("distillation", ("teacher_model_name_or_path", "lmbda", "use_uld_loss")),
     (
         "grpo",
@@ -54,7 +52,7 @@ _DPO_LOSSES = (
     *("sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot"),
     *("aot_pair", "aot_unpaired", "discopop", "apo_zero", "apo_down", "dpo", "dpo_norm"),
 )
-_BY_LOSS = {
+_BY_LOSS: Mapping[str, Objective] = {
     **dict.fromkeys(_DPO_LOSSES, "dpo"),
     "kto": "kto",
     "apo_zero_unpaired": "kto",
@@ -65,7 +63,7 @@ _BY_LOSS = {
     "bnpo": "grpo",
 }
 _NAMED_BY = ("output_dir", "run_name", "hub_model_id")
-_WORDS: dict[str, str] = {
+_WORDS: Mapping[str, Objective] = {
     "sft": "sft",
     "dpo": "dpo",
     "orpo": "orpo",
@@ -79,7 +77,7 @@ _WORDS: dict[str, str] = {
 """What people call their runs after."""
 
 
-def read_objective(reader: Reader, context: Context) -> Any:
+def read_objective(reader: Reader, context: Context) -> Objective:
     """The method, by the trainer that a script makes, else by the keys that only it has, the loss, or the
     name of the run; SFT where none tells.
     """

@@ -16,6 +16,7 @@ from vramlint.dialects.engines.accelerate import LAUNCHERS
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import (
+    Batch,
     offloads_activations,
     optimizer_args,
     read_batch,
@@ -53,7 +54,7 @@ from vramlint.dialects.trl.weights import (
     read_precision,
     read_quantization,
 )
-from vramlint.job import Kernels, TrainingJob
+from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.versions import release
 from vramlint.vocabulary import Loop
@@ -193,7 +194,7 @@ def job_of(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=_length(reader, generation.completion_length if generation else None),
         packing=reader.read("packing", boolean) or reader.flag("padding_free"),
-        gradient_checkpointing=engine.checkpointing or checkpointing,  # type: ignore[arg-type]
+        gradient_checkpointing=engine.checkpointing or checkpointing,
         activation_offload=offload,
         attention=read_attention(reader),
         loss=read_loss(reader, model, objective),
@@ -250,7 +251,7 @@ def _loop(reader: Reader) -> Loop:
 
 
 def _engine(
-    reader: Reader, context: Context, model: Model, precision: Any, method: str, batch: Any
+    reader: Reader, context: Context, model: Model, precision: Precision, method: str, batch: Batch
 ) -> ParallelPlan:
     world = WorldSize(world_size(reader, context), context.nodes)
     processes = reader.get("num_processes", positive)

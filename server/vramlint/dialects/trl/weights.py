@@ -5,17 +5,18 @@ Semantics of trl's ModelConfig and `create_model_from_path`, peft 0.21 and trans
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.engines.hf_trainer import attention, read_autocast
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
+from vramlint.dialects.kit.reading import checkpoint_dtype
 from vramlint.job import Adapter, Precision, Quantization
-from vramlint.vocabulary import Attention, Dtype, Method
+from vramlint.vocabulary import AdapterDtype, Attention, Dtype, KbitPrep, Method
 
-_DTYPES: dict[Any, Dtype] = {
+_DTYPES: Mapping[str, Dtype] = {
     "float32": "float32",
     "float16": "float16",
     "bfloat16": "bfloat16",
@@ -49,7 +50,7 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
     return None
 
 
-def _kbit_prep(reader: Reader) -> Any:
+def _kbit_prep(reader: Reader) -> KbitPrep:
     """Up to 0.24, TRL prepared the base as PEFT does and then cast all but the norms back to bfloat16."""
     old = reader.framework == "trl" and not reader.runs("trl", "0.25")
     return "fp32-norms" if old else "none"
@@ -70,16 +71,12 @@ def load_dtype(reader: Reader, model: Model) -> Dtype | None:
     for path in _DTYPE_KEYS:
         word = reader.get(path, text)
         named: Dtype | None = reader.get(path, choice(_DTYPES))
-        dtype = _of_checkpoint(model) if word == "auto" else named
+        dtype = checkpoint_dtype(model) if word == "auto" else named
         if dtype is not None:
             reader.written("precision.weights", path)
             reader.written("quantization.compute", path)
             return dtype
     return None
-
-
-def _of_checkpoint(model: Model) -> Dtype:
-    return _DTYPES.get(model.dtype, "bfloat16")
 
 
 def read_precision(reader: Reader, model: Model) -> Precision:
@@ -91,7 +88,7 @@ def read_precision(reader: Reader, model: Model) -> Precision:
             weights = "float32"
         else:
             reader.default("precision.weights", "the checkpoint's own dtype")
-            weights = _of_checkpoint(model)
+            weights = checkpoint_dtype(model)
     autocast = read_autocast(reader)
     return Precision(weights=weights, autocast=autocast)
 
@@ -100,7 +97,7 @@ def read_adapter(
     reader: Reader, model: Model, engine: ParallelPlan, quantization: Quantization | None
 ) -> Adapter:
     """The adapter: float32 over a plain base, bfloat16 over a quantized one."""
-    dtype: Any = "float32"
+    dtype: AdapterDtype = "float32"
     if engine.adapter_dtype is not None:
         reader.same_origin_as("adapter.dtype", "parallel.strategy")
         dtype = engine.adapter_dtype

@@ -25,6 +25,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number,
 from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
 from vramlint.dialects.kit.recognised_only import reader_of
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
+from vramlint.vocabulary import Checkpointing
 
 _SEVEN = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
 _SHORT = 512
@@ -59,7 +60,7 @@ KEYS = (
     Key("lora.target_modules", "adapter.targets", "Linears that get an adapter.", _SEVEN),
     Key("lora.use_dora", "method", "DoRA adds a magnitude vector to each adapted linear.", False),
 )
-_CHECKPOINTS: Mapping[Any, Any] = {
+_CHECKPOINTS: Mapping[str | bool, Checkpointing] = {
     "unsloth": "full",
     "true": "full",
     True: "full",
@@ -89,7 +90,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     dora = not full and reader.flag("lora.use_dora")
     dropout = reader.read("lora.lora_dropout", number)
     length = reader.read("training.max_seq_length", positive)
-    checkpointing = reader.read("training.gradient_checkpointing", choice(_CHECKPOINTS), "full")
+    checkpointing: Checkpointing = reader.read(
+        "training.gradient_checkpointing", choice(_CHECKPOINTS), "full"
+    )
     offloads = reader.raw("training.gradient_checkpointing") not in ("true", "none", True, False)
     for field, note in (
         ("optimizer", "the command line trains with 8-bit AdamW"),

@@ -7,7 +7,6 @@ float32 weights, gradients and moments sharded by FSDP, gathered in bf16 and red
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -22,9 +21,9 @@ from vramlint.dialects.kit.reader import (
 )
 from vramlint.job import Adapter, Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Away
+from vramlint.vocabulary import Away, Dtype, Strategy
 
-DTYPES: Mapping[Any, Any] = {
+DTYPES: Mapping[str, Dtype] = {
     "fp32": "float32",
     "float32": "float32",
     "bf16": "bfloat16",
@@ -32,7 +31,7 @@ DTYPES: Mapping[Any, Any] = {
     "fp16": "float16",
     "float16": "float16",
 }
-STRATEGIES: Mapping[Any, Any] = {"fsdp": "fsdp1", "fsdp2": "fsdp2"}
+STRATEGIES: Mapping[str, Strategy] = {"fsdp": "fsdp1", "fsdp2": "fsdp2"}
 _OPTIMIZERS: Mapping[str, str] = {"AdamW8bit": "adamw_8bit", "SGD": "sgd"}
 
 
@@ -55,7 +54,7 @@ class World:
         return max(self.size // self.ring, 1)
 
 
-def read_parallel(reader: Reader, section: str, strategy: Any, world: World) -> Parallel:
+def read_parallel(reader: Reader, section: str, strategy: Strategy, world: World) -> Parallel:
     """How the engine of `section` shards its model."""
 
     def at(name: str) -> str:
@@ -70,7 +69,8 @@ def read_parallel(reader: Reader, section: str, strategy: Any, world: World) -> 
     mixed = reader.get(at("mixed_precision"), mapping) or {}
     reader.default("parallel.param_dtype", "FSDP gathers in bf16")
     reader.default("parallel.reduce_dtype", "and adds gradients up in float32")
-    half = DTYPES.get(mixed.get("param_dtype"), "bfloat16")
+    dtype = choice(DTYPES)
+    half = dtype(mixed.get("param_dtype")) or "bfloat16"
     return Parallel(
         strategy=strategy,
         data=max(group // world.ring, 1),
@@ -79,14 +79,16 @@ def read_parallel(reader: Reader, section: str, strategy: Any, world: World) -> 
         sharding="full" if reader.read(at("reshard_after_forward"), boolean, True) else "grad-op",
         offload="both" if reader.read(at("offload_policy"), boolean, False) else "none",
         param_dtype="none" if half == "float32" else half,
-        reduce_dtype=DTYPES.get(mixed.get("reduce_dtype"), "float32"),
+        reduce_dtype=dtype(mixed.get("reduce_dtype")) or "float32",
         sync_each_batch=not reader.read(at("use_no_sync_for_gradient_accumulation"), boolean, False),
     )
 
 
 def read_precision(reader: Reader, section: str) -> Precision:
     """The shards' dtype. Autocast finds weights that FSDP has cast already."""
-    weights = reader.read(f"{section}.model_dtype", choice(DTYPES), "float32", field="precision.weights")
+    weights: Dtype = reader.read(
+        f"{section}.model_dtype", choice(DTYPES), "float32", field="precision.weights"
+    )
     return Precision(weights=weights)
 
 
@@ -104,7 +106,7 @@ def read_adapter(reader: Reader, section: str) -> Adapter | None:
     rank = reader.read(f"{section}.lora_rank", integer)
     if rank <= 0:
         return None
-    written = reader.read(f"{section}.target_modules", names, ("all-linear",))
+    written: tuple[str, ...] = reader.read(f"{section}.target_modules", names, ("all-linear",))
     return Adapter(
         r=rank,
         alpha=reader.read(f"{section}.lora_alpha", number),

@@ -21,6 +21,7 @@ from vramlint.dialects.verl.engine import (
 )
 from vramlint.job import Kernels, Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Dtype
 
 NO_BATCH = Obstacle("not-modelled", "data.micro_batch_size_per_gpu is not set; verl asks for it")
 
@@ -66,7 +67,7 @@ def old_fine_tuning(reader: Reader, context: Context, model: Model) -> TrainingJ
     reader.written("micro_batch_size", "data.micro_batch_size_per_gpu")
     world = read_world(reader, "ulysses_sequence_parallel_size", (context.gpu_count, context.nodes))
     rows = reader.read("data.train_batch_size", positive)
-    weights = reader.read("model.fsdp_config.model_dtype", choice(DTYPES), "float32")
+    weights: Dtype = reader.read("model.fsdp_config.model_dtype", choice(DTYPES), "float32")
     reader.same_origin_as("parallel.data", "gpu_count")
     reader.default("parallel.param_dtype", "FSDP gathers in bf16")
     reader.default("parallel.reduce_dtype", "and adds gradients up in float32")

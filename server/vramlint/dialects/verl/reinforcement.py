@@ -9,7 +9,8 @@ sleep). The reference waits on the host and comes to the GPU unit by unit
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.hf_trainer import attention
@@ -29,8 +30,8 @@ from vramlint.dialects.verl.engine import (
 )
 from vramlint.dialects.verl.keys import ACTOR, CRITIC, ROLLOUT
 from vramlint.job import Generation, Kernels, RoleModel, Roles, TrainingJob
-from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Attention, Loss
+from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.vocabulary import Attention, GenerationEngine, Loss, Sleep
 
 MODEL = "actor_rollout_ref.model"
 NO_BATCH = f"{ACTOR}.ppo_micro_batch_size_per_gpu is not set, nor use_dynamic_bsz; verl asks for one of them"
@@ -144,16 +145,19 @@ def _reference(reader: Reader) -> Literal["none"]:
     return "none"
 
 
+_ENGINES: Mapping[str, GenerationEngine] = {"sglang": "sglang", "hf": "in-process"}
+
+
 def _generation(reader: Reader, world: World, rows: Rows, whole: int, adapter: bool) -> Generation:
     name = reader.read(f"{ROLLOUT}.name", text)
-    engine: Any = {"sglang": "sglang", "hf": "in-process"}.get(name, "vllm")
+    engine: GenerationEngine = _ENGINES.get(name, "vllm")
     # One-step-off and fully asynchronous trainers have rollouts on GPUs of their own.
     apart = (
         reader.has("rollout.n_gpus_per_node")
         or reader.get("trainer.v1.trainer_mode", text) == "separate_async"
     )
     freed = reader.read(f"{ROLLOUT}.free_cache_engine", boolean)
-    asleep: Any = ("cache" if engine == "sglang" else "offload") if adapter else "weights"
+    asleep: Sleep = ("cache" if engine == "sglang" else "offload") if adapter else "weights"
     return Generation(
         engine=engine,
         colocated=engine != "in-process" and not apart,
@@ -188,22 +192,23 @@ def _roles(reader: Reader, context: Context, world: World, whole: int, learns_va
         reader.flag(f"{section}.enable") and not reader.flag(f"{section}.enable_resource_pool")
         for section in ("reward.reward_model", "reward_model")
     )
-    others: Any = {
-        "reward_model": "unknown" if rewards else "none",
-        "teacher": "unknown" if reader.flag("distillation.enabled") else "none",
-    }
+    others = Roles(
+        critic="none",
+        reward_model="unknown" if rewards else "none",
+        teacher="unknown" if reader.flag("distillation.enabled") else "none",
+    )
     if not learns_value:
-        return Roles(critic="none", **others)
+        return others
     critic: RoleModel = role_model(reader, context, f"{CRITIC}.model.path", "roles.critic")
     away = read_away(reader, f"{CRITIC}.fsdp", "roles.critic_away")
     if away == "none":  # before 0.8
         away = read_away(reader, f"{CRITIC}.model.fsdp_config", "roles.critic_away")
-    return Roles(
+    return replace(
+        others,
         critic="unknown" if critic == "auto" else critic,
         critic_steps="apart",
         critic_tokens=_critic_tokens(reader, world, whole),
         critic_away=away,
-        **others,
     )
 
 
@@ -219,6 +224,6 @@ def _critic_tokens(reader: Reader, world: World, whole: int) -> int | None:
     return micro * whole // world.ring
 
 
-def _saved(reader: Reader) -> tuple[Any, ...]:
+def _saved(reader: Reader) -> tuple[object, ...]:
     """What a checkpoint holds: shards, and with "hf_model" the whole weights too."""
     return reader.get(f"{ACTOR}.checkpoint.save_contents", sequence) or ()
