@@ -50,6 +50,10 @@ class Model:
     """Where the model is assumed from its name: how far, as a share of its parameters, the models that the
     name can mean may be from it.
     """
+    alike: tuple[Model, ...] = ()
+    """Where nothing but the count is known: the catalog's models of that size."""
+    scale: float = 1.0
+    """Where `config` is that of another model of about this size: `parameters` as a multiple of that one's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from vramlint.catalog.kin import Said
 
     _Index = dict[Said, list[tuple[Mapping[str, Any], str, str]]]
+ENOUGH = 4
+"""Models that show how shapes of one size differ."""
+ALIKE = 1.15
+"""How far the count of a model "of that size" may be: a "7 B" has 6.7 to 8.0 B parameters."""
 
 
 class Models:
@@ -39,6 +43,7 @@ class Models:
         self._catalogued: dict[str, Model | None] = {}
         self._families: dict[str, _Index] = {}
         self._files: dict[Path, tuple[tuple[int, int], Model | None]] = {}
+        self._sized: dict[int, tuple[Model, ...]] = {}
 
     def model(self, name: str, folder: str | None = None) -> Model | None:
         """Facts of the model `name`: a local folder or file, a hub id of the catalog or the hub cache, or
@@ -60,7 +65,29 @@ class Models:
 
     def from_config(self, config: Mapping[str, Any], name: str = "config") -> Model | None:
         """Facts of a model written out in a file: config.json's own keys, or `{parameters: N}`."""
-        return model_from_config(config, name)
+        found = model_from_config(config, name)
+        if found is None or found.config or found.parameters is None:
+            return found
+        return replace(found, alike=self.of_size(found.parameters))
+
+    def of_size(self, parameters: int) -> tuple[Model, ...]:
+        """Decoders with about so many parameters that the makers of their families released; of anybody
+        where those released none.
+        """
+        if parameters not in self._sized:
+            from vramlint.catalog.kin import makers_ids
+
+            found = [
+                record
+                for record in self._table
+                if record["kind"] == "decoder"
+                and record.get("linear")
+                and parameters / ALIKE <= record["parameters"] <= parameters * ALIKE
+            ]
+            released = [record for record in found if any(makers_ids(record["ids"]))]
+            kept = released if len(released) >= ENOUGH else found
+            self._sized[parameters] = tuple(_model(record, record["ids"][0]) for record in kept)
+        return self._sized[parameters]
 
     def catalogued(self, name: str) -> Model | None:
         """Facts of a hub id, from the shipped table alone: listed ids, their re-uploads and downloads."""

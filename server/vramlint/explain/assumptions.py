@@ -29,6 +29,8 @@ def assumptions(analysis: Analysis) -> Iterator[Assumption]:
         return
     if job.model.spread:
         yield Assumption("model", job.model.name, job.model.source)
+    if analysis.estimate is not None and analysis.estimate.shape:
+        yield Assumption("model", analysis.estimate.shape, "its shape: only a parameter count is known")
     for field, origin in job.origins.items():
         yield from _assumption(job, field, origin)
     if analysis.dialect is not None and analysis.dialect.own:

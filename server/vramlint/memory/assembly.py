@@ -93,7 +93,7 @@ def assembled(
         checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan_of(job)),
         architecture=job.model.model_type,
         modelled=modelled,
-        unknown=(*not_counted(job), *evaluation.not_counted(job)),
+        unknown=tuple(_uncounted(job, bool(walked))),
         capacity_bytes=None if job.gpu is None else job.gpu.usable_bytes - outside,
         notes=(*_notes(job, persistent, modelled, counted, bool(walked)), *notes),
     )
@@ -135,20 +135,25 @@ def _phase_peaks(moments: Sequence[Moment]) -> dict[str, int]:
     return peaks
 
 
+def _uncounted(job: TrainingJob, walked: bool) -> Iterator[str]:
+    """What is there and not counted."""
+    if not walked:
+        yield "activations are not counted: only a parameter count is known, and no model of that size"
+    yield from not_counted(job)
+    yield from evaluation.not_counted(job)
+
+
 def _notes(
     job: TrainingJob, persistent: PersistentBytes, modelled: bool, counted: bool, walked: bool
 ) -> Iterator[str]:
     """What a reader should know about how this estimate counts."""
-    if not modelled and not walked:
-        yield "only a parameter count is known: activations are unknown and not counted"
-    elif not modelled:
+    if not modelled and walked:
         name = job.model.model_type or "this architecture"
         weights = "exact" if counted else "those of a plain decoder with the config's sizes and experts"
         said = f"weights and states are {weights}, activations a bound"
         yield f"{name} is not modelled to the operation: {said}"
     yield from taken_for_granted(job)
-    yield from not_counted(job)
-    yield from evaluation.not_counted(job)
+    yield from _uncounted(job, walked)
     if persistent.paged:
         size = f"{persistent.paged / GIB:.1f} GiB"
         yield f"paged optimizer states ({size}) lie in unified memory, evicted from a full GPU: not counted"

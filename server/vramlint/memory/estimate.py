@@ -121,6 +121,8 @@ class Estimate:
     tensors: tuple[TensorAtPeak, ...] = ()
     checkpoint_bytes: Mapping[str, int] = field(default_factory=dict)
     architecture: str = ""
+    shape: str = ""
+    """The model whose shape stands for that of one which is known by its parameter count alone."""
     modelled: bool = True
     """False where the architecture is not modelled to the operation: activations are a bound."""
     host: HostMemory | None = None

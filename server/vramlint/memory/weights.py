@@ -262,6 +262,27 @@ class Weights:
             for parameter in group.parameters:
                 yield parameter, group.count
 
+    def resize(self, scale: float, whole: int) -> None:
+        """Make the base `scale` times as large, by the rows of its matrices, and the whole model `whole`
+        parameters large to the last one. An adapter keeps its size.
+        """
+        base = [
+            (parameter, count)
+            for parameter, count in self.all()
+            if not (self.adapter is not None and parameter.trainable)
+        ]
+        before = sum(count * parameter.numel for parameter, count in base)
+        wanted = whole if abs(before * scale - whole) < 1e-6 * whole else round(before * scale)
+        for parameter, _ in base:
+            rows, *others = parameter.shape
+            if others and rows >= ROWS:
+                parameter.shape = (int(rows * scale / ROWS) * ROWS, *others)
+            elif not others and self.job.method != "layernorm":
+                parameter.shape = (0,)
+        rest = wanted - sum(count * parameter.numel for parameter, count in base)
+        self.group("what rounding leaves")
+        self.parameter("weights", (max(0, rest),))
+
     def stored_bytes(self, plan: Plan, only_buffers: bool = False) -> int:
         """Bytes of all weights as they lie on this rank, each tensor rounded up by the allocator;
         `only_buffers`: of what is no parameter.
@@ -359,6 +380,10 @@ class Weights:
         return self._projections
 
 
+ROWS = 256
+"""Matrices of a resized model have a multiple of so many rows and its vectors are one tensor, so that nothing
+is rounded up.
+"""
 FEED_FORWARD_OUTPUTS = frozenset({"down_proj", "fc2", "dense_4h_to_h", "w2", "c_proj", "wo", "fc_out"})
 """Layers whose input IA3 scales instead of their output (peft's feedforward_modules)."""
 

@@ -10,7 +10,7 @@ from vramlint.memory.architectures.families import FAMILIES, family_of
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.weights import Weights
 
-__all__ = ["FAMILIES", "network_of"]
+__all__ = ["FAMILIES", "family_of", "network_of"]
 
 
 def network_of(job: TrainingJob, weights: Weights) -> Network:
@@ -18,11 +18,18 @@ def network_of(job: TrainingJob, weights: Weights) -> Network:
     where not even its sizes are known. Builders are imported as they are needed: a run has one
     architecture.
     """
+    network = _built(job, weights)
+    if job.model.scale != 1 and job.model.parameters is not None:
+        weights.resize(job.model.scale, job.model.parameters)
+    return network
+
+
+def _built(job: TrainingJob, weights: Weights) -> Network:
     family = family_of(job.model.model_type)
     if family is None and isinstance(job.model.config.get("vision_config"), Mapping):
         from vramlint.memory.architectures.vision_language import vision_language
 
-        return vision_language(job, weights, network_of)
+        return vision_language(job, weights, _built)
     if family is None:
         from vramlint.memory.architectures.fallback import stand_in
 
