@@ -53,7 +53,7 @@ class Model:
     alike: tuple[Model, ...] = ()
     """Where nothing but the count is known: the catalog's models of that size."""
     scale: float = 1.0
-    """Where `config` is that of another model of about this size: `parameters` as a multiple of that one's."""
+    """Where `config` is that of another model of about this size: `parameters` over its parameters."""
 
 
 @dataclass(frozen=True, slots=True)
