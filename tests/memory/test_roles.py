@@ -138,3 +138,35 @@ def test_a_reference_of_its_own_is_counted_as_it_is(tmp_path: Path) -> None:
     own = estimate_of(tmp_path, dpo + "ref_model: meta-llama/Llama-3.2-1B-Instruct\n")
     more = own.components["weights"] - shared.components["weights"]
     assert more == pytest.approx(2 * 1_235_814_400, rel=1e-3)
+
+
+REWARD = """\
+# vramlint: gpu=A100-80GB
+model_name_or_path: meta-llama/Llama-3.1-8B
+stage: rm
+do_train: true
+finetuning_type: {method}
+template: llama3
+cutoff_len: 2048
+per_device_train_batch_size: 4
+bf16: true
+"""
+VOCABULARY = 128256
+
+
+def test_llamafactorys_reward_model_makes_the_language_heads_logits(tmp_path: Path) -> None:
+    """Chosen and rejected rows: 16-bit logits and, under autocast, a copy in float32."""
+    estimate = estimate_of(tmp_path, REWARD.format(method="lora"))
+    logits = 2 * 4 * 2048 * VOCABULARY * (2 + 4)
+    forward = {moment.name: moment for moment in estimate.moments}["loss"]
+    assert forward.components["activations"] > logits
+
+
+def test_no_loss_reaches_the_language_head_of_a_reward_model(tmp_path: Path) -> None:
+    full = estimate_of(tmp_path, REWARD.format(method="full"))
+    assert full.parameters - full.trainable_parameters == VOCABULARY * 4096
+    zero = estimate_of(tmp_path, REWARD.format(method="full") + "deepspeed: ds.json\n", ds__json=ZERO_2)
+    assert zero.parameters == zero.trainable_parameters
+
+
+ZERO_2 = '{"zero_optimization": {"stage": 2}, "bf16": {"enabled": "auto"}}'

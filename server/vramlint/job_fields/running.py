@@ -160,7 +160,7 @@ BESIDE: tuple[JobField, ...] = (
     JobField("roles.dtype", "Dtype of the named models that only run forward."),
     JobField(
         "roles.scores",
-        "Whether critic and reward model have a head of one output in place of the language head.",
+        "Whether critic and reward model, a trained one too, have one output in place of the language head.",
     ),
     JobField("roles.reference", "The reference model, where it is another one than the trained model."),
     JobField("evaluation", moves=Moves("activations"), blame={"at evaluation": 3}),

@@ -8,14 +8,14 @@ from typing import TypeAlias
 from vramlint.job import TrainingJob
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.objectives import objective_of
-from vramlint.memory.ops.basic import cast
+from vramlint.memory.ops.basic import cast, dropout
 from vramlint.memory.ops.distillation import generalized_jsd_loss
 from vramlint.memory.ops.fused_loss import chunked_outputs_loss, fused_linear_cross_entropy, tiled_head_loss
-from vramlint.memory.ops.linear import linear
+from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.loss import causal_loss, chunked_loss, pooled_loss, sliced, softcapped
 from vramlint.memory.ops.preference import odds_ratio_loss, policy_loss, token_log_probabilities
 from vramlint.memory.ops.shape import piece
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Parameter, Tape, Tensor
 from vramlint.memory.versions import logits_copies, version_of
 from vramlint.versions import at_least
 
@@ -23,6 +23,8 @@ TRL_CHUNK = 256
 """Tokens whose logits exist at a time in TRL's chunked loss (trl 1.10, trainer/sft_trainer.py,
 _CHUNKED_LM_HEAD_CHUNK_SIZE).
 """
+VALUE_DROPOUT = 0.1
+"""Before a value head, where the model's config says nothing (trl 0.24, models/modeling_value_head.py)."""
 
 DIVERGENCES = {"forward-kl": 0.0, "reverse-kl": 1.0}
 """Beta of the losses of distillation that are no mixture."""
@@ -38,6 +40,8 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
     kind = objective_of(job).loss
     if kind == "score":
         return pooled_loss(t, linear(t, x, head, "scores")), None
+    if kind == "value":
+        return _value(t, network, x), None
     if isinstance(job.loss, int):
         # LitGPT's loop holds the logits while backward runs, turned to float32 by Fabric
         # (litgpt/finetune/lora.py, fit; lightning precision plugins).
@@ -59,6 +63,23 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
     flat = logits.view(tokens, head.weight.shape[0])
     loss = causal_loss(t, flat, tokens, copies, in_place=job.loss == "fused-cross-entropy")
     return loss, logits
+
+
+def _value(t: Tape, network: Network, x: Tensor) -> Tensor:
+    """A loss over the outputs of a value head (trl 0.24, models/modeling_value_head.py). The language head's
+    logits are returned too, which accelerate turns to float32 under autocast, and are dropped then
+    (LLaMA-Factory 0.9.5, train/rm/trainer.py, compute_loss).
+    """
+    with t.no_grad():
+        logits = _logits(t, network, x)
+    head = Linear(Parameter("v_head.summary.weight", (1, x.shape[-1]), "float32", True))
+    hidden = cast(t, dropout(t, x, VALUE_DROPOUT), "float32", "hidden states in float32")
+    values = linear(t, hidden, head, "values")
+    del hidden
+    if t.autocast:
+        logits = cast(t, logits, "float32", "logits, converted to float32 by the trainer")
+    del logits
+    return pooled_loss(t, values)
 
 
 def scored_tokens(job: TrainingJob) -> int:

@@ -15,7 +15,8 @@ class Objective:
     where all weights are trained.
 
     `loss`: "language", "preference", "odds-ratio", "policy" (log-probabilities of completions), "score" (a
-    head of one output) or "divergence" (from a teacher's distribution). `roles`: the models that an
+    head of one output), "value" (one beside the language head, whose logits nobody uses) or "divergence" (from
+    a teacher's distribution). `roles`: the models that an
     objective has beside the trained one, where no file names them.
     """
 
@@ -43,8 +44,14 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
+VALUED = Objective(rows=2, loss="value")
+"""A reward model that keeps its language head."""
+
+
 def objective_of(job: TrainingJob) -> Objective:
     """The row of the job's objective."""
+    if job.objective == "reward" and not job.roles.scores:
+        return VALUED
     return OBJECTIVES.get(job.objective, OBJECTIVES["sft"])
 
 

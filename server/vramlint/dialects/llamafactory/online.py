@@ -38,6 +38,10 @@ def read_roles(
     head of PPO is a row of weights, and a reward model that is an adapter shares the policy's base.
     """
     reference = role_model(reader, context, "ref_model", "roles.reference")
+    if objective == "reward":
+        # 0.9.5, model/loader.py: AutoModelForCausalLMWithValueHead around the causal model.
+        reader.default("roles.scores", "a value head beside the language head")
+        return Roles(scores=False)
     if objective != "ppo":
         return Roles(reference=reference)
     reader.default("roles.critic", "a value head on the policy")

@@ -28,6 +28,10 @@ SCORES = 2
 """Outputs of a classification head: the number of labels is in the data set, and two or twenty change
 nothing that can be measured.
 """
+PARAMETER_BY_PARAMETER = ("none", "ddp", "fsdp2")
+"""Engines under which a trained weight that no loss reaches has neither gradient nor optimizer states: others
+have flat ones.
+"""
 
 
 def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
@@ -66,6 +70,8 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         head = weights.linear(
             "lm_head", decoder.vocabulary, width, decoder.head_bias, quantizable=False, role="head"
         )
+        if objective_of(job).loss == "value" and job.parallel.strategy in PARAMETER_BY_PARAMETER:
+            head.weight.trainable = False
 
     # Whether the embedding's output is itself the first layer's input, with nothing computed in between.
     direct = (
