@@ -22,6 +22,7 @@ from vramlint_rules.vl302_flash_attention_before_ampere import FlashAttentionBef
 from vramlint_rules.vl303_fp8_hardware import Fp8Hardware
 from vramlint_rules.vl401_float32_frozen_base import Float32FrozenBase
 from vramlint_rules.vl402_spare_memory import SpareMemory
+from vramlint_rules.vl601_broken_release import BrokenReleaseRule
 from vramlint_rules.vl901_unknown_gpu import UnknownGpu
 from vramlint_rules.vl902_unused_suppression import UnusedSuppression
 from vramlint_rules.vl903_unknown_model import UnknownModel
@@ -48,6 +49,7 @@ RULES: tuple[type[Rule], ...] = (
     Fp8Hardware,
     Float32FrozenBase,
     SpareMemory,
+    BrokenReleaseRule,
     UnknownGpu,
     UnusedSuppression,
     UnknownModel,

@@ -214,7 +214,7 @@ STEP: tuple[JobField, ...] = (
         "Keeps only each layer's input and computes the rest again in the backward pass. {every: n} "
         "does so for every n-th layer.",
         Moves("activations"),
-        smallest=lambda job: job.gradient_checkpointing in ("full", "reentrant"),
+        smallest=lambda job: job.gradient_checkpointing in ("full", "reentrant", "per-module"),
         blame={"activations": 3},
         matters=6,
         always=True,

@@ -24,11 +24,22 @@ def is_checkpointed(wanted: str | int, position: int) -> bool:
 
 def run_by(wanted: str | int, parameters: Sequence[Parameter]) -> RunLayer:
     """How a checkpointed layer with these weights is run."""
+    if wanted == "per-module":
+        return modules_apart
     if wanted == "reentrant":
         return reentrant_checkpoint
     if wanted == "selective-op":
         return partial(checkpoint, kept=selective_columns(parameters))
     return checkpoint
+
+
+def modules_apart(t: Tape, run: Callable[[Tape, Tensor], Tensor], x: Tensor) -> Tensor:
+    """Run a layer whose modules are checkpointed each by itself: what comes between them stays."""
+    t.modules_apart = True
+    try:
+        return run(t, x)
+    finally:
+        t.modules_apart = False
 
 
 def selective_columns(parameters: Sequence[Parameter]) -> int:

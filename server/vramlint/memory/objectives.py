@@ -15,9 +15,9 @@ class Objective:
     where all weights are trained.
 
     `loss`: "language", "preference", "odds-ratio", "policy" (log-probabilities of completions), "score" (a
-    head of one output), "value" (one beside the language head, whose logits nobody uses) or "divergence" (from
-    a teacher's distribution). `roles`: the models that an
-    objective has beside the trained one, where no file names them.
+    head of one output), "value" (one beside the language head, whose logits nobody uses) or "divergence"
+    (from a teacher's distribution). `roles`: the models that an objective has beside the trained one, where
+    no file names them.
     """
 
     rows: int = 1

@@ -114,7 +114,8 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
             units.append(unit)
             held = plan.forward(t, unit)
             run = partial(_swapped, stage.run, inputs)
-            x = run_by(wanted, stage.parameters)(t, run, x) if key[2] and stage.checkpointed else run(t, x)
+            how = "full" if wanted == "per-module" and not stage.apart else wanted
+            x = run_by(how, stage.parameters)(t, run, x) if key[2] and stage.checkpointed else run(t, x)
             stayed[len(boundaries) - 1] = held.weights if unit.stays else []
             del run, held
             result.forward.append(_end(t, mark, stayed[len(boundaries) - 1]))

@@ -191,6 +191,8 @@ class Tape:
         """Which of Liger's kernels run in the layers: "rms_norm", "swiglu", "rope"."""
         self.liger_in_place = True
         """Liger's norm writes its input's gradient over that of its output."""
+        self.modules_apart = False
+        """Norms are checkpointed by themselves, as each module of a layer is."""
         self.keeps_quantized_input = False
         """bitsandbytes up to 0.43.1 saved the input of a 4-bit product beside the weight."""
         self.int8_columns = False

@@ -12,7 +12,7 @@ from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, half
 from vramlint.dialects.kit.reader import Reader, boolean, integer, text
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
-from vramlint.versions import at_least
+from vramlint.versions import at_least, older
 from vramlint.vocabulary import Checkpointing, Loading, Saving
 
 Sharding = Literal["full", "grad-op", "none", "hybrid"]
@@ -99,12 +99,16 @@ def read_fsdp(
         offload=_offload(reader, options),
     )
     if sharding == "none":
-        return ParallelPlan(parallel, precision, _checkpointing(reader))
+        return ParallelPlan(parallel, precision, _checkpointing(reader, version, release))
     upcast = flavour.upcast or accelerate_upcast(version, release)
     held, half = _held(precision, full, upcast), half_of(precision)
     parallel = replace(parallel, param_dtype=half or "none", reduce_dtype=half or "none")
     return ParallelPlan(
-        parallel, held, _checkpointing(reader), loading=_loading(reader, flavour), saving=_saving(reader)
+        parallel,
+        held,
+        _checkpointing(reader, version, release),
+        loading=_loading(reader, flavour),
+        saving=_saving(reader),
     )
 
 
@@ -192,9 +196,11 @@ def _saving(reader: Reader) -> Saving:
     return "auto"
 
 
-def _checkpointing(reader: Reader) -> Checkpointing | None:
+def _checkpointing(reader: Reader, version: int, release: str | None) -> Checkpointing | None:
     path = spelled(reader, "activation_checkpointing")
     if reader.get(path, boolean) is not True:
         return None
     reader.written("gradient_checkpointing", path)
-    return "full"
+    # accelerate 1.8.1 to 1.14.0, utils/fsdp_utils.py, fsdp2_apply_ac.
+    each = version == 2 and release is not None and at_least(release, "1.8") and older(release, "1.15")
+    return "per-module" if each else "full"

@@ -9,9 +9,10 @@ from vramlint.memory.architectures.feed_forward import gated, gated_fused, plain
 from vramlint.memory.architectures.kernels import attention_call
 from vramlint.memory.architectures.layers import decoder_norm
 from vramlint.memory.architectures.litgpt import as_implemented
-from vramlint.memory.architectures.network import FeedForward, Inputs, Network, Stage
+from vramlint.memory.architectures.network import Block, FeedForward, Inputs, Network, Stage
 from vramlint.memory.architectures.partition import gathered_sequence, rank_part, scattered_sequence
 from vramlint.memory.architectures.stages import stages_of
+from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ledger import rounded
 from vramlint.memory.objectives import objective_of
 from vramlint.memory.ops.adapters import adapted_embedding
@@ -143,11 +144,33 @@ def layers(decoder: Decoder, weights: Weights, job: TrainingJob) -> tuple[list[S
         ("layer" if index < frozen else "trained layer", id(same[id(kind)]))
         for index, kind in enumerate(decoder.pattern)
     ]
-    return stages_of(
+    stages, order = stages_of(
         weights,
         keys,
-        lambda index: decoder.arrange(decoder, weights, tiled_kind(decoder.pattern[index], job)),
+        lambda index: decoder.arrange(
+            decoder, weights, apart_kind(tiled_kind(decoder.pattern[index], job), job)
+        ),
     )
+    for stage in stages:
+        stage.apart = True
+    return stages, order
+
+
+def apart_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:
+    """The same layer, attention and feed-forward block checkpointed each by itself where the job says so."""
+    if job.gradient_checkpointing != "per-module":
+        return kind
+    attend, feed = kind.attend, kind.feed
+
+    def attention(decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
+        run = attend(decoder, weights, kind)
+        return lambda t, x, inputs: checkpoint(t, lambda t, x: run(t, x, inputs), x)
+
+    def feed_forward(decoder: Decoder, weights: Weights) -> FeedForward:
+        run = feed(decoder, weights)
+        return lambda t, x: checkpoint(t, run, x)
+
+    return replace(kind, attend=attention, feed=feed_forward)
 
 
 def tiled_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:

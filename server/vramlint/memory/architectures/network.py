@@ -40,6 +40,8 @@ class Stage:
     parameters: list[Parameter]
     checkpointed: bool = True
     """False for what stands between layers and is never checkpointed."""
+    apart: bool = False
+    """Its attention and MLP are checkpointed each by itself where the job says "per-module"."""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ops.basic import cast, promoted
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
 
@@ -20,6 +21,12 @@ class Norm:
 
 def norm(t: Tape, x: Tensor, layer: Norm) -> Tensor:
     """Normalise `x`."""
+    if t.modules_apart and t.region is None and t.refill is None:
+        return checkpoint(t, lambda t, x: _norm(t, x, layer), x)
+    return _norm(t, x, layer)
+
+
+def _norm(t: Tape, x: Tensor, layer: Norm) -> Tensor:
     if "rms_norm" in t.liger and layer.kind in ("rms", "rms-fp32"):
         return liger_norm(t, x, layer)
     if t.compiled:

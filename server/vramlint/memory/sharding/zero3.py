@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.memory.ledger import DTYPE_BYTES, rounded
+from vramlint.memory.broken_releases import KEEPS_GATHERED
+from vramlint.memory.ledger import DTYPE_BYTES, Storage, rounded
 from vramlint.memory.sharding.plan import Gathered, Trained, Unit, drop_gradient
 from vramlint.memory.sharding.zero import DeepSpeed
 from vramlint.memory.tape import Parameter, Tape, Tensor
@@ -63,6 +64,12 @@ class Zero3(DeepSpeed):
     def backward(self, t: Tape, unit: Unit, stayed: list[Tensor]) -> Gathered:
         """The unit's weights."""
         return Gathered(stayed or self._gathered(t, unit))
+
+    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
+        """What a broken release gathers for backward stays to the step."""
+        if not KEEPS_GATHERED.meets(self.job):
+            return []
+        return [weights.storage for weights in held.weights if weights.storage is not None]
 
     def _gathered(self, t: Tape, unit: Unit) -> list[Tensor]:
         size = sum(
