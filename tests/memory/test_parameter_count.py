@@ -35,6 +35,13 @@ def test_the_textbooks_twelve_bytes_stay_exact(tmp_path: Path, billions: float) 
     assert sizes["optimizer_states"] == 8 * int(billions * 1e9)
 
 
+@pytest.mark.parametrize("optimizer", ["adafactor", "adamw_8bit", "muon", "galore_adamw", "adamw_torch"])
+@pytest.mark.parametrize("billions", [0.5, 1.5, 7.0])
+def test_every_optimizer_steps_over_a_count(tmp_path: Path, billions: float, optimizer: str) -> None:
+    text = f"vramlint: 1\nmodel: {{parameters: {billions}e+9}}\noptimizer: {optimizer}\n"
+    assert 0 < estimate_of(tmp_path, text).component_sizes["optimizer_states"] <= 4e9 * billions
+
+
 def test_the_count_is_the_models_own(tmp_path: Path) -> None:
     estimate = textbook(tmp_path, "7.0e+9")
     assert estimate.parameters == estimate.trainable_parameters == 7_000_000_000

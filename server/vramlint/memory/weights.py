@@ -275,7 +275,7 @@ class Weights:
         wanted = whole if abs(before * scale - whole) < 1e-6 * whole else round(before * scale)
         for parameter, _ in base:
             rows, *others = parameter.shape
-            if others and rows >= ROWS:
+            if others and rows * scale >= ROWS:
                 parameter.shape = (int(rows * scale / ROWS) * ROWS, *others)
             elif not others and self.job.method != "layernorm":
                 parameter.shape = (0,)
