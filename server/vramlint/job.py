@@ -113,9 +113,9 @@ class Quantization:
     """What PEFT's prepare_model_for_kbit_training leaves in float32 ("fp32-norms": Axolotl casts embeddings
     and head back).
     """
-    experts: Literal["auto", "unpacked-whole"] = "auto"
+    experts: Literal["auto", "packed", "unpacked-whole"] = "auto"
     """Experts held in one parameter a projection. "auto": packed where they are linear layers or came
-    packed; "unpacked-whole": packed too, and unpacked all at once while they run.
+    packed; "packed": always; "unpacked-whole": packed too, and unpacked all at once while they run.
     """
 
 

@@ -94,8 +94,8 @@ MODEL: tuple[JobField, ...] = (
     ),
     JobField(
         "quantization.experts",
-        "Experts that are one parameter a projection. unpacked-whole: packed as linears are, and each "
-        "forward pass unpacks all of a layer's at once.",
+        "Experts that are one parameter a projection. packed: as linears are. unpacked-whole: packed too, "
+        "and each forward pass unpacks all of a layer's at once.",
     ),
     JobField("precision", moves=Moves("weights")),
     JobField(

@@ -305,7 +305,7 @@ class Weights:
             return None
         linear_layers = older(version_of("transformers", self.job), "5")
         made_by_bitsandbytes = quantization.scheme.startswith("bnb-")
-        packed = linear_layers or not made_by_bitsandbytes or self._unpacks_experts
+        packed = linear_layers or not made_by_bitsandbytes or quantization.experts != "auto"
         return quantization.compute if packed else None
 
     @property

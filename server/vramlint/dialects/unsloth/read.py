@@ -8,7 +8,7 @@ host, a loss that never holds all logits, 8-bit AdamW.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import (
@@ -117,7 +117,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
             targets=reader.read("lora.target_modules", names, tuple(_SEVEN.split(","))),
             fused_kernels=dropout == 0 and not dora,
         ),
-        quantization=Quantization(double_quant=True) if four_bit else None,
+        quantization=Quantization(experts=_experts(reader, model)) if four_bit else None,
         precision=Precision(weights="bfloat16", autocast="bfloat16"),
         optimizer="adamw_8bit",
         micro_batch_size=reader.read("training.batch_size", positive),
@@ -132,6 +132,18 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _experts(reader: Reader, model: Model) -> Literal["auto", "packed", "unpacked-whole"]:
+    """How experts in 4 bits are stored. Of gpt-oss every release loads an upload of Unsloth's own, whose
+    experts are linear layers (unsloth/models/mapper.py; unsloth_zoo 2026.10.9, temporary_patches/gpt_oss.py,
+    GptOssExpertsBnb4bit). Under transformers 5 others are packed from 2026.7 on, and unpacked whole while
+    they run (moe_utils_bnb4bit.py).
+    """
+    if model.model_type == "gpt_oss":
+        reader.default("quantization.experts", "Unsloth loads its own 4-bit upload")
+        return "packed"
+    return "unpacked-whole" if reader.runs("unsloth", "2026.7") else "auto"
 
 
 _EDITORS: Mapping[str, Editor] = {
