@@ -32,6 +32,11 @@ def _words_or_number(key: Key, inside: str, boolean: bool) -> Schema:
     return {"anyOf": [{"enum": list(key.choices)}, _COUNT, number, nothing]}
 
 
+_MODULES: Schema = {
+    "type": "object",
+    "properties": {"modules": {"type": "array", "items": {"type": "string"}}},
+    "required": ["modules"],
+}
 _WRITTEN_OTHERWISE: Mapping[str, Schema] = {
     "vramlint": {"const": 1},
     "model": {"type": ["string", "object"]},
@@ -106,7 +111,8 @@ def _form(key: Key) -> Schema:
     if key.path in _WRITTEN_OTHERWISE:
         return _WRITTEN_OTHERWISE[key.path]
     if key.path == "gradient_checkpointing":
-        return _words_or_number(key, "every", boolean=True)
+        words = _words_or_number(key, "every", boolean=True)
+        return {"anyOf": [*words["anyOf"], _MODULES]}
     if key.path == "loss":
         return _words_or_number(key, "chunks", boolean=False)
     if key.choices:

@@ -295,7 +295,7 @@ class TrainingJob:
     packing: bool = False
     padded_batch: bool = False
     gradient_checkpointing: Checkpointing = "none"
-    """An integer n checkpoints every n-th layer; "per-module" the norms, attention and MLP of each layer."""
+    """An integer n checkpoints every n-th layer; modules those of each layer, every one by itself."""
     activation_offload: bool = False
     attention: Attention = "sdpa"
     loss: Loss | int = "full-logits"

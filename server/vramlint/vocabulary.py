@@ -11,7 +11,6 @@ Fp8: TypeAlias = Literal["none", "tensorwise", "rowwise"]
 KbitPrep: TypeAlias = Literal["none", "fp32-norms-embeddings-head", "fp32-norms"]
 Strategy: TypeAlias = Literal["none", "ddp", "zero1", "zero2", "zero3", "fsdp1", "fsdp2"]
 Schedule: TypeAlias = Literal["1f1b", "interleaved", "gpipe", "zero-bubble"]
-Checkpointing: TypeAlias = Literal["none", "full", "reentrant", "selective-op", "per-module"] | int
 Reference: TypeAlias = Literal["auto", "none", "resident", "quantized"]
 GenerationEngine: TypeAlias = Literal["in-process", "vllm", "sglang"]
 Sleep: TypeAlias = Literal["none", "cache", "weights", "offload"]
@@ -71,6 +70,11 @@ Component: TypeAlias = Literal[
     "weights", "gradients", "optimizer_states", "activations", "generation", "overhead"
 ]
 """The parts of an estimate."""
+Recomputed: TypeAlias = Literal["norm", "attention", "core_attention", "mlp"]
+"""Modules of a layer that may be checkpointed each by itself; "mlp" is a mixture of experts too."""
+EACH_MODULE: tuple[Recomputed, ...] = ("norm", "attention", "mlp")
+Checkpointing: TypeAlias = Literal["none", "full", "reentrant", "selective-op"] | int | tuple[Recomputed, ...]
+"""Every layer, every n-th, a choice of operations, or modules of each layer."""
 Loading: TypeAlias = Literal["auto", "host", "rank-0", "device"]
 """Where the released weights are read before they are sharded: host memory of every rank, of the first rank
 of a node, or the GPU of every rank. "auto": as the framework does for such a run.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vramlint.catalog.optimizers import OPTIMIZERS, optimizer_named
 from vramlint.job import TrainingJob
 from vramlint.job_fields.row import JobField, Moves
+from vramlint.vocabulary import EACH_MODULE
 
 _COMPARED = tuple(
     dict.fromkeys(each for name, row in OPTIMIZERS.items() if row.common for each in (name, *row.classes[:1]))
@@ -212,9 +213,9 @@ STEP: tuple[JobField, ...] = (
     JobField(
         "gradient_checkpointing",
         "Keeps only each layer's input and computes the rest again in the backward pass. {every: n} "
-        "does so for every n-th layer.",
+        "does so for every n-th layer, {modules: [mlp, norm]} for these of each layer.",
         Moves("activations"),
-        smallest=lambda job: job.gradient_checkpointing in ("full", "reentrant", "per-module"),
+        smallest=lambda job: job.gradient_checkpointing in ("full", "reentrant", EACH_MODULE),
         blame={"activations": 3},
         matters=6,
         always=True,

@@ -8,6 +8,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.versions import version_of
 from vramlint.versions import at_least, older
+from vramlint.vocabulary import EACH_MODULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ CHECKPOINTS_EACH_MODULE = BrokenRelease(
     first="1.8",
     fixed="1.15",
     does="checkpoints each module of a layer under FSDP2, not the layer",
-    concerns=lambda job: job.gradient_checkpointing == "per-module",
+    concerns=lambda job: job.gradient_checkpointing == EACH_MODULE,
     field="gradient_checkpointing",
     without=_whole_layers,
 )

@@ -9,11 +9,12 @@ from functools import partial
 from typing import TypeAlias
 
 from vramlint.memory.tape import Gradients, Parameter, Region, Tape, Tensor
+from vramlint.vocabulary import Checkpointing
 
 RunLayer: TypeAlias = Callable[[Tape, Callable[[Tape, Tensor], Tensor], Tensor], Tensor]
 
 
-def is_checkpointed(wanted: str | int, position: int) -> bool:
+def is_checkpointed(wanted: Checkpointing, position: int) -> bool:
     """Whether the layer at `position` (from 0) is checkpointed; an integer n means each n-th (torchtitan
     0.2, distributed/activation_checkpoint.py counts from 1).
     """
@@ -22,10 +23,10 @@ def is_checkpointed(wanted: str | int, position: int) -> bool:
     return wanted != "none"
 
 
-def run_by(wanted: str | int, parameters: Sequence[Parameter]) -> RunLayer:
+def run_by(wanted: Checkpointing, parameters: Sequence[Parameter]) -> RunLayer:
     """How a checkpointed layer with these weights is run."""
-    if wanted == "per-module":
-        return modules_apart
+    if isinstance(wanted, tuple):
+        return partial(modules_apart, modules=wanted)
     if wanted == "reentrant":
         return reentrant_checkpoint
     if wanted == "selective-op":
@@ -33,13 +34,15 @@ def run_by(wanted: str | int, parameters: Sequence[Parameter]) -> RunLayer:
     return checkpoint
 
 
-def modules_apart(t: Tape, run: Callable[[Tape, Tensor], Tensor], x: Tensor) -> Tensor:
-    """Run a layer whose modules are checkpointed each by itself: what comes between them stays."""
-    t.modules_apart = True
+def modules_apart(
+    t: Tape, run: Callable[[Tape, Tensor], Tensor], x: Tensor, modules: tuple[str, ...]
+) -> Tensor:
+    """Run a layer of which some modules are checkpointed each by itself: what comes between them stays."""
+    t.modules_apart = modules
     try:
         return run(t, x)
     finally:
-        t.modules_apart = False
+        t.modules_apart = ()
 
 
 def selective_columns(parameters: Sequence[Parameter]) -> int:
@@ -52,16 +55,16 @@ def selective_columns(parameters: Sequence[Parameter]) -> int:
     return attention + sum(matrix.shape[0] for matrix in matrices[::2])
 
 
-def checkpoint(t: Tape, run: Callable[[Tape, Tensor], Tensor], x: Tensor, kept: int = 0) -> Tensor:
+def checkpoint(t: Tape, run: Callable[..., Tensor], x: Tensor, *more: Tensor, kept: int = 0) -> Tensor:
     """The non-reentrant kind: the graph is recorded, every saved tensor is dropped and comes back by
-    recomputing. `kept`: elements a token that stay instead.
+    recomputing from `x` and what else `run` takes. `kept`: elements a token that stay instead.
     """
     if not t.recording:
-        return run(t, x)
-    region = Region(t, run, (x,))
+        return run(t, x, *more)
+    region = Region(t, run, (x, *more))
     outer, t.region = t.region, region
     try:
-        out = run(t, x)
+        out = run(t, x, *more)
     finally:
         t.region = outer
     if kept:

@@ -118,7 +118,7 @@ class Ledger:
 class Storage:
     """Bytes on the GPU, released when nothing refers to this object any more."""
 
-    __slots__ = ("ledger", "number")
+    __slots__ = ("__weakref__", "ledger", "number")
 
     def __init__(self, ledger: Ledger, record: Record) -> None:
         self.ledger = ledger

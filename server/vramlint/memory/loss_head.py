@@ -12,7 +12,14 @@ from vramlint.memory.ops.basic import cast, dropout
 from vramlint.memory.ops.distillation import generalized_jsd_loss
 from vramlint.memory.ops.fused_loss import chunked_outputs_loss, fused_linear_cross_entropy, tiled_head_loss
 from vramlint.memory.ops.linear import Linear, linear
-from vramlint.memory.ops.loss import causal_loss, chunked_loss, pooled_loss, sliced, softcapped
+from vramlint.memory.ops.loss import (
+    causal_loss,
+    chunked_loss,
+    pooled_loss,
+    sliced,
+    softcapped,
+    vocabulary_parallel_loss,
+)
 from vramlint.memory.ops.preference import odds_ratio_loss, policy_loss, token_log_probabilities
 from vramlint.memory.ops.shape import piece
 from vramlint.memory.tape import Parameter, Tape, Tensor
@@ -61,6 +68,8 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
     if copies.upcast == "model":
         logits = cast(t, logits, "float32", "logits in float32")
     flat = logits.view(tokens, head.weight.shape[0])
+    if job.runtime == "megatron" and job.loss == "full-logits":
+        return vocabulary_parallel_loss(t, flat), logits
     loss = causal_loss(t, flat, tokens, copies, in_place=job.loss == "fused-cross-entropy")
     return loss, logits
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from vramlint.catalog.liger import liger_family
+from vramlint.catalog.liger import ALL, liger_family
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.architectures.network import Block, Inputs, Network
@@ -64,13 +64,25 @@ class StepProfile:
     """Number of the gradient that each stretch's backward hands to the stretch before; -1 for none."""
 
 
+def choose_kernels(t: Tape, job: TrainingJob) -> None:
+    """Which fused kernels run in the layers: Liger's as the job says, Megatron's own always (Transformer
+    Engine's norms keep their input and a root a row, fused SwiGLU and rotary positions work as Liger's do:
+    Megatron-LM, core/extensions/transformer_engine.py, core/fusions/fused_bias_swiglu.py).
+    """
+    if job.runtime == "megatron":
+        t.liger, t.liger_in_place, t.keeps_parts = ALL, False, True
+        t.fp8_inputs = job.precision.fp8 != "none"
+        return
+    t.liger = job.kernels.liger
+    family = liger_family(job.model.model_type, None) if t.liger else None
+    t.liger_in_place = family is None or family.in_place
+
+
 def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     """Run the step of `job` on `network`, each kind of layer once, sharded as `plan` says."""
     t = Tape(None if job.precision.autocast == "none" else job.precision.autocast)
     t.compiled = job.compile
-    t.liger = job.kernels.liger
-    family = liger_family(job.model.model_type, None) if t.liger else None
-    t.liger_in_place = family is None or family.in_place
+    choose_kernels(t, job)
     t.keeps_quantized_input = older(version_of("bitsandbytes", job), QUANTIZED_INPUT_UNTIL)
     t.int8_columns = older(version_of("bitsandbytes", job), "0.45")
     plan.prepare(t)
@@ -114,8 +126,9 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
             units.append(unit)
             held = plan.forward(t, unit)
             run = partial(_swapped, stage.run, inputs)
-            how = "full" if wanted == "per-module" and not stage.apart else wanted
-            x = run_by(how, stage.parameters)(t, run, x) if key[2] and stage.checkpointed else run(t, x)
+            how = "full" if isinstance(wanted, tuple) and not stage.apart else wanted
+            checkpointed = run_by(how, stage.parameters)
+            x = checkpointed(t, run, x) if key[2] and stage.checkpointed else run(t, x)
             stayed[len(boundaries) - 1] = held.weights if unit.stays else []
             del run, held
             result.forward.append(_end(t, mark, stayed[len(boundaries) - 1]))

@@ -48,6 +48,16 @@ class Tensor:
         return Tensor(self.storage, self.shape, self.dtype)
 
 
+class Whole(Tensor):
+    """All ranks' tokens, gathered from this rank's `part`: products keep the part, and gather again."""
+
+    __slots__ = ("part",)
+
+    def __init__(self, out: Tensor, part: Tensor) -> None:
+        super().__init__(out.storage, out.shape, out.dtype, out.node)
+        self.part = part.detach()
+
+
 class Parameter:
     """A weight. Its own bytes are counted outside the tape; `grad` holds its gradient, `scheme` how a frozen
     one is quantised.
@@ -191,8 +201,14 @@ class Tape:
         """Which of Liger's kernels run in the layers: "rms_norm", "swiglu", "rope"."""
         self.liger_in_place = True
         """Liger's norm writes its input's gradient over that of its output."""
-        self.modules_apart = False
-        """Norms are checkpointed by themselves, as each module of a layer is."""
+        self.keeps_parts = False
+        """Of an input that was gathered from several ranks, products keep this rank's part."""
+        self.fp8_inputs = False
+        """Products keep their inputs in 8 bits for the weights' gradients."""
+        self.fp8_copies: dict[int, weakref.ref[Storage]] = {}
+        """The 8-bit copy of a tensor, by the number of its storage: products of one input share it."""
+        self.modules_apart: tuple[str, ...] = ()
+        """Modules of the layer that runs which are checkpointed by themselves."""
         self.keeps_quantized_input = False
         """bitsandbytes up to 0.43.1 saved the input of a 4-bit product beside the weight."""
         self.int8_columns = False
@@ -218,6 +234,22 @@ class Tape:
         """Allocate `size` bytes and release them at once: the workspace of a kernel."""
         if size > 0:
             self.new((int(size),), "uint8", name)
+
+    def kept_input(self, x: Tensor, eight_bits: bool = True) -> Tensor:
+        """What a product keeps of its input for its weight's gradient; `eight_bits` where it can run in so
+        many, which adapters do not.
+        """
+        held = x.part if isinstance(x, Whole) else x
+        if not (eight_bits and self.fp8_inputs) or held.storage is None:
+            return held
+        known = self.fp8_copies.get(held.storage.number)
+        storage = known() if known is not None else None
+        if storage is not None:
+            return Tensor(storage, held.shape, "uint8")
+        copy = self.new(held.shape, "uint8", "product's input in 8 bits")
+        if copy.storage is not None:
+            self.fp8_copies[held.storage.number] = weakref.ref(copy.storage)
+        return copy
 
     # recording
 

@@ -13,7 +13,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, integer, text
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least, older
-from vramlint.vocabulary import Checkpointing, Loading, Saving
+from vramlint.vocabulary import EACH_MODULE, Checkpointing, Loading, Saving
 
 Sharding = Literal["full", "grad-op", "none", "hybrid"]
 Wrap = Literal["layer", "none", "size"]
@@ -203,4 +203,4 @@ def _checkpointing(reader: Reader, version: int, release: str | None) -> Checkpo
     reader.written("gradient_checkpointing", path)
     # accelerate 1.8.1 to 1.14.0, utils/fsdp_utils.py, fsdp2_apply_ac.
     each = version == 2 and release is not None and at_least(release, "1.8") and older(release, "1.15")
-    return "per-module" if each else "full"
+    return EACH_MODULE if each else "full"

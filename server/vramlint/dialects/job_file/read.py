@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.catalog.facts import GIB, MIB, Gpu, Model
@@ -35,6 +35,7 @@ from vramlint.dialects.kit.reader import (
 from vramlint.dialects.kit.reading import find_model, finish
 from vramlint.job import (
     Adapter,
+    Assumed,
     Buckets,
     Evaluation,
     Generation,
@@ -49,8 +50,9 @@ from vramlint.job import (
 )
 from vramlint.job_fields import FIELDS
 from vramlint.job_fields.types import alternatives, choices
+from vramlint.lazy_dataclasses import replace
 from vramlint.versions import refusal
-from vramlint.vocabulary import ADAPTER_METHODS, LigerKernel
+from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, LigerKernel, Recomputed, Runtime
 
 VERSION = "1"
 
@@ -59,12 +61,28 @@ def _one_of(choices: tuple[str, ...]) -> Kind[str]:
     return lambda value: value if isinstance(value, str) and value in choices else None
 
 
-def _checkpointing(value: Any) -> str | int | None:
+def _checkpointing(value: Any) -> Checkpointing | None:
     if isinstance(value, Mapping):
-        return positive(value.get("every"))
+        return positive(value.get("every")) or _recomputed(value.get("modules"))
     if isinstance(value, bool):
         return "full" if value else "none"
     return value if value in choices("gradient_checkpointing") else positive(value)
+
+
+_MODULES: Mapping[Any, Recomputed] = {
+    **{word: word for word in get_args(Recomputed)},
+    **dict.fromkeys(("layernorm", "rms_norm"), "norm"),
+    **dict.fromkeys(("feed_forward", "moe"), "mlp"),
+    **dict.fromkeys(("core_attn",), "core_attention"),
+}
+"""Modules of a layer, by the names that frameworks have for them."""
+
+
+def _recomputed(given: Any) -> tuple[Recomputed, ...] | None:
+    """The modules of a list of names; None for anything else, and where one is not known."""
+    if not isinstance(given, list) or not given or any(word not in _MODULES for word in given):
+        return None
+    return tuple(dict.fromkeys(_MODULES[word] for word in given))
 
 
 def _loss(value: Any) -> str | int | None:
@@ -139,10 +157,24 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         optimizer_args=dict(reader.get("optimizer_args", mapping) or {}),
         versions={**_versions(reader), **context.versions},
     )
+    top["runtime"] = _runtime(reader, top["runtime"], top["parallel"])
+    if top["runtime"] == "megatron" and top["adapter"] is not None and not reader.has("adapter.dtype"):
+        reader.assume("adapter.dtype", "Megatron's adapters have the dtype of the base")
+        top["adapter"] = replace(top["adapter"], dtype="same-as-base")
     top["kernels"] = Kernels(**{**group["kernels"], "liger": _liger(reader, top, group["kernels"]["liger"])})
     top.update(_hardware(reader, context, top["nodes"]))
-    origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, Written)}
+    said = (Written, Assumed)
+    origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, said)}
     return finish(DIALECT, reader, TrainingJob(model=model, **top, origins=origins))
+
+
+def _runtime(reader: Reader, written: Runtime, parallel: Parallel) -> Runtime:
+    """Whose layers run. Sequence parallelism beside an engine other than FSDP is Megatron's."""
+    sharded = parallel.strategy.startswith("fsdp") or parallel.strategy == "zero3"
+    if reader.has("runtime") or not parallel.sequence or parallel.tensor == 1 or sharded:
+        return written
+    reader.assume("runtime", "parallel.sequence is Megatron's")
+    return "megatron"
 
 
 def _members(found: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -282,7 +314,7 @@ def _value(job: TrainingJob, path: str) -> Any:
 
 def _plain(path: str, value: Any) -> Any:
     if isinstance(value, tuple):
-        return list(value)
+        return {"modules": list(value)} if path == "gradient_checkpointing" else list(value)
     if isinstance(value, int) and not isinstance(value, bool) and path in ("loss", "gradient_checkpointing"):
         return {"chunks" if path == "loss" else "every": value}
     return value

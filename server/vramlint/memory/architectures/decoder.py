@@ -158,7 +158,8 @@ def layers(decoder: Decoder, weights: Weights, job: TrainingJob) -> tuple[list[S
 
 def apart_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:
     """The same layer, attention and feed-forward block checkpointed each by itself where the job says so."""
-    if job.gradient_checkpointing != "per-module":
+    modules = job.gradient_checkpointing
+    if not isinstance(modules, tuple):
         return kind
     attend, feed = kind.attend, kind.feed
 
@@ -170,7 +171,11 @@ def apart_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:
         run = feed(decoder, weights)
         return lambda t, x: checkpoint(t, run, x)
 
-    return replace(kind, attend=attention, feed=feed_forward)
+    return replace(
+        kind,
+        attend=attention if "attention" in modules else attend,
+        feed=feed_forward if "mlp" in modules else feed,
+    )
 
 
 def tiled_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:

@@ -41,7 +41,7 @@ class Stage:
     checkpointed: bool = True
     """False for what stands between layers and is never checkpointed."""
     apart: bool = False
-    """Its attention and MLP are checkpointed each by itself where the job says "per-module"."""
+    """Its attention and MLP are checkpointed each by itself where the job says so."""
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Gradients, Tape, Tensor, Whole
 from vramlint.memory.weights import Weights
 
 
@@ -44,8 +44,14 @@ def rank_part(decoder: Decoder, job: TrainingJob) -> Decoder:
 
 
 def gathered_sequence(t: Tape, x: Tensor, ranks: int) -> Tensor:
-    """All ranks' tokens on each; backward scatters the gradient."""
-    return _resized(t, x, x.shape[1] * ranks, "hidden states of all ranks")
+    """All ranks' tokens on each; backward scatters the gradient.
+
+    Megatron's products keep this rank's part and gather the others' again for their weights' gradients
+    (Megatron-LM, core/tensor_parallel/layers.py, LinearWithGradAccumulationAndAsyncCommunication); DTensor's
+    keep all.
+    """
+    out = _resized(t, x, x.shape[1] * ranks, "hidden states of all ranks")
+    return Whole(out, x) if t.keeps_parts else out
 
 
 def scattered_sequence(t: Tape, x: Tensor, ranks: int) -> Tensor:

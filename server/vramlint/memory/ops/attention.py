@@ -6,6 +6,7 @@ Query has the shape [batch, query heads, tokens, head size]; key and value have 
 from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.ops.basic import add, add_broadcast, cast, copied, dropout, scaled
 from vramlint.memory.tape import Gradients, Tape, Tensor
@@ -48,6 +49,12 @@ class AttentionCall:
 
 def attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> Tensor:
     """The context [batch, tokens, query heads × value head size] for one call."""
+    if "core_attention" in t.modules_apart and t.region is None and t.refill is None:
+        return checkpoint(t, lambda t, q, k, v: _attention(t, q, k, v, call), q, k, v)
+    return _attention(t, q, k, v, call)
+
+
+def _attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> Tensor:
     if call.kernel == "eager":
         return eager(t, q, k, v, call)
     mask = call.mask

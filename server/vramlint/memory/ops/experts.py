@@ -8,6 +8,7 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.activations import activated, shifted
 from vramlint.memory.ops.basic import activation, cast, mul, promoted
 from vramlint.memory.ops.generic import operation
+from vramlint.memory.ops.liger import liger_glu
 from vramlint.memory.ops.linear import LoraWeights
 from vramlint.memory.ops.shape import split
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
@@ -98,7 +99,7 @@ def grouped_matmul(t: Tape, x: Tensor, layer: StackedWeight, weight: Parameter |
     shape, given, target = (x.shape[0], base.shape[1]), x.shape, base.shape
     if not (t.recording and (flows or trains)):
         return t.new(shape, dtype, name)
-    saved = t.save(x if trains else None, weight if flows else None)
+    saved = t.save(t.kept_input(x) if trains else None, weight if flows else None)
     parent = weight if isinstance(weight, Parameter) else weight.node
     del weight
     if base.scheme is not None and layer.unpacked is None:
@@ -133,6 +134,8 @@ def gated(t: Tape, both: Tensor, kind: str) -> Tensor:
     """`act(gate) * up` of the two halves of one tensor."""
     half = (*both.shape[:-1], both.shape[-1] // 2)
     gate, up = split(t, both, (half, half), "gate and up")
+    if "swiglu" in t.liger and kind == "silu":
+        return liger_glu(t, gate, up)
     if kind == "clamped":
         return clamped_gate(t, gate, up)
     return mul(t, activated(t, gate, kind), up, "expert product")

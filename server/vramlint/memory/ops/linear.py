@@ -8,7 +8,7 @@ from typing import TypeAlias
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.basic import add, cast, copied, dropout, promoted, scaled
 from vramlint.memory.ops.int8 import int8_matmul
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor, Whole
 
 
 @dataclass(slots=True)
@@ -85,13 +85,17 @@ def matmul(t: Tape, x: Tensor, weight: Parameter, bias: Parameter | None, name: 
     wants_input = x.node is not None
     saved = None
     if wants_input or weight.trainable:
-        saved = t.save(x if weight.trainable else None, cast_weight if wants_input else None)
+        kept = t.kept_input(x, ".lora_" not in weight.name) if weight.trainable else None
+        saved = t.save(kept, cast_weight if wants_input else None)
+        del kept
     del cast_weight
     out = t.new(shape, dtype, name)
     input_shape = x.shape
+    gathers = isinstance(x, Whole) and weight.trainable
 
     def backward(grad: Tensor) -> Gradients:
         held = saved.open() if saved is not None else None
+        again = t.new(input_shape, dtype, "input of all ranks, gathered again") if gathers else None
         to_input = t.new(input_shape, dtype, f"gradient of {name}'s input") if wants_input else None
         to_weight = (
             t.new(held_weight.shape, dtype, f"gradient of {held_weight.name}")
@@ -101,7 +105,7 @@ def matmul(t: Tape, x: Tensor, weight: Parameter, bias: Parameter | None, name: 
         to_bias = (
             t.new(bias.shape, dtype, f"gradient of {bias.name}") if bias is not None and trains_bias else None
         )
-        del held
+        del held, again
         return to_weight, to_bias, to_input
 
     del source

@@ -91,6 +91,13 @@ def in_place_cross_entropy(t: Tape, logits: Tensor) -> Tensor:
     return t.record(loss, (source,), backward)
 
 
+def vocabulary_parallel_loss(t: Tape, logits: Tensor) -> Tensor:
+    """Megatron's cross entropy over each rank's words: a float32 copy that becomes the softmax, and in
+    backward its gradient (Megatron-LM, core/tensor_parallel/cross_entropy.py).
+    """
+    return in_place_cross_entropy(t, cast(t, logits, "float32", "logits in float32, then their softmax"))
+
+
 def causal_loss(t: Tape, logits: Tensor, tokens: int, copies: LogitsCopies, in_place: bool = False) -> Tensor:
     """transformers' ForCausalLMLoss: logits to float32, labels padded and shifted, cross entropy
     (loss/loss_utils.py, 5.23); `copies` says what other releases and families do. `in_place`: a kernel

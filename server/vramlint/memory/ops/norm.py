@@ -21,7 +21,7 @@ class Norm:
 
 def norm(t: Tape, x: Tensor, layer: Norm) -> Tensor:
     """Normalise `x`."""
-    if t.modules_apart and t.region is None and t.refill is None:
+    if "norm" in t.modules_apart and t.region is None and t.refill is None:
         return checkpoint(t, lambda t, x: _norm(t, x, layer), x)
     return _norm(t, x, layer)
 

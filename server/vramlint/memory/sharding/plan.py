@@ -125,10 +125,8 @@ class Plan:
 
     @property
     def has_gradient_buffer(self) -> bool:
-        """Whether gradients lie in one buffer that exists from the start (Megatron-LM, core/distributed/
-        param_and_grad_buffer.py).
-        """
-        return self.job.runtime == "megatron"
+        """Whether gradients lie in one buffer that exists from the start."""
+        return False
 
     @property
     def one_unit(self) -> bool:

@@ -1,0 +1,133 @@
+"""Megatron's layers, pipelines and optimizer (`runtime: megatron`), by the formulas of its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from configs import estimate_of, moment
+
+JOB = """\
+# vramlint: gpu=H100-80GB x8
+vramlint: 1
+runtime: megatron
+model: {{model_type: llama, hidden_size: 4096, num_attention_heads: 32, num_key_value_heads: 8,
+  intermediate_size: 14336, vocab_size: 32000, tie_word_embeddings: false, num_hidden_layers: {layers}}}
+objective: pretrain
+precision: {{weights: bfloat16, master_weights: float32, optimizer_states: float32, gradients: float32{fp8}}}
+optimizer: adamw
+micro_batch_size: 1
+sequence_length: 4096
+attention: flash_attention_2
+loss: fused-cross-entropy
+loop: freed
+packing: true
+gradient_checkpointing: {checkpointing}
+parallel: {{strategy: zero1, data: {data}, tensor: {tensor}, sequence: {sequence}}}
+"""
+HIDDEN, QUERY, KEY, INNER, TOKENS = 4096, 4096, 1024, 14336, 4096
+
+
+def layer(
+    folder: Path, tensor: int, fp8: str = "", checkpointing: str = "none", sequence: str = "true"
+) -> float:
+    """Bytes a token that one layer keeps for backward."""
+
+    def kept(layers: int) -> int:
+        text = JOB.format(
+            layers=layers,
+            tensor=tensor,
+            data=8 // tensor,
+            fp8=fp8,
+            checkpointing=checkpointing,
+            sequence=sequence if tensor > 1 else "false",
+        )
+        return moment(estimate_of(folder, text), "loss").components["activations"]
+
+    return (kept(9) - kept(5)) / 4 / TOKENS
+
+
+def formula(tensor: int) -> float:
+    return (8 * HIDDEN + 4 * QUERY + 4 * KEY + 6 * INNER) / tensor
+
+
+@pytest.mark.parametrize("tensor", [1, 2, 4, 8])
+def test_a_layer_keeps_what_the_formula_says(tmp_path: Path, tensor: int) -> None:
+    """Roots of the norms and the kernel's sums a head come on top: less than a percent."""
+    assert layer(tmp_path, tensor) == pytest.approx(formula(tensor), rel=0.01)
+
+
+def test_without_sequence_parallelism_the_hidden_width_stays_whole(tmp_path: Path) -> None:
+    expected = 8 * HIDDEN + (4 * QUERY + 4 * KEY + 6 * INNER) / 4
+    assert layer(tmp_path, 4, sequence="false") == pytest.approx(expected, rel=0.01)
+
+
+def test_fp8_products_keep_their_inputs_in_a_byte(tmp_path: Path) -> None:
+    """The norms' outputs and the MLP's product in one byte for two; attention's output in both."""
+    less = (2 * HIDDEN + INNER - QUERY) / 4
+    assert layer(tmp_path, 4, ", fp8: tensorwise") == pytest.approx(formula(4) - less, rel=0.01)
+
+
+def test_the_mlp_alone_recomputed_keeps_its_input(tmp_path: Path) -> None:
+    """Of the MLP the output of its norm, of which the norm's input is kept too."""
+    expected = (8 * HIDDEN + 4 * QUERY + 4 * KEY) / 4
+    assert layer(tmp_path, 4, checkpointing="{modules: [mlp]}") == pytest.approx(expected, rel=0.02)
+
+
+def test_the_core_of_eager_attention_recomputed_keeps_no_scores(tmp_path: Path) -> None:
+    def kept(checkpointing: str) -> int:
+        text = JOB.format(
+            layers=8, tensor=1, data=8, fp8="", checkpointing=checkpointing, sequence="false"
+        ).replace("flash_attention_2", "eager")
+        return moment(estimate_of(tmp_path, text), "loss").components["activations"]
+
+    scores = 8 * 32 * TOKENS * TOKENS * 2
+    assert kept("none") - kept("{modules: [core_attn]}") > scores
+
+
+def test_a_whole_layer_recomputed_keeps_this_ranks_tokens(tmp_path: Path) -> None:
+    assert layer(tmp_path, 4, checkpointing="full") == pytest.approx(2 * HIDDEN / 4, rel=0.01)
+
+
+def test_bytes_of_weights_gradients_and_states(tmp_path: Path) -> None:
+    """2 + 4 bytes on every rank, 12 shared by the data-parallel ones."""
+    text = JOB.format(layers=8, tensor=2, data=4, fp8="", checkpointing="full", sequence="true")
+    estimate = estimate_of(tmp_path, text)
+    sizes, parameters = estimate.component_sizes, estimate.parameters / 2
+    assert sizes["weights"] == pytest.approx(2 * parameters, rel=0.01)
+    assert sizes["gradients"] == pytest.approx(4 * parameters, rel=0.01)
+    assert sizes["optimizer_states"] == pytest.approx(12 * parameters / 4, rel=0.01)
+
+
+def test_sequence_parallelism_is_megatrons(tmp_path: Path) -> None:
+    text = JOB.format(layers=8, tensor=2, data=4, fp8="", checkpointing="none", sequence="true")
+    said, implied = (estimate_of(tmp_path, each) for each in (text, text.replace("runtime: megatron\n", "")))
+    assert implied.device_bytes == said.device_bytes
+
+
+@pytest.mark.parametrize(("stages", "chunks"), [(4, 1), (4, 5), (8, 2)])
+def test_what_the_first_stage_has_in_flight(tmp_path: Path, stages: int, chunks: int) -> None:
+    """p micro batches of a stage's layers, or p (1 + (p - 1) / (p v)) in v chunks."""
+    layers = 40
+
+    def kept(tokens: int) -> int:
+        text = JOB.format(
+            layers=layers, tensor=1, data=1, fp8="", checkpointing="none", sequence="false"
+        ).replace("sequence_length: 4096", f"sequence_length: {tokens}")
+        pipeline = f"pipeline: {stages}, virtual_pipeline: {chunks}, schedule: interleaved"
+        text = text.replace("sequence: false}", f"sequence: false, {pipeline}}}")
+        text = text.replace("x8\n", f"x{stages}\n") + "gradient_accumulation_steps: 64\n"
+        return moment(estimate_of(tmp_path, text), "backward").components["activations"]
+
+    in_flight = stages if chunks == 1 else stages * (1 + (stages - 1) / (stages * chunks))
+    expected = in_flight * formula(1) * layers / stages
+    assert (kept(4096) - kept(2048)) / 2048 == pytest.approx(expected, rel=0.06)
+
+
+def test_adapters_have_the_bases_dtype(tmp_path: Path) -> None:
+    text = JOB.format(layers=8, tensor=1, data=8, fp8="", checkpointing="full", sequence="false")
+    text = text.replace("objective: pretrain", "method: lora\nadapter: {r: 16}").replace(
+        "gradients: float32", "gradients: same-as-weights"
+    )
+    estimate = estimate_of(tmp_path, text)
+    assert estimate.component_sizes["gradients"] == pytest.approx(2 * estimate.trainable_parameters, rel=0.01)
