@@ -117,6 +117,10 @@ class Quantization:
     """Experts held in one parameter a projection. "auto": packed where they are linear layers or came
     packed; "packed": always; "unpacked-whole": packed too, and unpacked all at once while they run.
     """
+    packed: Literal["parameters", "buffers"] = "parameters"
+    """What GPTQ's and AWQ's packed weights are: parameters that an engine shares out and offloads, or
+    buffers, which none touches.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,11 @@ Scheme: TypeAlias = Literal[
 ]
 """How the weights of a frozen base are stored."""
 IN_BUFFERS: frozenset[str] = frozenset({"gptq-int4", "gptq-int8", "awq-int4"})
-"""Schemes of released models whose packed weights are a module's buffers: engines share out and offload
-parameters only (gptqmodel, nn_modules/qlinear/__init__.py, and autoawq, awq/modules/linear/gemm.py:
-`register_buffer("qweight", …)`; torch 2.13, distributed/fsdp/_init_utils.py flattens parameters).
+"""Schemes of released models whose packed weights are a module's buffers as transformers loads them: engines
+share out and offload parameters only (gptqmodel, nn_modules/qlinear/__init__.py, and autoawq,
+awq/modules/linear/gemm.py: `register_buffer("qweight", …)`; torch 2.13, distributed/fsdp/_init_utils.py
+flattens parameters). Own loaders make parameters of them: fms-acceleration views them as float16 for FSDP
+(plugins/accelerated-peft/src/fms_acceleration_peft/autogptq_utils.py).
 """
 Attention: TypeAlias = Literal[
     "sdpa",

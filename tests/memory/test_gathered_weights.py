@@ -79,3 +79,27 @@ def test_packed_weights_are_buffers_that_no_engine_shares_or_offloads(tmp_path: 
         assert analysis.estimate.components["weights"] > 36e9
         refused = [finding for finding in analysis.findings if "packed weights" in finding.message]
         assert [finding.severity for finding in refused] == ["error"]
+
+
+JOB_FILE = """vramlint: 1
+model: TheBloke/Llama-2-70B-GPTQ
+method: qlora
+adapter: {r: 16, targets: [q_proj, v_proj]}
+quantization: {scheme: gptq-int4, compute: float16}
+parallel: {strategy: fsdp1, data: 2, wrap: layer, param_dtype: float16}
+loading: host
+sequence_length: 512
+gradient_checkpointing: full
+"""
+
+
+def test_a_loader_may_make_parameters_of_packed_weights(tmp_path: Path) -> None:
+    """fms-acceleration views qweight as float16 parameters, which FSDP shares out and gathers by unit."""
+    text = JOB_FILE.replace("4, compute", "4, packed: parameters, compute")
+    shared = analysis_of(tmp_path, text).estimate
+    whole = analysis_of(tmp_path, text.replace("packed: parameters", "packed: buffers")).estimate
+    assert shared is not None
+    assert whole is not None
+    assert 17e9 < shared.components["weights"] < 19e9
+    assert 34e9 < whole.components["weights"] < 37e9
+    assert analysis_of(tmp_path, JOB_FILE).estimate == shared

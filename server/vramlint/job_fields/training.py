@@ -98,6 +98,11 @@ MODEL: tuple[JobField, ...] = (
         "Experts that are one parameter a projection. packed: as linears are. unpacked-whole: packed too, "
         "and each forward pass unpacks all of a layer's at once.",
     ),
+    JobField(
+        "quantization.packed",
+        "What GPTQ's and AWQ's packed weights are. Engines share out parameters; buffers stay whole on every "
+        "GPU, as under transformers.",
+    ),
     JobField("precision", moves=Moves("weights")),
     JobField(
         "precision.weights",

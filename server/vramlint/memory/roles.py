@@ -94,7 +94,7 @@ def frozen_bytes(job: TrainingJob, weights: Weights, plan: Plan) -> int:
 
 def weights_of(job: TrainingJob, model: Model, scores: bool) -> Weights:
     """The frozen weights of a model in a role; with a head of one output where it `scores`."""
-    quantized = Quantization(scheme=model.quantized_as) if model.quantized_as else None
+    quantized = Quantization(model.quantized_as, packed="buffers") if model.quantized_as else None
     dtype = job.roles.dtype
     precision = job.precision if dtype == "same-as-weights" else Precision(weights=dtype)
     frozen = replace(

@@ -12,6 +12,7 @@ from vramlint.catalog.facts import Model
 from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import attention
+from vramlint.dialects.engines.loading import released_quantized
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import (
     Kind,
@@ -82,7 +83,7 @@ def read_quantization(reader: Reader, model: Model, method: str) -> Quantization
         return None
     if model.quantized_as is not None:
         reader.same_origin_as("quantization", "model")
-        return Quantization(scheme=model.quantized_as, kbit_prep=prep)
+        return released_quantized(model.quantized_as, kbit_prep=prep)
     if adapter == "qlora":
         reader.written("quantization.scheme", "load_in_4bit" if reader.has("load_in_4bit") else "adapter")
         options = reader.get("bnb_config_kwargs", mapping) or {}

@@ -14,7 +14,7 @@ from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize
 from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
-from vramlint.dialects.engines.loading import loading_of
+from vramlint.dialects.engines.loading import loading_of, released_quantized
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
@@ -185,7 +185,7 @@ def _quantization(reader: Reader, model: Model) -> Quantization | None:
                 reader.problem("quantization-without-bits", key, message)
         if model.quantized_as:
             reader.same_origin_as("quantization.scheme", "model")
-            return Quantization(scheme=model.quantized_as, double_quant=False)
+            return released_quantized(model.quantized_as, double_quant=False)
         return None
     method = reader.get("quantization_method", text) or "bnb"
     if method == "bitsandbytes" and not reader.runs("llamafactory", "0.9.3"):

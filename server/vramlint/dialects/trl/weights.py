@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.engines.hf_trainer import attention, read_autocast
+from vramlint.dialects.engines.loading import released_quantized
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import checkpoint_dtype
@@ -46,7 +47,7 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
         return Quantization("bnb-int8", False, compute, _kbit_prep(reader))
     if model.quantized_as is not None:
         reader.same_origin_as("quantization", "model")
-        return Quantization(model.quantized_as, True, compute, _kbit_prep(reader))
+        return released_quantized(model.quantized_as, compute=compute, kbit_prep=_kbit_prep(reader))
     return None
 
 

@@ -65,7 +65,9 @@ class Plan:
     def is_buffer(self, parameter: Parameter) -> bool:
         """Whether a packed weight is no parameter, which no engine touches."""
         quantization = self.job.quantization
-        return parameter.scheme is not None and quantization is not None and quantization.scheme in IN_BUFFERS
+        if parameter.scheme is None or quantization is None or quantization.packed == "parameters":
+            return False
+        return quantization.scheme in IN_BUFFERS
 
     def gradient_elements(self, parameter: Parameter) -> int:
         """Elements of a gradient that this rank keeps after backward."""
