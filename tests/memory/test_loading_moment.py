@@ -159,6 +159,25 @@ def test_a_job_file_says_where_the_weights_are_read(strategy: str, tmp_path: Pat
     assert sizes["device"] > 2 * 8.03e9 > sizes["host"] >= sizes["rank-0"]
 
 
+QUANTISED = """vramlint: 1
+model: mistralai/Mixtral-8x7B-v0.1
+gpu: A100-80GB x2
+method: qlora
+adapter: {r: 16, targets: [q_proj, v_proj]}
+parallel: {strategy: fsdp1, data: 2}
+sequence_length: 512
+gradient_checkpointing: full
+"""
+
+
+@pytest.mark.parametrize(("release", "whole"), [("4.48.1", False), ("5.23", True)])
+def test_a_job_file_loads_quantised_weights_as_its_release_does(
+    release: str, whole: bool, tmp_path: Path
+) -> None:
+    load = moment(estimate_of(tmp_path, QUANTISED + f"versions: {{transformers: {release}}}\n"), "load")
+    assert (load.components["weights"] > 20e9) is whole
+
+
 def test_without_sharding_loading_is_the_weights(tmp_path: Path) -> None:
     text = JOB.replace("{strategy: STRATEGY, data: 8}", "{strategy: none}").replace(" x8", "")
     load = moment(estimate_of(tmp_path, text), "load")

@@ -19,7 +19,9 @@ from vramlint.memory.moments.whole import whole_bytes
 from vramlint.memory.persistent import PersistentBytes
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter
+from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
+from vramlint.versions import at_least
 
 
 def loading_moment(
@@ -43,8 +45,12 @@ def _whole_on_gpu(job: TrainingJob, plan: Plan) -> bool:
     """Whether every rank holds the whole model on its GPU before the engine shards it."""
     if job.loading != "auto":
         return job.loading == "device"
-    # bitsandbytes quantises on the GPU (transformers, quantizers/quantizer_bnb_4bit.py).
-    return job.quantization is not None and job.in_trainer
+    if job.quantization is None or not job.in_trainer:
+        return False
+    # bitsandbytes quantises on the GPU (transformers, quantizers/quantizer_bnb_4bit.py). With accelerate's
+    # efficient loading, which is its default, FSDP's weights went back to the host before release 5.0
+    # (4.48.1, modeling_utils.py, _load_state_dict_into_meta_model).
+    return plan.deepspeed or at_least(version_of("transformers", job), "5")
 
 
 def _loaded(job: TrainingJob, parameter: Parameter) -> int:
