@@ -48,6 +48,7 @@ from vramlint.dialects.trl.method import (
     read_roles,
 )
 from vramlint.dialects.trl.weights import (
+    prepared,
     read_adapter,
     read_attention,
     read_method,
@@ -176,6 +177,7 @@ def job_of(reader: Reader, context: Context, model: Model) -> TrainingJob:
     precision = read_precision(reader, model)
     batch = read_batch(reader)
     engine = _engine(reader, context, model, precision, method, batch)
+    quantization = prepared(reader, quantization, engine, precision.autocast)
     generation = read_generation(reader, objective, batch.micro, batch.accumulation)
     offload = reader.read("activation_offloading", boolean) or offloads_activations(reader)
     checkpointing = read_checkpointing(reader)

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan
-from vramlint.dialects.engines.hf_trainer import attention, read_autocast
+from vramlint.dialects.engines.hf_trainer import Autocast, attention, read_autocast
 from vramlint.dialects.engines.loading import released_quantized
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import checkpoint_dtype
 from vramlint.job import Adapter, Precision, Quantization
-from vramlint.vocabulary import AdapterDtype, Attention, Dtype, KbitPrep, Method
+from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import AdapterDtype, Attention, Dtype, Method
 
 _DTYPES: Mapping[str, Dtype] = {
     "float32": "float32",
@@ -41,20 +42,34 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
             reader.written("quantization.scheme", path)
             kind = reader.get("bnb_4bit_quant_type", text)
             scheme = "bnb-fp4" if kind == "fp4" else "bnb-nf4"
-            return Quantization(scheme, double, compute, _kbit_prep(reader))
+            return Quantization(scheme, double, compute)
     if reader.flag("load_in_8bit"):
         reader.written("quantization.scheme", "load_in_8bit")
-        return Quantization("bnb-int8", False, compute, _kbit_prep(reader))
+        return Quantization("bnb-int8", False, compute)
     if model.quantized_as is not None:
         reader.same_origin_as("quantization", "model")
-        return released_quantized(model.quantized_as, compute=compute, kbit_prep=_kbit_prep(reader))
+        return released_quantized(model.quantized_as, compute=compute)
     return None
 
 
-def _kbit_prep(reader: Reader) -> KbitPrep:
-    """Up to 0.24, TRL prepared the base as PEFT does and then cast all but the norms back to bfloat16."""
-    old = reader.framework == "trl" and not reader.runs("trl", "0.25")
-    return "fp32-norms" if old else "none"
+def prepared(
+    reader: Reader, quantization: Quantization | None, engine: ParallelPlan, autocast: Autocast
+) -> Quantization | None:
+    """The base as TRL's trainers prepared it up to 0.24: PEFT raises what is not quantised to float32
+    (peft 0.4 to 0.17, utils/other.py, prepare_model_for_kbit_training), and from 0.7.5 on TRL casts all but
+    the norms of a 4-bit base back under bf16. From 0.8 on it leaves 4-bit weights alone that an engine shares
+    out (trl 0.4.7 to 0.24, trainer/sft_trainer.py and models/utils.py).
+    """
+    if quantization is None or reader.framework != "trl" or reader.runs("trl", "0.25"):
+        return quantization
+    if not quantization.scheme.startswith("bnb-"):
+        return quantization
+    four_bit = quantization.scheme != "bnb-int8"
+    shared = engine.parallel.strategy in ("zero3", "fsdp1", "fsdp2")
+    if four_bit and shared and reader.runs("trl", "0.8"):
+        return quantization
+    cast_back = four_bit and autocast == "bfloat16" and reader.runs("trl", "0.7.5")
+    return replace(quantization, kbit_prep="fp32-norms" if cast_back else "fp32-norms-embeddings-head")
 
 
 def read_method(reader: Reader, quantization: Quantization | None) -> Method:
@@ -97,12 +112,13 @@ def read_precision(reader: Reader, model: Model) -> Precision:
 def read_adapter(
     reader: Reader, model: Model, engine: ParallelPlan, quantization: Quantization | None
 ) -> Adapter:
-    """The adapter: float32 over a plain base, bfloat16 over a quantized one."""
+    """The adapter: float32 over a plain base, bfloat16 over a quantized one that TRL casts back."""
     dtype: AdapterDtype = "float32"
+    raised = quantization is not None and quantization.kbit_prep == "fp32-norms-embeddings-head"
     if engine.adapter_dtype is not None:
         reader.same_origin_as("adapter.dtype", "parallel.strategy")
         dtype = engine.adapter_dtype
-    elif quantization is not None and reader.framework == "trl":
+    elif quantization is not None and reader.framework == "trl" and not raised:
         reader.default("adapter.dtype", "adapters of a quantized base are cast to bfloat16")
         dtype = "bfloat16"
     else:
