@@ -152,6 +152,10 @@ def test_newest_release(config: str, fields: dict[str, Any]) -> None:
     expect(job_of(config), fields)
 
 
+RAISED = "fp32-norms-embeddings-head"
+UNPREPARED = {"quantization.kbit_prep": "none", "parallel.strategy": "fsdp1"}
+
+
 @pytest.mark.parametrize(
     ("release", "config", "fields"),
     [
@@ -166,6 +170,15 @@ def test_newest_release(config: str, fields: dict[str, Any]) -> None:
             {"loss": "full-logits", "gradient_checkpointing": "reentrant", "precision.autocast": "bfloat16"},
         ),
         ("0.24", LORA + "load_in_4bit: true", {"quantization.kbit_prep": "fp32-norms"}),
+        ("0.24", LORA + "load_in_8bit: true", {"quantization.kbit_prep": RAISED, "adapter.dtype": "float32"}),
+        ("0.24", LORA + "load_in_4bit: true\nbf16: false\nfp16: true", {"quantization.kbit_prep": RAISED}),
+        ("0.7.4", LORA + "load_in_4bit: true\nbf16: true", {"quantization.kbit_prep": RAISED}),
+        ("0.12", LORA + "load_in_4bit: true\nbf16: true\nfsdp: full_shard auto_wrap\nnum_processes: 2", UNPREPARED),
+        (
+            "0.7.5",
+            LORA + "load_in_4bit: true\nbf16: true\nfsdp: full_shard auto_wrap",
+            {"quantization.kbit_prep": "fp32-norms"},
+        ),
         ("0.18", SFT, {"gradient_checkpointing": "none", "precision.autocast": "none", "loop": "trl@1.10"}),
         ("0.18", SFT + "num_generations: 4", {"reference_model": "resident"}),
         ("0.12", SFT, {"loop": "trainer"}),
@@ -264,6 +277,21 @@ def test_arguments_without_a_model() -> None:
 )
 def test_eight_gpus(config: str, fields: dict[str, Any]) -> None:
     expect(job_of(config, gpus=8), fields)
+
+
+@pytest.mark.parametrize(
+    ("release", "words", "strategy", "wrap"),
+    [
+        ("4.46", "full_shard auto_wrap", "fsdp1", "layer"),
+        ("5.9", "full_shard", "fsdp1", "none"),
+        ("5.9", "true", "fsdp1", "none"),
+        ("5.10", "full_shard", "fsdp2", "layer"),
+    ],
+)
+def test_fsdp_of_the_trainer_by_release(release: str, words: str, strategy: str, wrap: str) -> None:
+    config = f"{SFT}fsdp: {words}\nfsdp_config: {{transformer_layer_cls_to_wrap: [LlamaDecoderLayer]}}"
+    job = job_of(config, gpus=8, versions={"transformers": release})
+    assert (job.parallel.strategy, job.parallel.wrap) == (strategy, wrap)
 
 
 def test_fsdp2_by_release_of_accelerate() -> None:

@@ -163,8 +163,9 @@ def _wrap(reader: Reader, flavour: FsdpDefaults, options: tuple[str, ...]) -> Wr
     if policy and policy.upper() in _WRAPS:
         reader.written("parallel.wrap", path)
         return _WRAPS[policy.upper()]
-    named = spelled(reader, "transformer_layer_cls_to_wrap")
-    return "layer" if reader.has(named) or "auto_wrap" in options else flavour.wrap
+    named = reader.has(spelled(reader, "transformer_layer_cls_to_wrap"))
+    # Where options are words, auto_wrap is the one that wraps; the class's name alone does not.
+    return "layer" if "auto_wrap" in options or (named and not options) else flavour.wrap
 
 
 def _offload(reader: Reader, options: tuple[str, ...]) -> Literal["none", "both"]:

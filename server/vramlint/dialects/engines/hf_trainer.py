@@ -34,6 +34,8 @@ from vramlint.vocabulary import Attention, Autocast, Checkpointing
 
 TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""
+TRAINER_FSDP_1 = FsdpDefaults(version=1, wrap="none")
+"""Before transformers 5.10: layers are wrapped where `fsdp` says auto_wrap (4.46 to 5.9, training_args.py)."""
 """They update each weight as its gradient arrives, as the "_layerwise" ones do."""
 
 _KERNELS: tuple[tuple[str, Attention], ...] = (
@@ -176,7 +178,7 @@ def read_engine(
     precision: Precision,
     *,
     full: bool,
-    flavour: FsdpDefaults = TRAINER_FSDP,
+    flavour: FsdpDefaults | None = None,
     batch: Batch | None = None,
     batch_key: str = "per_device_train_batch_size",
     launcher: Reader | None = None,
@@ -185,7 +187,7 @@ def read_engine(
     """The engine that the keys `deepspeed` and `fsdp`, or a launcher file, put under the run; DDP where
     there is none.
 
-    `full`: every weight is trained. `launcher`: reads the accelerate file that goes with the config.
+    `full`: every weight is trained. `flavour`: as TrainingArguments of the release where None. `launcher`: reads the accelerate file that goes with the config.
     `shipped`: DeepSpeed files that come with the front end, by file name.
     """
     if reader.get("deepspeed", mapping) is not None or reader.get("deepspeed", text) is not None:
@@ -197,6 +199,7 @@ def read_engine(
         reader.written("parallel.strategy", path)
         inner = section or replace(reader, values={}, prefix=(), document=None, at_prefix=False)
         release = reader.releases.get("accelerate")
+        flavour = flavour or (TRAINER_FSDP if reader.runs("transformers", "5.10") else TRAINER_FSDP_1)
         found = read_fsdp(
             inner, world, precision, full=full, flavour=flavour, release=release, options=options or ()
         )
@@ -257,5 +260,5 @@ def _fsdp_options(reader: Reader) -> tuple[str, ...] | None:
     """The words of `fsdp`: true, "full_shard auto_wrap" or a list of such; None where FSDP is off."""
     flag = reader.get("fsdp", boolean)
     if flag is not None:
-        return () if flag else None
+        return ("full_shard",) if flag else None
     return reader.get("fsdp", names)
