@@ -214,3 +214,25 @@ def test_an_unknown_method_is_refused_and_not_read_as_full(method: str) -> None:
     assert outcome.obstacle is not None
     assert outcome.obstacle.key == ("method",)
     assert "is not known; use one of full, lora" in outcome.obstacle.message
+
+
+OWN_LOOP = "vramlint: 1\nmodel: meta-llama/Llama-3.1-8B\nloss: fused-linear\nloop: plain\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "kernels"),
+    [
+        (OWN_LOOP, ("rms_norm", "swiglu", "rope")),
+        (OWN_LOOP + "kernels: {liger: []}", ()),
+        (OWN_LOOP.replace("plain", "trainer"), ()),
+        (OWN_LOOP + "runtime: torchtitan", ()),
+        (OWN_LOOP.replace("meta-llama/Llama-3.1-8B", "bigcode/starcoder2-3b"), ()),
+    ],
+)
+def test_a_fused_head_in_an_own_loop_is_taken_for_ligers_patch(text: str, kernels: tuple[str, ...]) -> None:
+    outcome = reading(text)
+    assert outcome.job is not None
+    assert outcome.job.kernels.liger == kernels
+    again = reading(write_job(outcome.job)).job
+    assert again is not None
+    assert again.kernels.liger == kernels

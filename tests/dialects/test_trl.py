@@ -173,7 +173,11 @@ UNPREPARED = {"quantization.kbit_prep": "none", "parallel.strategy": "fsdp1"}
         ("0.24", LORA + "load_in_8bit: true", {"quantization.kbit_prep": RAISED, "adapter.dtype": "float32"}),
         ("0.24", LORA + "load_in_4bit: true\nbf16: false\nfp16: true", {"quantization.kbit_prep": RAISED}),
         ("0.7.4", LORA + "load_in_4bit: true\nbf16: true", {"quantization.kbit_prep": RAISED}),
-        ("0.12", LORA + "load_in_4bit: true\nbf16: true\nfsdp: full_shard auto_wrap\nnum_processes: 2", UNPREPARED),
+        (
+            "0.12",
+            LORA + "load_in_4bit: true\nbf16: true\nfsdp: full_shard auto_wrap\nnum_processes: 2",
+            UNPREPARED,
+        ),
         (
             "0.7.5",
             LORA + "load_in_4bit: true\nbf16: true\nfsdp: full_shard auto_wrap",

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.catalog.facts import GIB, MIB, Gpu, Model
-from vramlint.catalog.liger import ALL
+from vramlint.catalog.liger import ALL, liger_family
 from vramlint.dialects.job_file.keys import KEYS
 from vramlint.dialects.kit.dialect import (
     UNSET,
@@ -161,7 +161,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if top["runtime"] == "megatron" and top["adapter"] is not None and not reader.has("adapter.dtype"):
         reader.assume("adapter.dtype", "Megatron's adapters have the dtype of the base")
         top["adapter"] = replace(top["adapter"], dtype="same-as-base")
-    top["kernels"] = Kernels(**{**group["kernels"], "liger": _liger(reader, top, group["kernels"]["liger"])})
+    liger = _liger(reader, model, top, group["kernels"]["liger"])
+    top["kernels"] = Kernels(**{**group["kernels"], "liger": liger})
     top.update(_hardware(reader, context, top["nodes"]))
     said = (Written, Assumed)
     origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, said)}
@@ -236,12 +237,30 @@ def _quantization(reader: Reader, method: str, given: Mapping[str, Any]) -> Quan
     return Quantization(**given) if method == "qlora" or reader.has("quantization.scheme") else None
 
 
-def _liger(reader: Reader, top: dict[str, Any], named: tuple[str, ...]) -> tuple[LigerKernel, ...]:
+def _liger(
+    reader: Reader, model: Model, top: dict[str, Any], named: tuple[str, ...]
+) -> tuple[LigerKernel, ...]:
     """Liger's kernels in the layers; `loss` among them means head and loss in one."""
     if "loss" in named and not reader.has("loss"):
         reader.written("loss", "kernels.liger")
         top["loss"] = "fused-linear"
+    if not reader.has("kernels.liger") and _may_be_liger(top["loss"], top["loop"], top["runtime"]):
+        family = liger_family(model.model_type, top["versions"].get("liger-kernel"))
+        if family is not None and family.fuses_head:
+            reader.assume(
+                "kernels.liger",
+                "a fused-linear loss in an own loop is taken for Liger's patch of the model, whose functions "
+                "bring the kernels of the layers too; write kernels: {liger: []} for the loss alone",
+            )
+            return family.kernels
     return tuple(kernel for kernel in ALL if kernel in named)
+
+
+def _may_be_liger(loss: Any, loop: str, runtime: str) -> bool:
+    """Whether only Liger's patch may have put this loss into an own loop around transformers' model (0.8.5,
+    transformers/auto_model.py and monkey_patch.py: all kernels of a family unless told otherwise).
+    """
+    return loss == "fused-linear" and loop == "plain" and runtime == "transformers"
 
 
 def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
@@ -269,7 +288,8 @@ def write_job(job: TrainingJob) -> dict[str, Any]:
         if row.path in _READ_APART:
             continue
         value = _value(job, row.path)
-        if value is UNSET or (value == row.default and not FIELDS[row.path].always):
+        said = row.path == "kernels.liger" and _may_be_liger(job.loss, job.loop, job.runtime)
+        if value is UNSET or (value == row.default and not said and not FIELDS[row.path].always):
             continue
         _put(out, row.path, _plain(row.path, value))
     for role in ROLES:
