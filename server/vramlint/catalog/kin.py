@@ -138,6 +138,12 @@ def accounts(family: str) -> tuple[str, ...]:
     return _MAKERS[family]
 
 
+def has_makers_id(ids: Iterable[str]) -> bool:
+    """Whether the makers of a family gave one of a record's ids to a model of theirs."""
+    known = tuple(ids)
+    return any(True for family in _MAKERS for _ in makers_ids(family, known))
+
+
 def makers_ids(family: str, ids: Iterable[str]) -> Iterator[tuple[Said, str]]:
     """Of a record's ids those that the family's makers gave to its models, with what each says."""
     for name in ids:

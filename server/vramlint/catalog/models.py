@@ -75,7 +75,7 @@ class Models:
         where those released none.
         """
         if parameters not in self._sized:
-            from vramlint.catalog.kin import makers_ids
+            from vramlint.catalog.kin import has_makers_id
 
             found = [
                 record
@@ -84,7 +84,7 @@ class Models:
                 and record.get("linear")
                 and parameters / ALIKE <= record["parameters"] <= parameters * ALIKE
             ]
-            released = [record for record in found if any(makers_ids(record["ids"]))]
+            released = [record for record in found if has_makers_id(record["ids"])]
             kept = released if len(released) >= ENOUGH else found
             self._sized[parameters] = tuple(_model(record, record["ids"][0]) for record in kept)
         return self._sized[parameters]

@@ -35,7 +35,7 @@ from vramlint.vocabulary import Attention, Autocast, Checkpointing
 TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""
 TRAINER_FSDP_1 = FsdpDefaults(version=1, wrap="none")
-"""Before transformers 5.10: layers are wrapped where `fsdp` says auto_wrap (4.46 to 5.9, training_args.py)."""
+"""Before transformers 5.10: layers are wrapped where `fsdp` says auto_wrap (training_args.py, 4.46 to 5.9)."""
 """They update each weight as its gradient arrives, as the "_layerwise" ones do."""
 
 _KERNELS: tuple[tuple[str, Attention], ...] = (
@@ -187,8 +187,9 @@ def read_engine(
     """The engine that the keys `deepspeed` and `fsdp`, or a launcher file, put under the run; DDP where
     there is none.
 
-    `full`: every weight is trained. `flavour`: as TrainingArguments of the release where None. `launcher`: reads the accelerate file that goes with the config.
-    `shipped`: DeepSpeed files that come with the front end, by file name.
+    `full`: every weight is trained. `flavour`: as TrainingArguments of the release where None. `launcher`:
+    reads the accelerate file that goes with the config. `shipped`: DeepSpeed files that come with the front
+    end, by file name.
     """
     if reader.get("deepspeed", mapping) is not None or reader.get("deepspeed", text) is not None:
         return _deepspeed(reader, context, world, model, precision, batch, batch_key, shipped or {})

@@ -266,7 +266,7 @@ def _upcast(reader: Reader, engine: ParallelPlan) -> Precision:
 
 def _adapter(reader: Reader, engine: ParallelPlan) -> Adapter:
     rank = reader.read("lora_rank", positive)
-    alpha: float = reader.read("lora_alpha", number, 2 * rank)
+    alpha: float = reader.read("lora_alpha", number, 2.0 * rank)
     written = reader.get("lora_target", names)
     if written is None:
         reader.default("adapter.targets")

@@ -152,7 +152,7 @@ def _method(reader: Reader, model: Model, section: str) -> tuple[Method, Adapter
         reader.written("quantization", quantized)
     dora = prefix.endswith("dora") or reader.flag(f"{section}.use_dora")
     reader.default("adapter.dtype", "built in the run's dtype")
-    alpha: float = reader.read(f"{section}.lora_alpha", number, 16)
+    alpha: float = reader.read(f"{section}.lora_alpha", number, 16.0)
     adapter = Adapter(
         r=reader.read(f"{section}.lora_rank", positive, 8),
         alpha=alpha,

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan
-from vramlint.dialects.engines.hf_trainer import Autocast, attention, read_autocast
+from vramlint.dialects.engines.hf_trainer import attention, read_autocast
 from vramlint.dialects.engines.loading import released_quantized
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import checkpoint_dtype
 from vramlint.job import Adapter, Precision, Quantization
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import AdapterDtype, Attention, Dtype, Method
+from vramlint.vocabulary import AdapterDtype, Attention, Autocast, Dtype, Method
 
 _DTYPES: Mapping[str, Dtype] = {
     "float32": "float32",
