@@ -29,10 +29,11 @@ import tables  # noqa: E402
 import worked_examples  # noqa: E402
 
 import vramlint  # noqa: E402
+from vramlint.analysis.registry import built_in  # noqa: E402
 from vramlint.memory.architectures import FAMILIES  # noqa: E402
 
 WHITELIST = ROOT / "scripts" / "vulture_whitelist.py"
-_FAMILIES = "# Families of models, which FAMILIES names as text. Written by scripts/generate.\n"
+_NAMED = "# What FAMILIES and the rule pack name as text. Written by scripts/generate.\n"
 
 Generator = Callable[[], str]
 
@@ -55,10 +56,11 @@ def generated() -> dict[Path, Generator]:
 
 
 def whitelist() -> str:
-    """What vulture is told is in use: its written part, then the functions that FAMILIES names."""
-    written = WHITELIST.read_text(encoding="utf-8").partition(_FAMILIES)[0]
-    names = sorted({path.rpartition(".")[2] for path in FAMILIES.values()})
-    return written + _FAMILIES + "".join(f"{name}\n" for name in names)
+    """What vulture is told is in use: its written part, then the functions that FAMILIES names and the rules."""
+    written = WHITELIST.read_text(encoding="utf-8").partition(_NAMED)[0]
+    rules = {type(rule).__name__ for rule in built_in()}
+    names = sorted(rules | {path.rpartition(".")[2] for path in FAMILIES.values()})
+    return written + _NAMED + "".join(f"{name}\n" for name in names)
 
 
 def versioned(text: str) -> str:

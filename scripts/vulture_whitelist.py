@@ -35,7 +35,31 @@ reward_model
 environment
 
 still_gathered  # keeps gathered weights alive to the end of the walk
-# Families of models, which FAMILIES names as text. Written by scripts/generate.
+# What FAMILIES and the rule pack name as text. Written by scripts/generate.
+Bf16BeforeAmpere
+CheckpointingTwice
+DoesNotFit
+DuplicateKey
+FlashAttentionBeforeAmpere
+Float32FrozenBase
+Fp8Hardware
+HostMemoryShort
+InvalidSetting
+MissingCompanion
+NoEffect
+NoVerdict
+NothingAdapted
+RefusedCombination
+ShardingOnOneGpu
+SpareMemory
+Syntax
+TightFit
+UnknownGpu
+UnknownKey
+UnknownModel
+UnquantizedBase
+UnusedSuppression
+WrongType
 arcee
 baichuan
 bamba

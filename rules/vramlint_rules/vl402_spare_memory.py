@@ -11,7 +11,7 @@ from vramlint.lint.editing import edits_of_changes
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib, gpu_name
 from vramlint.lint.rule import Rule
-from vramlint.memory import CannotEstimate
+from vramlint.memory import Estimate
 
 _USED = 0.35
 """Share of the GPU above which nothing is said."""
@@ -32,6 +32,9 @@ class SpareMemory(Rule):
     Accumulation exists to save activations. Where there is room for them it only costs time: small batches
     keep a GPU waiting. The product of micro batch and accumulation, which is what the optimizer sees, stays
     the same.
+
+    Many runs that are as their authors want them leave memory free, so the rule is asked for by name:
+    `--select VL402`, or `severity = {spare-memory = "hint"}` in the settings.
 
     ## Example
 
@@ -61,6 +64,7 @@ class SpareMemory(Rule):
     severity = "hint"
     summary = "a larger micro batch fits in place of accumulation"
     needs_verdict = True
+    opt_in = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Speak where both keys are written and the GPU stays two thirds empty."""
@@ -70,7 +74,7 @@ class SpareMemory(Rule):
             return
         if context.key("micro_batch_size") is None or estimate.high_bytes > _USED * gpu.usable_bytes:
             return
-        larger = _larger(job, gpu.usable_bytes)
+        larger = _larger(job, estimate, gpu.usable_bytes)
         if larger is None:
             return
         used = f"{gib(estimate.device_bytes)} of {gib(gpu.usable_bytes)} GiB of {gpu_name(gpu)} are used"
@@ -81,7 +85,7 @@ class SpareMemory(Rule):
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """The larger micro batch, checked to fit."""
         job, capacity, estimate = context.job, context.capacity, context.estimate
-        changes = _larger(job, capacity) if job and capacity else None
+        changes = _larger(job, estimate, capacity) if job and estimate and capacity else None
         edits = edits_of_changes(context, changes) if changes else None
         after = context.recheck(edits) if edits else None
         if not changes or not edits or after is None or after.estimate is None or estimate is None:
@@ -96,18 +100,19 @@ class SpareMemory(Rule):
         yield Fix(title, edits, False, after.estimate.device_bytes, after.verdict)
 
 
-def _larger(job: TrainingJob, capacity: int) -> Changes | None:
-    """The largest micro batch that fits with the same batch in all; None where none is larger."""
-    from vramlint.advice.changes import apply  # imported late: few files get here
-    from vramlint.memory import estimate_job
+def _larger(job: TrainingJob, estimate: Estimate, capacity: int) -> Changes | None:
+    """The largest micro batch that fits for certain, with the same batch in all; None where none is larger.
 
+    Activations grow at most in proportion to the batch, and what the allocator wastes on them too.
+    """
     steps = job.gradient_accumulation_steps
+    grows = estimate.component_sizes["activations"] + estimate.components["overhead"]
     for fewer in (divisor for divisor in range(1, min(steps // 2, _MOST_STEPS) + 1) if steps % divisor == 0):
-        micro = job.micro_batch_size * (steps // fewer)
-        changes = {"micro_batch_size": micro, "gradient_accumulation_steps": fewer}
-        try:
-            if estimate_job(apply(job, changes)).verdict(capacity) == "fits":
-                return changes
-        except CannotEstimate:
-            return None
+        times = steps // fewer
+        most = estimate.device_bytes + (times - 1) * grows
+        if most * (1 + estimate.error_band) <= capacity:
+            return {
+                "micro_batch_size": job.micro_batch_size * times,
+                "gradient_accumulation_steps": fewer,
+            }
     return None

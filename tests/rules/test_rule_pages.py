@@ -6,18 +6,21 @@ from pathlib import Path
 import pytest
 
 from vramlint.analysis.analyse import analyse
-from vramlint.analysis.registry import built_in
+from vramlint.analysis.registry import built_in, entries
 from vramlint.document import Document
 from vramlint.lint.rule import Rule
+from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 
 RULES = built_in()
 
 
-def codes(language: str, text: str, folder: Path) -> list[str]:
-    path = folder / f"example.{language}"
-    document = Document.parse(text, str(path))
-    return [finding.code for finding in analyse(document, Workspace(folder)).findings]
+def codes(rule: Rule, heading: str, folder: Path) -> list[str]:
+    """What is found in an example of the rule; where it must be asked for, of this rule alone."""
+    language, text = rule.examples()[heading]
+    document = Document.parse(text, str(folder / f"example.{language}"))
+    asked = Overrides(select=(rule.code,) if rule.opt_in else ())
+    return [finding.code for finding in analyse(document, Workspace(folder), asked).findings]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
@@ -31,16 +34,36 @@ def test_page_is_complete(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_failing_example_yields_the_code(rule: Rule, tmp_path: Path) -> None:
-    language, text = rule.examples()["Example"]
-    assert rule.code in codes(language, text, tmp_path)
+    assert rule.code in codes(rule, "Example", tmp_path)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
 def test_mended_example_has_no_warning(rule: Rule, tmp_path: Path) -> None:
-    language, text = rule.examples()["Use instead"]
-    said = set(codes(language, text, tmp_path))
+    said = set(codes(rule, "Use instead", tmp_path))
     assert said <= {"VL104"}, "an example may leave out the GPU; nothing else is left to say"
     assert rule.code not in said
+
+
+def test_a_deferred_rule_is_the_one_that_its_row_says() -> None:
+    for entry in entries():
+        rule = entry.load()
+        assert (entry.code, entry.name, entry.opt_in) == (rule.code, rule.name, rule.opt_in)
+        assert (entry.any_file, entry.after_suppressions) == (rule.any_file, rule.after_suppressions)
+
+
+def test_a_rule_that_must_be_asked_for_is_silent_until_then(tmp_path: Path) -> None:
+    asked_for = [rule for rule in RULES if rule.opt_in]
+    assert asked_for
+    for rule in asked_for:
+        language, text = rule.examples()["Example"]
+        document = Document.parse(text, str(tmp_path / f"example.{language}"))
+        for settings in ("", '[severity]\n"VL4" = "off"\n'):
+            (tmp_path / "vramlint.toml").write_text(settings, encoding="utf-8")
+            found = analyse(document, Workspace(tmp_path)).findings
+            assert rule.code not in [finding.code for finding in found]
+        (tmp_path / "vramlint.toml").write_text(f'[severity]\n"{rule.name}" = "error"\n', encoding="utf-8")
+        found = analyse(document, Workspace(tmp_path)).findings
+        assert "error" in [finding.severity for finding in found if finding.code == rule.code]
 
 
 def test_codes_and_names_are_unique_and_in_order() -> None:

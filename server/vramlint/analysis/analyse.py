@@ -56,7 +56,7 @@ def fixes_for(analysis: Analysis, finding: Finding, worked_out: int | None = Non
     if rule is None:
         return finding.fixes
     try:
-        return finding.fixes + tuple(islice(rule.fixes(analysis, finding), worked_out))
+        return finding.fixes + tuple(islice(rule.load().fixes(analysis, finding), worked_out))
     except Exception:
         failed(f"rule {rule.code} failed to work out fixes")
         return finding.fixes

@@ -19,7 +19,7 @@ from vramlint.lint.finding import Finding
 from vramlint.lint.format import is_open, key_text, shorten
 from vramlint.lint.places import span_of
 from vramlint.lint.result import Analysis
-from vramlint.lint.rule import Rule
+from vramlint.lint.rule import Entry
 from vramlint.memory import CannotEstimate, Estimate
 from vramlint.project.hardware import Declaration
 from vramlint.project.launchers import Launcher
@@ -128,21 +128,27 @@ def _key_of(job: TrainingJob, field: str) -> tuple[str | int, ...]:
 
 
 def _run(
-    rules: tuple[Rule, ...], context: RuleContext, overrides: Overrides, *, after_suppressions: bool
+    rules: tuple[Entry, ...], context: RuleContext, overrides: Overrides, *, after_suppressions: bool
 ) -> Iterator[Finding]:
     """Findings of all rules that the settings leave on, with the severity that the settings give them."""
-    for rule in rules:
-        if rule.after_suppressions != after_suppressions or not (context.dialect or rule.any_file):
+    settings = context.settings
+    for entry in rules:
+        if entry.after_suppressions != after_suppressions or not (context.dialect or entry.any_file):
+            continue
+        if entry.opt_in and not settings.names(entry.code, entry.name):
             continue
         try:
+            if not entry.applies(context):
+                continue
+            rule = entry.load()
             found = list(islice(rule.check(context), MOST_FINDINGS + 1))
         except Exception:
-            failed(f"rule {rule.code} failed on {context.document.path}")
+            failed(f"rule {entry.code} failed on {context.document.path}")
             continue
         if len(found) > MOST_FINDINGS:
             found[MOST_FINDINGS] = replace(found[MOST_FINDINGS], message=_MORE, fixes=(), related=())
         for finding in found:
-            level = context.settings.level(finding.code, finding.name, finding.severity)
+            level = settings.level(finding.code, finding.name, finding.severity)
             if level is None and rule.always_on:
                 level = finding.severity
             if overrides.require_verdict and rule.about_missing_verdicts and context.is_run:
@@ -151,12 +157,18 @@ def _run(
                 yield finding if level == finding.severity else replace(finding, severity=level)
 
 
-def _judged(rules: tuple[Rule, ...], context: RuleContext, suppression: Suppression) -> bool:
+def _judged(rules: tuple[Entry, ...], context: RuleContext, suppression: Suppression) -> bool:
     """Whether the rules that a suppression names could speak, so that it can be called unused."""
     if context.dialect is None:
         return False
-    meant = [rule for rule in rules if suppression.covers(rule.code, rule.name)]
-    on = [rule for rule in meant if context.settings.level(rule.code, rule.name, rule.severity) is not None]
+    settings = context.settings
+    meant = [entry.load() for entry in rules if suppression.covers(entry.code, entry.name)]
+    on = [
+        rule
+        for rule in meant
+        if settings.level(rule.code, rule.name, rule.severity) is not None
+        and (not rule.opt_in or settings.names(rule.code, rule.name))
+    ]
     if meant and not on:
         return False
     return context.verdict != "unknown" or not any(rule.needs_verdict for rule in on)

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from types import ModuleType
 
-from vramlint.lint.rule import Rule
+from vramlint.lint.rule import Deferred, Entry, Rule
 
 GROUP = "vramlint.rules"
-"""The entry point group of rule packs. A pack is a module with `RULES`, an iterable of Rule classes."""
+"""The entry point group of rule packs. A pack is a module with `RULES`, an iterable of Rule classes; one that
+stands in it as `Deferred` is imported only where it can apply.
+"""
 
 
 class PackMissing(Exception):
@@ -19,21 +21,24 @@ class PackMissing(Exception):
 
 
 @cache
-def built_in() -> tuple[Rule, ...]:
+def entries() -> tuple[Entry, ...]:
     """The rules that come with vramlint, by code. Imported at the call: the pack imports this package."""
-    return _rules(importlib.import_module("vramlint_rules"))
+    return _entries(importlib.import_module("vramlint_rules"))
+
+
+def built_in() -> tuple[Rule, ...]:
+    """The same, each of them imported."""
+    return tuple(entry.load() for entry in entries())
 
 
 @cache
-def pack(distribution: str) -> tuple[Rule, ...]:
+def pack(distribution: str) -> tuple[Entry, ...]:
     """The rules of an installed distribution."""
     from importlib import metadata  # imported late: few settings name packs
 
     try:
-        entries = [
-            entry for entry in metadata.distribution(distribution).entry_points if entry.group == GROUP
-        ]
-        rules = tuple(rule for entry in entries for rule in _rules(entry.load()))
+        points = metadata.distribution(distribution).entry_points
+        rules = tuple(rule for point in points if point.group == GROUP for rule in _entries(point.load()))
     except metadata.PackageNotFoundError:
         raise PackMissing(f"rule pack '{distribution}' is not installed") from None
     except Exception as error:  # a pack is other people's code: its import may raise anything
@@ -43,9 +48,9 @@ def pack(distribution: str) -> tuple[Rule, ...]:
     return rules
 
 
-def rules_in_force(packs: Iterable[str] = ()) -> tuple[tuple[Rule, ...], tuple[str, ...]]:
+def rules_in_force(packs: Iterable[str] = ()) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """The built-in rules with those of `packs`, and what is wrong with the packs."""
-    rules, problems = list(built_in()), []
+    rules, problems = list(entries()), []
     for name in packs:
         if _plain(name) == "vramlint":
             continue
@@ -61,11 +66,11 @@ def find_rule(code_or_name: str, packs: Iterable[str] = ()) -> Rule | None:
     wanted = code_or_name.strip()
     for rule in rules_in_force(packs)[0]:
         if wanted.upper() == rule.code or wanted.lower() == rule.name:
-            return rule
+            return rule.load()
     return None
 
 
-def unknown_selectors(setting: str, entries: Iterable[str], rules: Iterable[Rule]) -> tuple[str, ...]:
+def unknown_selectors(setting: str, entries: Iterable[str], rules: Iterable[Entry]) -> tuple[str, ...]:
     """What is wrong with the entries that name no rule: a typo there would switch the gate off."""
     known = [word for rule in rules for word in (rule.code, rule.name)]
     return tuple(_unknown_selector(setting, entry, known) for entry in entries if not _selects(entry, known))
@@ -86,8 +91,9 @@ def _unknown_selector(setting: str, entry: str, known: Sequence[str]) -> str:
     return f"`{setting}`: '{entry}' is not the code, the prefix of a code or the name of a rule; {hint}"
 
 
-def _rules(module: ModuleType) -> tuple[Rule, ...]:
-    return tuple(sorted((rule() for rule in module.RULES), key=lambda rule: rule.code))
+def _entries(module: ModuleType) -> tuple[Entry, ...]:
+    rules: Iterable[Entry] = (rule if isinstance(rule, Deferred) else rule() for rule in module.RULES)
+    return tuple(sorted(rules, key=lambda rule: rule.code))
 
 
 def _plain(name: str) -> str:

@@ -23,7 +23,8 @@ def main(arguments: Sequence[str]) -> int:
     wanted = parser().parse_args(arguments).rule
     packs = SettingsResolver().for_file(None).rules
     if wanted is None:
-        say("\n".join(f"{rule.code}  {rule.name:<32} {rule.summary}" for rule in rules_in_force(packs)[0]))
+        rules = [entry.load() for entry in rules_in_force(packs)[0]]
+        say("\n".join(f"{rule.code}  {rule.name:<32} {rule.summary}" for rule in rules))
         return 0
     rule = find_rule(wanted, packs)
     if rule is None:

@@ -7,7 +7,7 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Finding
 from vramlint.lint.places import span_of
-from vramlint.lint.rule import Rule
+from vramlint.lint.rule import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class Analysis(RuleContext):
     findings: tuple[Finding, ...] = ()
     suppressed: tuple[Finding, ...] = ()
     """Findings that a comment silences."""
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Entry, ...] = ()
     """The rules that were in force."""
     others: tuple[Analysis, ...] = ()
     """Of the other runs that the document describes."""

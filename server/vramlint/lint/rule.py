@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import ClassVar, TypeAlias
 
 from vramlint.document.node import KeyPath, Span
 from vramlint.lint.context import RuleContext
@@ -38,6 +38,18 @@ class Rule(ABC):
     """No setting turns it off: it speaks of the settings themselves."""
     any_file: ClassVar[bool] = False
     """Run also where the file has no dialect."""
+    opt_in: ClassVar[bool] = False
+    """Speaks only where the settings or the command line name it, since it would speak of many runs that are
+    as their authors want them.
+    """
+
+    def applies(self, context: RuleContext) -> bool:
+        """Whether it is worth asking."""
+        return True
+
+    def load(self) -> Rule:
+        """Itself, as a `Deferred` rule gives the one it stands for."""
+        return self
 
     @abstractmethod
     def check(self, context: RuleContext) -> Iterator[Finding]:
@@ -84,3 +96,42 @@ class Rule(ABC):
     def examples(cls) -> dict[str, tuple[str, str]]:
         """The page's examples: heading → (language, text)."""
         return {match[1]: (match[2], match[3]) for match in re.finditer(_EXAMPLE, cls.page())}
+
+
+class Deferred:
+    """A rule of a pack that is imported only where it can apply: most runs need few of many.
+
+    `module` is named after code and name of the rule and holds one class of it. `when` tells whether it is
+    worth asking; it looks at no more than the context, and costs next to nothing.
+    """
+
+    after_suppressions: ClassVar[bool] = False
+    any_file: ClassVar[bool] = False
+
+    def __init__(self, module: str, when: Callable[[RuleContext], bool], *, opt_in: bool = False) -> None:
+        code, _, name = module.rpartition(".")[2].partition("_")
+        self.code, self.name = code.upper(), name.replace("_", "-")
+        self.applies, self.opt_in = when, opt_in
+        self._module = module
+        self._rule: Rule | None = None
+
+    def load(self) -> Rule:
+        """The rule itself.
+
+        Raises:
+            LookupError: the module holds no rule of that code.
+        """
+        if self._rule is None:
+            from importlib import import_module  # imported late: a run that nothing is found in needs none
+
+            for each in vars(import_module(self._module)).values():
+                if isinstance(each, type) and issubclass(each, Rule) and self.code == vars(each).get("code"):
+                    self._rule = each()
+                    break
+            else:
+                raise LookupError(f"{self._module} holds no rule {self.code}")
+        return self._rule
+
+
+Entry: TypeAlias = Rule | Deferred
+"""A rule in force, imported or not."""

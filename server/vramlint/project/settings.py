@@ -75,6 +75,11 @@ class Settings:
                 )
         return settings
 
+    def names(self, code: str, name: str) -> bool:
+        """Whether the settings ask for the rule, by its code, a prefix of it, or its name."""
+        asked = [*self.select, *(entry for entry, level in self.severity.items() if level != "off")]
+        return any(_names(entry, code, name) for entry in asked)
+
     def level(self, code: str, name: str, severity: Severity) -> Severity | None:
         """The severity of a finding after these settings; None where the rule is off."""
         if any(_names(entry, code, name) for entry in self.ignore):

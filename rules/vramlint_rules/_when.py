@@ -1,0 +1,79 @@
+"""When a rule is worth asking: looks at the context that cost next to nothing, in place of an import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vramlint.job import TrainingJob
+from vramlint.lint.context import RuleContext
+from vramlint.memory.estimate import MomentName, Verdict
+from vramlint.vocabulary import ADAPTER_METHODS
+
+When = Callable[[RuleContext], bool]
+
+
+def verdict(wanted: Verdict) -> When:
+    """Runs with this verdict."""
+    return lambda context: context.is_run and context.verdict == wanted
+
+
+does_not_fit, tight, fits, no_verdict = (
+    verdict(each) for each in ("does_not_fit", "tight", "fits", "unknown")
+)
+
+
+def job(test: Callable[[TrainingJob], bool]) -> When:
+    """Files that describe such a job."""
+    return lambda context: context.job is not None and test(context.job)
+
+
+def estimated(test: Callable[[TrainingJob], bool]) -> When:
+    """Runs of such a job that have an estimate."""
+    return lambda context: context.estimate is not None and context.job is not None and test(context.job)
+
+
+def worst(moment: MomentName) -> When:
+    """Runs whose worst moment is this one."""
+    return lambda context: context.estimate is not None and context.estimate.worst.name == moment
+
+
+def lacks(feature: str) -> When:
+    """Runs on a GPU that is known to lack a feature."""
+    return lambda context: (
+        context.job is not None and context.gpu is not None and context.gpu.supports.get(feature) is False
+    )
+
+
+def problems(context: RuleContext) -> bool:
+    """Files of which the dialect has something to say."""
+    return context.reading is not None and bool(context.reading.problems)
+
+
+def trainer(context: RuleContext) -> bool:
+    """Files with the keys of transformers' TrainingArguments."""
+    return context.dialect is not None and context.dialect.training_arguments
+
+
+def offloads(context: RuleContext) -> bool:
+    """Runs that keep something in host memory."""
+    return context.estimate is not None and context.estimate.host is not None
+
+
+def no_estimate(context: RuleContext) -> bool:
+    """Files of which no size can be worked out."""
+    return context.cannot is not None
+
+
+def declared(context: RuleContext) -> bool:
+    """Files for which a GPU is declared, known or not."""
+    return context.declared is not None
+
+
+def missing_companion(context: RuleContext) -> bool:
+    """Files that name another one that is not there."""
+    return context.reading is not None and bool(context.reading.missing_companions)
+
+
+sharded = estimated(lambda job: job.parallel.strategy in ("zero3", "fsdp2"))
+zero = job(lambda job: job.parallel.strategy.startswith("zero"))
+adapts = estimated(lambda job: job.method in ADAPTER_METHODS)
