@@ -56,7 +56,7 @@ def generated() -> dict[Path, Generator]:
 
 
 def whitelist() -> str:
-    """What vulture is told is in use: its written part, then the functions that FAMILIES names and the rules."""
+    """What vulture is told is in use: its written part, then what FAMILIES and the rule pack name."""
     written = WHITELIST.read_text(encoding="utf-8").partition(_NAMED)[0]
     rules = {type(rule).__name__ for rule in built_in()}
     names = sorted(rules | {path.rpartition(".")[2] for path in FAMILIES.values()})

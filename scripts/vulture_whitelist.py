@@ -36,24 +36,34 @@ environment
 
 still_gathered  # keeps gathered weights alive to the end of the walk
 # What FAMILIES and the rule pack name as text. Written by scripts/generate.
+AssumedToFit
 Bf16BeforeAmpere
 CheckpointingTwice
 DoesNotFit
 DuplicateKey
+EngineShare
+EvaluationPeak
 FlashAttentionBeforeAmpere
 Float32FrozenBase
 Fp8Hardware
+GenerationPeak
 HostMemoryShort
 InvalidSetting
+LoadingHostMemory
+LoadingPeak
+LongRows
 MissingCompanion
 NoEffect
 NoVerdict
 NothingAdapted
+OptimizerPeak
 RefusedCombination
+SavingPeak
 ShardingOnOneGpu
 SpareMemory
 Syntax
 TightFit
+UnbalancedPipeline
 UnknownGpu
 UnknownKey
 UnknownModel

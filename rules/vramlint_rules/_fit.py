@@ -33,10 +33,8 @@ class Blame:
 def blame(context: RuleContext, job: TrainingJob, estimate: Estimate, capacity: int) -> Blame:
     """The largest component that a key of the file decides; the model where weights alone are too much."""
     related = partial(_related, context, estimate)
-    for field in _at(estimate.peak_phase):
-        key = context.key(field)
-        if key is not None and not is_smallest(job, field):
-            return Blame(key, _reason_at(estimate.peak_phase, job, estimate), related(key))
+    if key := moment_key(context, job, estimate):
+        return Blame(key, moment_reason(job, estimate), related(key))
     sizes = estimate.component_sizes
     model = context.key("model") or ()
     if sizes["weights"] > capacity and model:
@@ -57,15 +55,21 @@ def or_expandable(estimate: Estimate) -> str:
     return "; with PYTORCH_ALLOC_CONF=expandable_segments:True it fits, and trains the same"
 
 
-def _at(phase: str) -> tuple[str, ...]:
-    """The fields to blame for a moment beside the training step."""
-    moments: Mapping[str, Blamed] = {
-        "evaluation": "at evaluation",
-        "generation": "at generation",
-        "load": "at load",
-        "save": "at save",
-    }
-    return blamed_for(moments[phase]) if phase in moments else ()
+_MOMENTS: Mapping[str, Blamed] = {
+    "evaluation": "at evaluation",
+    "generation": "at generation",
+    "load": "at load",
+    "save": "at save",
+}
+
+
+def moment_key(context: RuleContext, job: TrainingJob, estimate: Estimate) -> KeyPath | None:
+    """The key to blame where the worst moment is beside the training step; None where the file has none."""
+    if estimate.peak_phase not in _MOMENTS:
+        return None
+    fields = blamed_for(_MOMENTS[estimate.peak_phase])
+    keys = (context.key(field) for field in fields if not is_smallest(job, field))
+    return next((key for key in keys if key is not None), None)
 
 
 def _reason(
@@ -89,9 +93,9 @@ def _reason(
     return f"{size} GiB are taken beside the tensors"
 
 
-def _reason_at(moment: str, job: TrainingJob, estimate: Estimate) -> str:
-    """What is too much at a moment beside the training step."""
-    size = gib(estimate.components["activations"])
+def moment_reason(job: TrainingJob, estimate: Estimate) -> str:
+    """What is too much where the worst moment is beside the training step."""
+    moment, size = estimate.peak_phase, gib(estimate.components["activations"])
     if moment == "evaluation" and job.evaluation is not None:
         length = job.evaluation.sequence_length or job.sequence_length
         shape = f"{job.evaluation.batch} × {length}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vramlint.job import TrainingJob
+from vramlint.job import Assumed, TrainingJob
 from vramlint.lint.context import RuleContext
 from vramlint.memory.estimate import MomentName, Verdict
 from vramlint.vocabulary import ADAPTER_METHODS
@@ -74,6 +74,19 @@ def missing_companion(context: RuleContext) -> bool:
     return context.reading is not None and bool(context.reading.missing_companions)
 
 
-sharded = estimated(lambda job: job.parallel.strategy in ("zero3", "fsdp2"))
+def over(context: RuleContext) -> bool:
+    """Runs that do not fit, or only just."""
+    return context.gpu is not None and context.verdict in ("does_not_fit", "tight")
+
+
+def fits_by_assumption(context: RuleContext) -> bool:
+    """Runs that fit with an assumed length, or an assumed model."""
+    if context.gpu is None or context.job is None or context.verdict != "fits":
+        return False
+    length = context.job.origins.get("sequence_length")
+    return context.job.model.spread > 0 or isinstance(length, Assumed)
+
+
 zero = job(lambda job: job.parallel.strategy.startswith("zero"))
 adapts = estimated(lambda job: job.method in ADAPTER_METHODS)
+sharded = estimated(lambda job: job.parallel.strategy in ("zero3", "fsdp2"))

@@ -1,0 +1,49 @@
+"""Rules about runs whose worst moment is beside the training step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from vramlint.lint.context import RuleContext
+from vramlint.lint.finding import Finding
+from vramlint.lint.format import gib, gpu_name
+from vramlint.lint.rule import Rule
+from vramlint.memory.estimate import STEP_MOMENTS, Estimate, MomentName
+from vramlint_rules._fit import moment_key, moment_reason
+
+_WORTH = 1.1
+"""How far above the step a moment must be to be worth a word."""
+
+
+def step_bytes(estimate: Estimate) -> int:
+    """What the GPU must offer for the training step alone."""
+    return max(moment.device_bytes for moment in estimate.counted if moment.name in STEP_MOMENTS)
+
+
+class MomentRule(Rule):
+    """Base of the rules that each speak of one moment. Not a rule itself."""
+
+    moment: ClassVar[MomentName]
+    dies: ClassVar[str]
+    """What becomes of a run whose step fits and whose moment does not."""
+    advice: ClassVar[str]
+
+    def check(self, context: RuleContext) -> Iterator[Finding]:
+        """Speak where the moment decides: the step alone would fit, or no GPU says whether it does."""
+        job, estimate, gpu = context.job, context.estimate, context.gpu
+        if job is None or estimate is None or estimate.worst.name != self.moment:
+            return
+        step = step_bytes(estimate)
+        if estimate.device_bytes < _WORTH * step:
+            return
+        fate = f"{self.moment} needs more than the training step"
+        compared = f"{gib(estimate.device_bytes)} GiB, and the step {gib(step)}"
+        if gpu is not None:
+            fits = step * (1 + estimate.error_band) <= gpu.usable_bytes
+            if context.verdict not in ("does_not_fit", "tight") or not fits:
+                return
+            fate = self.dies
+            compared += f", of {gib(gpu.usable_bytes)} that {gpu_name(gpu)} has"
+        key = moment_key(context, job, estimate) or context.key("model") or ()
+        yield self.finding(f"{fate}: {moment_reason(job, estimate)}; {compared}: {self.advice}", key)
