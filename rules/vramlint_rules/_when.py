@@ -44,6 +44,21 @@ def lacks(feature: str) -> When:
     )
 
 
+def flash_attention(version: int) -> When:
+    """Runs on a declared GPU that ask for this version of FlashAttention."""
+    words = (f"flash_attention_{version}", f"flash_attn{version}", f"fa{version}")
+
+    def asks(context: RuleContext) -> bool:
+        key = context.key("attention") if context.gpu is not None else None
+        node = context.document.node(key) if key is not None else None
+        if key is None or node is None:
+            return False
+        said = f"{key[-1]} {node.resolved().value}".lower().replace("-", "_")
+        return any(word in said for word in words)
+
+    return asks
+
+
 def problems(context: RuleContext) -> bool:
     """Files of which the dialect has something to say."""
     return context.reading is not None and bool(context.reading.problems)
@@ -87,6 +102,18 @@ def fits_by_assumption(context: RuleContext) -> bool:
     return context.job.model.spread > 0 or isinstance(length, Assumed)
 
 
+def ranks(context: RuleContext) -> bool:
+    """Jobs of several ranks, on a counted number of GPUs."""
+    job, gpus = context.job, context.declared
+    return job is not None and job.parallel.world_size > 1 and gpus is not None and gpus.counted
+
+
+def quantized_on_gpu(context: RuleContext) -> bool:
+    """Jobs over a quantized base, on a declared GPU."""
+    return context.gpu is not None and context.job is not None and context.job.quantization is not None
+
+
+nodes = job(lambda job: job.parallel.tensor > 1 and job.nodes > 1)
 zero = job(lambda job: job.parallel.strategy.startswith("zero"))
 adapts = estimated(lambda job: job.method in ADAPTER_METHODS)
 sharded = estimated(lambda job: job.parallel.strategy in ("zero3", "fsdp2"))

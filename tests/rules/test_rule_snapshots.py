@@ -1,4 +1,4 @@
-"""What each rule says of its example, as text that a reader can review: the messages, and the fixes offered."""
+"""What each rule says of its example, as text that a reader can review: messages, and the fixes offered."""
 
 from collections.abc import Callable
 from pathlib import Path

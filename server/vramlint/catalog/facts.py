@@ -72,3 +72,9 @@ class Gpu:
     supports: Mapping[str, bool] = field(default_factory=dict)
     year: int | None = None
     confidence: str | None = None
+
+    @property
+    def generation(self) -> int | None:
+        """The major compute capability of NVIDIA's GPUs: 8 of Ampere and Ada, 9 of Hopper; None of others."""
+        major = (self.compute_capability or "").partition(".")[0]
+        return int(major) if self.vendor == "nvidia" and major.isdigit() else None
