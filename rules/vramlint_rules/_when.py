@@ -7,7 +7,7 @@ from collections.abc import Callable
 from vramlint.job import Assumed, TrainingJob
 from vramlint.lint.context import RuleContext
 from vramlint.memory.estimate import MomentName, Verdict
-from vramlint.vocabulary import ADAPTER_METHODS
+from vramlint.vocabulary import ADAPTER_METHODS, IN_BUFFERS
 
 When = Callable[[RuleContext], bool]
 
@@ -113,6 +113,13 @@ def quantized_on_gpu(context: RuleContext) -> bool:
     return context.gpu is not None and context.job is not None and context.job.quantization is not None
 
 
+def long(context: RuleContext) -> bool:
+    """Jobs with rows longer than the shortest context there is, of a model of a known one."""
+    job = context.job
+    return job is not None and job.sequence_length > 500 and not job.model.spread
+
+
+packed = estimated(lambda job: job.quantization is not None and job.quantization.scheme in IN_BUFFERS)
 nodes = job(lambda job: job.parallel.tensor > 1 and job.nodes > 1)
 zero = job(lambda job: job.parallel.strategy.startswith("zero"))
 adapts = estimated(lambda job: job.method in ADAPTER_METHODS)
