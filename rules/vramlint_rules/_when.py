@@ -120,6 +120,30 @@ def long(context: RuleContext) -> bool:
 
 
 packed = estimated(lambda job: job.quantization is not None and job.quantization.scheme in IN_BUFFERS)
+
+
+def has_estimate(context: RuleContext) -> bool:
+    """Runs that have an estimate."""
+    return context.estimate is not None
+
+
+def written(name: str) -> When:
+    """Runs of a file that has this key at its top, and not as false."""
+    return lambda context: (
+        context.job is not None and isinstance(context.values, dict) and bool(context.values.get(name))
+    )
+
+
+fsdp_accumulates = estimated(
+    lambda job: job.parallel.strategy in ("fsdp1", "fsdp2") and job.gradient_accumulation_steps > 1
+)
+float32 = estimated(lambda job: job.precision.weights == "float32" and job.precision.autocast == "none")
+eager = estimated(lambda job: job.attention in ("eager", "sdpa-math"))
+full_logits = estimated(lambda job: job.loss == "full-logits")
+wide_modules = estimated(lambda job: bool(job.precision.fp32_modules))
+paged = estimated(lambda job: job.optimizer.startswith("paged"))
+preference = estimated(lambda job: job.objective in ("dpo", "kto") and job.reference_model != "none")
+whole_modules = estimated(lambda job: job.adapter is not None and bool(job.adapter.modules_to_save))
 nodes = job(lambda job: job.parallel.tensor > 1 and job.nodes > 1)
 zero = job(lambda job: job.parallel.strategy.startswith("zero"))
 adapts = estimated(lambda job: job.method in ADAPTER_METHODS)

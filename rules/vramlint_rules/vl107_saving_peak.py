@@ -30,7 +30,7 @@ class SavingPeak(MomentRule):
     adapter: {r: 16}
     sequence_length: 1024
     gradient_checkpointing: full
-    parallel: {strategy: zero3, data: 8}
+    parallel: {strategy: zero3, data: 8, buckets: {reduce: 1.0e+8}}
     saving: device
     ```
 
@@ -44,7 +44,7 @@ class SavingPeak(MomentRule):
     adapter: {r: 16}
     sequence_length: 1024
     gradient_checkpointing: full
-    parallel: {strategy: zero3, data: 8}
+    parallel: {strategy: zero3, data: 8, buckets: {reduce: 1.0e+8}}
     saving: sharded
     ```
     """

@@ -21,6 +21,7 @@ class NoEffect(ProblemRule):
 
     ```yaml
     base_model: NousResearch/Llama-3.2-1B
+    attn_implementation: flash_attention_2
     liger_fused_linear_cross_entropy: true
     micro_batch_size: 1
     gradient_accumulation_steps: 8
@@ -33,6 +34,7 @@ class NoEffect(ProblemRule):
 
     ```yaml
     base_model: NousResearch/Llama-3.2-1B
+    attn_implementation: flash_attention_2
     plugins: [axolotl.integrations.liger.LigerPlugin]
     liger_fused_linear_cross_entropy: true
     micro_batch_size: 1

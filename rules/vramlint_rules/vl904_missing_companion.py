@@ -26,6 +26,7 @@ class MissingCompanion(Rule):
 
     ```yaml
     base_model: NousResearch/Llama-3.2-1B
+    attn_implementation: flash_attention_2
     deepspeed: nowhere/zero3.json
     micro_batch_size: 1
     gradient_accumulation_steps: 8
@@ -38,6 +39,7 @@ class MissingCompanion(Rule):
 
     ```yaml
     base_model: NousResearch/Llama-3.2-1B
+    attn_implementation: flash_attention_2
     micro_batch_size: 1
     gradient_accumulation_steps: 8
     sequence_len: 1024

@@ -1,0 +1,92 @@
+"""VL415."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vramlint.lint.context import RuleContext
+from vramlint.lint.finding import Finding
+from vramlint.lint.format import gib
+from vramlint.lint.rule import Rule
+from vramlint.memory.objectives import has_reference
+
+_SHARE = 0.1
+_CAN_PRECOMPUTE = frozenset({"trl", "axolotl"})
+_TRL_KEYS = ("beta", "loss_type", "precompute_ref_log_probs")
+"""Keys of TRL's own preference trainers; a file without one may be of another script."""
+
+
+class ResidentReference(Rule):
+    """A second copy of the model stays on the GPU for log-probabilities that could be computed once.
+
+    ## What it finds
+
+    DPO or KTO with all weights trained, in a file of TRL or Axolotl, where the frozen reference model takes a
+    tenth or more of the run's memory and `precompute_ref_log_probs` is not on.
+
+    ## Why it matters
+
+    The reference's log-probabilities of a sample never change. Computed for all samples before the training
+    starts, two numbers a sample are kept, and its weights leave the GPU. In the example the second copy of
+    1.5 billion weights is 2.9 GiB.
+
+    ## Example
+
+    ```yaml
+    # vramlint: versions=trl@1.16
+    model_name_or_path: Qwen/Qwen2.5-1.5B
+    dataset_name: trl-lib/ultrafeedback_binarized
+    output_dir: ./outputs
+    loss_type: sigmoid
+    beta: 0.1
+    per_device_train_batch_size: 1
+    gradient_checkpointing: true
+    max_length: 1024
+    bf16: true
+    dtype: bfloat16
+    precompute_ref_log_probs: false
+    ```
+
+    ## Use instead
+
+    ```yaml
+    # vramlint: versions=trl@1.16
+    model_name_or_path: Qwen/Qwen2.5-1.5B
+    dataset_name: trl-lib/ultrafeedback_binarized
+    output_dir: ./outputs
+    loss_type: sigmoid
+    beta: 0.1
+    per_device_train_batch_size: 1
+    gradient_checkpointing: true
+    max_length: 1024
+    bf16: true
+    dtype: bfloat16
+    precompute_ref_log_probs: true
+    ```
+    """
+
+    code = "VL415"
+    name = "resident-reference"
+    severity = "information"
+    summary = "a reference model whose answers could be computed once"
+
+    def check(self, context: RuleContext) -> Iterator[Finding]:
+        """Where the reference is the trained model's own copy."""
+        job, estimate, dialect = context.job, context.estimate, context.dialect
+        if job is None or estimate is None or dialect is None or dialect.name not in _CAN_PRECOMPUTE:
+            return
+        if job.objective not in ("dpo", "kto") or not has_reference(job) or job.roles.reference != "auto":
+            return
+        if dialect.name == "trl" and not any(name in context.values for name in _TRL_KEYS):
+            return
+        shared = job.parallel.data if job.parallel.strategy in ("zero3", "fsdp1", "fsdp2") else 1
+        width = 4 if job.precision.weights == "float32" else 2
+        reference = width * estimate.parameters / shared
+        key = context.key("reference_model") or context.key("objective") or context.key("model")
+        if key is None or reference < _SHARE * estimate.device_bytes:
+            return
+        yield self.finding(
+            f"the reference model keeps {gib(reference)} GiB of {gib(estimate.device_bytes)} on the GPU, and "
+            "what it says of a sample never changes: precompute_ref_log_probs: true computes it once",
+            key,
+        )
