@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -115,3 +116,41 @@ def test_a_commit_is_refused_until_the_config_fits(hook: Path, project: Path) ->
     git(project, "rm", "-q", "--cached", "full.yaml")
     accepted = git(project, "commit", "-m", "fits")
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+
+
+LAUNCH = """#!/bin/bash
+# vramlint: gpu=RTX-4090
+CUDA_VISIBLE_DEVICES=0 llamafactory-cli train --model_name_or_path Qwen/Qwen2.5-7B --stage sft \\
+    --finetuning_type lora --cutoff_len 4096 --per_device_train_batch_size 4 --bf16
+"""
+CELL = """# vramlint: gpu=RTX-4090
+from trl import SFTConfig, SFTTrainer
+args = SFTConfig(per_device_train_batch_size=4, max_length=4096)
+SFTTrainer("Qwen/Qwen2.5-7B", args).train()
+"""
+
+
+def test_scripts_and_notebooks_are_checked_and_other_code_is_not(hook: Path, project: Path) -> None:
+    shutil.rmtree(project)
+    project.mkdir()
+    cells = [{"cell_type": "code", "source": CELL.splitlines(keepends=True), "outputs": []}]
+    (project / "fit.slurm").write_text(LAUNCH)
+    (project / "fit.py").write_text(CELL)
+    (project / "fit.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4}, indent=1))
+    (project / "Makefile").write_text("all:\n\techo done\n")
+    (project / "other.py").write_text("print('SFTTrainer(')\n")
+    commit_all(project)
+    result = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "try-repo", str(hook), "vramlint", "--all-files"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    for name in ("fit.slurm", "fit.py", "fit.ipynb"):
+        assert f"{name}:" in result.stdout
+    assert result.stdout.count("VL101") == 3
+    assert "other.py" not in result.stdout
+    assert "Makefile" not in result.stdout

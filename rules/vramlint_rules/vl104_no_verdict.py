@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vramlint.document.comment_edit import comment_at_top
 from vramlint.explain.verdict import needs
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.rule import Rule
+from vramlint.project.severity import Severity
 
 _SAID_ELSEWHERE = frozenset({"not-a-training-file", "too-large", "too-deep"})
 """Why there is no estimate → VL001 says so already, or there is no run to speak of."""
+_SEVERITIES: Mapping[str, Severity] = {"internal-error": "error", "open-value": "information"}
+"""Of obstacles: a script that takes a value from its command line is not wrong."""
 _GPUS_OFFERED = 3
 
 
@@ -94,5 +97,5 @@ class NoVerdict(Rule):
             f"no verdict: {cannot.message}",
             cannot.key,
             part="value" if cannot.key else "file",
-            severity="error" if cannot.code == "internal-error" else None,
+            severity=_SEVERITIES.get(cannot.code),
         )

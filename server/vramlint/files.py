@@ -17,6 +17,7 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(
 SCRIPT_SUFFIXES = (".sh", ".bash", ".zsh", ".slurm", ".sbatch", ".mk", ".just")
 SCRIPT_NAMES = frozenset(("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", ".justfile"))
 """Names of files that hold shell text."""
+PROGRAM_SUFFIXES = (".py", ".ipynb")
 
 
 class Unreadable(Exception):

@@ -19,7 +19,8 @@ HEAD = "from transformers import *\nfrom trl import SFTConfig, SFTTrainer\nfrom 
 def described(tmp_path: Path, text: str, name: str = "fit.py", gpu: str | None = None) -> list[Any]:
     path = tmp_path / name
     path.write_text(text)
-    return list(program_runs(Document.read(str(path)), Workspace(), Overrides(gpu=gpu)))
+    document, overrides = Document.read(str(path)), Overrides(gpu=gpu)
+    return list(program_runs(document, Workspace().surroundings(document.path, overrides), overrides))
 
 
 def fields(run: Any) -> dict[str, Any]:

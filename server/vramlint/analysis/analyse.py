@@ -12,7 +12,7 @@ from vramlint.analysis.judging import dialect_context, estimated, judge
 from vramlint.dialects import NAMES, Detection, detect, load
 from vramlint.dialects.kit.dialect import Dialect, Unusable
 from vramlint.dialects.kit.launches import of_run
-from vramlint.document import Document
+from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import Cannot, Rechecked, RuleContext
@@ -31,7 +31,7 @@ NO_OVERRIDES = Overrides()
 
 def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_OVERRIDES) -> Analysis:
     """Analyse one version of a document. Never raises, whatever the text."""
-    if document.language == "shell":
+    if document.language == "shell" or document.language in PROGRAMS:
         from vramlint.analysis.scripts import analyse_script  # late: most files are no scripts
 
         try:

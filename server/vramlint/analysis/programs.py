@@ -13,15 +13,11 @@ from vramlint.document import Document
 from vramlint.lazy_dataclasses import replace
 from vramlint.project.overrides import Overrides
 from vramlint.project.surroundings import Surroundings
-from vramlint.project.workspace import Workspace
 
 
-def program_runs(document: Document, workspace: Workspace, overrides: Overrides) -> tuple[Described, ...]:
+def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
-    found = runs_in_program(document.text, document.path or "")
-    if not found:
-        return ()
-    around = workspace.surroundings(document.path, overrides)
+    found = runs_in_program(document.text, document.language)
     return tuple(_described(found, document, around, overrides))
 
 
@@ -39,11 +35,13 @@ def _described(
                 fields.pop(name, None)
             else:
                 fields[name] = Field(given.value, given.place)
-        unknown = tuple(dict.fromkeys(_named(item, described) for item in described.open))
+        named = {item: _named(item, described) for item in described.open}
+        unknown = tuple(dict.fromkeys(named.values()))
         opened = {item.field for item in unknown} - each.stated.keys()
         fields = {name: field for name, field in fields.items() if name not in opened}
-        estimate = None if any(item.field in _DECIDING for item in unknown) else described.estimate
-        yield replace(described, fields=fields, open=unknown, estimate=estimate)
+        deciding = next((item for item, name in named.items() if name.field in _DECIDING), described.deciding)
+        estimate = None if deciding else described.estimate
+        yield replace(described, fields=fields, open=unknown, estimate=estimate, deciding=deciding)
 
 
 def _named(item: Unknown, described: Described) -> Unknown:

@@ -1,4 +1,6 @@
-"""A launch script as a document: each of its runs is judged like a config, with findings at its words."""
+"""A launch script, a program or a notebook as a document: each of its runs is judged like a config, with
+findings at its words.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 from vramlint.analysis.describe import Described, script_runs
 from vramlint.analysis.judging import estimated, judge
 from vramlint.dialects.kit.dialect import Problem, ReadResult
-from vramlint.document import Document
+from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.document.shell.view import Argument, view
 from vramlint.job import Origin, Written
@@ -26,17 +28,32 @@ _WORST = ("does_not_fit", "tight", "fits", "unknown")
 
 def analyse_script(document: Document, workspace: Workspace, overrides: Overrides) -> Analysis:
     """The analysis of the run that fits least, with the findings of all runs."""
-    around = workspace.surroundings(document.path, overrides)
-    found = [each for each in script_runs(document, around, overrides) if each.reading is not None]
-    analyses = []
-    for index, described in enumerate(found):
-        recheck = partial(_recheck, document, workspace, overrides, index)
-        context = _context(document, around, overrides, recheck, described)
-        analyses.append(judge(context, overrides, files=False))
+    analyses = _analyses(document, workspace, overrides)
     if not analyses:
+        around = workspace.surroundings(document.path, overrides)
         nothing = _context(document, around, overrides, partial(_recheck, document, workspace, overrides, 0))
         return judge(nothing, overrides, files=False)
     return joined(analyses)
+
+
+def _analyses(document: Document, workspace: Workspace, overrides: Overrides) -> list[Analysis]:
+    """The analysis of each run, in their order."""
+    around = workspace.surroundings(document.path, overrides)
+    analyses: list[Analysis] = []
+    for described in _described(document, around, overrides):
+        if described.reading is not None:
+            recheck = partial(_recheck, document, workspace, overrides, len(analyses))
+            context = _context(document, around, overrides, recheck, described)
+            analyses.append(judge(context, overrides, files=False))
+    return analyses
+
+
+def _described(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
+    if document.language in PROGRAMS:
+        from vramlint.analysis.programs import program_runs  # late: most documents are no programs
+
+        return program_runs(document, around, overrides)
+    return script_runs(document, around, overrides)
 
 
 def joined(analyses: list[Analysis]) -> Analysis:
@@ -79,9 +96,11 @@ def _context(
     if described.deciding is not None:
         reason = f"{described.deciding.field}: {described.deciding.why}"
         estimate, cannot = None, Cannot("open-value", reason, (described.deciding.field,))
+    shown = view(document, _arguments(subject, document), described.run.launch.place.span, subject.values)
+    rooms = {key: room for key, room in described.run.rooms.items() if room.place.document is None}
     return replace(
         context,
-        document=view(document, _arguments(subject), described.run.launch.place.span, subject.values),
+        document=replace(shown, rooms=rooms) if rooms else shown,
         values=subject.values,
         dialect=subject.dialect,
         dialect_context=described.context,
@@ -92,16 +111,18 @@ def _context(
     )
 
 
-def _arguments(subject: Subject) -> list[Argument]:
-    """The arguments of a run by key, with the places that are in the script itself."""
+def _arguments(subject: Subject, document: Document) -> list[Argument]:
+    """The arguments of a run by key, with the places that are in the script itself. Of a program, those that
+    a call names: what a class implies is written nowhere.
+    """
     found = []
     for name, given in subject.run.arguments.items():
         place = given.place if given.place.document is None else given.used
         word = given.used or given.place
-        key = given.key or word
-        if place is None or any(each.document is not None for each in (place, word, key)):
-            continue
-        found.append(Argument(subject.key(name), given.value, key.span, place.span, word.span))
+        key = given.key or (word if document.language == "shell" else None)
+        spans = [each.span for each in (key, place, word) if each is not None and each.document is None]
+        if len(spans) == len(Argument._fields) - 2:
+            found.append(Argument(subject.key(name), given.value, *spans))
     return found
 
 
@@ -133,7 +154,6 @@ def _recheck(
 ) -> Analysis:
     """The same run of the script after an edit."""
     text = apply_edits(document.text, edits)
-    after = analyse_script(Document.parse(text, document.path, document.language), workspace, overrides)
-    runs = {each.document.root.span.start: each for each in (after, *after.others) if each.document.root}
-    ordered = [runs[start] for start in sorted(runs)]
-    return ordered[index] if index < len(ordered) else after
+    edited = Document.parse(text, document.path, document.language)
+    analyses = _analyses(edited, workspace, overrides)
+    return analyses[index] if index < len(analyses) else analyse_script(edited, workspace, overrides)

@@ -10,8 +10,8 @@ from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, complain, say
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
-from vramlint.cli.walk import files_in, is_wanted
-from vramlint.document import Document
+from vramlint.cli.walk import files_in
+from vramlint.document import PROGRAMS, Document
 from vramlint.document.place import Place
 from vramlint.project.overrides import Overrides
 
@@ -42,9 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     reader = Reader(Overrides(gpu=options.gpu, named=True))
     objects: list[dict[str, Any]] = []
     failed = False
-    from vramlint.dialects.scripting.script import is_program
-
-    for path in files_in(options.paths or ["."], lambda name: is_wanted(name) or is_program(name)):
+    for path in files_in(options.paths or ["."]):
         try:
             document = reader.document(path)
         except Failure as failure:
@@ -84,12 +82,11 @@ def _runs(document: Document, reader: Reader) -> Iterator[dict[str, Any]]:
 
 
 def _described(document: Document, reader: Reader) -> tuple[Described, ...]:
-    from vramlint.dialects.scripting.script import is_program
-
-    if is_program(document.path or ""):
+    if document.language in PROGRAMS:
         from vramlint.analysis.programs import program_runs
 
-        return program_runs(document, reader.workspace, reader.overrides)
+        around = reader.workspace.surroundings(document.path, reader.overrides)
+        return program_runs(document, around, reader.overrides)
     from vramlint.analysis.runs import runs_of
 
     return runs_of(document, reader.workspace, reader.overrides)

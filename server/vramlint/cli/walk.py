@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from vramlint.cli.console import complain
-from vramlint.files import SCRIPT_NAMES, SCRIPT_SUFFIXES, is_regular
+from vramlint.files import PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES, is_regular
 from vramlint.project.paths import is_skipped
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonc", ".toml")
@@ -26,9 +26,14 @@ def is_script(path: str) -> bool:
     return path.endswith(SCRIPT_SUFFIXES) or os.path.basename(path) in SCRIPT_NAMES  # noqa: PTH119
 
 
+def is_program(path: str) -> bool:
+    """Whether a file is Python or a notebook, by its name."""
+    return path.endswith(PROGRAM_SUFFIXES)
+
+
 def is_wanted(name: str) -> bool:
     """Whether a file of this name is looked at in a folder."""
-    return is_config(name) or is_script(name)
+    return is_config(name) or is_script(name) or is_program(name)
 
 
 def files_in(paths: Iterable[str], wanted: Callable[[str], bool] = is_wanted) -> Iterator[str]:
@@ -66,4 +71,5 @@ def _small(path: Path) -> bool:
         status = path.stat()
     except OSError:
         return False
-    return S_ISREG(status.st_mode) and status.st_size <= LARGEST_BYTES
+    largest = LARGEST_BYTES * (8 if path.suffix == ".ipynb" else 1)  # outputs and pictures are in it too
+    return S_ISREG(status.st_mode) and status.st_size <= largest

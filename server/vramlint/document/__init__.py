@@ -3,11 +3,13 @@
 `document.Document` is the entry; `node` the tree; `edit` the edits; `lines` the line index.
 """
 
-from vramlint.document.document import Document, Language, language_of
+from vramlint.document.document import Document
+from vramlint.document.language import PROGRAMS, Language, language_of
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Comment, KeyPath, Node, Pair, Place, Span, SyntaxProblem, walk
 
 __all__ = [
+    "PROGRAMS",
     "Comment",
     "Document",
     "KeyPath",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramlint.document.document import Document
 from vramlint.document.edit import TextEdit, line_ending
 
-_MARKS = {"yaml": "#", "toml": "#", "json": "//", "shell": "#"}
+_MARKS = {"yaml": "#", "toml": "#", "json": "//", "shell": "#", "python": "#", "notebook": "#"}
 _BYTE_ORDER_MARK = "\ufeff"
 
 

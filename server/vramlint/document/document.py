@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
+from vramlint.document.language import PROGRAMS, Language, language_of
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Comment, KeyPath, Node, Pair, Place, Span, SyntaxProblem, Tree
-from vramlint.files import SCRIPT_NAMES, SCRIPT_SUFFIXES, read_bytes
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.files import read_bytes
+from vramlint.lazy_dataclasses import dataclass, field
 
-Language: TypeAlias = Literal["yaml", "json", "toml", "shell"]
+if TYPE_CHECKING:
+    from vramlint.document.place import Room
+
 MAX_SIZE = 2 * 1024 * 1024
 """Longer texts (in code points) are not parsed: no training config is that long."""
-
-_LANGUAGES: dict[str, Language] = {
-    "yaml": "yaml",
-    "yml": "yaml",
-    "json": "json",
-    "jsonc": "json",
-    "toml": "toml",
-    **dict.fromkeys((suffix[1:] for suffix in SCRIPT_SUFFIXES), "shell"),
-}
-
-
-def language_of(text: str, path: str | None = None) -> Language:
-    """By the file's extension; where that says nothing, JSON if the text starts with a bracket, else YAML."""
-    extension = path.rpartition(".")[2].lower() if path else ""
-    if path and path.replace("\\", "/").rpartition("/")[2] in SCRIPT_NAMES:
-        return "shell"
-    return _LANGUAGES.get(extension) or ("json" if text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[") else "yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +31,18 @@ class Document:
     lines: LineIndex
     others: tuple[Node, ...] = ()
     """Further documents of a YAML stream; `root` is the first that is not empty."""
+    rooms: Mapping[str, Room] = field(default_factory=dict)
+    """Of a program: the calls that take further arguments, by key; that of "" takes all keys not listed."""
 
     @classmethod
-    def parse(cls, text: str, path: str | None = None, language: Language | None = None) -> Document:
-        """The document of a text. Never raises."""
+    def parse(
+        cls, text: str, path: str | None = None, language: Language | None = None, limit: int = MAX_SIZE
+    ) -> Document:
+        """The document of a text. Never raises. A text of more than `limit` characters is not parsed."""
         language = language or language_of(text, path)
         lines = LineIndex(text)
-        if len(text) > MAX_SIZE:
-            message = f"{len(text)} characters are too many for a config: only {MAX_SIZE} are read"
+        if len(text) > limit:
+            message = f"{len(text)} characters are too many for a config: only {limit} are read"
             problem = SyntaxProblem(lines.line_span(0), message, "too-large")
             return cls(path, language, text, None, (problem,), (), lines)
         tree = _parse(text, language, lines, path)
@@ -200,6 +191,13 @@ def _parse(text: str, language: Language, lines: LineIndex, path: str | None) ->
         from vramlint.document.comments import comments_at, hash_spans
 
         return Tree(None, comments=comments_at(text, lines, hash_spans(text, ())))
+    if language in PROGRAMS:
+        if "vramlint" not in text:
+            return Tree(None)  # no other comment is ever asked for, and most programs are none of ours
+        from vramlint.document.comments import comments_at
+        from vramlint.document.python.comments import comment_spans
+
+        return Tree(None, comments=comments_at(text, lines, comment_spans(text, language)))
     from vramlint.document.yaml.recover import parse_yaml
 
     return parse_yaml(text, lines)

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from vramlint.document.document import Document, Language
+from vramlint.document.document import Document
+from vramlint.document.language import Language
 from vramlint.document.node import KeyPath, Node, Pair, walk
 from vramlint.document.write import CannotWrite, write_key, write_value
 

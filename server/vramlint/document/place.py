@@ -30,6 +30,16 @@ class Place(NamedTuple):
     document: str | None = None
 
 
+class Room(NamedTuple):
+    """A call that takes an argument which is not written yet: where it stands, the name of the argument
+    (empty: that of its key), and the last argument that the call is given.
+    """
+
+    place: Place
+    name: str
+    last: Place | None = None
+
+
 class Piece(NamedTuple):
     """A stretch of a snippet from `start` on, and where it came from. `exact`: character by character."""
 

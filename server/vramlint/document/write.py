@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from vramlint.document.document import Language
+from vramlint.document.language import Language
 
 _BARE_TOML_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from vramlint.catalog.facts import Gpu
 from vramlint.dialects import Detection
 from vramlint.dialects.kit.dialect import Catalog, Context, Dialect, ReadResult
-from vramlint.document import Document
+from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import KeyPath
 from vramlint.job import TrainingJob
@@ -157,11 +157,17 @@ class RuleContext:
             return f"{field_name.replace('_', ' ')} {value}"
         return f"{self.called(field_name)} {value}"
 
+    def _as_called(self, key: KeyPath) -> str:
+        """Of a program, the name of the argument that stands there; empty where none does."""
+        span = self.document.key_span(key) if self.document.language in PROGRAMS else None
+        name = self.document.text[slice(*span)].strip("\"'") if span is not None else ""
+        return name if name.isidentifier() else ""
+
     def called(self, field_name: str) -> str:
         """The job field in the words of the file: its key where written, else the dialect's name for it."""
         key = self.key(field_name)
         if key is not None:
-            return key_text(key)
+            return self._as_called(key) or key_text(key)
         row = (
             next((row for row in self.dialect.keys if row.field == field_name), None)
             if self.dialect

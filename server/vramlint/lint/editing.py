@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
-from vramlint.document import Document
+from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, edited, remove_key, set_key
-from vramlint.document.node import Span
+from vramlint.document.node import KeyPath, Span
 from vramlint.lint.context import RuleContext
 
 
@@ -21,11 +22,9 @@ def edits_of_changes(context: RuleContext, changes: Changes) -> tuple[TextEdit, 
 
 def edits_of_keys(document: Document, keys: Iterable[SetKey]) -> tuple[TextEdit, ...] | None:
     """The edits that set all `keys`, one after the other, as edits of the text as it is now."""
-    if document.language == "shell":
-        from vramlint.document.shell.edit import set_arguments  # late: most files are no scripts
-
+    if document.language == "shell" or document.language in PROGRAMS:
         changes = ((item.path, item.value, item.value is REMOVE) for item in keys)
-        text = set_arguments(document, changes)
+        text = _set_arguments(document, changes)
         return (difference(document.text, text) or None) if text is not None else None
     after = document
     for item in keys:
@@ -36,6 +35,17 @@ def edits_of_keys(document: Document, keys: Iterable[SetKey]) -> tuple[TextEdit,
             return None
         after = edited(after, edit)
     return difference(document.text, after.text) or None
+
+
+def _set_arguments(document: Document, changes: Iterable[tuple[KeyPath, Any, bool]]) -> str | None:
+    """The text of a script after changes of its run's arguments."""
+    if document.language == "shell":
+        from vramlint.document.shell.edit import set_arguments  # late: most files are no scripts
+
+        return set_arguments(document, changes)
+    from vramlint.document import program_edit
+
+    return program_edit.set_arguments(document, changes)
 
 
 def difference(before: str, after: str) -> tuple[TextEdit, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from vramlint.document.place import How, Place
+from vramlint.document.place import How, Place, Room
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.vocabulary import Objective
 
@@ -77,7 +77,8 @@ class Run:
     `program` is the script or subcommand as written; `framework` the dialect that it belongs to, where the
     program alone says so. `configs`: the config files that it is given, a later one beating the earlier.
     `arguments`: flags and overrides by the dotted key of that framework's own config; they beat the files.
-    `environment`: the variables that the run sees.
+    `environment`: the variables that the run sees. `rooms`: of a script, the calls that take further
+    arguments, by key; that of "" takes all keys that are not listed.
     """
 
     launch: Launch
@@ -88,3 +89,4 @@ class Run:
     environment: Mapping[str, Given] = field(default_factory=dict)
     open: tuple[Unknown, ...] = ()
     trainer: Trainer | None = None
+    rooms: Mapping[str, Room] = field(default_factory=dict)

@@ -39,6 +39,11 @@ def trainer_of(name: str) -> Trainer | None:
     return Trainer("trl", _METHODS[kind]) if kind in _METHODS else None
 
 
+def is_arguments(name: str) -> bool:
+    """Whether a dotted name is a class of training arguments whose defaults are known."""
+    return name.partition(".")[0] in _LIBRARIES and name.endswith(("Config", "Arguments"))
+
+
 ARGUMENTS_OF_TRAINER = (
     "max_seq_length", "max_length", "max_prompt_length", "max_completion_length", "packing", "beta",
     "loss_type", "label_smoothing", "is_encoder_decoder", "precompute_ref_log_probs",
@@ -93,6 +98,3 @@ LOADING: Mapping[str, Argument] = {
     "use_flash_attention_2": Argument("use_flash_attention_2"),
 }
 """`from_pretrained` (modeling_utils.py of transformers 5.24)."""
-
-MARKS = ("Trainer(", "run_exp(", "sft_main(", "rlhf_main(", "pt_main(", "load_cfg(", "Trainer (")
-"""One of them is in every script that starts a run which is known here."""

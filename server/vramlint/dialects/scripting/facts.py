@@ -16,25 +16,38 @@ from vramlint.dialects.scripting.classes import (
     WRAPPERS,
     Argument,
 )
-from vramlint.document.place import How, Place
-from vramlint.document.python.values import Items, Known, Made, Open, Symbol, Value, holds_open, plain
+from vramlint.document.place import Place
+from vramlint.document.python.values import Items, Known, Made, Open, Symbol, Value, Word, holds_open, plain
 
 Facts: TypeAlias = dict[str, Given]
 MODEL = "model_name_or_path"
 
 
-def given(value: Value, place: Place, how: How | None = None) -> Given:
-    """A value of the script as an argument of the run; `place` is where it is used."""
+def given(value: Value, place: Place, word: Word | None = None) -> Given:
+    """A value of the script as an argument of the run; `place` is the call that it is used in, `word` where
+    the call names it.
+    """
+    key, used = word if word is not None else (None, place)
     if isinstance(value, Open):
-        return Given(None, value.place, "literal", place, value.why)
+        return Given(None, value.place, "literal", used, value.why, key)
     found = plain(value)
     unknown = holds_open(found)
     if unknown is not None:
-        return Given(None, unknown.place, "literal", place, unknown.why)
+        return Given(None, unknown.place, "literal", used, unknown.why, key)
     if isinstance(value, Known):
-        return Given(found, value.place, how or value.how, place)
-    where = value.place if isinstance(value, Symbol | Items | Made) else place
-    return Given(found, where, how or "literal", place)
+        return Given(found, value.place, value.how, used, key=key)
+    where = value.place if isinstance(value, Symbol | Items | Made) else used
+    return Given(found, where, "literal", used, key=key)
+
+
+def argument_of(made: Made, name: str, position: int | None = None) -> Given | None:
+    """An argument of a call, by its keyword or its position."""
+    value = made.argument(name, position)
+    if value is None:
+        return None
+    if name not in made.keywords and isinstance(value, Known):
+        return given(value, made.place, Word(value.place, value.place))
+    return given(value, made.place, made.words.get(name))
 
 
 def model_facts(value: Value | None, place: Place) -> Facts | None:
@@ -111,7 +124,7 @@ def _take(value: Made, table: Mapping[str, Argument]) -> Facts:
     for name, argument in table.items():
         written = value.argument(name)
         if written is not None:
-            found[argument.key] = given(written, value.place)
+            found[argument.key] = given(written, value.place, value.words.get(name))
         elif value.missing:
             found[argument.key] = Given(None, value.place, "literal", value.place, value.missing)
         elif argument.default is not None:
@@ -144,19 +157,15 @@ def _continued(value: Made, below: Facts | None) -> Facts | None:
 
 def _loaded(value: Made) -> Facts:
     """from_pretrained: without a dtype, transformers 5 takes the checkpoint's own."""
-    name = value.argument("pretrained_model_name_or_path", 0)
+    name = argument_of(value, "pretrained_model_name_or_path", 0)
     found: Facts = {"dtype": Given("auto", value.place, "implied")}
-    found[MODEL] = (
-        given(name, value.place)
-        if name is not None
-        else Given(None, value.place, "literal", value.place, "no model is named")
-    )
+    found[MODEL] = name or Given(None, value.place, "literal", value.place, "no model is named")
     found |= _take(value, LOADING)
     found |= _bits(value.argument("quantization_config"), value.place)
     for key in ("load_in_4bit", "load_in_8bit"):
-        flag = value.argument(key)
+        flag = argument_of(value, key)
         if flag is not None:
-            found[key] = given(flag, value.place)
+            found[key] = flag
             found.setdefault("bnb_4bit_quant_type", Given("fp4", value.place, "implied"))
     return found
 
@@ -250,7 +259,7 @@ def _unsloth(value: Made) -> Facts:
     """FastLanguageModel.from_pretrained (models/loader.py of unsloth 2026.10.9): 4 bits unless told
     otherwise; training every weight switches them off.
     """
-    name = value.argument("model_name", 0)
+    name = argument_of(value, "model_name", 0)
     found = _take(
         value,
         {
@@ -267,7 +276,7 @@ def _unsloth(value: Made) -> Facts:
         if not value.missing:
             found["unsloth_default_length"] = Given(2048, value.place, "implied")
     missing = Given(None, value.place, "literal", value.place, "no model is named")
-    found[MODEL] = given(name, value.place) if name is not None else missing
+    found[MODEL] = name or missing
     found["unsloth"] = Given(True, value.place)
     return found
 

@@ -6,25 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
-from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, MARKS, trainer_of
-from vramlint.dialects.scripting.facts import Facts, adapter_facts, as_value, given, model_facts
+from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, is_arguments, trainer_of
+from vramlint.dialects.scripting.facts import (
+    MODEL,
+    Facts,
+    adapter_facts,
+    argument_of,
+    as_value,
+    given,
+    model_facts,
+)
+from vramlint.dialects.scripting.marks import may_train
+from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
-from vramlint.document.place import Place
+from vramlint.document.language import Language
+from vramlint.document.place import Place, Room
 from vramlint.document.python.cells import cells_of
 from vramlint.document.python.evaluate import Evaluation
 from vramlint.document.python.values import Known, Made, Open, Table, Value
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
-
-
-def is_program(path: str) -> bool:
-    """Whether a file is Python or a notebook, by its name."""
-    return path.endswith((".py", ".ipynb"))
-
-
-def may_train(text: str) -> bool:
-    """Whether a text can start a run that is known here: a look that costs next to nothing."""
-    return any(mark in text for mark in MARKS)
 
 
 class ScriptRun(NamedTuple):
@@ -34,11 +35,11 @@ class ScriptRun(NamedTuple):
     stated: Mapping[str, Given]
 
 
-def runs_in_program(text: str, path: str) -> tuple[ScriptRun, ...]:
+def runs_in_program(text: str, language: Language) -> tuple[ScriptRun, ...]:
     """The runs that a script or a notebook starts, in the order of its lines."""
     if not may_train(text):
         return ()
-    reading = Evaluation().read(cells_of(text, path))
+    reading = Evaluation().read(cells_of(text, language))
     return tuple(run for made in reading.made if (run := _run(made, reading)) is not None)
 
 
@@ -75,7 +76,8 @@ def _handed_over(made: Made) -> ScriptRun | None:
     missing = (isinstance(config, Made) and config.missing) or (
         isinstance(config, Table) and not config.whole
     )
-    arguments = {name: given(value, place) for name, value in keywords.items()}
+    words = config.words if isinstance(config, Table | Made) else {}
+    arguments = {name: given(value, place, words.get(name)) for name, value in keywords.items()}
     opened = (Unknown("config", "it holds more than is known here", place),) if missing else ()
     launch = Launch(place, ("python",))
     run = Run(launch, Given(made.name, place), framework, arguments=arguments, open=opened)
@@ -103,6 +105,8 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     if made.defined is not None and model is None and not made.keywords:
         return None
     facts = model_facts(model, place)
+    if isinstance(model, Known) and facts is not None:
+        facts[MODEL] = argument_of(made, "model", 0) or facts[MODEL]
     if facts is None or (model is None and not made.missing):
         return None
     if trainer.objective != "reward" and _is_classifier(model):
@@ -111,7 +115,11 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         return None
     config = made.argument("args", 1)
     found, opened = _arguments(config, trainer, place)
-    own = {name: given(made.keywords[name], place) for name in ARGUMENTS_OF_TRAINER if name in made.keywords}
+    own = {
+        name: given(made.keywords[name], place, made.words.get(name))
+        for name in ARGUMENTS_OF_TRAINER
+        if name in made.keywords
+    }
     facts |= adapter_facts(made.keywords.get("peft_config"), place)
     checkpoints = facts.get("gradient_checkpointing")
     arguments: Facts = {**own, **found, **{k: v for k, v in facts.items() if k != "gradient_checkpointing"}}
@@ -119,8 +127,10 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         # Both switch it on: the method of the model acts whatever the arguments say, unless they say it too.
         arguments["gradient_checkpointing"] = checkpoints
     objective: Objective = "pretrain" if arguments.pop("fresh", None) else trainer.objective
+    room = rooms(arguments, config, reading.made)
     if "unsloth" in arguments:
-        return _with_unsloth(made, arguments, config, objective, opened)
+        room = unsloth_rooms(room, arguments["unsloth"].place, reading.made)
+        return _with_unsloth(made, arguments, config, objective, opened, room)
     if trainer.library == "transformers":
         length = _tokenized(reading.made)
         if length is not None:
@@ -138,6 +148,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         arguments=arguments,
         open=tuple(opened),
         trainer=trainer._replace(objective=objective),
+        rooms=room,
     )
     library = "hf-trainer" if trainer.library == "transformers" else "trl"
     method = {"reward": "rm"}.get(objective, objective)
@@ -165,7 +176,12 @@ def _stated_bits(arguments: Facts) -> Facts:
 
 
 def _with_unsloth(
-    made: Made, arguments: Facts, config: Value | None, objective: Objective, opened: list[Unknown]
+    made: Made,
+    arguments: Facts,
+    config: Value | None,
+    objective: Objective,
+    opened: list[Unknown],
+    room: Mapping[str, Room],
 ) -> ScriptRun:
     """A run of a model that Unsloth loaded."""
     place = made.place
@@ -183,6 +199,7 @@ def _with_unsloth(
         arguments=as_config(arguments),
         open=tuple(opened),
         trainer=Trainer("unsloth", objective),
+        rooms=room,
     )
     stated = {"framework": Given("unsloth", arguments["unsloth"].place), "method": Given(objective, place)}
     if "optim" in arguments:
@@ -212,13 +229,18 @@ def _arguments(config: Value | None, trainer: Trainer, place: Place) -> tuple[Fa
     if not isinstance(config, Made):
         why = config.why if isinstance(config, Open) else "arguments that are not known here"
         return _all_open(why, place), []
-    found = {name: given(value, config.place) for name, value in config.keywords.items()}
+    found = {
+        name: given(value, config.place, config.words.get(name)) for name, value in config.keywords.items()
+    }
     found = {name: each for name, each in found.items() if name not in _RUNTIME or each.value is not None}
     for name in ("bf16", "fp16"):
         if name in found and found[name].value is None:
             _decide_by_gpu(found, name, config)
-    if config.missing:
-        return {**_all_open(config.missing, config.place), **found}, []
+    missing = config.missing
+    if not missing and not is_arguments(config.name):
+        missing = f"made by {config.name}(), which is not followed"
+    if missing:
+        return {**_all_open(missing, config.place), **found}, []
     if trainer.library == "trl" and config.kind == "TrainingArguments":
         # SFTTrainer makes an SFTConfig of all its values (trainer/sft_trainer.py of trl 1.16).
         for name in ("gradient_checkpointing", "bf16"):

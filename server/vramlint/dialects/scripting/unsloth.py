@@ -70,7 +70,7 @@ def _length(arguments: Facts, objective: str) -> Given:
     return own if own.value < loaded.value else loaded
 
 
-_KEYS: Mapping[str, str] = {
+KEYS: Mapping[str, str] = {
     "model_name_or_path": "model",
     "load_in_4bit": "training.load_in_4bit",
     "length": "training.max_seq_length",
@@ -88,7 +88,7 @@ _KEYS: Mapping[str, str] = {
 
 def as_config(arguments: Facts) -> Facts:
     """The arguments by the keys of Unsloth's own config."""
-    found = {key: arguments[name] for name, key in _KEYS.items() if name in arguments}
+    found = {key: arguments[name] for name, key in KEYS.items() if name in arguments}
     place = arguments["unsloth"].place
     adapter = arguments.get("use_peft")
     kind = "lora" if adapter is not None else "full"

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from vramlint.document.node import Span
 from vramlint.document.place import How, Place
 from vramlint.document.python.expressions import attribute, evaluate, spread
 from vramlint.document.python.operations import builtin
@@ -23,6 +24,7 @@ from vramlint.document.python.values import (
     Symbol,
     Table,
     Value,
+    Word,
 )
 
 
@@ -32,6 +34,8 @@ class Given(NamedTuple):
     arguments: list[Value]
     keywords: dict[str, Value]
     missing: str = ""
+    words: Mapping[str, Word] = {}
+    last: Place | None = None
 
 
 def arguments_of(node: ast.Call, scope: Scope, run: Evaluation) -> Given:
@@ -53,9 +57,18 @@ def arguments_of(node: ast.Call, scope: Scope, run: Evaluation) -> Given:
             spread(keywords, value)
         else:
             keywords.entries[keyword.arg] = value
+            keywords.words[keyword.arg] = _word(keyword, run)
     if not keywords.whole:
         missing = "arguments that are not known here"
-    return Given(arguments, keywords.entries, missing)
+    nodes = [*node.args, *node.keywords]
+    last = max((run.locate(each) for each in nodes), key=lambda place: place.span.end, default=None)
+    return Given(arguments, keywords.entries, missing, keywords.words, last)
+
+
+def _word(node: ast.keyword, run: Evaluation) -> Word:
+    whole = run.locate(node)
+    start = whole.span.start
+    return Word(whole._replace(span=Span(start, start + len(node.arg or ""))), run.locate(node.value))
 
 
 def handed(value: Value, how: How) -> Value:
@@ -93,6 +106,8 @@ def _instance(made: Class, given: Given, place: Place, run: Evaluation) -> Made:
         keywords |= dict(zip(made.fields, given.arguments, strict=False))
     found = Made(made.base or made.name, given.arguments, keywords, place, None, given.missing, run.certain)
     found.defined = made
+    found.words |= given.words
+    found.last = given.last
     run.made.append(found)
     if start is not None:
         if made.base and start.node.args.kwarg is None:
@@ -147,6 +162,7 @@ def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Valu
         for each in given.arguments:
             spread(table, each)
         table.entries |= given.keywords
+        table.words |= given.words
         return table
     if name in ("list", "tuple") and len(given.arguments) == 1 and isinstance(given.arguments[0], Items):
         return given.arguments[0]
@@ -169,6 +185,8 @@ def _environment(given: Given, place: Place, run: Evaluation) -> Value:
 
 def _recorded(name: str, given: Given, place: Place, run: Evaluation, owner: Made | None = None) -> Made:
     made = Made(name, given.arguments, given.keywords, place, owner, given.missing, run.certain)
+    made.words |= given.words
+    made.last = given.last
     run.made.append(made)
     for value in (*given.arguments, *given.keywords.values()):
         if isinstance(value, Function) and value.node not in run.called:

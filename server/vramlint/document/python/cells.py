@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from vramlint.document.document import Document
-from vramlint.document.node import Span
+from vramlint.document.json import parse_json
+from vramlint.document.language import Language
+from vramlint.document.lines import LineIndex
+from vramlint.document.node import Node, Span
 from vramlint.document.place import Piece, Place, Snippet
 
 
@@ -25,11 +27,30 @@ class Cell(NamedTuple):
         return self.snippet.locate(_span(self.snippet.text, node))
 
 
-def cells_of(text: str, path: str) -> tuple[Cell, ...]:
-    """The cells of a file by its name."""
-    if not path.endswith(".ipynb"):
-        return (_cell(0, Snippet.whole(text)),)
-    return tuple(_cell(index, snippet) for index, snippet in _sources(text, path))
+def cells_of(text: str, language: Language) -> tuple[Cell, ...]:
+    """The cells of a file, each parsed alone: an error in one does not lose the others."""
+    return tuple(_cell(index, snippet) for index, snippet in sources(text, language))
+
+
+def sources(text: str, language: Language) -> Iterator[tuple[int, Snippet]]:
+    """The text of each cell with its number."""
+    if language != "notebook":
+        yield 0, Snippet.whole(text)
+    elif text.startswith(SEPARATOR):
+        yield from _separated(text)
+    else:
+        yield from _of_json(text)
+
+
+SEPARATOR = "# %%\n"
+"""Stands above each cell of a notebook that an editor holds; Jupyter's and Jupytext's own mark."""
+
+
+def _separated(text: str) -> Iterator[tuple[int, Snippet]]:
+    start = len(SEPARATOR)
+    for index, part in enumerate(text[start:].split("\n" + SEPARATOR)):
+        yield index, Snippet(part, (Piece(0, Place(Span(start, start + len(part)))),))
+        start += len(part) + 1 + len(SEPARATOR)
 
 
 def _cell(index: int, snippet: Snippet) -> Cell:
@@ -81,34 +102,32 @@ def _offset(text: str, line: int, column: int) -> int:
     return start + (column if row.isascii() else len(row.encode()[:column].decode(errors="ignore")))
 
 
-def _sources(text: str, path: str) -> Iterator[tuple[int, Snippet]]:
+def _of_json(text: str) -> Iterator[tuple[int, Snippet]]:
     """The code cells of nbformat 4, whose text is a list of lines or one string."""
-    document = Document.parse(text, path, "json")
-    values = document.values()
-    cells: Any = values.get("cells") if isinstance(values, Mapping) else None
-    for index, cell in enumerate(cells if isinstance(cells, list) else ()):
-        if not isinstance(cell, Mapping) or cell.get("cell_type") != "code":
+    cells = _at(parse_json(text, LineIndex(text)).root, "cells")
+    for index, cell in enumerate(cells.items if cells is not None else ()):
+        kind, source = _at(cell, "cell_type"), _at(cell, "source")
+        if kind is None or kind.value != "code" or source is None:
             continue
-        source = cell.get("source")
-        keys: list[tuple[str | int, ...]] = [("cells", index, "source")]
-        lines = [source]
-        if isinstance(source, list):
-            keys = [("cells", index, "source", number) for number in range(len(source))]
-            lines = source
         built = ""
         pieces: list[Piece] = []
-        for key, line in zip(keys, lines, strict=True):
-            if isinstance(line, str):
-                span = document.value_span(key) or Span(0, 0)
-                pieces.extend(_pieces(len(built), line, text[span.start : span.end], span))
-                built += line
+        for line in source.items if source.kind == "seq" else (source,):
+            if isinstance(line.value, str):
+                pieces.extend(_pieces(len(built), text[slice(*line.span)], line.span))
+                built += line.value
         yield index, Snippet(built, tuple(pieces) or (Piece(0, Place(Span(0, 0))),))
+
+
+def _at(node: Node | None, key: str) -> Node | None:
+    """The value at a key of a mapping."""
+    pairs = node.pairs if node is not None else ()
+    return next((pair.value for pair in reversed(pairs) if pair.key.value == key), None)
 
 
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.")
 
 
-def _pieces(at: int, line: str, raw: str, span: Span) -> Iterator[Piece]:
+def _pieces(at: int, raw: str, span: Span) -> Iterator[Piece]:
     """A JSON string and the text that it stands for: exact but for its escapes."""
     position = 1
     yield Piece(at, Place(Span(span.start + 1, span.end - 1)))

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from vramlint.document.node import Span
 from vramlint.document.place import Place
 from vramlint.document.python import calls
 from vramlint.document.python.cells import Cell
@@ -27,6 +28,7 @@ from vramlint.document.python.values import (
     Symbol,
     Table,
     Value,
+    Word,
 )
 
 _STEPS = 5_000
@@ -86,9 +88,9 @@ class Evaluation:
             case ast.Assign(targets=targets, value=value):
                 found = evaluate(value, scope, self)
                 for target in targets:
-                    self.assign(target, found, scope)
+                    self.assign(target, found, scope, self.locate(value))
             case ast.AnnAssign(target=target, value=ast.expr() as value):
-                self.assign(target, evaluate(value, scope, self), scope)
+                self.assign(target, evaluate(value, scope, self), scope, self.locate(value))
             case ast.AugAssign(target=target, op=kind, value=value):
                 place = self.locate(node)
                 left = evaluate(target, scope, self)
@@ -124,9 +126,10 @@ class Evaluation:
                 return self.block(last, scope) and going
         return True
 
-    def assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
-        """Bind a target to a value."""
+    def assign(self, target: ast.expr, value: Value, scope: Scope, written: Place | None = None) -> None:
+        """Bind a target to a value, which is `written` somewhere."""
         place = self.locate(target)
+        written = written or place
         match target:
             case ast.Name(id=name):
                 scope.names[name] = value
@@ -138,18 +141,24 @@ class Evaluation:
                 owner = evaluate(inner, scope, self)
                 if isinstance(owner, Made):
                     owner.keywords[name] = self._later(value, place)
+                    end = place.span.end
+                    key = place._replace(span=Span(max(end - len(name), place.span.start), end))
+                    owner.words[name] = Word(key, written)
                 elif isinstance(owner, Table):
                     owner.entries[name] = value
             case ast.Subscript(value=inner, slice=key):
-                self._set_item(evaluate(inner, scope, self), evaluate(key, scope, self), value)
+                word = Word(self.locate(key), written)
+                self._set_item(evaluate(inner, scope, self), evaluate(key, scope, self), value, word)
 
     def _later(self, value: Value, place: Place) -> Value:
         """A value that is set afterwards: open where it is not certain that it is."""
         return value if self.certain else Open(self._unsure[-1].why, place)
 
-    def _set_item(self, owner: Value, key: Value, value: Value) -> None:
+    def _set_item(self, owner: Value, key: Value, value: Value, word: Word) -> None:
         if not isinstance(key, Known):
             return
+        if isinstance(owner, Table | Made):
+            owner.words[str(key.value)] = word
         if isinstance(owner, Table):
             owner.entries[str(key.value)] = self._later(value, key.place)
         elif isinstance(owner, Made):

@@ -19,6 +19,7 @@ from vramlint.document.python.values import (
     Symbol,
     Table,
     Value,
+    Word,
 )
 
 
@@ -128,6 +129,7 @@ def _table(node: ast.Dict, scope: Scope, run: Evaluation, place: Place) -> Table
         name = evaluate(key, scope, run)
         if isinstance(name, Known):
             table.entries[str(name.value)] = value
+            table.words[str(name.value)] = Word(run.locate(key), run.locate(inner))
         else:
             table.whole = False
     return table
@@ -137,6 +139,7 @@ def spread(table: Table, value: Value) -> None:
     """`**value` into a dictionary."""
     if isinstance(value, Table):
         table.entries |= value.entries
+        table.words |= value.words
         table.whole = table.whole and value.whole
     elif isinstance(value, Made) and value.kind in ("asdict", "vars", "to_container") and value.arguments:
         inner = value.arguments[0]

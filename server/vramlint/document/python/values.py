@@ -48,6 +48,14 @@ class Table:
     entries: dict[str, Value]
     place: Place
     whole: bool = True
+    words: dict[str, Word] = field(default_factory=dict)
+
+
+class Word(NamedTuple):
+    """Where an argument is written: its name, and what it is given."""
+
+    key: Place
+    value: Place
 
 
 class Method(NamedTuple):
@@ -69,8 +77,9 @@ class Bound(NamedTuple):
 class Made:
     """What a call of another module's function or class made.
 
-    `keywords` also holds attributes that were set afterwards. `whole` is False where it may have more of them
-    than is known; `missing` says why. `owner` is the object whose method was called.
+    `keywords` also holds attributes that were set afterwards; `missing` says why there may be more of them
+    than are known. `owner` is the object whose method was called. `words` has the places of keywords that
+    were written as such.
     """
 
     name: str
@@ -82,6 +91,9 @@ class Made:
     certain: bool = True
     methods: list[Method] = field(default_factory=list)
     defined: Class | None = None
+    words: dict[str, Word] = field(default_factory=dict)
+    last: Place | None = None
+    """The last argument that the call is given."""
 
     @property
     def kind(self) -> str:
