@@ -76,7 +76,7 @@ class NoVerdict(Rule):
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """Declare one of the smallest GPUs that the run fits."""
-        if context.estimate is None or context.declared is not None or context.document.language == "json":
+        if context.estimate is None or context.declared is not None or not context.document.takes_comments:
             return
         from vramlint.catalog.gpus import smallest_with  # imported late: only fixes need the table
 

@@ -18,6 +18,7 @@ LANGUAGES = {
     ".jsonc": "jsonc",
     ".toml": "toml",
     ".sh": "shellscript",
+    ".py": "python",
 }
 SENT: dict[str, int] = {}
 """The newest version of each document that was sent."""

@@ -12,6 +12,7 @@ from vramlint.analysis.judging import dialect_context, estimated, judge
 from vramlint.dialects import NAMES, Detection, detect, load
 from vramlint.dialects.kit.dialect import Dialect, Unusable
 from vramlint.dialects.kit.launches import of_run
+from vramlint.dialects.scripting.marks import may_train
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.lazy_dataclasses import replace
@@ -31,7 +32,7 @@ NO_OVERRIDES = Overrides()
 
 def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_OVERRIDES) -> Analysis:
     """Analyse one version of a document. Never raises, whatever the text."""
-    if document.language == "shell" or document.language in PROGRAMS:
+    if document.language == "shell" or (document.language in PROGRAMS and may_train(document.text)):
         from vramlint.analysis.scripts import analyse_script  # late: most files are no scripts
 
         try:
@@ -39,7 +40,8 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
         except Exception:
             failed(f"reading the script {document.path} failed")
             document = Document.parse("", document.path, "yaml")
-    return judge(_understood(document, workspace, overrides), overrides)
+    context = _understood(document, workspace, overrides)
+    return judge(context, overrides, files=document.language not in PROGRAMS)
 
 
 def _understood(document: Document, workspace: Workspace, overrides: Overrides) -> RuleContext:

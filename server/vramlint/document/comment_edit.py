@@ -19,7 +19,21 @@ def comment_at_top(document: Document, text: str) -> TextEdit:
     start = len(_BYTE_ORDER_MARK) if document.text.startswith(_BYTE_ORDER_MARK) else 0
     if document.text.startswith("#!"):
         start = document.lines.offset(1, 0)  # after the line that names the shell
+    if document.language == "notebook":
+        start = _first_cell(document.text)
     return TextEdit(start, start, f"{comment_mark(document)} {text}{line_ending(document)}")
+
+
+def _first_cell(text: str) -> int:
+    """Where the first cell starts whose first line is not for Jupyter alone (`%%capture`)."""
+    from vramlint.document.python.cells import sources  # late: few documents are notebooks
+
+    places = (
+        snippet.pieces[0].place.span.start
+        for _, snippet in sources(text, "notebook")
+        if not snippet.text.lstrip().startswith("%%")
+    )
+    return next(places, len(text))
 
 
 def comment_on_line(document: Document, line: int, text: str) -> TextEdit | None:

@@ -80,6 +80,11 @@ class Document:
         problem = SyntaxProblem(Span(0, 0), message, kind)
         return cls(path, language or language_of("", path), "", None, (problem,), (), LineIndex(""))
 
+    @property
+    def takes_comments(self) -> bool:
+        """Whether a comment can be written into the text as it stands."""
+        return self.language != "json" and not (self.language == "notebook" and self.text[:1] == "{")
+
     def values(self) -> Any:
         """What the file's own reader returns; None for an empty file. Shared between calls: do not change it.
 

@@ -63,11 +63,12 @@ async def _quick_fixes(session: Session, view: View, finding: Finding) -> list[t
 def _declarations(view: View, here: Span) -> Iterator[types.CodeAction]:
     """Where no GPU is declared: comments that declare one, offered at the first line and at the model."""
     analysis = view.analysis
-    if analysis.declared is not None or analysis.estimate is None or analysis.document.language == "json":
+    if analysis.declared is not None or analysis.estimate is None or not analysis.document.takes_comments:
         return
     key = analysis.key("model")
     model = analysis.document.key_span(key) if key else None
-    if here.start > view.document.lines.line_span(0).end and not (model and _meets(model, here)):
+    first = view.cells[0].line if view.cells else 0
+    if here.start > view.document.lines.line_span(first).end and not (model and _meets(model, here)):
         return
     for name in _OFFERED_GPUS:
         gpu = find_gpu(name)

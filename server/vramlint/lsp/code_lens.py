@@ -22,6 +22,9 @@ def code_lenses(session: Session, view: View, params: types.CodeLensParams) -> l
     """
     if view.shown.estimate is None and view.shown.cannot is None:
         return []
+    root = view.document.root
+    if root is not None and not view.shows(root.span):
+        return []  # in a notebook the cell that starts the run has them
     top = types.Range(types.Position(0, 0), types.Position(0, 0))
     stale = " (as last parsed)" if view.stale else ""
     title = fit_line(view.shown) + stale

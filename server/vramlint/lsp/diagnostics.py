@@ -21,8 +21,9 @@ _SEVERITIES: dict[Severity, types.DiagnosticSeverity] = {
 
 
 def diagnostics(view: View) -> list[types.Diagnostic]:
-    """All findings of a document as the client shows them."""
-    return [diagnostic(view, finding) for finding in view.analysis.findings]
+    """All findings of a document, or of the cell that is looked at, as the client shows them."""
+    shown = (finding for finding in view.analysis.findings if view.shows(view.analysis.span(finding.at)))
+    return [diagnostic(view, finding) for finding in shown]
 
 
 def diagnostic(view: View, finding: Finding) -> types.Diagnostic:
@@ -48,7 +49,9 @@ def _related(view: View, other: Related) -> types.DiagnosticRelatedInformation:
         start = types.Position(0, 0)
         location = types.Location(companion_uri(view, other.at.document), types.Range(start, start))
     else:
-        location = types.Location(view.uri, view.range(view.analysis.span(other.at)))
+        span = view.analysis.span(other.at)
+        there = view.at(span)
+        location = types.Location(there.uri, there.range(span))
     return types.DiagnosticRelatedInformation(location, other.message)
 
 

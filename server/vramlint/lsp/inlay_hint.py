@@ -16,7 +16,7 @@ def inlay_hints(session: Session, view: View, params: types.InlayHintParams) -> 
     hints = []
     for path, share in key_shares(view.analysis):
         span = view.document.value_span(path)
-        if span is None:
+        if span is None or not view.shows(span):
             continue
         end = view.document.lines.line_span(view.document.lines.line(span.start)).end
         position = view.position(end)

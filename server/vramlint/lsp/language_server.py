@@ -9,6 +9,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from vramlint import __version__
+from vramlint.lsp.cells import SYNC
 from vramlint.lsp.protocol import Protocol, lenient_converter
 from vramlint.lsp.publish import Publisher
 from vramlint.lsp.session import Session
@@ -24,7 +25,8 @@ class Server(LanguageServer):
         super().__init__(
             "vramlint",
             __version__,
-            text_document_sync_kind=types.TextDocumentSyncKind.Full,
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=SYNC,
             protocol_cls=Protocol,
             converter_factory=lenient_converter,
             max_workers=2,

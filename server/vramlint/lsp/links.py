@@ -22,11 +22,16 @@ def document_links(
     session: Session, view: View, params: types.DocumentLinkParams
 ) -> list[types.DocumentLink]:
     """The model's page on the hub, and the companion files."""
-    links = [_link(view, span, uri, Path(uri).name) for span, uri in _companions(view)]
+    links = [_link(view, span, uri, Path(uri).name) for span, uri in _companions(view) if view.shows(span)]
     analysis = view.analysis
     key = analysis.key("model")
     node = view.document.node(key) if key else None
-    if analysis.job is not None and node is not None and _HUB_ID.fullmatch(str(node.value)):
+    if (
+        analysis.job is not None
+        and node is not None
+        and view.shows(node.span)
+        and _HUB_ID.fullmatch(str(node.value))
+    ):
         model = analysis.job.model
         if model.source not in ("config.json", "the file itself"):
             links.append(_link(view, node.span, f"{HUB}/{node.value}", model_name(model)))

@@ -101,13 +101,14 @@ class Publisher:
 
     def _send(self, uri: str) -> None:
         self._waiting.pop(uri, None)
-        view = self._session.view(uri)
-        if view is not None:
-            self._server.text_document_publish_diagnostics(
-                types.PublishDiagnosticsParams(
-                    uri=view.uri, version=view.version, diagnostics=diagnostics(view)
+        for part in self._session.parts(uri):
+            view = self._session.view(part)
+            if view is not None:
+                self._server.text_document_publish_diagnostics(
+                    types.PublishDiagnosticsParams(
+                        uri=view.uri, version=view.version, diagnostics=diagnostics(view)
+                    )
                 )
-            )
 
     def _cancel(self, uri: str) -> None:
         if (timer := self._waiting.pop(uri, None)) is not None:

@@ -16,6 +16,7 @@ from vramlint.document import Document, Language
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
+from vramlint.lsp.cells import Cell
 from vramlint.lsp.client import Client
 from vramlint.lsp.view import View
 from vramlint.project.overrides import Overrides
@@ -30,6 +31,7 @@ _LANGUAGES: dict[str, Language] = {
     "toml": "toml",
     "shellscript": "shell",
     "makefile": "shell",
+    "python": "python",
 }
 
 
@@ -67,6 +69,8 @@ class _Open:
     good: Analysis | None = None
     seconds: float = 0.0
     answers: dict[Hashable, Any] = field(default_factory=dict)
+    cells: tuple[Cell, ...] = ()
+    """Of a notebook, which is known by the URIs of its cells too."""
 
 
 class Session:
@@ -102,9 +106,30 @@ class Session:
         if document is not None:
             self._overlay_changed(document.path, None)
 
+    def open_notebook(
+        self, uri: str, path: str | None, version: int | None, text: str, cells: tuple[Cell, ...]
+    ) -> None:
+        """A notebook was opened, or its cells have changed."""
+        document = self._documents.get(_key(uri)) or _Open(uri, path, "notebook", version, text)
+        self.close_notebook(uri)
+        document.version, document.text, document.cells, document.analysis = version, text, cells, None
+        self._documents |= dict.fromkeys((_key(uri), *(_key(cell.uri) for cell in cells)), document)
+
+    def close_notebook(self, uri: str) -> None:
+        """A notebook was closed with all its cells."""
+        document = self._documents.get(_key(uri))
+        for name in [name for name, each in self._documents.items() if each is document]:
+            del self._documents[name]
+
     def uris(self) -> tuple[str, ...]:
         """The open documents."""
-        return tuple(document.uri for document in self._documents.values())
+        return tuple(dict.fromkeys(document.uri for document in self._documents.values()))
+
+    def parts(self, uri: str) -> tuple[str, ...]:
+        """What the client shows of a document: itself, or its cells."""
+        document = self._documents.get(_key(uri))
+        cells = document.cells if document is not None else ()
+        return tuple(cell.uri for cell in cells) or (uri,)
 
     def is_open(self, uri: str) -> bool:
         """Whether the document is open."""
@@ -113,13 +138,15 @@ class Session:
     def users_of(self, path: str) -> Iterator[str]:
         """The open documents that read the file at `path`, or would if it were there."""
         name = Path(path).name
+        found: set[str] = set()
         for document in self._documents.values():
             reading = document.analysis.reading if document.analysis else None
             if reading is None or document.path == path:
                 continue
             named = (*reading.companions, *(missing for _, missing in reading.missing_companions))
             if any(Path(companion).name == name for companion in named):
-                yield document.uri
+                found.add(document.uri)
+        yield from found
 
     # analyses
 
@@ -132,6 +159,9 @@ class Session:
         shown = analysis
         if analysis.estimate is None and analysis.document.problems and document.good is not None:
             shown = document.good
+        cell = next((cell for cell in document.cells if _key(cell.uri) == _key(uri)), None)
+        if cell is not None:
+            return View(cell.uri, cell.version, analysis, shown, self.client, cell, document.cells)
         return View(document.uri, document.version, analysis, shown, self.client)
 
     def unsettled(self, uri: str) -> Callable[[], Analysis] | None:

@@ -27,7 +27,7 @@ def _candidates(analysis: Analysis, finding: Finding) -> Iterator[TextEdit]:
         if suppression.line == line and suppression.code:
             yield TextEdit(suppression.span.end, suppression.span.end, f", {finding.code}")
             return
-    if document.language == "shell":
+    if document.language == "shell" or (document.language == "notebook" and not document.takes_comments):
         return  # a comment inside a command that goes on over lines would end it
     text = f"vramlint: ignore[{finding.code}]"
     beside = comment_on_line(document, line, text)

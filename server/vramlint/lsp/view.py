@@ -11,9 +11,10 @@ from pygls.uris import from_fs_path
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.lint.finding import Append, Finding
 from vramlint.lint.result import Analysis
+from vramlint.lsp.cells import Cell
 from vramlint.lsp.client import Client
 
 
@@ -30,6 +31,9 @@ class View:
     analysis: Analysis
     shown: Analysis
     client: Client
+    cell: Cell | None = None
+    """The cell of a notebook that is looked at; positions are those in it."""
+    cells: tuple[Cell, ...] = ()
 
     @property
     def document(self) -> Document:
@@ -47,26 +51,51 @@ class View:
         found = (each for each in self.shown.findings if each.name in ("does-not-fit", "tight-fit"))
         return next(found, None)
 
+    def shows(self, span: Span) -> bool:
+        """Whether a place of the text is in what the client looks at: all of it, or one cell."""
+        return self.cell is None or self.cell.holds(span)
+
+    def at(self, span: Span) -> View:
+        """The same, looked at in the cell that holds a place."""
+        cell = next((cell for cell in self.cells if cell.holds(span)), None)
+        return self if cell is None else replace(self, uri=cell.uri, version=cell.version, cell=cell)
+
     def range(self, span: Span) -> types.Range:
         """Code points of the text → the client's positions."""
         return types.Range(self.position(span.start), self.position(span.end))
 
     def position(self, offset: int) -> types.Position:
         """One offset → the client's position."""
+        if self.cell is not None:
+            offset = min(max(offset, self.cell.span.start), self.cell.span.end)
         line, character = self.document.lines.line_character(offset, self.client.encoding)
-        return types.Position(line, character)
+        return types.Position(line - (self.cell.line if self.cell else 0), character)
 
     def offset(self, position: types.Position) -> int:
         """The client's position → an offset; past the end of a line it is the line's end."""
-        return self.document.lines.offset(position.line, position.character, self.client.encoding)
+        line = position.line + (self.cell.line if self.cell else 0)
+        return self.document.lines.offset(line, position.character, self.client.encoding)
 
     def workspace_edit(self, edits: Iterable[TextEdit]) -> types.WorkspaceEdit:
         """Edits of this document, tied to its version where the client can check it."""
-        changes = [types.TextEdit(self.range(Span(edit.start, edit.end)), edit.text) for edit in edits]
+        changes: dict[str, list[types.TextEdit]] = {}
+        versions: dict[str, int | None] = {}
+        for edit in edits:
+            view = self.at(Span(edit.start, edit.end))
+            edit = view.cell.edit(edit) if view.cell else edit
+            written = types.TextEdit(view.range(Span(edit.start, edit.end)), edit.text)
+            changes.setdefault(view.uri, []).append(written)
+            versions[view.uri] = view.version
         if not self.client.versioned_edits:
-            return types.WorkspaceEdit(changes={self.uri: changes})
-        identifier = types.OptionalVersionedTextDocumentIdentifier(uri=self.uri, version=self.version)
-        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, changes)])
+            return types.WorkspaceEdit(changes=dict(changes))
+        return types.WorkspaceEdit(
+            document_changes=[
+                types.TextDocumentEdit(
+                    types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=versions[uri]), list(each)
+                )
+                for uri, each in changes.items()
+            ]
+        )
 
     def append_edit(self, append: Append) -> types.WorkspaceEdit | None:
         """Text at the end of another file, created where it is missing; None where the client cannot."""
