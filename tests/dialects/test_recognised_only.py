@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from dialect_reading import MODELS
 
+from vramlint.catalog.gpus import find_gpu
 from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Companion, Context, ReadResult
 from vramlint.job import Written
@@ -117,6 +118,19 @@ def test_unsloth_training(training: Mapping[str, Any], expected: tuple[str, bool
     job = read({**UNSLOTH, "training": {**UNSLOTH["training"], **training}}).job  # type: ignore[dict-item]
     assert job is not None
     assert (job.gradient_checkpointing, job.activation_offload, job.method) == expected
+
+
+def test_unsloth_on_a_gpu_before_ampere_computes_in_float16_without_scores() -> None:
+    """dtype = None in models/loader.py; xformers in utils/attention_dispatch.py of unsloth 2026.10.9."""
+    old, new = (read(UNSLOTH, gpu=find_gpu(name)).job for name in ("T4", "A100-80GB"))
+    assert old is not None
+    assert new is not None
+    assert (old.precision.weights, old.precision.autocast, old.attention) == (
+        "float16",
+        "float16",
+        "sdpa-efficient",
+    )
+    assert (new.precision.weights, new.attention) == ("bfloat16", "sdpa")
 
 
 def test_verl_fine_tuning() -> None:

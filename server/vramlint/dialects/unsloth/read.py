@@ -105,6 +105,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     fused = reader.runs("unsloth", "2024.11.8")  # unsloth/models/llama.py, CausalLM_fast_forward
     reader.default("loss", f"Unsloth's cross entropy {'never holds' if fused else 'over'} all logits")
     world = world_size(reader, context)
+    dtype = _dtype(context)
     return TrainingJob(
         model=model,
         method="full" if full else "dora" if dora else "qlora" if four_bit else "lora",
@@ -118,7 +119,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
             fused_kernels=dropout == 0 and not dora,
         ),
         quantization=Quantization(experts=_experts(reader, model)) if four_bit else None,
-        precision=Precision(weights="bfloat16", autocast="bfloat16"),
+        precision=Precision(weights=dtype, autocast=dtype),
         optimizer="adamw_8bit",
         micro_batch_size=reader.read("training.batch_size", positive),
         gradient_accumulation_steps=reader.read("training.gradient_accumulation_steps", positive),
@@ -127,6 +128,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_checkpointing=checkpointing,
         activation_offload=offloads and length >= _SHORT,
         allocator=_ALLOCATOR,
+        attention=_attention(context, model),
         loss="fused-linear" if fused else "fused-cross-entropy",
         parallel=Parallel("ddp", data=world) if world > 1 else Parallel(),
         origins=reader.record.origins,
@@ -144,6 +146,20 @@ def _experts(reader: Reader, model: Model) -> Literal["auto", "packed", "unpacke
         reader.default("quantization.experts", "Unsloth loads its own 4-bit upload")
         return "packed"
     return "unpacked-whole" if reader.runs("unsloth", "2026.7") else "auto"
+def _dtype(context: Context) -> Literal["bfloat16", "float16"]:
+    """Unsloth asks the GPU (`dtype = None` in models/loader.py)."""
+    lacks = context.gpu is not None and context.gpu.supports.get("bf16") is False
+    return "float16" if lacks else "bfloat16"
+
+
+_XFORMERS = frozenset(("llama", "mistral", "gemma", "qwen2", "qwen3"))
+"""Architectures whose layers Unsloth runs itself (models/loader.py)."""
+
+
+def _attention(context: Context, model: Model) -> Literal["sdpa", "sdpa-efficient"]:
+    """Unsloth requires xformers, whose kernel runs where flash does not (utils/attention_dispatch.py)."""
+    lacks = context.gpu is not None and context.gpu.supports.get("flash_attention_2") is False
+    return "sdpa-efficient" if lacks and model.model_type in _XFORMERS else "sdpa"
 
 
 _EDITORS: Mapping[str, Editor] = {
