@@ -41,6 +41,18 @@ def test_the_main_command_says_that_the_example_does_not_fit() -> None:
     assert "VL101" in result.stdout
 
 
+def test_the_first_screen_shows_what_check_says_of_a_config_a_launch_line_and_a_cell(tmp_path: Path) -> None:
+    files = {"train.yaml": "yaml", "train.sh": "bash", "train.py": "python"}
+    for name, language in files.items():
+        (text,) = fenced(language, FIRST_SCREEN)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    program = Path(sys.executable).with_name("vramlint")
+    command = [program, "check", "--output-format", "concise", *files]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (printed,) = fenced("text", FIRST_SCREEN)
+    assert result.stdout.startswith(printed), result.stdout
+
+
 def test_the_test_command_is_what_ci_runs() -> None:
     script = fenced("sh", FIRST_SCREEN)[1].split()[1]
     assert (ROOT / script).is_file()

@@ -1,10 +1,10 @@
 /** The entry in the language status menu: what the server is doing, and one thing to do about it. */
 
 import * as vscode from "vscode";
-import { SELECTOR } from "./documents";
+import { SHOWN } from "./documents";
 
 export class Status implements vscode.Disposable {
-  private readonly item = vscode.languages.createLanguageStatusItem("vramlint.status", SELECTOR);
+  private readonly item = vscode.languages.createLanguageStatusItem("vramlint.status", SHOWN);
 
   constructor() {
     this.item.name = "vramlint";

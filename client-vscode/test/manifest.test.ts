@@ -19,8 +19,12 @@ describe("package.json", () => {
   );
 
   test("activates on the languages that the server is shown", () => {
+    const notebook = /NOTEBOOK = "(.*)"/.exec(source)?.[1] ?? "";
     const languages = /LANGUAGES = \[(.*)\]/.exec(source)?.[1]?.match(/[a-z]+/g) ?? [];
-    expect(manifest.activationEvents).toEqual(languages.map((name) => `onLanguage:${name}`));
+    expect(manifest.activationEvents).toEqual([
+      ...languages.map((name) => `onLanguage:${name}`),
+      `onNotebook:${notebook}`,
+    ]);
   });
 
   test("settings that name a program cannot come from a workspace", () => {

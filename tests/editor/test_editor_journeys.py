@@ -48,6 +48,25 @@ def test_squiggle_hover_and_fix_in_vs_code(editor_home: Path, vsix: Path) -> Non
     assert screenshot.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_config_a_launch_line_a_script_and_a_notebook_in_vs_code(editor_home: Path, vsix: Path) -> None:
+    notebook = (ROOT / "examples" / "unsloth-llama-3.1-8b-qlora.ipynb").read_text(encoding="utf-8")
+    code = [cell["source"] for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    script = "\n".join("".join(source) for source in code[1:])
+    files = {
+        EXAMPLE.name: EXAMPLE.read_text(encoding="utf-8"),
+        "train.sh": (ROOT / "examples" / "trl-qwen2.5-7b-lora.sh").read_text(encoding="utf-8"),
+        "train.py": script,
+        "fit.ipynb": notebook,
+    }
+    run(
+        ["node", str(HERE / "scripts.mjs")],
+        EDITOR_HOME=editor_home,
+        VSIX=vsix,
+        OUT=OUT / "scripts",
+        FILES=json.dumps(files),
+    )
+
+
 def test_a_server_that_dies_comes_back_in_vs_code(editor_home: Path, vsix: Path) -> None:
     run(
         ["node", str(HERE / "crash.mjs")],

@@ -15,7 +15,9 @@ from vramlint.project.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted(
-    file for file in (ROOT / "examples").rglob("*") if file.suffix in (".yaml", ".json", ".toml")
+    file
+    for file in (ROOT / "examples").rglob("*")
+    if file.suffix in (".yaml", ".json", ".toml", ".sh", ".ipynb")
 )
 
 

@@ -110,7 +110,9 @@ class Session:
         self, uri: str, path: str | None, version: int | None, text: str, cells: tuple[Cell, ...]
     ) -> None:
         """A notebook was opened, or its cells have changed."""
-        document = self._documents.get(_key(uri)) or _Open(uri, path, "notebook", version, text)
+        known = self._documents.get(_key(uri))
+        document = known or _Open(uri, path, "notebook", version, text)
+        document.hurried = known is not None
         self.close_notebook(uri)
         document.version, document.text, document.cells, document.analysis = version, text, cells, None
         self._documents |= dict.fromkeys((_key(uri), *(_key(cell.uri) for cell in cells)), document)
