@@ -17,7 +17,6 @@ from vramlint.dialects.launching.lines import Script, read_script
 from vramlint.dialects.launching.scheduler import scheduler_variables
 from vramlint.dialects.launching.snippets import snippets
 from vramlint.document import Document
-from vramlint.document.shell.values import Value
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.lint.directives import read_directives
@@ -26,7 +25,7 @@ from vramlint.memory.estimate import Verdict
 from vramlint.project.hardware import Declaration, implied, stated
 from vramlint.project.overrides import Overrides
 from vramlint.project.run_ranks import Ranks, ranks_of
-from vramlint.project.run_subject import Opener, Source, Subject, opened, subject_of
+from vramlint.project.run_subject import Files, Opener, Source, Subject, opened, subject_of
 from vramlint.project.surroundings import Surroundings
 
 
@@ -121,6 +120,7 @@ def describe(
     unknown = list(run.open)
     unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
     unknown += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]
+    unknown += [each for source in subject.sources for each in source.open]
     if ranks.total is None:
         unknown.append(Unknown("ranks", "the launch line does not say how many", run.launch.place))
     if subject.by_name:
@@ -142,7 +142,7 @@ def describe(
     return Described(run, subject, fields, tuple(unknown), reading, estimate, declared, context, deciding)
 
 
-def _companion(open_file: Opener, files: Mapping[str, Value], name: str) -> Companion | None:
+def _companion(open_file: Opener, files: Files, name: str) -> Companion | None:
     """A companion that the script writes itself, else one of the workspace."""
     source = opened(name, open_file, files) if name in files else None
     if source is None:

@@ -26,8 +26,11 @@ def _described(
 ) -> Iterator[Described]:
     for each in found:
         run = each.run
-        described = describe(run, Script((run,), {}), None, "", document, around, overrides)
+        described = describe(run, Script((run,), each.files), None, "", document, around, overrides)
         if described is None:
+            continue
+        if not each.run.rooms and each.run.trainer is None and not each.stated:
+            yield described  # a launch line
             continue
         fields = dict(described.fields)
         for name, given in each.stated.items():

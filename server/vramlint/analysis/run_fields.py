@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -154,6 +155,8 @@ def _unread(subject: Subject) -> dict[str, Field]:
     if "quantization.scheme" in rows:
         found["quant"] = quant or Field("none")
     words = str(subject.run.program.value).split()
+    if subject.dialect.name == "torchtune":
+        found |= _recipe(subject)
     if len(words) > 1 and words[1] in _SUBCOMMANDS:
         found["method"] = Field(_SUBCOMMANDS[words[1]], subject.run.program.place)
     kind = subject.values.get("rlhf_type")
@@ -166,6 +169,23 @@ def _unread(subject: Subject) -> dict[str, Field]:
         stage = stage_of_name(named)
         if stage is not None:
             found["zero_stage"] = Field(stage, place)
+    return found
+
+
+def _recipe(subject: Subject) -> dict[str, Field]:
+    """What the names of torchtune's recipes and of the configs that it ships say (_recipe_registry.py of
+    torchtune 0.6: `lora_finetune_distributed`, `llama3_1/70B_lora`).
+    """
+    program = subject.run.program
+    named = re.match(r"(?:qat_)?(full|lora)_(?:finetune|(dpo))", str(program.value))
+    found: dict[str, Field] = {}
+    if named:
+        found["adapter"] = Field("none" if named[1] == "full" else "lora", program.place)
+        found["method"] = Field(named[2] or "sft", program.place)
+    for config in subject.missing:
+        shipped = re.fullmatch(r"(\w+)/(\d+B)_\w+", str(config.value))
+        if shipped:
+            found["model"] = Field(f"{shipped[1]} {shipped[2]}", config.place)
     return found
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from vramlint.cli.console import Failure
 from vramlint.cli.walk import is_program, is_script
 from vramlint.dialects import SIGN_NAMES, detectable
-from vramlint.dialects.scripting.marks import LIBRARIES, MARKS
+from vramlint.dialects.scripting.marks import STARTS, starts_run
 from vramlint.files import Unreadable, read_bytes
 
 STDIN = "-"
@@ -47,23 +47,14 @@ def is_text(data: bytes) -> bool:
     return data.startswith(_WIDE) or b"\0" not in data
 
 
-_TRAINERS = tuple(mark.encode() for mark in MARKS)
-_LIBRARIES = tuple(name.encode() for name in LIBRARIES)
-_STARTS = (
-    b"torchrun", b"accelerate", b"deepspeed", b"axolotl", b"llamafactory", b"swift ", b"tune run", b"litgpt",
-    b"trl ", b"torch.distributed", b"verl.", b"run_clm", b"torchtitan",
-)  # fmt: skip
-"""One of them is in every script that starts a run which is estimated."""
-
-
 def could_be_config(data: bytes, path: str) -> bool:
     """Whether the content deserves to be parsed: some dialect's signs could be among its keys, or settings
     may name its dialect; of a script or a program, whether it may start a run.
     """
     if is_program(path):
-        return any(mark in data for mark in _TRAINERS) and any(name in data for name in _LIBRARIES)
+        return starts_run(data)
     if is_script(path):
-        return any(word in data for word in _STARTS)
+        return any(word in data for word in STARTS)
     return data.startswith(_WIDE) or (_has_names(data) and _has_keys(data)) or _forced(path)
 
 

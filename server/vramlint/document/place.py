@@ -75,6 +75,17 @@ class Snippet(NamedTuple):
         start = min(start, first.place.span.end)
         return Place(Span(start, max(start, end)), first.place.document)
 
+    def part(self, start: int, end: int) -> Snippet:
+        """A stretch of the text as a text of its own."""
+        pieces: list[Piece] = []
+        ends = [piece.start for piece in self.pieces[1:]] + [len(self.text)]
+        for piece, until in zip(self.pieces, ends, strict=True):
+            first, last = max(piece.start, start), min(until, end)
+            if first < last:
+                pieces.append(Piece(first - start, self.locate(Span(first, last)), piece.exact))
+        nothing = Piece(0, self.locate(Span(start, start)))
+        return Snippet(self.text[start:end], tuple(pieces) or (nothing,))
+
     def _piece(self, offset: int) -> Piece:
         found = self.pieces[0]
         for piece in self.pieces:

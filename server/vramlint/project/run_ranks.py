@@ -24,7 +24,9 @@ class Ranks(NamedTuple):
 
 _DEVICES = ("CUDA_VISIBLE_DEVICES",)
 _ENTRIES = frozenset(("python", "uv", "coverage", "time", "nohup", "env", "poetry", "conda"))
-"""Launchers that start one process."""
+"""Launchers that start one process. So does `tune run` without a count (_cli/run.py of torchtune 0.6), and a
+notebook's machine is taken to have one GPU where nothing says more.
+"""
 _OWN_COUNTS: Mapping[str, tuple[str, str]] = {
     "verl": ("trainer.n_gpus_per_node", "trainer.nnodes"),
     "nemo": ("cluster.gpus_per_node", "cluster.num_nodes"),
@@ -93,10 +95,12 @@ def _implied(subject: Subject, header: LaunchSpec | None, script: str) -> Given 
     by = [name for name in run.launch.by if name not in ("srun",)]
     takes_all = by[-1:] in (["deepspeed"], ["llamafactory-cli"], ["lmf"], ["accelerate"])
     if takes_all:
-        return _visible(run) or _allotted(header, script)
+        alone = Given(1, run.launch.place, "implied") if by[:1] == ["notebook"] else None
+        return _visible(run) or _allotted(header, script) or alone
     if by[-1:] == ["swift"]:
         return replace(found, value=1) if (found := _visible(run)) else Given(1, run.launch.place, "implied")
-    return Given(1, run.launch.place, "implied") if set(by) <= _ENTRIES and by else None
+    one = by[:1] == ["notebook"] or by[-1:] == ["tune"] or (set(by) <= _ENTRIES and by)
+    return Given(1, run.launch.place, "implied") if one else None
 
 
 def _visible(run: Run) -> Given | None:

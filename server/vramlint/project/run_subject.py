@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from vramlint.dialects import detect, load
 from vramlint.dialects.kit.dialect import Companion, Dialect
-from vramlint.dialects.kit.run import Given, Run
+from vramlint.dialects.kit.run import Given, Run, Unknown, WrittenFile
 from vramlint.dialects.launching.arguments import OPEN
 from vramlint.document import Document
 from vramlint.document.node import KeyPath
@@ -17,6 +18,8 @@ from vramlint.document.shell.values import Value, as_snippet
 from vramlint.lazy_dataclasses import dataclass
 
 Opener: TypeAlias = Callable[[str], Companion | None]
+Files: TypeAlias = Mapping[str, Value | WrittenFile]
+"""What a script writes itself, by the names of the files."""
 
 _KNOWN_SCRIPTS = re.compile(r"(?:.*/)?(?:run_clm|run_clm_no_trainer|run_mlm|run_clm_lora)\.py\Z")
 """Scripts of transformers (examples/pytorch/language-modeling) whose arguments are its Trainer's own."""
@@ -34,6 +37,8 @@ class Source:
     values: Mapping[str, Any]
     document: Document | None
     place: Callable[[KeyPath], Place | None]
+    open: tuple[Unknown, ...] = ()
+    """What of it is not known, by dotted keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Subject:
         return self.run.arguments.get(".".join(str(part) for part in key))
 
 
-def subject_of(run: Run, open_file: Opener, files: Mapping[str, Value]) -> Subject:
+def subject_of(run: Run, open_file: Opener, files: Files) -> Subject:
     """The run with the files that it names, and the dialect that it is written in."""
     sources: list[Source] = []
     missing: list[Given] = []
@@ -106,7 +111,7 @@ def subject_of(run: Run, open_file: Opener, files: Mapping[str, Value]) -> Subje
     return Subject(run, dialect, values, tuple(sources), tuple(missing), dialect is None)
 
 
-def opened(name: str, open_file: Opener, files: Mapping[str, Value]) -> Source | None:
+def opened(name: str, open_file: Opener, files: Files) -> Source | None:
     """A config file by the name on the launch line: one that the script writes, else one of the workspace."""
     return _written(name, files) or _opened(name, open_file)
 
@@ -126,11 +131,17 @@ def _opened(name: str, open_file: Opener) -> Source | None:
     return Source(path, companion.values, document, place)
 
 
-def _written(name: str, files: Mapping[str, Value]) -> Source | None:
-    """A file that the script itself writes."""
+def _written(name: str, files: Files) -> Source | None:
+    """A file that the script itself writes; of a program, whose folder is not known, by its name alone."""
     value = files.get(name.replace(OPEN, "*"))
     if value is None:
+        base = PurePosixPath(name).name
+        same = [each for key, each in files.items() if PurePosixPath(key).name == base]
+        value = same[0] if len(same) == 1 and isinstance(same[0], WrittenFile) else None
+    if value is None:
         return None
+    if isinstance(value, WrittenFile):
+        return Source(name, value.values, None, value.places.get, value.open)
     snippet, opened = as_snippet(value)
     document = Document.parse(snippet.text, name)
     values = document.values()
@@ -141,8 +152,21 @@ def _written(name: str, files: Mapping[str, Value]) -> Source | None:
         span = document.value_span(key)
         return snippet.locate(span) if span is not None and document.pair(key) else None
 
-    known = _without_open(values, frozenset(opened))
-    return Source(name, known, document, place)
+    marks = frozenset(opened)
+    missing = tuple(
+        Unknown(".".join(map(str, path)), opened[mark].why or "not known here", place(path))
+        for path, mark in _open_keys(values, marks)
+    )
+    return Source(name, _without_open(values, marks), document, place, missing)
+
+
+def _open_keys(values: Any, marks: frozenset[str], above: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """The keys whose values hold an open piece, with its mark."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _open_keys(value, marks, (*above, str(key)))
+    elif isinstance(values, str):
+        yield from ((above, mark) for mark in marks if mark in values)
 
 
 def _without_open(values: Any, opened: frozenset[str]) -> Any:

@@ -63,6 +63,16 @@ class Launch:
         return "accelerate" in self.by and self.engine_file is None and "distributed_type" not in self.engine
 
 
+class WrittenFile(NamedTuple):
+    """A config that a program writes from a dictionary: its values, the place of each key, and what of it is
+    open, by dotted keys.
+    """
+
+    values: Mapping[str, Any]
+    places: Mapping[tuple[str | int, ...], Place]
+    open: tuple[Unknown, ...] = ()
+
+
 class Trainer(NamedTuple):
     """The trainer that a script makes: the library that it is of, and its method."""
 

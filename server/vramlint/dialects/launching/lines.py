@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vramlint.dialects.kit.run import Given, Run
+from vramlint.dialects.kit.run import Given, Run, WrittenFile
 from vramlint.dialects.launching.arguments import OPEN, REST
 from vramlint.dialects.launching.peel import peel
 from vramlint.dialects.launching.programs import run_of
@@ -30,7 +30,7 @@ class Script(NamedTuple):
     """What shell text comes to: its runs, the files it writes, and the other scripts that took part."""
 
     runs: tuple[Run, ...]
-    files: dict[str, Value]
+    files: dict[str, Value | WrittenFile]
     opened: tuple[str, ...] = ()
 
 

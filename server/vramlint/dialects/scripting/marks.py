@@ -1,9 +1,28 @@
 """What every program has in it that starts a run which is known here: a plain search passes over the rest."""
 
-MARKS = ("Trainer(", "run_exp(", "sft_main(", "rlhf_main(", "pt_main(", "load_cfg(", "Trainer (")
-LIBRARIES = ("transformers", "trl", "unsloth", "llamafactory", "axolotl", "swift")
+_CALLS = ("Trainer(", "run_exp(", "sft_main(", "rlhf_main(", "pt_main(", "load_cfg(", "Trainer (")
+_LIBRARIES = ("transformers", "trl", "unsloth", "llamafactory", "axolotl", "swift")
+_LINES = (
+    "torchrun", "accelerate", "deepspeed", "axolotl", "llamafactory", "swift ", "tune run", "litgpt", "trl ",
+    "torch.distributed", "verl.", "run_clm", "torchtitan",
+)  # fmt: skip
+"""One of them is in every script that starts a run which is estimated."""
+STARTS = tuple(word.encode() for word in _LINES)
 
 
 def may_train(text: str) -> bool:
     """Whether a program can start a run that is known here."""
-    return any(mark in text for mark in MARKS) and any(name in text for name in LIBRARIES)
+    return starts_run(text.encode())
+
+
+def starts_run(data: bytes) -> bool:
+    """The same of a program's content."""
+    calls = any(mark.encode() in data for mark in _CALLS) and any(
+        each.encode() in data for each in _LIBRARIES
+    )
+    return calls or (_shells(data) and any(word in data for word in STARTS))
+
+
+def _shells(data: bytes) -> bool:
+    """Whether there is a shell line of a notebook, or a call that starts a command."""
+    return any(mark in data for mark in (b"\n!", b'"!', b"%%", b"subprocess", b"os.system"))

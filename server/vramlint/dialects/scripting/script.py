@@ -18,6 +18,7 @@ from vramlint.dialects.scripting.facts import (
 )
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
+from vramlint.dialects.scripting.shell import Files, shell_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
 from vramlint.document.language import Language
 from vramlint.document.place import Place, Room
@@ -33,6 +34,8 @@ class ScriptRun(NamedTuple):
 
     run: Run
     stated: Mapping[str, Given]
+    files: Files
+    """What the script writes itself."""
 
 
 def runs_in_program(text: str, language: Language) -> tuple[ScriptRun, ...]:
@@ -40,7 +43,9 @@ def runs_in_program(text: str, language: Language) -> tuple[ScriptRun, ...]:
     if not may_train(text):
         return ()
     reading = Evaluation().read(cells_of(text, language))
-    return tuple(run for made in reading.made if (run := _run(made, reading)) is not None)
+    found = [run for made in reading.made if (run := _run(made, reading)) is not None]
+    found += (ScriptRun(run, {}, files) for run, files in shell_runs(reading))
+    return tuple(sorted(found, key=lambda each: each.run.launch.place.span.start))
 
 
 def _run(made: Made, reading: Evaluation) -> ScriptRun | None:
@@ -81,7 +86,7 @@ def _handed_over(made: Made) -> ScriptRun | None:
     opened = (Unknown("config", "it holds more than is known here", place),) if missing else ()
     launch = Launch(place, ("python",))
     run = Run(launch, Given(made.name, place), framework, arguments=arguments, open=opened)
-    return ScriptRun(run, _stated_method(framework, made, arguments))
+    return ScriptRun(run, _stated_method(framework, made, arguments), {})
 
 
 def _stated_method(framework: str, made: Made, arguments: Facts) -> Facts:
@@ -154,7 +159,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     method = {"reward": "rm"}.get(objective, objective)
     if made.kind == "Seq2SeqTrainer":
         method = "seq2seq"
-    return ScriptRun(run, {**stated, "framework": Given(library, place), "method": Given(method, place)})
+    return ScriptRun(run, {**stated, "framework": Given(library, place), "method": Given(method, place)}, {})
 
 
 def _halved(arguments: Facts) -> Facts:
@@ -205,7 +210,7 @@ def _with_unsloth(
     if "optim" in arguments:
         stated["optimizer"] = arguments["optim"]
     stated |= _stated_bits(arguments)
-    return ScriptRun(run, stated)
+    return ScriptRun(run, stated, {})
 
 
 def _is_used_to_train(made: Made) -> bool:

@@ -13,6 +13,7 @@ from vramlint.document.language import Language
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Span
 from vramlint.document.place import Piece, Place, Snippet
+from vramlint.document.python.magics import Magic, magics
 
 
 class Cell(NamedTuple):
@@ -21,6 +22,8 @@ class Cell(NamedTuple):
     number: int
     snippet: Snippet
     tree: ast.Module | None
+    magics: tuple[Magic, ...] = ()
+    """Of a notebook: what the cell has for other languages."""
 
     def locate(self, node: ast.AST) -> Place:
         """Where a node stands in the file."""
@@ -29,7 +32,8 @@ class Cell(NamedTuple):
 
 def cells_of(text: str, language: Language) -> tuple[Cell, ...]:
     """The cells of a file, each parsed alone: an error in one does not lose the others."""
-    return tuple(_cell(index, snippet) for index, snippet in sources(text, language))
+    notebook = language == "notebook"
+    return tuple(_cell(index, snippet, notebook) for index, snippet in sources(text, language))
 
 
 def sources(text: str, language: Language) -> Iterator[tuple[int, Snippet]]:
@@ -53,32 +57,35 @@ def _separated(text: str) -> Iterator[tuple[int, Snippet]]:
         start += len(part) + 1 + len(SEPARATOR)
 
 
-def _cell(index: int, snippet: Snippet) -> Cell:
+def _cell(index: int, snippet: Snippet, notebook: bool) -> Cell:
     try:
-        tree = ast.parse(without_magics(snippet.text))
+        tree = ast.parse(without_magics(snippet.text) if notebook else snippet.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = None
-    return Cell(index, snippet, tree)
+    return Cell(index, snippet, tree, tuple(magics(snippet)) if notebook else ())
 
 
-_MAGIC = re.compile(r"^([ \t]*)(?:[%!?][^\n]*|[^\n#'\"]*=[ \t]*[%!][a-zA-Z][^\n]*)$", re.MULTILINE)
-_OTHER = re.compile(r"\A\s*%%(?:bash|sh|script|writefile|html|javascript|js|latex|markdown|sql)\b")
+_MAGIC = re.compile(
+    r"^[ \t]*((?:[%!?]|[^\n#'\"]*=[ \t]*[%!](?=[a-zA-Z]))(?:[^\n\\]|\\[^\n]|\\\n)*)$", re.MULTILINE
+)
+"""A line for IPython, with those that it goes on over."""
+_OTHER = re.compile(
+    r"\A\s*%%(?:bash|sh|system|script|writefile|file|html|javascript|js|latex|markdown|sql|perl|ruby|R|cmd)\b"
+)
 
 
 def without_magics(text: str) -> str:
     """The text with lines for IPython in place of which nothing happens; all offsets stay."""
     if _OTHER.match(text):
         return ""
-    return (
-        _MAGIC.sub(
-            lambda found: (
-                found[1] + "pass"[: len(found[0]) - len(found[1])].ljust(len(found[0]) - len(found[1]))
-            ),
-            text,
-        )
-        if "%" in text or "!" in text
-        else text
-    )
+    return _MAGIC.sub(_nothing, text) if "%" in text or "!" in text else text
+
+
+def _nothing(found: re.Match[str]) -> str:
+    before, magic = found[0][: found.start(1) - found.start()], found[1]
+    blank = "".join("\n" if each == "\n" else " " for each in magic)
+    first = min(4, magic.find("\n") if "\n" in magic else len(magic))
+    return f"{before}{'pass'[:first]}{blank[first:]}"
 
 
 def _span(text: str, node: ast.AST) -> Span:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from vramlint.document.node import Span
 from vramlint.document.place import Place
 from vramlint.document.python import calls
 from vramlint.document.python.cells import Cell
 from vramlint.document.python.expressions import evaluate
+from vramlint.document.python.magics import Magic
 from vramlint.document.python.operations import binary, truth
 from vramlint.document.python.values import (
     Class,
@@ -36,10 +38,23 @@ _DEPTH = 12
 _LOOPS = 16
 
 
+class Stop(NamedTuple):
+    """The moment after a cell: what it has for other languages, and the plain values that names stand for
+    then.
+    """
+
+    magics: tuple[Magic, ...]
+    names: dict[str, Known]
+    environment: dict[str, Value]
+
+
 class Evaluation:
-    """One reading of a file; `made` has what its calls made, in the order of the calls."""
+    """One reading of a file: `made` is what its calls made, in their order; `stops`, the moments after cells
+    that hold other languages too.
+    """
 
     def __init__(self) -> None:
+        self.stops: list[Stop] = []
         self.made: list[Made] = []
         self.environment: dict[str, Value] = {}
         self.top = Scope({})
@@ -56,6 +71,9 @@ class Evaluation:
             self._cell = cell
             if cell.tree is not None:
                 self.block(cell.tree.body, self.top)
+            if cell.magics:
+                known = {name: each for name, each in self.top.names.items() if isinstance(each, Known)}
+                self.stops.append(Stop(cell.magics, known, dict(self.environment)))
         for cell in cells:
             for function in _entries(cell, cells):
                 value = self.top.names.get(function.name)
