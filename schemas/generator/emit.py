@@ -13,6 +13,7 @@ JSON_TYPES = {
     "bool": "boolean", "int": "integer", "float": "number", "str": "string", "choice": "string",
     "dict": "object", "list": "array",
 }  # fmt: skip
+ANYTHING = {"boolean", "number", "string", "object", "array", "null"}
 TEMPLATE = r"\$\{|\{\{"
 NUMBER = r"^\s*[+-]?(\d[\d_]*\.?[\d_]*|\.\d+)([eE][+-]?\d+)?\s*$|^[+-]?(inf|nan|\.inf|\.nan)$"
 WHOLE = r"^\s*[+-]?\d[\d_]*(\.0*)?\s*$"
@@ -126,6 +127,8 @@ def _constraint(words: list[str], entry: Entry, reader: Reader) -> dict[str, Any
         constraint["pattern"] = "|".join(patterns)
     if "number" in types and "integer" in types:
         types.remove("integer")
+    if set(types) >= ANYTHING:
+        return dict(entry.bounds)
     return {"type": list(dict.fromkeys(types)), **constraint}
 
 

@@ -21,6 +21,7 @@ def unpack(name: str, version: str, folder: Path) -> Path:
             "download",
             "-q",
             "--no-deps",
+            "--ignore-requires-python",
             "--only-binary=:all:",
             "-d",
             str(wheels),

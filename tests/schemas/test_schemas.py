@@ -53,7 +53,7 @@ def test_schemas_hold_facts_and_no_prose(dialect: str) -> None:
 
 def test_all_schemas_together_stay_small() -> None:
     folder = Path(vramlint_schemas.__file__).parent / "dialects"
-    assert sum(path.stat().st_size for path in folder.glob("*.json")) < 400_000
+    assert sum(path.stat().st_size for path in folder.glob("*.json")) < 600_000
 
 
 def test_unknown_dialect() -> None:

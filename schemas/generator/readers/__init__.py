@@ -11,9 +11,9 @@ from typing import Any
 
 def names() -> tuple[str, ...]:
     """The frameworks that have a module here."""
-    return tuple(sorted(file.stem for file in Path(__file__).parent.glob("[a-z]*.py")))
+    return tuple(sorted(file.stem.replace("_", "-") for file in Path(__file__).parent.glob("[a-z]*.py")))
 
 
 def named(name: str) -> Any:
     """The module of a framework."""
-    return import_module(f"generator.readers.{name}")
+    return import_module(f"generator.readers.{name.replace('-', '_')}")

@@ -84,6 +84,15 @@ _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
         ("0", {"transformers": "4.38"}),
     ),
     "litgpt": (("0", {"bitsandbytes": "0.42.0"}),),
+    "ms-swift": (
+        ("4.6", {"transformers": "5.19.0", "trl": "0.29.1"}),
+        ("4.2", {"transformers": "5.8.0", "trl": "0.29.1"}),
+        ("4.0", {"transformers": "5.2.0", "trl": "0.28.0"}),
+        ("3.9", {"transformers": "4.57.6", "trl": "0.24.0"}),
+        ("3.6", {"transformers": "4.52.4", "trl": "0.19.1"}),
+        ("3.3", {"transformers": "4.51.3", "trl": "0.16.1"}),
+        ("0", {"transformers": "4.47.1", "trl": "0.11.4"}),
+    ),
     "trl": (
         ("1.0", {}),
         ("0.29", {"transformers": "5.2"}),
@@ -121,8 +130,9 @@ _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
 """A framework's releases, newest first, and what runs with each; before the first, as with the first.
 
 Pins and upper bounds: requirements.txt and pyproject.toml of axolotl 0.3 to 0.18 and of LLaMA-Factory 0.5.3
-to 0.9.5, the metadata of axolotl 0.19 and 0.21, pyproject.toml of unsloth 2024.5 to 2026.7, litgpt 0.5.13
-(finetune/lora.py warns of any other bitsandbytes). Of TRL, which sets floors only, and of the releases above
+to 0.9.5, the metadata of axolotl 0.19 and 0.21, upper bounds in the metadata of ms-swift 2.6 to 4.6,
+pyproject.toml of unsloth 2024.5 to 2026.7, litgpt 0.5.13 (finetune/lora.py warns of any other
+bitsandbytes). Of TRL, which sets floors only, and of the releases above
 that name no pin: the newest transformers on the day of the tag. transformers 5.3 and later leave accelerate
 open: 1.13, of those months, is known for a fault that later releases do not have.
 """

@@ -254,7 +254,7 @@ REGISTRY = (
         ),
         foreign=("vramlint", "base_model", "model_name_or_path"),
     )),
-    Entry("ms-swift", "others.ms_swift", "recognised", Signs(
+    Entry("ms-swift", "ms_swift.read", "full", Signs(
         decisive=(
             ("tuner_type", one_of(*_TUNERS)), ("train_type", one_of(*_TUNERS)), "rlhf_type+model",
         ),

@@ -146,6 +146,8 @@ def _experts(reader: Reader, model: Model) -> Literal["auto", "packed", "unpacke
         reader.default("quantization.experts", "Unsloth loads its own 4-bit upload")
         return "packed"
     return "unpacked-whole" if reader.runs("unsloth", "2026.7") else "auto"
+
+
 def _dtype(context: Context) -> Literal["bfloat16", "float16"]:
     """Unsloth asks the GPU (`dtype = None` in models/loader.py)."""
     lacks = context.gpu is not None and context.gpu.supports.get("bf16") is False

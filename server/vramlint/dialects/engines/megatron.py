@@ -1,0 +1,108 @@
+"""Megatron-Core as the frameworks above it are told of it: degrees, dtypes, recomputation.
+
+Semantics of Megatron-Core 0.16 (`core/model_parallel_config.py`, `core/transformer/transformer_config.py`,
+`core/distributed/distributed_data_parallel_config.py`): 16-bit weights, one buffer of gradients, float32
+weights and moments in the optimizer, which the distributed optimizer shares out over the data-parallel ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from vramlint.dialects.engines.distribution import WorldSize
+from vramlint.dialects.kit.dialect import Obstacle
+from vramlint.dialects.kit.reader import Reader, boolean, positive, text
+from vramlint.job import Parallel, Precision
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.vocabulary import Dtype
+
+Recomputed = Literal["none", "full"]
+_DEGREES: Mapping[str, str] = {
+    "tensor": "tensor_model_parallel_size",
+    "pipeline": "pipeline_model_parallel_size",
+    "context": "context_parallel_size",
+    "expert": "expert_model_parallel_size",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MegatronDefaults:
+    """What a front end does where its file is silent.
+
+    `distributed`: the optimizer is shared out. `gradients`: dtype of the buffer of gradients.
+    `expert_tensor`: tensor-parallel GPUs of an expert; None: as many as of all else.
+    """
+
+    distributed: bool = True
+    gradients: Literal["float32", "same-as-weights"] = "float32"
+    expert_tensor: int | None = None
+    recompute: Literal["none", "selective", "full"] = "none"
+
+
+def read_parallel(reader: Reader, world: WorldSize, defaults: MegatronDefaults, prefix: str = "") -> Parallel:
+    """Degrees below `prefix`; the data-parallel GPUs are those that are left."""
+    sizes: dict[str, Any] = {
+        name: reader.read(prefix + key, positive, 1, field=f"parallel.{name}")
+        for name, key in _DEGREES.items()
+    }
+    distributed = reader.read(
+        f"{prefix}use_distributed_optimizer", boolean, defaults.distributed, field="parallel.strategy"
+    )
+    data = max(world.size // (sizes["tensor"] * sizes["pipeline"] * sizes["context"]), 1)
+    stages = _virtual(reader, prefix)
+    experts = reader.get(f"{prefix}expert_tensor_parallel_size", positive) or defaults.expert_tensor
+    return Parallel(
+        strategy="zero1" if distributed else "ddp" if data * sizes["context"] > 1 else "none",
+        data=data,
+        **sizes,
+        expert_tensor=experts or sizes["tensor"],
+        sequence=reader.read(f"{prefix}sequence_parallel", boolean, False, field="parallel.sequence")
+        and sizes["tensor"] > 1,
+        virtual_pipeline=stages,
+        schedule="interleaved" if stages > 1 else "1f1b",
+        offload="optimizer" if reader.flag(f"{prefix}optimizer_cpu_offload") else "none",
+    )
+
+
+def _virtual(reader: Reader, prefix: str) -> int:
+    for name in ("virtual_pipeline_model_parallel_size", "num_virtual_stages_per_pipeline_rank"):
+        found = reader.get(prefix + name, positive)
+        if found is not None:
+            reader.written("parallel.virtual_pipeline", prefix + name)
+            return found
+    return 1
+
+
+def precision_of(half: Dtype, defaults: MegatronDefaults) -> Precision:
+    """What Megatron holds of weights trained in `half`."""
+    if half == "float32":
+        return Precision(weights="float32")
+    return Precision(
+        weights=half,
+        master_weights="float32",
+        gradients=defaults.gradients,
+        optimizer_states="float32",
+    )
+
+
+def read_recomputation(reader: Reader, defaults: MegatronDefaults, prefix: str = "") -> Recomputed | Obstacle:
+    """Whether layers are recomputed. Selective recomputation of attention alone saves nothing where a flash
+    kernel runs; of other modules it is not modelled, and the layer is taken as kept.
+    """
+    kind = reader.get(f"{prefix}recompute_granularity", text)
+    if kind is None:
+        reader.default("gradient_checkpointing")
+        kind = defaults.recompute
+    else:
+        reader.written("gradient_checkpointing", f"{prefix}recompute_granularity")
+    if kind != "full":
+        return "none"
+    if reader.get(f"{prefix}recompute_method", text) == "block":
+        key = f"{prefix}recompute_method"
+        return Obstacle(
+            "not-modelled",
+            f"{key}: layers of which only some are recomputed are not modelled",
+            reader.at(key),
+        )
+    return "full"

@@ -1,0 +1,148 @@
+"""`megatron sft` and `megatron pt` of ms-swift: Megatron-Core over the model of the hub (4.6.0,
+megatron/arguments/megatron_args.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.distribution import WorldSize
+from vramlint.dialects.engines.megatron import (
+    MegatronDefaults,
+    precision_of,
+    read_parallel,
+    read_recomputation,
+)
+from vramlint.dialects.kit.dialect import Context, Key, Obstacle
+from vramlint.dialects.kit.reader import Reader, choice, names, number, positive, text
+from vramlint.dialects.kit.reading import find_model, hardware, world_size
+from vramlint.job import Adapter, TrainingJob
+
+MEGATRON_KEYS: tuple[Key, ...] = (
+    Key("micro_batch_size", "micro_batch_size", "Megatron: rows of one forward pass on each GPU.", 1),
+    Key(
+        "global_batch_size",
+        "gradient_accumulation_steps",
+        "Megatron: rows of a step over all GPUs. What exceeds a pass is accumulated.",
+        16,
+    ),
+    Key("tensor_model_parallel_size", "parallel.tensor", "Megatron: GPUs that share each layer.", 1),
+    Key(
+        "pipeline_model_parallel_size", "parallel.pipeline", "Megatron: stages the layers are spread over.", 1
+    ),
+    Key("context_parallel_size", "parallel.context", "Megatron: GPUs that share one row.", 1),
+    Key("expert_model_parallel_size", "parallel.expert", "Megatron: GPUs that share the experts.", 1),
+    Key("expert_tensor_parallel_size", "parallel.expert_tensor", "Megatron: GPUs that share an expert.", 1),
+    Key(
+        "sequence_parallel",
+        "parallel.sequence",
+        "Megatron: splits what lies between the layers' matrices too, over the tensor-parallel GPUs.",
+        False,
+        (True, False),
+    ),
+    Key(
+        "use_distributed_optimizer",
+        "parallel.strategy",
+        "Megatron: shares float32 weights and moments over the data-parallel GPUs.",
+        True,
+        (True, False),
+    ),
+    Key(
+        "recompute_granularity",
+        "gradient_checkpointing",
+        "Megatron: full recomputes whole layers in backward; selective only attention.",
+        "selective",
+        ("selective", "full", "none"),
+    ),
+    Key("optimizer_cpu_offload", "parallel.offload", "Megatron: steps on the host.", False, (True, False)),
+)
+_DEFAULTS = MegatronDefaults(expert_tensor=1, recompute="selective")
+_MARKS = (
+    *("tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"),
+    *("recompute_granularity", "mcore_model", "use_distributed_optimizer", "micro_batch_size"),
+)
+_DTYPES: Mapping[Any, Any] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "float32"}
+
+
+def is_megatron(reader: Reader) -> bool:
+    """Whether the arguments are for `megatron`, which has names that `swift` does not know."""
+    return any(reader.has(name) for name in _MARKS)
+
+
+def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
+    """The run that `megatron sft` makes of the arguments."""
+    model = find_model(reader, context, "model")
+    if not isinstance(model, Model):
+        return model
+    if reader.has("rlhf_type"):
+        key = "rlhf_type"
+        return Obstacle(
+            "not-modelled", f"{key}: the models beside the policy under Megatron are not modelled", (key,)
+        )
+    if "vision_config" in model.config:
+        return Obstacle("not-modelled", "model: towers of images under Megatron are not modelled", ("model",))
+    recomputed = read_recomputation(reader, _DEFAULTS)
+    if isinstance(recomputed, Obstacle):
+        return recomputed
+    return _job(reader, context, model, recomputed)
+
+
+def _job(reader: Reader, context: Context, model: Model, recomputed: Any) -> TrainingJob:
+    world = WorldSize(world_size(reader, context), context.nodes)
+    parallel = read_parallel(reader, world, _DEFAULTS)
+    micro = reader.read("micro_batch_size", positive)
+    whole = reader.read("global_batch_size", positive)
+    half = reader.get("torch_dtype", choice(_DTYPES))
+    if half is not None:
+        reader.written("precision.weights", "torch_dtype")
+    lora = _adapted(reader)
+    packed = reader.flag("packing")
+    path = "packing_length" if packed and reader.has("packing_length") else "max_length"
+    length = reader.get(path, positive)
+    if length is None:
+        reader.assume("sequence_length", "max_length is the model's own limit; 2048 tokens taken")
+    else:
+        reader.written("sequence_length", path)
+    return TrainingJob(
+        model=model,
+        runtime="megatron",
+        method="lora" if lora else "full",
+        adapter=_adapter(reader) if lora else None,
+        precision=precision_of(half or "bfloat16", _DEFAULTS),
+        optimizer="adamw_torch_fused",
+        micro_batch_size=micro,
+        gradient_accumulation_steps=max(whole // (micro * parallel.data), 1),
+        sequence_length=length or 2048,
+        packing=packed,
+        gradient_checkpointing=recomputed,
+        attention="flash_attention_2",
+        loss="fused-cross-entropy",
+        loop="freed",
+        parallel=parallel,
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+
+
+def _adapted(reader: Reader) -> bool:
+    """`megatron` trains every weight unless it is told otherwise."""
+    path = "tuner_type" if reader.has("tuner_type") else "train_type"
+    named = reader.get(path, text)
+    if named is None:
+        reader.default("method", "megatron trains every weight")
+    else:
+        reader.written("method", path)
+    return named in ("lora", "lora_llm")
+
+
+def _adapter(reader: Reader) -> Adapter:
+    chosen = reader.read("target_modules", names, ("all-linear",))
+    return Adapter(
+        r=reader.read("lora_rank", positive),
+        alpha=reader.read("lora_alpha", number),
+        dropout=reader.read("lora_dropout", number),
+        targets="all-linear" if "all-linear" in chosen else chosen,
+        dtype="same-as-base",
+    )

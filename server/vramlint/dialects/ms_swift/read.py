@@ -1,0 +1,407 @@
+"""ms-swift: arguments of transformers' Trainer and of its own.
+
+Semantics of 4.6.0 (`arguments/`, `pipelines/train/tuner.py`, `trainers/mixin.py`): weights load in
+`torch_dtype`, else the checkpoint's dtype; mixed precision follows it; adapters are float32; what is not
+said of lengths and accumulation is worked out of model and GPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, split_off
+from vramlint.dialects.engines.evaluation import read_evaluation
+from vramlint.dialects.engines.hf_trainer import (
+    Batch,
+    attention,
+    read_clipping,
+    read_engine,
+)
+from vramlint.dialects.engines.liger import fused_loss, read_liger
+from vramlint.dialects.engines.loading import loading_of
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
+from vramlint.dialects.kit.edits import Editor, edit, key, spelling
+from vramlint.dialects.kit.reader import (
+    Reader,
+    boolean,
+    choice,
+    mapping,
+    names,
+    number,
+    positive,
+    table,
+    text,
+)
+from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
+from vramlint.dialects.ms_swift import megatron
+from vramlint.dialects.ms_swift.keys import KEYS, OLD, OLDER, RENAMED, VERSION
+from vramlint.dialects.ms_swift.online import (
+    read_generation,
+    read_objective,
+    read_reference,
+    read_roles,
+    row_length,
+)
+from vramlint.dialects.ms_swift.presets import DEEPSPEED, FSDP2
+from vramlint.job import Adapter, Kernels, Precision, Quantization, TrainingJob
+from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Attention, Dtype, Method, Scheme
+
+UNBOUNDED = 2048
+"""Tokens that stand for the longest sample where the file cuts nothing."""
+ROWS = 16
+"""Rows of a step that accumulation makes up where the file is silent (trainers/arguments.py)."""
+_DTYPES: Mapping[Any, Any] = {
+    "bfloat16": "bfloat16", "float16": "float16", "float32": "float32",
+    "bf16": "bfloat16", "fp16": "float16", "fp32": "float32",
+}  # fmt: skip
+_SCHEMES: Mapping[tuple[str, int], Scheme] = {
+    ("bnb", 8): "bnb-int8",
+    ("hqq", 8): "bnb-int8",
+    ("eetq", 8): "bnb-int8",
+    ("hqq", 4): "hqq-int4",
+}
+_METHODS: Mapping[Any, Any] = {"full": "full", "lora": "lora", "vera": "vera"}
+_IMAGES = r"(?!.*(visual|vision|image|audio|merger|projector|connector|aligner|mlp1))"
+"""Names of weights that are not of a tower or of what joins it to the language model."""
+_FROZEN = (
+    *("freeze_parameters", "freeze_parameters_regex", "freeze_parameters_ratio", "trainable_parameters"),
+    "trainable_parameters_regex",
+)
+_OPTIMIZERS: Mapping[str, str] = {"muon": "muon", "muonclip": "muon", "lorap": "", "multimodal": ""}
+"""ms-swift's own by the job's name; empty: as `optim` says, with other learning rates."""
+
+
+def read(values: Mapping[str, Any], context: Context) -> ReadResult:
+    """The run that a file of arguments describes."""
+    reader = _reader(values, context)
+    if megatron.is_megatron(reader):
+        return finish(DIALECT, reader, megatron.job_of(reader, context))
+    outcome = _obstacle(reader) or find_model(reader, context, "model")
+    return finish(DIALECT, reader, _job(reader, context, outcome) if isinstance(outcome, Model) else outcome)
+
+
+def _reader(values: Mapping[str, Any], context: Context) -> Reader:
+    """A reader of the release that the file is for: `train_type` is of 3."""
+    if "train_type" not in values or "tuner_type" in values or "ms-swift" in context.versions:
+        return framework_reader(values, context, "ms-swift", VERSION, table(KEYS))
+    dated = replace(context, versions={**context.versions, "ms-swift": OLDER})
+    reader = framework_reader(values, dated, "ms-swift", VERSION, table(KEYS))
+    message = f"train_type is tuner_type since ms-swift 4.0; read as ms-swift {OLDER}"
+    reader.problem("older-release", "train_type", message, "information")
+    return reader
+
+
+def _obstacle(reader: Reader) -> Obstacle | None:
+    """What is not modelled, or leaves open what is held."""
+    for name in OLD:
+        if reader.has(name):
+            return Obstacle(
+                "not-modelled", f"{name}: an argument of ms-swift 1 and 2, read from 3 on", (name,)
+            )
+    named = reader.get(("tuner_type" if reader.has("tuner_type") else "train_type"), text) or "lora"
+    if named not in _METHODS:
+        path = "tuner_type" if reader.has("tuner_type") else "train_type"
+        return Obstacle("not-modelled", f"{path}: what {named} trains is not modelled", (path,))
+    if reader.get("tuner_backend", text) == "unsloth":
+        return Obstacle(
+            "not-modelled", "tuner_backend: Unsloth's layers are not modelled here", ("tuner_backend",)
+        )
+    if reader.get("task_type", text) in ("embedding", "reranker", "generative_reranker", "decision"):
+        return Obstacle("not-modelled", "task_type: its loss is not modelled", ("task_type",))
+    if reader.get("lisa_activated_layers", positive):
+        return Obstacle(
+            "not-modelled",
+            "lisa_activated_layers: LISA's turns of layers are not modelled",
+            ("lisa_activated_layers",),
+        )
+    for name in _FROZEN if named == "full" else ():
+        if reader.raw(name) not in (None, 0, 0.0, [], "") and reader.has(name):
+            return Obstacle("not-modelled", f"{name}: what is frozen is not modelled", (name,))
+    return None
+
+
+def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
+    objective = read_objective(reader)
+    quantization = _quantization(reader, model)
+    method = _method(reader, quantization)
+    precision = _precision(reader, model)
+    world = _world(reader, context)
+    ring = reader.read("sequence_parallel_size", positive)
+    batch = _batch(reader, world)
+    engine = _engine(reader, context, world, model, precision, method)
+    if ring > 1:
+        engine = split_off(engine, context=ring)
+    generation = read_generation(reader, objective, batch)
+    prompt = _length(reader, model)
+    reads_images = model.kind == "vision-language" or "vision_config" in model.config
+    frozen = method == "full" and reads_images and reader.read("freeze_vit", boolean)
+    return TrainingJob(
+        model=model,
+        objective=objective,
+        method="freeze" if frozen else method,
+        trainable_parameters=(_IMAGES,) if frozen else (),
+        adapter=None if method == "full" else _adapter(reader, engine, reads_images, method),
+        quantization=quantization if method != "full" else None,
+        precision=engine.precision,
+        optimizer=_optimizer(reader),
+        optimizer_args=_optimizer_args(reader),
+        micro_batch_size=batch.micro,
+        gradient_accumulation_steps=batch.accumulation,
+        sequence_length=row_length(reader, objective, prompt),
+        packing=reader.read("packing", boolean) or reader.flag("padding_free"),
+        gradient_checkpointing=engine.checkpointing or _checkpointing(reader, engine),  # type: ignore[arg-type]
+        attention=_attention(reader),
+        loss=_loss(reader, model, objective),
+        kernels=Kernels(read_liger(reader, model, "use_liger_kernel")),
+        loop="trainer",
+        compile=reader.read("torch_compile", boolean),
+        gradient_clipping=read_clipping(reader),
+        parallel=engine.parallel,
+        reference_model=read_reference(reader, objective, method),
+        generation=generation,
+        saving=engine.saving,
+        evaluation=read_evaluation(reader),
+        loading=loading_of(reader, engine, quantization),
+        roles=read_roles(reader, context, objective),
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+
+
+def _world(reader: Reader, context: Context) -> WorldSize:
+    """The processes: as the file's own environment says, else those of the declared GPUs."""
+    per_node = reader.get("ENV.NPROC_PER_NODE", positive)
+    nodes = reader.get("ENV.NNODES", positive) or context.nodes
+    if per_node is None:
+        return WorldSize(world_size(reader, context), context.nodes)
+    reader.written("parallel.data", "ENV.NPROC_PER_NODE")
+    return WorldSize(per_node * nodes, nodes)
+
+
+def _batch(reader: Reader, world: WorldSize) -> Batch:
+    """Batch and accumulation; without the latter, a step of 16 rows over all GPUs."""
+    micro = reader.read("per_device_train_batch_size", positive)
+    steps = reader.get("gradient_accumulation_steps", positive)
+    if steps is not None:
+        reader.written("gradient_accumulation_steps", "gradient_accumulation_steps")
+        return Batch(micro, steps)
+    reader.default("gradient_accumulation_steps", f"as many as make {ROWS} rows over all GPUs")
+    return Batch(micro, max(1, -(-ROWS // (micro * world.size))))
+
+
+def _quantization(reader: Reader, model: Model) -> Quantization | None:
+    """How the frozen base is stored. A base that was released quantised stays so."""
+    dtype = reader.get("torch_dtype", choice(_DTYPES)) or model.dtype
+    compute: Dtype = "bfloat16" if dtype == "bfloat16" else "float32"
+    given = reader.get("bnb_4bit_compute_dtype", choice(_DTYPES))
+    if model.quantized_as is not None:
+        reader.same_origin_as("quantization", "model")
+        return Quantization(model.quantized_as, True, given or compute)
+    kind, bits = reader.get("quant_method", text), reader.get("quant_bits", positive)
+    if kind is None or bits is None:
+        return None
+    scheme = _SCHEMES.get((kind, bits))
+    if (kind, bits) == ("bnb", 4):
+        scheme = "bnb-fp4" if reader.get("bnb_4bit_quant_type", text) == "fp4" else "bnb-nf4"
+    reader.written("quantization", "quant_bits")
+    double = reader.read("bnb_4bit_use_double_quant", boolean)
+    return Quantization(scheme or f"{kind}-{bits}", double and bits == 4, given or compute)
+
+
+def _method(reader: Reader, quantization: Quantization | None) -> Method:
+    named: Method = reader.read(("tuner_type", "train_type"), choice(_METHODS))
+    if named != "lora":
+        return named
+    if reader.flag("use_dora"):
+        reader.written("method", "use_dora")
+        return "dora"
+    return "qlora" if quantization is not None else "lora"
+
+
+def _precision(reader: Reader, model: Model) -> Precision:
+    """Weights in `torch_dtype`, autocast in the 16-bit dtype that follows it (base_args/model_args.py,
+    _init_mixed_precision: float16 for float32 weights).
+    """
+    weights = reader.get("torch_dtype", choice(_DTYPES))
+    if weights is not None:
+        reader.written("precision.weights", "torch_dtype")
+    else:
+        reader.default("precision.weights", "the checkpoint's own dtype")
+        weights = _DTYPES.get(model.dtype, "bfloat16")
+    follows = {"fp16": weights != "bfloat16", "bf16": weights == "bfloat16"}
+    flags = {name: reader.get(name, boolean) for name in follows}
+    half = next((name for name, given in flags.items() if (follows[name] if given is None else given)), None)
+    if half is not None and flags[half] is not None:
+        reader.written("precision.autocast", half)
+    else:
+        reader.default("precision.autocast", "it follows the dtype of the weights")
+    return Precision(weights=weights, autocast=_DTYPES[half] if half else "none")
+
+
+def _engine(
+    reader: Reader, context: Context, world: WorldSize, model: Model, precision: Precision, method: str
+) -> ParallelPlan:
+    """DeepSpeed by a preset's name or a file, FSDP 2, else what the launcher says."""
+    values = dict(reader.values)
+    preset = DEEPSPEED.get(reader.get("deepspeed", text) or "")
+    autotp = reader.get("deepspeed_autotp_size", positive)
+    if preset is not None:
+        values["deepspeed"] = preset
+    if autotp is not None and isinstance(values.get("deepspeed"), Mapping):
+        values["deepspeed"] = {**values["deepspeed"], "tensor_parallel": {"autotp_size": autotp}}
+    if reader.get("fsdp", text) == "fsdp2":
+        values |= {"fsdp": "full_shard auto_wrap", "fsdp_config": FSDP2}
+    inner = replace(reader, values=values)
+    if preset is not None:
+        # What the preset says is placed at the key that names it.
+        inner = replace(inner, auto=True)
+    return read_engine(inner, context, world, model, precision, full=method == "full")
+
+
+def _adapter(reader: Reader, engine: ParallelPlan, reads_images: bool, method: Method) -> Adapter:
+    given = reader.get("lora_dtype", choice(_DTYPES))
+    if given is not None:
+        reader.written("adapter.dtype", "lora_dtype")
+    elif engine.adapter_dtype is not None:
+        reader.same_origin_as("adapter.dtype", "parallel.strategy")
+    else:
+        reader.default("adapter.dtype", "PEFT raises adapters to float32")
+    dtype: Dtype = engine.adapter_dtype or given or "float32"
+    if method == "vera":
+        return Adapter(
+            r=reader.read("vera_rank", positive), targets=_targets(reader, reads_images), dtype=dtype
+        )
+    saved = reader.get("modules_to_save", names) or ()
+    if saved:
+        reader.written("adapter.modules_to_save", "modules_to_save")
+    return Adapter(
+        r=reader.read("lora_rank", positive),
+        alpha=reader.read("lora_alpha", number),
+        dropout=reader.read("lora_dropout", number),
+        targets=_targets(reader, reads_images),
+        dtype=dtype,
+        target_parameters=reader.get("target_parameters", names) or (),
+        modules_to_save=tuple("embed_tokens" if name == "all-embedding" else name for name in saved),
+    )
+
+
+def _targets(reader: Reader, reads_images: bool) -> str | tuple[str, ...]:
+    """All linears but the head, of the language model alone where images are taken."""
+    expression = reader.get("target_regex", text)
+    if expression is not None:
+        reader.written("adapter.targets", "target_regex")
+        return expression
+    chosen = reader.read("target_modules", names, ("all-linear",))
+    if "all-linear" in chosen:
+        alone = reads_images and reader.get("freeze_vit", boolean) is not False
+        return _IMAGES + r"(?!lm_head).*" if alone else "all-linear"
+    return chosen
+
+
+def _optimizer(reader: Reader) -> str:
+    named = reader.get("optimizer", text)
+    if reader.flag("use_galore") or named == "galore":
+        reader.written("optimizer", "optimizer" if named else "use_galore")
+        return "galore_adamw"
+    if named is not None and _OPTIMIZERS.get(named, named):
+        reader.written("optimizer", "optimizer")
+        return _OPTIMIZERS.get(named, named)
+    return reader.read("optim", text)
+
+
+def _optimizer_args(reader: Reader) -> dict[str, float | int | str | bool]:
+    """GaLore's rank."""
+    if not reader.flag("use_galore") and reader.get("optimizer", text) != "galore":
+        return {}
+    return {"rank": reader.read("galore_rank", positive)}
+
+
+def _length(reader: Reader, model: Model) -> int:
+    """Tokens of a row, or of a prompt."""
+    longest = positive(model.config.get("max_position_embeddings"))
+    packed = reader.flag("packing")
+    for path in ("packing_length", "max_length") if packed else ("max_length",):
+        length = reader.get(path, positive)
+        if length is not None:
+            reader.written("sequence_length", path)
+            return length
+    if packed and longest:
+        reader.default("sequence_length", "the model's own limit, to which rows are filled")
+        return longest
+    reader.assume(
+        "sequence_length",
+        f"max_length is the model's own limit, so the longest sample decides; {UNBOUNDED} tokens taken",
+    )
+    return min(UNBOUNDED, longest or UNBOUNDED)
+
+
+def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
+    """Reentrant unless plain DDP runs (trainers/mixin.py, _fix_gradient_checkpointing)."""
+    if not reader.read("gradient_checkpointing", boolean):
+        return "none"
+    kwargs = reader.get("gradient_checkpointing_kwargs", mapping) or {}
+    given = boolean(kwargs.get("use_reentrant"))
+    plain = engine.parallel.strategy == "ddp"
+    return "reentrant" if (not plain if given is None else given) else "full"
+
+
+def _attention(reader: Reader) -> Attention:
+    kernel = attention(reader.get("attn_impl", text))
+    if kernel is None:
+        reader.default("attention", "transformers' choice")
+        return "sdpa"
+    reader.written("attention", "attn_impl")
+    return kernel
+
+
+def _loss(reader: Reader, model: Model, objective: str) -> Any:
+    """Liger's head and loss in one kernel for fine-tuning; the other trainers take whole logits."""
+    if reader.flag("use_liger_kernel") and objective in ("sft", "grpo"):
+        reader.written("loss", "use_liger_kernel")
+        return fused_loss(reader, model) if objective == "sft" else "fused-linear"
+    reader.default("loss", "the whole logits of a row")
+    return "full-logits"
+
+
+def _tuner(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    path = spelling(values, "tuner_type", "train_type")
+    if value == "qlora":
+        return (SetKey((path,), "lora"), SetKey(("quant_method",), "bnb"), SetKey(("quant_bits",), 4))
+    return (SetKey((path,), value),) if value in ("full", "lora") and job.quantization is None else None
+
+
+def _reentrant(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    return (SetKey(("gradient_checkpointing",), value != "none"),) if value in ("none", "full") else None
+
+
+_EDITORS: Mapping[str, Editor] = {
+    "method": _tuner,
+    "adapter.r": key("lora_rank"),
+    "micro_batch_size": key("per_device_train_batch_size"),
+    "gradient_accumulation_steps": key("gradient_accumulation_steps"),
+    "sequence_length": key("max_length"),
+    "gradient_checkpointing": _reentrant,
+    "optimizer": key("optim"),
+    "generation.memory_fraction": key("vllm_gpu_memory_utilization"),
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """The keys that say `changes`; None where the arguments cannot."""
+    return edit(_EDITORS, values, job, changes)
+
+
+DIALECT = Dialect(
+    name="ms-swift",
+    title="ms-swift",
+    version=VERSION,
+    keys=KEYS,
+    read=read,
+    edits=edits,
+    unknown_keys="refused",
+    renamed=RENAMED,
+    schema="ms-swift",
+)
