@@ -157,6 +157,7 @@ mistral4
 mixtral
 modernbert
 mpt
+mpt_foundry
 nemotron
 nemotron_h
 olmo

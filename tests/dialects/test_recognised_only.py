@@ -46,7 +46,6 @@ SILENT: Mapping[str, Mapping[str, Any]] = {
         "seq-length": 2048,
         "train-iters": 320000,
     },
-    "llm-foundry": {"model": {"name": "mpt_causal_lm"}, "max_seq_len": 2048, "train_loader": {}},
     "prime-rl": {"deployment": {"num_train_gpus": 2}, "model": {"name": "Qwen/Qwen3-1.7B"}},
     "h2o-llm-studio": {"llm_backbone": "h2oai/h2o-danube2-1.8b-base", "training": {"lora": True}},
     "verl": {"actor_rollout_ref": {"model": {"path": MODEL}}, "trainer": {"n_gpus_per_node": 8}},

@@ -244,7 +244,7 @@ REGISTRY = (
         foreign=("vramlint", "model", "base_model", "model_name_or_path"),
         dashes=True,
     )),
-    Entry("llm-foundry", "others.llm_foundry", "recognised", Signs(
+    Entry("llm-foundry", "llm_foundry.read", "recognised", Signs(
         decisive=(
             "model.name+train_loader", "max_seq_len+train_loader", "device_train_microbatch_size",
         ),

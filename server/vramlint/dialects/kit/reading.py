@@ -60,6 +60,11 @@ def checkpoint_dtype(model: Model) -> Dtype:
     return _DTYPES.get(model.dtype or "", "bfloat16")
 
 
+def unmodelled(reader: Reader, path: str, why: str) -> Obstacle:
+    """Why nothing is estimated, at the key that says so."""
+    return Obstacle("not-modelled", f"{path}: {why}", reader.at(path) if reader.has(path) else ())
+
+
 def role_model(reader: Reader, context: Context, path: str, field: str) -> RoleModel:
     """The model named at the key `path` for a role beside the trained one; "unknown" where nothing is known
     of it, "auto" where the key is not written.

@@ -63,6 +63,7 @@ FAMILIES: dict[str, str] = {
     "bloom": "classic.bloom",
     "falcon": "classic.falcon",
     "mpt": "classic.mpt",
+    "mpt_foundry": "mosaic.mpt_foundry",
     "bert": "encoders.bert",
     "roberta": "encoders.roberta",
     "xlm-roberta": "encoders.roberta",

@@ -1,0 +1,1 @@
+"""LLM Foundry: YAML for its training script over Composer."""
