@@ -136,6 +136,7 @@ gpt2
 gpt_bigcode
 gpt_neo
 gpt_neox
+gpt_neox_megatron
 gpt_oss
 gptj
 granite

@@ -39,13 +39,6 @@ NEMO = {
     "cluster": {"gpus_per_node": 8, "num_nodes": 1},
 }
 SILENT: Mapping[str, Mapping[str, Any]] = {
-    "gpt-neox": {
-        "num-layers": 12,
-        "hidden-size": 768,
-        "num-attention-heads": 12,
-        "seq-length": 2048,
-        "train-iters": 320000,
-    },
     "prime-rl": {"deployment": {"num_train_gpus": 2}, "model": {"name": "Qwen/Qwen3-1.7B"}},
     "h2o-llm-studio": {"llm_backbone": "h2oai/h2o-danube2-1.8b-base", "training": {"lora": True}},
     "verl": {"actor_rollout_ref": {"model": {"path": MODEL}}, "trainer": {"n_gpus_per_node": 8}},

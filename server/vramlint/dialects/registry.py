@@ -234,7 +234,7 @@ REGISTRY = (
         ),
         foreign=("vramlint", "actor_rollout_ref", "base_model", "model_name_or_path"),
     )),
-    Entry("gpt-neox", "others.gpt_neox", "recognised", Signs(
+    Entry("gpt-neox", "gpt_neox.read", "recognised", Signs(
         decisive=(
             "num_layers+hidden_size+num_attention_heads+seq_length+train_iters",
             "train_micro_batch_size_per_gpu+num_layers", "pipe_parallel_size+model_parallel_size",

@@ -57,6 +57,7 @@ FAMILIES: dict[str, str] = {
     "starcoder2": "classic.starcoder2",
     "nemotron": "classic.nemotron",
     "gpt2": "classic.gpt2",
+    "gpt_neox_megatron": "neox.gpt_neox_megatron",
     "gpt_neox": "classic.gpt_neox",
     "gpt_bigcode": "classic.gpt_bigcode",
     "gptj": "classic.gptj",

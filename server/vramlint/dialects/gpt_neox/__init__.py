@@ -1,0 +1,1 @@
+"""GPT-NeoX: YAML of Megatron and DeepSpeed options."""
