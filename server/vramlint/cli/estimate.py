@@ -40,6 +40,9 @@ def parser() -> ArgumentParser:
     result.add_argument(
         "--show-job", action="store_true", help="print the run as a job file, vramlint's own dialect, instead"
     )
+    result.add_argument(
+        "--explain", action="store_true", help="print how each figure is worked out, factor by factor"
+    )
     add_color(result)
     return result
 
@@ -72,6 +75,7 @@ class Asked:
     overrides: Overrides
     format: str
     show_job: bool
+    explain: bool
     color: bool
 
 
@@ -98,7 +102,8 @@ class Estimator:
         if self.asked.show_job:
             return Answer(_job(outcome.analysis), complaint=complaint)
         if self.asked.format == "text":
-            return Answer(_text(path, outcome, Paint(self.asked.color)), complaint=complaint)
+            write = _solution if self.asked.explain else _text
+            return Answer(write(path, outcome, Paint(self.asked.color)), complaint=complaint)
         made = _object(path, outcome)
         if self.asked.format == "jsonl":
             return Answer(_dumps(made), complaint=complaint)
@@ -110,7 +115,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
     color = paint_for(sys.stdout, options.color).enabled
-    asked = Asked(Overrides(gpu=options.gpu, named=True), options.format, options.show_job, color)
+    asked = Asked(
+        Overrides(gpu=options.gpu, named=True), options.format, options.show_job, options.explain, color
+    )
     between = "\n\n" if options.format == "text" and not options.show_job else ""
     objects: list[dict[str, Any]] = []
     failed = False
@@ -201,6 +208,14 @@ def _text(path: str, outcome: Estimated | Refusal, paint: Paint) -> str:
     if isinstance(outcome, Refusal):
         return ""
     return estimate_text(path, outcome.analysis, outcome.estimate, paint)
+
+
+def _solution(path: str, outcome: Estimated | Refusal, paint: Paint) -> str:
+    from vramlint.explain.worked import worked
+
+    if isinstance(outcome, Refusal):
+        return ""
+    return "\n".join([paint("bold", path), *worked(outcome.analysis)])
 
 
 def _job(analysis: Analysis | None) -> str:

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Late:
     """The replay of a run, made at the first call."""
 
-    __slots__ = ("_made", "_run")
+    __slots__ = ("_made", "run")
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        self.run = run
         self._made: Replay | None = None
 
     def __call__(self) -> Replay:
@@ -26,5 +26,5 @@ class Late:
         if self._made is None:
             from vramlint.memory.replay.reserved import Replay
 
-            self._made = Replay(self._run)
+            self._made = Replay(self.run)
         return self._made
