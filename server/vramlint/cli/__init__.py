@@ -17,6 +17,7 @@ COMMANDS = {
     "estimate": "print what a run will hold in GPU memory, component by component",
     "runs": "print every run that launch scripts describe, field by field",
     "fit": "print what would make a run fit, and the largest batch and sequence that do",
+    "plan": "print the layouts over many GPUs that fit, the fastest first",
     "verify": "compare an estimate with what was measured, and name the component that differs",
     "explain": "print the page of a rule, or list all rules",
     "gpus": "list the known GPUs with what a run can use of them",

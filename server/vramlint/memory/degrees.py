@@ -36,12 +36,13 @@ def _remain(before: int, after: int) -> bool:
     return before > 0 and after > DIVIDED * before
 
 
-def _is_expert(parameter: Parameter) -> bool:
+def is_expert(parameter: Parameter) -> bool:
+    """Whether a weight is that of an expert, or of all of a layer's in one."""
     return len(parameter.shape) == 3 or ".experts." in parameter.name
 
 
 def _is_matrix(parameter: Parameter) -> bool:
-    return len(parameter.shape) == 2 and ".lora_" not in parameter.name and not _is_expert(parameter)
+    return len(parameter.shape) == 2 and ".lora_" not in parameter.name and not is_expert(parameter)
 
 
 def _inner(weights: Weights) -> Iterator[Group]:
@@ -59,7 +60,7 @@ def _matrices(weights: Weights) -> int:
 
 
 def _experts(weights: Weights) -> int:
-    return sum(count * parameter.numel for parameter, count in weights.all() if _is_expert(parameter))
+    return sum(count * parameter.numel for parameter, count in weights.all() if is_expert(parameter))
 
 
 def _layers(weights: Weights) -> int:

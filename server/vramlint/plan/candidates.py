@@ -1,0 +1,136 @@
+"""Layouts that a model and a cluster admit: rules that practitioners state as filters.
+
+Sources, by letter: G Megatron-Bridge's performance guide (docs/performance-guide.md, 067f987), M Megatron
+Core's MoE README (megatron/core/transformer/moe/README.md, d98e8a6), P its parallelism guide
+(docs/user-guide/parallelism-guide.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.plan.layout import Family, Layout, Recompute, Sharding
+from vramlint.plan.work import Work
+
+NODE = 8
+"""Tensor parallelism never leaves a node (G 2.1, M guideline 2), and no published layout has more."""
+FEWEST_TOKENS = 4096
+"""Tokens of a sequence that a context-parallel rank keeps: with fewer its tensors are thin (G 2.2)."""
+LARGEST_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the framework of a run can do."""
+
+    shardings: tuple[Sharding, ...]
+    pipeline: bool = True
+    virtual: bool = True
+    recompute: tuple[Recompute, ...] = ("none", "full")
+    folds_experts: bool = False
+    """Expert parallelism goes over tensor, context and data ranks alike (M, parallel folding); else over data
+    ranks alone.
+    """
+
+
+MEANS: dict[str, Means] = {
+    "megatron": Means(("zero1", "zero3"), folds_experts=True),
+    "torchtitan": Means(("fsdp2",), recompute=("none", "selective-op", "full"), folds_experts=True),
+    "transformers": Means(("ddp", "zero1", "zero3", "fsdp2"), pipeline=False, virtual=False),
+}
+ANY = Means(("zero1", "zero3"), recompute=("none", "selective-op", "full"), folds_experts=True)
+"""Of a training loop of one's own."""
+
+
+def families(work: Work, gpus: int, length: int, means: Means) -> Iterator[Family]:
+    """Every admissible choice of degrees over `gpus`, for sequences of `length` tokens."""
+    for tensor in _powers(min(NODE, gpus)):
+        if work.heads % tensor or (work.kv_heads % tensor and tensor % work.kv_heads):
+            continue
+        for context in _contexts(length, gpus // tensor):
+            for pipeline in _pipelines(work, gpus // (tensor * context), means):
+                data, rest = divmod(gpus, tensor * context * pipeline)
+                if rest:
+                    continue
+                for expert in _expert_degrees(work, tensor * context * data, data, means):
+                    for sharding in means.shardings:
+                        if _pointless(sharding, pipeline, data * context):
+                            continue
+                        yield Family(tensor, pipeline, context, expert, data, sharding)
+
+
+def layouts(family: Family, work: Work, global_batch: int, means: Means) -> Iterator[Layout]:
+    """Micro batches, virtual stages and recomputation of a family. A pipeline gets at least as many micro
+    batches as stages: under that it never fills (BLOOM's ramp: 8 TFLOP/s at batch 16, 150 at 2,048).
+    """
+    rows, rest = divmod(global_batch, family.data)
+    if rest:
+        return
+    for micro_batch in _powers(min(LARGEST_BATCH, rows)):
+        accumulation, rest = divmod(rows, micro_batch)
+        if rest or (family.pipeline > 1 and accumulation < family.pipeline):
+            continue
+        for chunks in _virtual(work, family, accumulation, means):
+            for recompute in means.recompute:
+                yield Layout(family, micro_batch, accumulation, chunks, recompute)
+
+
+def _pointless(sharding: Sharding, pipeline: int, ranks: int) -> bool:
+    """One rank has nothing to share; gathering weights for every micro batch of a pipeline is not done."""
+    if sharding == "ddp":
+        return ranks == 1
+    return sharding == "zero3" and pipeline > 1
+
+
+def _powers(most: int) -> Iterator[int]:
+    power = 1
+    while power <= most:
+        yield power
+        power *= 2
+
+
+def _contexts(length: int, gpus: int) -> Iterator[int]:
+    """A sequence is cut into twice as many pieces as there are ranks (P)."""
+    for context in _powers(gpus):
+        if context == 1 or (length // context >= FEWEST_TOKENS and length % (2 * context) == 0):
+            yield context
+
+
+def _pipelines(work: Work, gpus: int, means: Means) -> Iterator[int]:
+    """Stages of equal layers, the embedding or embedding and head counted as layers too (BLOOM: 70 + 2 layers
+    on 12 stages); or a power of two with a shorter last stage.
+    """
+    yield 1
+    if not means.pipeline:
+        return
+    for stages in range(2, min(gpus, work.layers) + 1):
+        if gpus % stages:
+            continue
+        even = any((work.layers + more) % stages == 0 for more in (0, 1, 2))
+        if even or stages & (stages - 1) == 0:
+            yield stages
+
+
+def _expert_degrees(work: Work, ranks: int, data: int, means: Means) -> Sequence[int]:
+    """Divisors of the experts that the ranks admit."""
+    if work.expert_count <= 1:
+        return (1,)
+    over = ranks if means.folds_experts else data
+    return [
+        degree
+        for degree in _powers(work.expert_count)
+        if not work.expert_count % degree and not over % degree
+    ]
+
+
+def _virtual(work: Work, family: Family, accumulation: int, means: Means) -> Iterator[int]:
+    """Chunks of layers on a stage: divisors of its layers. Interleaving wants rounds of as many micro batches
+    as there are stages (Narayanan et al. 2104.04473, section 2.2).
+    """
+    yield 1
+    if family.pipeline == 1 or not means.virtual or accumulation % family.pipeline:
+        return
+    layers, rest = divmod(work.layers, family.pipeline)
+    if not rest:
+        yield from (chunks for chunks in range(2, layers + 1) if layers % chunks == 0)

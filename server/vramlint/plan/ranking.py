@@ -1,0 +1,138 @@
+"""The plan: the families of layouts that fit, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import log2
+
+from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory import CannotEstimate, Estimate, estimate_job
+from vramlint.memory.estimate import Verdict
+from vramlint.plan.candidates import Means, families, layouts
+from vramlint.plan.layout import Layout, applied
+from vramlint.plan.rates import Rates
+from vramlint.plan.step_time import Setting, StepTime, step_time
+from vramlint.plan.work import work_of
+
+PENALTIES = {"tensor": 0.012, "pipeline": 0.012, "context": 0.02, "full": 0.03, "expert": 0.02}
+"""What a doubling of a degree, full recomputation and experts outside the domain count in the order: below a
+few percent the predicted time decides nothing, and the simpler layout comes first.
+"""
+TRIED = 12
+"""Layouts of a family that are estimated, fastest first, before it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A layout that fits, with what it is predicted to take."""
+
+    layout: Layout
+    time: StepTime
+    estimate: Estimate
+    verdict: Verdict
+
+
+class NoPlan(Exception):
+    """Nothing can be planned; the message says why."""
+
+
+def plan(
+    job: TrainingJob, rates: Rates, gpus: int, global_batch: int, means: Means, most: int = 10
+) -> list[Proposal]:
+    """The `most` best families for `job` on `gpus` GPUs of its kind, the best layout of each.
+
+    Raises CannotEstimate where the model's shape is not known, NoPlan where no layout is admissible.
+    """
+    work = work_of(job)
+    setting = Setting(work, rates, job.sequence_length, job.precision.fp8 != "none", _gradient_bytes(job))
+    ordered = sorted(
+        (
+            (min(_cost(layout, setting) for layout in every), family, every)
+            for family in families(work, gpus, job.sequence_length, means)
+            if (every := list(layouts(family, work, global_batch, means)))
+        ),
+        key=lambda item: item[0],
+    )
+    if not ordered:
+        raise NoPlan(f"no degrees divide {gpus} GPUs and a global batch of {global_batch}")
+    found: dict[tuple[int, ...], tuple[float, Proposal]] = {}
+    for least, family, every in ordered:
+        if len(found) >= most and least > sorted(cost for cost, _ in found.values())[most - 1]:
+            break
+        made = _best(job, every, setting)
+        if made is not None:
+            degrees = family.tensor, family.pipeline, family.context, family.expert
+            cost = _cost(made.layout, setting)
+            if degrees not in found or cost < found[degrees][0]:
+                found[degrees] = cost, made
+    return [proposal for _, proposal in sorted(found.values(), key=lambda item: item[0])[:most]]
+
+
+def _best(job: TrainingJob, every: list[Layout], setting: Setting) -> Proposal | None:
+    """The fastest layout of a family that fits, a tight one where none does."""
+    capacity = job.gpu.usable_bytes if job.gpu is not None else 0
+    tight: Proposal | None = None
+    too_large: list[Layout] = []
+    tried = 0
+    for layout in sorted(every, key=lambda each: _cost(each, setting)):
+        if any(_holds_more(layout, other) for other in too_large):
+            continue
+        if _states(layout, setting) > capacity or tried >= TRIED:
+            break
+        tried += 1
+        try:
+            estimate = estimate_job(applied(job, layout)).rough
+        except CannotEstimate:
+            return None
+        verdict = estimate.verdict(capacity)
+        made = Proposal(layout, step_time(layout, setting), estimate, verdict)
+        if verdict == "fits":
+            return made
+        if verdict == "tight":
+            tight = tight or made
+        too_large.append(layout)
+    return tight
+
+
+def _holds_more(layout: Layout, other: Layout) -> bool:
+    """Whether a layout of the same family surely holds no less than another."""
+    recompute = ("full", "selective-op", "none")
+    return (
+        layout.micro_batch >= other.micro_batch
+        and (layout.virtual_stages == other.virtual_stages or other.virtual_stages == 1)
+        and recompute.index(layout.recompute) >= recompute.index(other.recompute)
+    )
+
+
+def _states(layout: Layout, setting: Setting) -> float:
+    """Bytes of weights and optimizer states at least: 2 a parameter kept, 12 shared out."""
+    family, work = layout.family, setting.work
+    dense = (work.parameters - work.experts) / (family.tensor * family.pipeline)
+    experts = work.experts / (family.expert * family.pipeline)
+    shared = family.data * family.context
+    if family.sharding == "ddp":
+        return 14 * (dense + experts)
+    if family.sharding == "zero1":
+        return (2 + 12 / shared) * dense + (2 + 12 / max(1, shared * family.tensor / family.expert)) * experts
+    return 14 * (dense + experts * family.expert / shared) / shared
+
+
+def _cost(layout: Layout, setting: Setting) -> float:
+    """Predicted seconds a step, with what speaks for the simpler layout."""
+    return step_time(layout, setting).total * (1 + sum(_complexity(layout, setting)))
+
+
+def _complexity(layout: Layout, setting: Setting) -> Iterator[float]:
+    family = layout.family
+    for name in ("tensor", "pipeline", "context"):
+        yield PENALTIES[name] * log2(getattr(family, name))
+    if layout.recompute == "full":
+        yield PENALTIES["full"]
+    if family.expert > setting.rates.domain:
+        yield PENALTIES["expert"]
+
+
+def _gradient_bytes(job: TrainingJob) -> int:
+    wanted = job.precision.gradients
+    return 4 if wanted == "float32" or job.precision.weights == "float32" else 2

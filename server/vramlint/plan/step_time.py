@@ -1,0 +1,172 @@
+"""How long a step takes, by a roofline: work over rates, what cannot be hidden added up.
+
+No constant is fitted to a run. Below a few percent of difference such a model knows nothing; `ranking` orders
+by simplicity there.
+"""
+
+from __future__ import annotations
+
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.plan.layout import Layout, Recompute
+from vramlint.plan.rates import Rates
+from vramlint.plan.work import Work
+
+MOVED_FOR_EACH_SAVED = 3
+"""Times that a byte between matrix products crosses memory: written, read by the next operation, read or
+written again in backward.
+"""
+BETWEEN_PRODUCTS = 34
+"""Bytes × hidden width that a layer's activations take a token in 16 bits, attention scores apart
+(Korthikanti et al. 2205.05198, equation 1).
+"""
+PASSES: dict[Recompute, float] = {"none": 3, "selective-op": 3.5, "full": 4}
+"""Forward passes that a step is worth: backward is two, and what is recomputed comes on top. Selective by
+operation keeps every second matrix product (torchtitan 0.2.2, distributed/activation_checkpoint.py).
+Attention's backward pass recomputes its scores, half a pass more (Dao 2307.08691, section 3.2).
+"""
+WEIGHT_BYTES = 12
+"""Bytes that a micro batch moves a weight, however few tokens meet it: read forward and backward in 16 bits,
+its float32 gradient read and written where it is added up.
+"""
+OPTIMIZER_BYTES = 28
+"""Bytes that AdamW moves a parameter: gradient, master and two moments read, the last three written, the
+weight written, in float32 and 16 bits.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all layouts of one plan share."""
+
+    work: Work
+    rates: Rates
+    length: int
+    """Tokens of a row."""
+    eight_bit: bool = False
+    """Matrix products in 8 bits."""
+    gradient_bytes: int = 4
+    """Bytes of a gradient on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """Seconds of a step by what takes them."""
+
+    compute: float
+    """Matrix products and what lies between them, recomputation included."""
+    exchange: float
+    """Tensor-, context- and expert-parallel exchange inside the layers."""
+    bubble: float
+    """Stages that wait for micro batches."""
+    sharding: float
+    """Gathering weights and reducing gradients, as far as it is not hidden."""
+    optimizer: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.compute + self.exchange + self.bubble + self.sharding + self.optimizer
+
+
+def step_time(layout: Layout, setting: Setting) -> StepTime:
+    """The time of a step of the slowest stage under `layout`."""
+    family, batches = layout.family, layout.accumulation
+    compute = _compute(layout, setting)
+    exchange = _exchange(layout, setting)
+    each = compute + exchange
+    # (p - 1) / v micro batches go by before the last stage has work (Narayanan et al. 2104.04473, 2.2).
+    bubble = each * (family.pipeline - 1) / layout.virtual_stages
+    boundary = _boundary(layout, setting) * batches
+    sharding = _sharding(layout, setting, compute)
+    optimizer = _optimizer(layout, setting)
+    return StepTime(compute * batches, exchange * batches + boundary, bubble, sharding, optimizer)
+
+
+def _tokens(layout: Layout, setting: Setting) -> float:
+    return layout.micro_batch * setting.length / layout.family.context
+
+
+def _compute(layout: Layout, setting: Setting) -> float:
+    """A micro batch's forward and backward on one stage; backward costs twice as much as forward."""
+    family, work, rates = layout.family, setting.work, setting.rates
+    shared = family.tensor * family.pipeline
+    tokens = _tokens(layout, setting)
+    passes = PASSES[layout.recompute]
+    rate = rates.matmul8 if setting.eight_bit and rates.matmul8 else rates.matmul16
+    flop = passes * 2 * tokens / shared / rate
+    dense = (work.dense + work.head) / shared
+    routed = work.experts / work.expert_count * work.top
+    experts = work.experts / (family.pipeline * family.expert)
+    products = max(flop * (work.dense + work.head), WEIGHT_BYTES * dense / rates.memory)
+    products += max(flop * routed, WEIGHT_BYTES * experts / rates.memory)
+    scores = (passes + 0.5) * tokens * work.scores(setting.length)
+    attention = scores / shared / rates.matmul16
+    moved = MOVED_FOR_EACH_SAVED * BETWEEN_PRODUCTS * work.hidden * work.layers * tokens
+    between = moved * passes / 3 / shared / rates.memory
+    return products + attention + between
+
+
+def _exchange(layout: Layout, setting: Setting) -> float:
+    """What a micro batch sends inside its layers."""
+    family, work, rates = layout.family, setting.work, setting.rates
+    tokens, layers = _tokens(layout, setting), work.layers / family.pipeline
+    hidden = 2 * tokens * work.hidden
+    again = 1.5 if layout.recompute == "full" else 1.0
+    seconds = 0.0
+    if family.tensor > 1:
+        # Gather and scatter around attention and MLP, forward and backward (Korthikanti et al., 4.2.2).
+        share = (family.tensor - 1) / family.tensor
+        seconds += layers * 8 * again * hidden * share / rates.link
+    if family.context > 1:
+        # Keys and values of the others pass by; their gradients too. It hides under attention.
+        sent = 3 * again * 2 * 2 * tokens * work.key_value_width / family.tensor * (family.context - 1)
+        link = _link(rates, family.tensor * family.context)
+        attention = 3.5 * tokens * work.scores(setting.length) / work.layers / family.tensor / rates.matmul16
+        seconds += layers * max(0.0, sent / link - attention)
+    if family.expert > 1:
+        # Tokens go to their experts and come back, forward and backward.
+        share = (family.expert - 1) / family.expert
+        link = _link(rates, family.expert * (family.tensor if family.expert < family.data else 1))
+        sent = 4 * again * work.top * hidden / family.tensor * share
+        seconds += layers * sent / link
+    return seconds
+
+
+def _boundary(layout: Layout, setting: Setting) -> float:
+    """What a stage sends to the next and back for a micro batch, once a chunk; half of it is hidden."""
+    family = layout.family
+    if family.pipeline == 1:
+        return 0.0
+    sent = 2 * 2 * _tokens(layout, setting) * setting.work.hidden / family.tensor * layout.virtual_stages
+    return sent / _link(setting.rates, family.tensor * family.context * family.data * family.pipeline) / 2
+
+
+def _sharding(layout: Layout, setting: Setting, compute: float) -> float:
+    """Collectives of data parallelism that computation does not hide."""
+    family, work = layout.family, setting.work
+    ranks = family.data * family.context
+    if ranks == 1:
+        return 0.0
+    dense = (work.parameters - work.experts) / (family.tensor * family.pipeline)
+    experts = work.experts / (family.expert * family.pipeline)
+    link = _link(setting.rates, family.tensor * ranks)
+    whole = (dense + experts) * (ranks - 1) / ranks
+    if family.sharding in ("zero3", "fsdp2"):
+        # Gathered for forward and for backward, reduced after it, for every micro batch.
+        each = (2 * 2 + setting.gradient_bytes) * whole / link
+        return layout.accumulation * max(0.0, each - compute)
+    once = (2 + setting.gradient_bytes) * whole / link
+    return max(0.0, once - compute * 2 / 3)
+
+
+def _optimizer(layout: Layout, setting: Setting) -> float:
+    family, work = layout.family, setting.work
+    held = work.parameters / (family.tensor * family.pipeline)
+    if family.sharding != "ddp":
+        held /= family.data * family.context
+    return OPTIMIZER_BYTES * held / setting.rates.memory
+
+
+def _link(rates: Rates, gpus: int) -> float:
+    """Bytes/s between GPUs of a group that spans so many neighbours."""
+    return rates.link if gpus <= rates.domain else rates.network

@@ -1,0 +1,90 @@
+"""What one token makes a model compute: counted over the weights of the memory model's own walk."""
+
+from __future__ import annotations
+
+from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.memory.architectures import network_of
+from vramlint.memory.architectures.fallback import flat
+from vramlint.memory.architectures.families import family_of
+from vramlint.memory.architectures.families.expert_keys import EXPERTS, TOP, whole
+from vramlint.memory.degrees import is_expert
+from vramlint.memory.weights import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Elements of a model by how a token uses them, and the sizes that degrees must divide."""
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    attention_width: int
+    """Heads × head size."""
+    key_value_width: int
+    vocabulary: int
+    dense: int
+    """Elements of the layers' matrices that every token meets."""
+    experts: int
+    """Elements of all experts."""
+    head: int
+    """Elements of the product with the vocabulary."""
+    parameters: int
+    expert_count: int = 1
+    top: int = 1
+    """Experts that a token is sent to."""
+
+    @property
+    def active(self) -> float:
+        """Elements that a token is multiplied with."""
+        return self.dense + self.head + self.experts * self.top / self.expert_count
+
+    def scores(self, length: int) -> float:
+        """FLOP of a token's causal attention in a sequence of `length`, forward, in all layers."""
+        return 2 * self.layers * length * self.attention_width
+
+
+def work_of(job: TrainingJob) -> Work:
+    """The work of the model of `job`. Raises CannotEstimate where its shape is not known."""
+    parallel = replace(job.parallel, tensor=1, pipeline=1, expert=1, context=1, sequence=False)
+    alone = replace(job, parallel=parallel)
+    weights = Weights(alone)
+    network = network_of(alone, weights)
+    dense = experts = head = table = total = 0
+    for group in weights.groups:
+        for parameter in group.parameters:
+            elements = group.count * parameter.numel
+            total += elements
+            if ".lora_" in parameter.name or len(parameter.shape) < 2:
+                continue
+            if group.name == "embedding":
+                table = max(table, elements)
+            elif group.name == "head":
+                head += elements
+            elif is_expert(parameter):
+                experts += elements
+            else:
+                dense += elements
+    config = flat(job.model.config)
+    family = family_of(job.model.model_type)
+    shape = family(job.model.config) if family is not None else None
+    hidden = int(getattr(shape, "hidden", 0) or config.get("hidden_size") or 1)
+    heads = int(getattr(shape, "heads", 0) or config.get("num_attention_heads") or 1)
+    kv_heads = int(getattr(shape, "kv_heads", 0) or heads)
+    head_size = int(getattr(shape, "head_size", 0) or hidden // heads)
+    return Work(
+        layers=len(network.order) or 1,
+        hidden=hidden,
+        heads=heads,
+        kv_heads=kv_heads,
+        attention_width=heads * head_size,
+        key_value_width=kv_heads * head_size,
+        vocabulary=int(getattr(shape, "vocabulary", 0) or config.get("vocab_size") or 1),
+        dense=dense,
+        experts=experts,
+        head=head or table,
+        parameters=total,
+        expert_count=whole(config, EXPERTS, 2) or 1,
+        top=whole(config, TOP) or 1,
+    )
