@@ -35,7 +35,7 @@ from vramlint.vocabulary import Attention, Autocast, Checkpointing
 TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""
 TRAINER_FSDP_1 = FsdpDefaults(version=1, wrap="none")
-"""Before transformers 5.10: layers are wrapped where `fsdp` says auto_wrap (training_args.py, 4.46 to 5.9)."""
+"""Before transformers 5.10: layers are wrapped where `fsdp` says auto_wrap (training_args.py, to 5.9)."""
 """They update each weight as its gradient arrives, as the "_layerwise" ones do."""
 
 _KERNELS: tuple[tuple[str, Attention], ...] = (

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, replicated, split_off
+from vramlint.dialects.engines.fsdp import Sharding
 from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, whole_batch, without_accumulation
@@ -33,13 +34,13 @@ from vramlint.dialects.llm_foundry.keys import FSDP, KEYS
 from vramlint.dialects.llm_foundry.models import MPT, read_model
 from vramlint.job import Adapter, Evaluation, Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Attention, Loss
+from vramlint.vocabulary import Attention, Autocast, Loss
 
 VERSION = "0.22"
-_COMPUTE: Mapping[Any, Any] = {
+_COMPUTE: Mapping[str, Autocast] = {
     "amp_bf16": "bfloat16", "amp_fp8": "bfloat16", "amp_fp16": "float16", "fp32": "none",
 }  # fmt: skip
-_SHARDING: Mapping[Any, Any] = {
+_SHARDING: Mapping[str, Sharding] = {
     "FULL_SHARD": "full",
     "SHARD_GRAD_OP": "grad-op",
     "NO_SHARD": "none",
@@ -128,14 +129,14 @@ def _rows(reader: Reader, world: WorldSize) -> int | None:
 
 def _engine(reader: Reader, world: WorldSize) -> ParallelPlan:
     """FSDP over several GPUs; on one, or without `fsdp_config`, the script falls back to DDP."""
-    half = reader.read("precision", choice(_COMPUTE), "bfloat16", field="precision.autocast")
+    half: Autocast = reader.read("precision", choice(_COMPUTE), "bfloat16", field="precision.autocast")
     precision = Precision(weights="float32", autocast=half)
     reader.default("precision.weights", "float32 whatever precision says")
     section = reader.get(FSDP, mapping)
     if section is None or world.size == 1:
         return replicated(world, precision)
     reader.written("parallel.strategy", FSDP)
-    sharding = reader.read(f"{FSDP}.sharding_strategy", choice(_SHARDING), "full")
+    sharding: Sharding = reader.read(f"{FSDP}.sharding_strategy", choice(_SHARDING), "full")
     if sharding == "none":
         return replicated(world, precision)
     replicas = _replicas(reader, world, sharding)

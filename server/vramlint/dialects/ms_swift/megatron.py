@@ -138,7 +138,8 @@ def _adapted(reader: Reader) -> bool:
 
 
 def _adapter(reader: Reader) -> Adapter:
-    chosen = reader.read("target_modules", names, ("all-linear",))
+    default: tuple[str, ...] = ("all-linear",)
+    chosen = reader.read("target_modules", names, default)
     return Adapter(
         r=reader.read("lora_rank", positive),
         alpha=reader.read("lora_alpha", number),

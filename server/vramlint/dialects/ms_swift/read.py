@@ -152,7 +152,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=row_length(reader, objective, prompt),
         packing=reader.read("packing", boolean) or reader.flag("padding_free"),
-        gradient_checkpointing=engine.checkpointing or _checkpointing(reader, engine),  # type: ignore[arg-type]
+        gradient_checkpointing=engine.checkpointing or _checkpointing(reader, engine),
         attention=_attention(reader),
         loss=_loss(reader, model, objective),
         kernels=Kernels(read_liger(reader, model, "use_liger_kernel")),
@@ -294,7 +294,8 @@ def _targets(reader: Reader, reads_images: bool) -> str | tuple[str, ...]:
     if expression is not None:
         reader.written("adapter.targets", "target_regex")
         return expression
-    chosen = reader.read("target_modules", names, ("all-linear",))
+    default: tuple[str, ...] = ("all-linear",)
+    chosen = reader.read("target_modules", names, default)
     if "all-linear" in chosen:
         alone = reads_images and reader.get("freeze_vit", boolean) is not False
         return _IMAGES + r"(?!lm_head).*" if alone else "all-linear"
