@@ -39,6 +39,7 @@ still_gathered  # keeps gathered weights alive to the end of the walk
 AdapterDropout
 AssumedToFit
 Bf16BeforeAmpere
+BrokenReleaseRule
 CacheInTraining
 CheckpointPile
 CheckpointingTwice
