@@ -24,6 +24,10 @@ def said_already(context: RuleContext, *keys: KeyPath | None) -> bool:
     return any(problem.severity == "error" and problem.key in keys for problem in problems)
 
 
+MOST = 10_000
+"""No plausible model has more heads, layers or experts to share out."""
+
+
 def next_divisor(number: int, degree: int) -> int:
-    """The largest degree below this one that divides the number."""
-    return next(each for each in range(degree - 1, 0, -1) if number % each == 0)
+    """The largest degree below this one, and not above MOST, that divides the number."""
+    return next(each for each in range(min(degree - 1, number, MOST), 0, -1) if number % each == 0)
