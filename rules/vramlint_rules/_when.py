@@ -7,7 +7,7 @@ from collections.abc import Callable
 from vramlint.job import Assumed, TrainingJob
 from vramlint.lint.context import RuleContext
 from vramlint.memory.estimate import MomentName, Verdict
-from vramlint.vocabulary import ADAPTER_METHODS, IN_BUFFERS
+from vramlint.vocabulary import ADAPTER_METHODS
 
 When = Callable[[RuleContext], bool]
 
@@ -119,7 +119,7 @@ def long(context: RuleContext) -> bool:
     return job is not None and job.sequence_length > 500 and not job.model.spread
 
 
-packed = estimated(lambda job: job.quantization is not None and job.quantization.scheme in IN_BUFFERS)
+packed = estimated(lambda job: job.quantization is not None and job.quantization.packed == "buffers")
 
 
 def has_estimate(context: RuleContext) -> bool:

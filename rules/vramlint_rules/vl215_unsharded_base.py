@@ -8,7 +8,6 @@ from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import gib
 from vramlint.lint.rule import Rule
-from vramlint.vocabulary import IN_BUFFERS
 
 SHARDING = frozenset({"zero3", "fsdp1", "fsdp2"})
 
@@ -18,7 +17,8 @@ class UnshardedBase(Rule):
 
     ## What it finds
 
-    A base in GPTQ or AWQ form under ZeRO-3 or FSDP over several GPUs.
+    A base in GPTQ or AWQ form under ZeRO-3 or FSDP over several GPUs, where the loader keeps it in
+    buffers, as transformers does.
 
     ## Why it matters
 
@@ -35,7 +35,7 @@ class UnshardedBase(Rule):
     model: mistralai/Mistral-7B-v0.1
     method: lora
     adapter: {r: 16}
-    quantization: {scheme: gptq-int4}
+    quantization: {scheme: gptq-int4, packed: buffers}
     gradient_checkpointing: full
     parallel: {strategy: fsdp2, data: 4}
     ```
@@ -65,7 +65,7 @@ class UnshardedBase(Rule):
         if job is None or estimate is None or job.quantization is None:
             return
         ranks = job.parallel.data
-        if job.quantization.scheme not in IN_BUFFERS or job.parallel.strategy not in SHARDING or ranks < 2:
+        if job.quantization.packed != "buffers" or job.parallel.strategy not in SHARDING or ranks < 2:
             return
         key = context.key("parallel.strategy") or context.key("quantization.scheme") or context.key("model")
         weights = gib(estimate.component_sizes["weights"])

@@ -15,7 +15,7 @@ from vramlint.cli import estimate, parallel
 EXAMPLES = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "examples").rglob("*")
-    if path.suffix in (".yaml", ".toml") and path.name != "README.md"
+    if path.suffix in (".yaml", ".yml", ".toml", ".sh", ".ipynb") and path.name != "README.md"
 )
 README = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
 COMPONENTS = ["weights", "gradients", "optimizer_states", "activations", "overhead"]

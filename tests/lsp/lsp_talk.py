@@ -32,7 +32,7 @@ micro_batch_size: 4
 gradient_accumulation_steps: 4
 sequence_length: 2048
 gradient_checkpointing: none
-attention: eager
+attention: sdpa
 precision:
   weights: bfloat16
 """

@@ -83,10 +83,16 @@ def _selects(entry: str, known: Iterable[str]) -> bool:
     )
 
 
+_LOOK_ALIKE = str.maketrans("OIL", "011")
+"""Letters that are typed for digits."""
+
+
 def _unknown_selector(setting: str, entry: str, known: Sequence[str]) -> str:
     from vramlint.catalog.nearest import nearest  # imported late: only a typo needs it
 
-    close = nearest(entry.upper(), [word for word in known if word.isupper()], 1) or nearest(entry, known, 1)
+    codes = [word for word in known if word.isupper()]
+    digits = entry.upper()[:2] + entry.upper()[2:].translate(_LOOK_ALIKE)
+    close = [digits] if digits in codes else nearest(entry.upper(), codes, 1) or nearest(entry, known, 1)
     hint = f"did you mean {close[0]}?" if close else "`vramlint explain` lists them"
     return f"`{setting}`: '{entry}' is not the code, the prefix of a code or the name of a rule; {hint}"
 
