@@ -32,6 +32,10 @@ class Means:
     """Expert parallelism goes over tensor, context and data ranks alike (M, parallel folding); else over data
     ranks alone.
     """
+    own: bool = False
+    """A training loop of one's own: what shares states alone is taken for Megatron's, since nothing else has
+    its degrees.
+    """
 
 
 MEANS: dict[str, Means] = {
@@ -39,7 +43,7 @@ MEANS: dict[str, Means] = {
     "torchtitan": Means(("fsdp2",), recompute=("none", "selective-op", "full"), folds_experts=True),
     "transformers": Means(("ddp", "zero1", "zero3", "fsdp2"), pipeline=False, virtual=False),
 }
-ANY = Means(("zero1", "zero3"), recompute=("none", "selective-op", "full"), folds_experts=True)
+ANY = Means(("zero1", "zero3"), recompute=("none", "selective-op", "full"), folds_experts=True, own=True)
 """Of a training loop of one's own."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import log2
 
 from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory import CannotEstimate, Estimate, estimate_job
 from vramlint.memory.estimate import Verdict
 from vramlint.plan.candidates import Means, families, layouts
@@ -60,7 +60,8 @@ def plan(
     for least, family, every in ordered:
         if len(found) >= most and least > sorted(cost for cost, _ in found.values())[most - 1]:
             break
-        made = _best(job, every, setting)
+        megatron = means.own and family.sharding == "zero1"
+        made = _best(replace(job, runtime="megatron") if megatron else job, every, setting)
         if made is not None:
             degrees = family.tensor, family.pipeline, family.context, family.expert
             cost = _cost(made.layout, setting)

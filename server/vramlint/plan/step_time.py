@@ -24,6 +24,10 @@ PASSES: dict[Recompute, float] = {"none": 3, "selective-op": 3.5, "full": 4}
 operation keeps every second matrix product (torchtitan 0.2.2, distributed/activation_checkpoint.py).
 Attention's backward pass recomputes its scores, half a pass more (Dao 2307.08691, section 3.2).
 """
+SORTED = 24
+"""Bytes × hidden width that a token takes for each expert it is sent to: its copy is sorted by expert and put
+back, each read and written in 16 bits, forward and twice in backward.
+"""
 WEIGHT_BYTES = 12
 """Bytes that a micro batch moves a weight, however few tokens meet it: read forward and backward in 16 bits,
 its float32 gradient read and written where it is added up.
@@ -87,21 +91,23 @@ def _tokens(layout: Layout, setting: Setting) -> float:
 
 
 def _compute(layout: Layout, setting: Setting) -> float:
-    """A micro batch's forward and backward on one stage; backward costs twice as much as forward."""
+    """A micro batch's forward and backward on the slowest stage, the last one, which has the head too."""
     family, work, rates = layout.family, setting.work, setting.rates
-    shared = family.tensor * family.pipeline
+    tensor, shared = family.tensor, family.tensor * family.pipeline
     tokens = _tokens(layout, setting)
     passes = PASSES[layout.recompute]
     rate = rates.matmul8 if setting.eight_bit and rates.matmul8 else rates.matmul16
-    flop = passes * 2 * tokens / shared / rate
-    dense = (work.dense + work.head) / shared
-    routed = work.experts / work.expert_count * work.top
-    experts = work.experts / (family.pipeline * family.expert)
-    products = max(flop * (work.dense + work.head), WEIGHT_BYTES * dense / rates.memory)
-    products += max(flop * routed, WEIGHT_BYTES * experts / rates.memory)
+    flop = passes * 2 * tokens / rate
+    dense, routed = work.dense / shared, work.experts / work.expert_count * work.top / shared
+    products = max(flop * dense, WEIGHT_BYTES * dense / rates.memory)
+    held = work.experts / (family.pipeline * family.expert)
+    products += max(flop * routed, WEIGHT_BYTES * held / rates.memory)
+    products += 3 * 2 * tokens * work.head / tensor / rates.matmul16
     scores = (passes + 0.5) * tokens * work.scores(setting.length)
     attention = scores / shared / rates.matmul16
     moved = MOVED_FOR_EACH_SAVED * BETWEEN_PRODUCTS * work.hidden * work.layers * tokens
+    if work.experts:
+        moved += SORTED * work.top * work.hidden * work.layers * tokens
     between = moved * passes / 3 / shared / rates.memory
     return products + attention + between
 
@@ -155,8 +161,9 @@ def _sharding(layout: Layout, setting: Setting, compute: float) -> float:
         # Gathered for forward and for backward, reduced after it, for every micro batch.
         each = (2 * 2 + setting.gradient_bytes) * whole / link
         return layout.accumulation * max(0.0, each - compute)
-    once = (2 + setting.gradient_bytes) * whole / link
-    return max(0.0, once - compute * 2 / 3)
+    # Gradients go while the last micro batch runs backward, weights come while the first runs forward.
+    reduced = max(0.0, setting.gradient_bytes * whole / link - compute * 2 / 3)
+    return reduced + max(0.0, 2 * whole / link - compute / 3)
 
 
 def _optimizer(layout: Layout, setting: Setting) -> float:
