@@ -52,7 +52,7 @@ def families(work: Work, gpus: int, length: int, means: Means) -> Iterator[Famil
     for tensor in _powers(min(NODE, gpus)):
         if work.heads % tensor or (work.kv_heads % tensor and tensor % work.kv_heads):
             continue
-        for context in _contexts(length, gpus // tensor):
+        for context in _contexts(work, length, gpus // tensor):
             for pipeline in _pipelines(work, gpus // (tensor * context), means):
                 data, rest = divmod(gpus, tensor * context * pipeline)
                 if rest:
@@ -94,11 +94,15 @@ def _powers(most: int) -> Iterator[int]:
         power *= 2
 
 
-def _contexts(length: int, gpus: int) -> Iterator[int]:
-    """A sequence is cut into twice as many pieces as there are ranks (P)."""
-    for context in _powers(gpus):
-        if context == 1 or (length // context >= FEWEST_TOKENS and length % (2 * context) == 0):
-            yield context
+def _contexts(work: Work, length: int, gpus: int) -> Iterator[int]:
+    """Context parallelism is for sequences longer than the hidden width (G 2.2). Each is cut into twice as
+    many pieces as there are ranks (P).
+    """
+    yield 1
+    if length > work.hidden:
+        for context in _powers(gpus):
+            if context > 1 and length // context >= FEWEST_TOKENS and length % (2 * context) == 0:
+                yield context
 
 
 def _pipelines(work: Work, gpus: int, means: Means) -> Iterator[int]:

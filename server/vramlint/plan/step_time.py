@@ -32,6 +32,10 @@ WEIGHT_BYTES = 12
 """Bytes that a micro batch moves a weight, however few tokens meet it: read forward and backward in 16 bits,
 its float32 gradient read and written where it is added up.
 """
+HOP, NETWORK_HOP = 3.4e-6, 9.6e-6
+"""Seconds of a step of a ring between two GPUs of a node, and between two nodes (NCCL 2.12,
+src/graph/tuning.cc, hwLat, ring with the simple protocol).
+"""
 OPTIMIZER_BYTES = 28
 """Bytes that AdamW moves a parameter: gradient, master and two moments read, the last three written, the
 weight written, in float32 and 16 bits.
@@ -122,7 +126,7 @@ def _exchange(layout: Layout, setting: Setting) -> float:
     if family.tensor > 1:
         # Gather and scatter around attention and MLP, forward and backward (Korthikanti et al., 4.2.2).
         share = (family.tensor - 1) / family.tensor
-        seconds += layers * 8 * again * hidden * share / rates.link
+        seconds += layers * 8 * again * (hidden * share / rates.link + _ring(rates, family.tensor, 1))
     if family.context > 1:
         # Keys and values of the others pass by; their gradients too. It hides under attention.
         sent = 3 * again * 2 * 2 * tokens * work.key_value_width / family.tensor * (family.context - 1)
@@ -149,21 +153,22 @@ def _boundary(layout: Layout, setting: Setting) -> float:
 
 def _sharding(layout: Layout, setting: Setting, compute: float) -> float:
     """Collectives of data parallelism that computation does not hide."""
-    family, work = layout.family, setting.work
+    family, work, rates = layout.family, setting.work, setting.rates
     ranks = family.data * family.context
     if ranks == 1:
         return 0.0
     dense = (work.parameters - work.experts) / (family.tensor * family.pipeline)
     experts = work.experts / (family.expert * family.pipeline)
-    link = _link(setting.rates, family.tensor * ranks)
+    link = _link(rates, family.tensor * ranks)
     whole = (dense + experts) * (ranks - 1) / ranks
+    ring = _ring(rates, ranks, family.tensor)
     if family.sharding in ("zero3", "fsdp2"):
-        # Gathered for forward and for backward, reduced after it, for every micro batch.
-        each = (2 * 2 + setting.gradient_bytes) * whole / link
+        # Each layer is gathered for forward and for backward and reduced after it, for every micro batch.
+        each = (2 * 2 + setting.gradient_bytes) * whole / link + 3 * work.layers / family.pipeline * ring
         return layout.accumulation * max(0.0, each - compute)
     # Gradients go while the last micro batch runs backward, weights come while the first runs forward.
-    reduced = max(0.0, setting.gradient_bytes * whole / link - compute * 2 / 3)
-    return reduced + max(0.0, 2 * whole / link - compute / 3)
+    reduced = max(0.0, setting.gradient_bytes * whole / link + ring - compute * 2 / 3)
+    return reduced + max(0.0, 2 * whole / link + ring - compute / 3)
 
 
 def _optimizer(layout: Layout, setting: Setting) -> float:
@@ -177,3 +182,12 @@ def _optimizer(layout: Layout, setting: Setting) -> float:
 def _link(rates: Rates, gpus: int) -> float:
     """Bytes/s between GPUs of a group that spans so many neighbours."""
     return rates.link if gpus <= rates.domain else rates.network
+
+
+def _ring(rates: Rates, ranks: int, apart: int) -> float:
+    """Seconds for which a ring of `ranks` waits for messages to travel, whatever their size; neighbours of
+    the ring are `apart` GPUs from each other.
+    """
+    nodes = -(-ranks * apart // rates.domain)
+    between = nodes - 1 if nodes > 1 else 0
+    return between * NETWORK_HOP + (ranks - 1 - between) * HOP

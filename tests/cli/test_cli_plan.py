@@ -1,0 +1,139 @@
+"""`vramlint plan`: layouts that the model, the cluster and the framework admit, that fit, best first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_running import Run
+
+from vramlint.catalog.gpus import find_gpu
+from vramlint.catalog.table import FOLDER, Table
+from vramlint.plan.candidates import ANY, MEANS, families, layouts
+from vramlint.plan.rates import rates_of
+from vramlint.plan.step_time import Setting, step_time
+from vramlint.plan.work import Work
+
+LLAMA_70B = Work(
+    layers=80,
+    hidden=8192,
+    heads=64,
+    kv_heads=8,
+    attention_width=8192,
+    key_value_width=1024,
+    vocabulary=128256,
+    dense=68_451_041_280,
+    experts=0,
+    head=1_050_673_152,
+    parameters=70_553_706_496,
+)
+BLOOM = """# vramlint: gpu=A100-80GBx8
+vramlint: 1
+model: bigscience/bloom
+objective: pretrain
+method: full
+precision: {weights: bfloat16, master_weights: float32, optimizer_states: float32, gradients: float32}
+optimizer: adamw
+micro_batch_size: 2
+sequence_length: 2048
+attention: flash_attention_2
+packing: true
+"""
+AXOLOTL = """base_model: meta-llama/Llama-3.1-8B
+datasets: [{path: tatsu-lab/alpaca, type: alpaca}]
+sequence_len: 4096
+micro_batch_size: 1
+gradient_accumulation_steps: 8
+bf16: true
+"""
+
+
+def planned(run: Run, file: Path, *arguments: str) -> Any:
+    outcome = run("plan", file, "--format", "json", *arguments)
+    assert outcome.code == 0, outcome.err
+    return outcome.json
+
+
+def config(folder: Path, text: str) -> Path:
+    file = folder / "run.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("gpus", [8, 48, 512])
+def test_degrees_divide_what_they_share(gpus: int) -> None:
+    found = list(families(LLAMA_70B, gpus, 16384, ANY))
+    assert found
+    for family in found:
+        assert family.tensor * family.pipeline * family.context * family.data == gpus
+        assert family.tensor <= 8
+        assert LLAMA_70B.heads % family.tensor == 0
+        assert family.expert == 1
+        assert 16384 // family.context >= 4096
+        for layout in layouts(family, LLAMA_70B, 1536, ANY):
+            assert layout.micro_batch * layout.accumulation * family.data == 1536
+            assert family.pipeline == 1 or layout.accumulation >= family.pipeline
+
+
+def test_a_framework_is_offered_what_it_has() -> None:
+    assert all(family.pipeline == 1 for family in families(LLAMA_70B, 64, 8192, MEANS["transformers"]))
+    assert {family.sharding for family in families(LLAMA_70B, 64, 8192, MEANS["torchtitan"])} == {"fsdp2"}
+
+
+def test_more_of_a_resource_never_takes_longer() -> None:
+    gpu = find_gpu("H100-80GB")
+    rates = rates_of(gpu) if gpu else None
+    assert rates is not None
+    setting = Setting(LLAMA_70B, rates, 8192)
+    for family in families(LLAMA_70B, 64, 8192, ANY):
+        for layout in layouts(family, LLAMA_70B, 512, ANY):
+            time = step_time(layout, setting)
+            assert min(time.compute, time.exchange, time.bubble, time.sharding, time.optimizer) >= 0
+            # 6 FLOP a parameter and token at the full rate is the least that there can be.
+            least = 6 * LLAMA_70B.dense * 512 * 8192 / 64 / rates.matmul16
+            assert time.total > least
+
+
+def test_every_rate_belongs_to_a_known_gpu() -> None:
+    names = [record["name"] for record in Table(FOLDER / "rates.jsonl")]
+    assert len(names) == len(set(names)) >= 14
+    for name in names:
+        gpu = find_gpu(name)
+        assert gpu is not None
+        assert gpu.name == name
+        assert rates_of(gpu) is not None
+
+
+def test_blooms_layout_is_among_the_first(run: Run, tmp_path: Path) -> None:
+    """384 A100 in tensor 4, pipeline 12, data 8 (bigscience, train/tr11-176B-ml/README.md)."""
+    answer = planned(run, config(tmp_path, BLOOM), "--nodes", "48", "--global-batch", "2048")
+    assert answer["gpus"] == 384
+    degrees = [(each["tensor"], each["pipeline"], each["data"]) for each in answer["proposals"]]
+    assert (4, 12, 8) in degrees
+    for each in answer["proposals"]:
+        assert each["tensor"] * each["pipeline"] * each["context"] * each["data"] == 384
+        assert each["verdict"] in ("fits", "tight")
+        assert sum(each["seconds"].values()) == pytest.approx(each["step_seconds"])
+
+
+def test_a_trainers_config_is_offered_its_own_keys(run: Run, tmp_path: Path) -> None:
+    answer = planned(run, config(tmp_path, AXOLOTL), "--gpus", "8xH100")
+    assert answer["gpus"] == 8
+    assert answer["proposals"]
+    assert all(each["pipeline"] == each["virtual_stages"] == 1 for each in answer["proposals"])
+
+
+def test_what_cannot_be_planned_says_why(run: Run, tmp_path: Path) -> None:
+    file = config(tmp_path, AXOLOTL)
+    assert "no GPU is declared" in run("plan", file).err
+    assert "is not known" in run("plan", file, "--gpus", "8xT4").err
+    assert "--nodes" in run("plan", file, "--gpus", "8xH100", "--nodes", "0").err
+    assert run("plan", file, "--gpus", "8xH100", "--nodes", "0").code == 2
+
+
+def test_the_text_says_where_the_time_goes(run: Run, tmp_path: Path) -> None:
+    text = run("plan", config(tmp_path, AXOLOTL), "--gpus", "8xH100").out
+    assert " 1. " in text
+    assert "about " in text
+    assert "compute " in text
