@@ -12,8 +12,9 @@ from vramlint.dialects.launching.peel import peel
 from vramlint.dialects.launching.programs import run_of
 from vramlint.document.node import Comment, Span
 from vramlint.document.place import How, Piece, Place, Snippet
-from vramlint.document.shell.evaluate import Command, Opener, evaluate
+from vramlint.document.shell.evaluate import Opener, evaluate
 from vramlint.document.shell.expand import place_of
+from vramlint.document.shell.found import Command
 from vramlint.document.shell.values import Value, Variable, how_of, why_open
 
 _LINE = re.compile(

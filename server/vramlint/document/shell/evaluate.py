@@ -7,18 +7,17 @@ defaults.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from vramlint.document.node import Span
 from vramlint.document.place import Place, Snippet
 from vramlint.document.shell import conditions, tree
 from vramlint.document.shell.conditions import Operand, Truth
 from vramlint.document.shell.expand import Expander
+from vramlint.document.shell.found import Command, Evaluated, written_by
 from vramlint.document.shell.lexer import Word, tokenize
 from vramlint.document.shell.options import assigned, parses_options
 from vramlint.document.shell.values import (
@@ -31,6 +30,7 @@ from vramlint.document.shell.values import (
     spaced,
     text_of,
 )
+from vramlint.document.shell.variables import Variables
 
 MOST_STEPS = 2_000
 """Commands that are walked; nobody reads more, and a loop in a loop can ask for any number."""
@@ -39,8 +39,6 @@ MOST_TEXT = 1 << 18
 """Characters that are read, those of scripts and variables that are run included."""
 _MOST_TURNS = 16
 _DEEPEST = 20
-_LONGEST = 200
-"""Pieces of a value; a variable that is put together from itself doubles with each turn."""
 _SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
 _DECLARING = frozenset(("export", "declare", "local", "readonly", "typeset"))
 _SILENT = frozenset(
@@ -51,30 +49,6 @@ _SILENT = frozenset(
     )
 )  # fmt: skip
 """Commands that start no run; what they do to files and variables is not known."""
-
-
-class Command(NamedTuple):
-    """A command that the script runs. `prefix`: the assignments before it; `visible`: what it sees otherwise.
-
-    `through`: the words of commands that it was handed to as text or as a script (`srun bash -c "…"`).
-    """
-
-    words: tuple[Value, ...]
-    place: Place
-    prefix: Mapping[str, Value]
-    visible: Mapping[str, Value]
-    through: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
-    """Of the words on the command line."""
-
-
-class Evaluated(NamedTuple):
-    """What a script does: its commands, and the files that it writes by their names ("*": what is open)."""
-
-    commands: tuple[Command, ...]
-    files: Mapping[str, Value]
-    opened: tuple[str, ...] = ()
-    """Scripts that took part, as shown."""
 
 
 Opener = Callable[[str], "Snippet | None"]
@@ -101,7 +75,7 @@ class _Exit(Exception):
 class _Walk:
     def __init__(self, open_file: Opener) -> None:
         self.open_file = open_file
-        self.variables: dict[str, Variable] = {}
+        self.variables = Variables()
         self.functions: dict[str, tuple[tree.Command, Snippet]] = {}
         self.files: dict[str, Value] = {}
         self.commands: list[Command] = []
@@ -111,7 +85,6 @@ class _Walk:
         self.steps = 0
         self.read = 0
         self.depth = 0
-        self.export_all = False
 
     def text(self, snippet: Snippet, opened: Mapping[str, Fragment] | None = None) -> Truth:
         """Walk a text; `opened` are the open pieces that private characters in it stand for."""
@@ -177,7 +150,7 @@ class _Walk:
             except _Exit:
                 return None
             finally:
-                self._restore(before)
+                self.variables.restore(before)
         return self.sequence(command.body)
 
     def _if(self, command: tree.If) -> Truth:
@@ -227,7 +200,7 @@ class _Walk:
             items = [(open_item,)]
         for item in items:
             if command.name:
-                self._set(command.name, requoted(item, quoted=False, how="loop"))
+                self.variables.put(command.name, requoted(item, quoted=False, how="loop"))
             try:
                 self.sequence(command.body)
             except _Break as ended:
@@ -237,7 +210,8 @@ class _Walk:
 
     def _while(self, command: tree.While) -> Truth:
         if parses_options(command, self.expander.snippet.text):
-            self._options(command)
+            place = self.expander.snippet.locate(command.span)
+            self.variables.without_options(assigned(command.body), place)
             return True
         known = self.sequence(command.condition)
         if known is command.until:
@@ -249,15 +223,6 @@ class _Walk:
                 self.sequence(command.body)
         return None
 
-    def _options(self, command: tree.While) -> None:
-        """An option parser, when no option is given: defaults stay, and what must be given is open."""
-        for name in assigned(command.body):
-            variable = self.variables.get(name)
-            if variable is not None and variable.items is None and text_of(variable.value) == "":
-                place = self.expander.snippet.locate(command.span)
-                why = "chosen by an option that has no default"
-                self.variables[name] = Variable((Fragment(None, place, why=why),), None, variable.exported)
-
     def _maybe(self, ways: Iterable[Callable[[], object]], *, whole: bool = False) -> None:
         """Walk ways of which one is taken, and keep of the variables what they agree on. Without `whole` none
         may be taken.
@@ -265,7 +230,7 @@ class _Walk:
         before = dict(self.variables)
         ends = [] if whole else [before]
         for way in ways:
-            self._restore(dict(before))
+            self.variables.restore(dict(before))
             try:
                 way()
             except _Exit:
@@ -273,37 +238,16 @@ class _Walk:
             except _Break:
                 pass
             ends.append(dict(self.variables))
-        merged = dict(ends[0]) if ends else before
-        for other in ends[1:]:
-            for name in other.keys() | merged.keys():
-                ours, theirs = merged.get(name), other.get(name)
-                if ours is None or theirs is None or _plain(ours) != _plain(theirs):
-                    merged[name] = _either_of(name, ours or theirs)
-        self._restore(merged)
-
-    def _restore(self, variables: dict[str, Variable]) -> None:
-        self.variables.clear()
-        self.variables.update(variables)
-
-    def _set(self, name: str, value: Value, *, exported: bool = False, appended: bool = False) -> None:
-        old = self.variables.get(name)
-        exported = exported or self.export_all or bool(old and old.exported)
-        if appended and old is not None:
-            value = old.value + value
-        if len(value) > _LONGEST or sum(len(fragment.text or "") for fragment in value) > _LONGEST * 10:
-            value = (value[0]._replace(text=None, why=f"{name} grows too long"),)
-        self.variables[name] = Variable(value, None, exported)
+        self.variables.agree(ends or [before])
 
     def _assign(self, assignment: tree.Assignment, *, exported: bool = False) -> None:
+        name, appended = assignment.name, assignment.appended
         if assignment.value.items is None:
             value = self.expander.value(assignment.value)
-            self._set(assignment.name, value, exported=exported, appended=assignment.appended)
+            self.variables.put(name, value, exported=exported, appended=appended)
             return
         items = tuple(self.expander.words(assignment.value.items))
-        old = self.variables.get(assignment.name)
-        if assignment.appended and old is not None:
-            items = (old.items if old.items is not None else (old.value,)) + items
-        self.variables[assignment.name] = Variable(items[0] if items else (), items, exported)
+        self.variables.put_items(name, items, exported=exported, appended=appended)
 
     def simple(self, command: tree.Simple) -> Truth:
         placed = self.expander.placed(command.words)
@@ -312,7 +256,9 @@ class _Walk:
             for assignment in command.assignments:
                 self._assign(assignment)
             return True
-        self._writes(command, words)
+        if (written := written_by(command, words, self.expander)) is not None:
+            before = self.files.get(written.name, ()) if written.appended else ()
+            self.files[written.name] = before + written.text
         name = text_of(words[0])
         if name in ("[", "[[", "test"):
             return self._test(command.words, name)
@@ -336,9 +282,7 @@ class _Walk:
         if name in ("break", "continue", "return"):
             raise _Break(name)
         if name == "set":
-            flags = [text_of(word) for word in words[1:]]
-            self.export_all = self.export_all or "-a" in flags or "allexport" in flags
-            self.export_all = self.export_all and "+a" not in flags
+            self.variables.flags(words[1:])
             return True
         if name == "unset":
             for word in words[1:]:
@@ -353,15 +297,9 @@ class _Walk:
         if name in self.functions:
             return self._call(name, words[1:])
         if name in ("read", "mapfile", "readarray"):
-            self._read(words[1:])
+            self.variables.put_read(words[1:])
             return None
         return None if name in _SILENT else NotImplemented
-
-    def _read(self, words: list[Value]) -> None:
-        for word in words:
-            name = text_of(word) or ""
-            if re.fullmatch(r"[A-Za-z_]\w*", name):
-                self.variables[name] = Variable((Fragment(None, word[0].place, why="read while it runs"),))
 
     def _call(self, name: str, arguments: list[Value]) -> Truth:
         body, snippet = self.functions[name]
@@ -380,8 +318,8 @@ class _Walk:
             found = tree.assignment(word)
             if found is not None:
                 self._assign(found, exported=name == "export")
-            elif name == "export" and (bare := word.literal) in self.variables:
-                self.variables[bare] = self.variables[bare]._replace(exported=True)
+            elif name == "export":
+                self.variables.export(word.literal)
 
     def _test(self, words: tuple[Word, ...], name: str) -> Truth:
         inner = words[1 : len(words) - (name != "test")]
@@ -391,27 +329,6 @@ class _Walk:
             bare = any(part.kind == "text" and not part.quoted for part in word.parts)
             operands.append(Operand(text_of(value), name == "[[" and bare))
         return conditions.holds(operands)
-
-    def _writes(self, command: tree.Simple, words: list[Value]) -> None:
-        """Remember the text that a command writes to a file: `cat > f <<END`, `echo … > f`, `tee f <<END`."""
-        target: Value | None = None
-        body: Value | None = None
-        appended = False
-        for redirection in command.redirections:
-            if redirection.operator in (">", ">>", ">|"):
-                target = self.expander.value(redirection.target)
-                appended = redirection.operator == ">>"
-            elif redirection.heredoc is not None:
-                heredoc = redirection.heredoc
-                body = self.expander.heredoc(heredoc.span, expands=heredoc.expands)
-        name = text_of(words[0])
-        if name == "tee" and body is not None and len(words) > 1:
-            target = words[-1]
-        if name == "echo" and target is not None and body is None:
-            body = spaced([word for word in words[1:] if text_of(word) not in ("-e", "-n")], end="\n")
-        if target is not None and body is not None and name in ("cat", "tee", "echo"):
-            key = pattern_of(target)
-            self.files[key] = (self.files.get(key, ()) if appended else ()) + body
 
     def _emit(self, command: tree.Simple, words: list[Value], places: tuple[Place, ...]) -> None:
         """A command that is neither the shell's own nor a function."""
@@ -424,16 +341,17 @@ class _Walk:
         first = text_of(words[0]) or ""
         if first.endswith(".sh") and self._script(words[0], words[1:]):
             return
-        visible = {name: each.value for name, each in self.variables.items() if each.exported}
         place = self.expander.snippet.locate(Span(command.span.start, command.span.end))
-        self.commands.append(Command(tuple(words), place, prefix, visible, self.through, places))
+        self.commands.append(
+            Command(tuple(words), place, prefix, self.variables.exported, self.through, places)
+        )
 
     def _shell(self, words: list[Value], index: int, prefix: dict[str, Value]) -> None:
         """`bash script.sh` or `bash -c "…"`, itself handed to the words before it."""
         before, self.through = self.through, self.through + tuple(pattern_of(word) for word in words[:index])
         saved = dict(self.variables)
         for name, value in prefix.items():
-            self._set(name, value, exported=True)
+            self.variables.put(name, value, exported=True)
         rest = words[index + 1 :]
         while rest and (flag := text_of(rest[0]) or "").startswith("-"):
             if "c" in flag and not flag.startswith("--") and len(rest) > 1:
@@ -443,7 +361,7 @@ class _Walk:
             rest = rest[1:]
         if rest:
             self._script(rest[0], rest[1:])
-        self._restore(saved)
+        self.variables.restore(saved)
         self.through = before
 
     def _script(self, name: Value, arguments: list[Value]) -> bool:
@@ -474,14 +392,3 @@ class _Walk:
 
 class _Break(Exception):
     pass
-
-
-def _plain(variable: Variable) -> object:
-    items = [pattern_of(item) for item in variable.items] if variable.items is not None else None
-    return pattern_of(variable.value), items
-
-
-def _either_of(name: str, variable: Variable | None) -> Variable:
-    """A variable after ways that do not agree on it."""
-    place = variable.value[0].place if variable and variable.value else Place(Span(0, 0))
-    return Variable((Fragment(None, place, why=f"{name} depends on a condition"),), None, True)
