@@ -11,14 +11,11 @@ are small: 2,000,000 elements where a row names no other size.
 from __future__ import annotations
 
 import gc
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from engines import RANKS, TOKENS, follower, model_config
+from engines import RANKS, TOKENS, count_all, follower, model_config
 
 DATA = Path(__file__).resolve().parent / "data" / "deepspeed.json"
 BUCKET = 2_000_000
@@ -94,19 +91,5 @@ def count(case: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Count every case in a process of its own, since a process group is made once."""
-    if len(sys.argv) > 1:
-        print(json.dumps(count(json.loads(sys.argv[1]))))
-        return
-    rows = []
-    for case in CASES:
-        run = [sys.executable, __file__, json.dumps(case)]
-        answer = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-        rows.append({**case, "bytes_per_parameter": json.loads(answer.splitlines()[-1])})
-        print(json.dumps(rows[-1]), flush=True)
-    DATA.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-
-
 if __name__ == "__main__":
-    main()
+    count_all(__file__, count, CASES, "bytes_per_parameter", DATA)

@@ -18,6 +18,7 @@ import json
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -172,19 +173,23 @@ def follower() -> Any:
     return Follower()
 
 
-def main() -> None:
-    """Count every case in a process of its own, since a process group is made once."""
+def count_all(
+    script: str, count: Callable[[Any], object], cases: Sequence[Mapping[str, Any]], result: str, data: Path
+) -> None:
+    """Count every case in a process of its own that runs `script`, since a process group is made once, and
+    write the rows with what was counted under `result`.
+    """
     if len(sys.argv) > 1:
         print(json.dumps(count(json.loads(sys.argv[1]))))
         return
     rows = []
-    for case in CASES:
-        run = [sys.executable, __file__, json.dumps(case)]
+    for case in cases:
+        run = [sys.executable, script, json.dumps(case)]
         answer = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-        rows.append({**case, "bytes": json.loads(answer.splitlines()[-1])})
-        print(json.dumps(rows[-1]))
-    DATA.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+        rows.append({**case, result: json.loads(answer.splitlines()[-1])})
+        print(json.dumps(rows[-1]), flush=True)
+    data.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
 
 
 if __name__ == "__main__":
-    main()
+    count_all(__file__, count, CASES, "bytes", DATA)

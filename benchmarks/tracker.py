@@ -30,6 +30,7 @@ from typing import Any
 import fake_cuda
 import torch
 import torch.nn.functional as functional
+from patches import changed
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -271,14 +272,8 @@ def as_on_cuda() -> Iterator[None]:
         (PreTrainedModel, "_initialize_weights", lambda *_, **__: None),
         (PreTrainedModel, "warn_if_padding_and_no_attention_mask", lambda *_, **__: None),
     ]
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
-    try:
-        for owner, name, new in changes:
-            setattr(owner, name, new)
+    with changed(changes):
         yield
-    finally:
-        for owner, name, old in before:
-            setattr(owner, name, old)
 
 
 def made_model(config: Any, setting: Setting) -> torch.nn.Module:

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from patches import changed
 from torch.profiler import ProfilerActivity, profile, record_function
 from trainer_setups import TRAINERS, Setting, arguments
 
@@ -83,14 +84,8 @@ def kernels_as_on_cuda() -> Iterator[None]:
         (chunked_logprob, "_addmm_fp32", lambda acc, a, b: None),
     ]
     changes += liger_changes()
-    before = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
-    try:
-        for owner, name, new in changes:
-            setattr(owner, name, new)
+    with changed(changes):
         yield
-    finally:
-        for owner, name, old in before:
-            setattr(owner, name, old)
 
 
 def liger_changes() -> list[tuple[Any, str, Any]]:

@@ -48,14 +48,10 @@ def gemma2(config: Config) -> Decoder:
     """Four norms in float32, soft caps on scores and logits, a window on every other layer, tied
     embeddings that are scaled.
     """
-    declared = llama_kind(
-        config,
-        head_size=config.get("head_dim") or 256,
-        norm="rms-fp32",
+    declared = replace(
+        gemma(config),
         arrange=sandwich_norm,
         activation=config.get("hidden_activation") or "gelu_pytorch_tanh",
-        tied=config.get("tie_word_embeddings", True),
-        embedding_scale=True,
         logit_cap=fraction(config, "final_logit_softcapping", 30.0) > 0,
         attention_cap=fraction(config, "attn_logit_softcapping", 50.0) > 0,
         no_sdpa=True,
@@ -93,14 +89,10 @@ def gemma3_text(config: Config) -> Decoder:
     """Gemma 2 without caps, with norms on query and key; five local layers to one global, each with rotary
     tables of its own.
     """
-    declared = llama_kind(
-        config,
-        head_size=config.get("head_dim") or 256,
-        norm="rms-fp32",
+    declared = replace(
+        gemma(config),
         arrange=sandwich_norm,
         activation=config.get("hidden_activation") or "gelu_pytorch_tanh",
-        tied=config.get("tie_word_embeddings", True),
-        embedding_scale=True,
         qk_norm="head",
         logit_cap=fraction(config, "final_logit_softcapping") > 0,
     )
