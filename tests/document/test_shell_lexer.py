@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vramlint.document.shell.lexer import Operator, Word, tokenize
@@ -91,6 +91,8 @@ def test_a_heredoc_is_text(mark: str, expands: bool) -> None:
     assert words(text)[-2:] == ["train", "a.yaml"]
 
 
+@example("cat <(echo")
+@example("diff >(")
 @given(st.lists(PIECES | st.text(max_size=3), max_size=30).map("".join))
 def test_any_text_has_words_in_order_and_inside_it(text: str) -> None:
     found = tokenize(text)

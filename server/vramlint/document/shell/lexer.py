@@ -199,10 +199,8 @@ class _Lexer:
                 parts.append(Part("placeholder", placeholder[0], Span(self.at, placeholder.end())))
                 self.at = placeholder.end()
             elif text.startswith(("<(", ">("), self.at):
-                begin = self.at
-                self.at = _closed(text, self.at + 2, "(", ")")
-                inner = text[begin + 2 : max(self.at - 1, begin + 2)]
-                parts.append(Part("process", inner, Span(begin, self.at)))
+                end = _closed(text, self.at + 2, "(", ")")
+                self._take(parts, "process", self.at + 2, end - 1, end, quoted=False)
             elif char == "(" and _ARRAY.fullmatch(text[start : self.at]):
                 return self._array(tuple(parts), start)
             else:
@@ -302,7 +300,9 @@ class _Lexer:
 
 
 def _closed(text: str, at: int, opening: str, closing: str) -> int:
-    """The place after the bracket that closes one opened before `at`; quotes hide brackets."""
+    """The place after the bracket that closes one opened before `at`, the text's end + 1 where none does;
+    quotes hide brackets.
+    """
     depth, quote = 1, ""
     while at < len(text):
         char = text[at]
