@@ -14,13 +14,15 @@ _WORTH_A_WORD = 64 * 2**30
 
 
 class HostMemoryShort(Rule):
-    """Offloaded weights and states need more host memory than the node has, or much of it.
+    """What is offloaded, or read while loading, needs more host memory than the node has, or much of it.
 
     ## What it finds
 
-    A run that offloads weights or optimizer states whose sum on one node is more than the host memory that is
-    declared (`ram=512GiB` in the comment, `ram` in a job file). Where none is declared, the sum is told as
-    information from 64 GiB on.
+    A run that offloads weights, optimizer states or activations whose sum on one node is more than the host
+    memory that is declared: `ram=512GiB` in the comment, `ram` in a job file or the settings, or a cloud
+    machine's name as the GPU. The same for the copies of the model that the ranks of a node read at once, as
+    under FSDP without efficient loading. Where none is declared, what is offloaded is told as information
+    from 64 GiB on.
 
     ## Why it matters
 
@@ -54,7 +56,7 @@ class HostMemoryShort(Rule):
     code = "VL103"
     name = "host-memory"
     severity = "error"
-    summary = "what is offloaded needs more host memory than the node has"
+    summary = "what is offloaded or loaded needs more host memory than the node has"
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Say the sum where it is too much, or where nobody said how much there is."""
@@ -66,7 +68,12 @@ class HostMemoryShort(Rule):
         needed = f"offloading keeps {gib(host.bytes_per_node)} GiB in host memory on each node"
         if host.declared_bytes is not None:
             limit = f"{gib(host.declared_bytes)} GiB are declared"
-            yield self.finding(f"{needed}, {limit}: use more GPUs or offload less", key)
+            if host.bytes_per_node > host.declared_bytes:
+                yield self.finding(f"{needed}, {limit}: use more GPUs or offload less", key)
+                return
+            read = f"loading reads {gib(host.loading_bytes_per_node)} GiB into host memory on each node"
+            key = context.key("loading") or context.key("model") or ()
+            yield self.finding(f"{read}, {limit}: let one rank of each node read the model", key)
         elif host.bytes_per_node >= _WORTH_A_WORD:
             advice = "declare what there is with ram=512GiB in the vramlint comment"
             yield self.finding(f"{needed}: {advice}", key, severity="information")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from configs import analysis_of, estimate_of
 
+from vramlint.advice.advise import suggest
 from vramlint.catalog.amounts import memory_bytes
 
 PARAMETERS = 32_763_876_352
@@ -84,3 +85,88 @@ def test_offloaded_states_are_saved_too(tmp_path: Path) -> None:
     """2 bytes of weights, 4 of masters and 8 of moments a parameter."""
     estimate = estimate_of(tmp_path, FULL.replace("DECLARED", ""), ds__json=DEEPSPEED)
     assert estimate.checkpoint_bytes["resume_state"] == pytest.approx(14 * PARAMETERS, rel=0.01)
+
+
+def test_the_settings_declare_host_memory(tmp_path: Path) -> None:
+    text = FULL.replace("DECLARED", "")
+    small = analysis_of(tmp_path, text, ds__json=DEEPSPEED, vramlint__toml='ram = "256GiB"\n')
+    assert small.estimate is not None
+    assert small.estimate.host is not None
+    assert small.estimate.host.verdict == "does_not_fit"
+    wrong = analysis_of(tmp_path, text, ds__json=DEEPSPEED, vramlint__toml='ram = "lots"\n')
+    assert any("amount of memory is expected" in found.message for found in wrong.findings)
+
+
+def test_a_section_of_the_settings_declares_it_for_some_files(tmp_path: Path) -> None:
+    settings = 'ram = "256GiB"\n[per-path."train.yaml"]\nram = "2TB"\n'
+    estimate = estimate_of(
+        tmp_path, FULL.replace("DECLARED", ""), ds__json=DEEPSPEED, vramlint__toml=settings
+    )
+    assert estimate.host is not None
+    assert estimate.host.verdict == "fits"
+
+
+@pytest.mark.parametrize(
+    ("machine", "ram"), [("p4d.24xlarge", 1152), ("a2-highgpu-8g", 680), ("g5.xlarge", 16)]
+)
+def test_a_cloud_machines_host_memory_is_known(tmp_path: Path, machine: str, ram: int) -> None:
+    text = FULL.replace("H100-NVL DECLARED", machine)
+    host = estimate_of(tmp_path, text, ds__json=DEEPSPEED).host
+    assert host is not None
+    assert host.declared_bytes == ram * 2**30
+    more = estimate_of(tmp_path, text.replace(machine, f"{machine} ram=3TB"), ds__json=DEEPSPEED).host
+    assert more is not None
+    assert more.declared_bytes == 3 * 10**12
+
+
+FSDP = """# vramlint: gpu=A100-80GB x8 ram=400GiB
+model_name_or_path: meta-llama/Llama-3.1-70B
+dataset_name: trl-lib/Capybara
+output_dir: o
+use_peft: true
+max_length: 2048
+per_device_train_batch_size: 1
+gradient_accumulation_steps: 1
+bf16: true
+dtype: bfloat16
+fsdp: full_shard auto_wrap
+fsdp_config: {fsdp_version: 2, cpu_ram_efficient_loading: EFFICIENT}
+"""
+
+
+def test_every_rank_reads_the_model_where_loading_is_not_efficient(tmp_path: Path) -> None:
+    """141 GB once, or on each of eight ranks."""
+    once = analysis_of(tmp_path, FSDP.replace("EFFICIENT", "true"))
+    assert once.estimate is not None
+    assert once.estimate.host is not None
+    assert once.estimate.host.verdict == "fits"
+    assert once.estimate.host.loading_bytes_per_node == pytest.approx(2 * 70_553_706_496, rel=0.02)
+    each = analysis_of(tmp_path, FSDP.replace("EFFICIENT", "false"))
+    assert each.estimate is not None
+    assert each.estimate.host is not None
+    assert each.estimate.host.loading_bytes_per_node == 8 * once.estimate.host.loading_bytes_per_node
+    assert any("loading reads" in found.message for found in each.findings if found.code == "VL103")
+
+
+OFFLOAD = """# vramlint: gpu=24GiB RAM
+vramlint: 1
+model: meta-llama/Llama-3.1-8B
+method: qlora
+adapter: {r: 16}
+precision: {weights: bfloat16, autocast: bfloat16}
+optimizer: paged_adamw_8bit
+gradient_checkpointing: full
+sequence_length: 32768
+loss: fused-linear
+attention: flash_attention_2
+micro_batch_size: 1
+"""
+
+
+@pytest.mark.parametrize(("ram", "offered"), [("", True), ("ram=64GiB", True), ("ram=6GiB", False)])
+def test_no_fix_offloads_into_host_memory_that_is_not_there(tmp_path: Path, ram: str, offered: bool) -> None:
+    analysis = analysis_of(tmp_path, OFFLOAD.replace("RAM", ram))
+    assert analysis.job is not None
+    assert analysis.capacity is not None
+    titles = [advice.title for advice in suggest(analysis.job, analysis.capacity)]
+    assert any("offload activations" in title for title in titles) is offered

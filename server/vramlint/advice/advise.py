@@ -58,27 +58,32 @@ def suggest(
         return
     enough: set[str] = set()
     useful: list[_Tried] = []
-    peaks = _peaks(before)
+    peaks, on_host = _peaks(before), _on_host(before)
     for move in moves(job):
         if move.group in enough or not expressible(move.changes):
             continue
         after = _estimate(apply(job, move.changes))
         if after is None:
             continue
-        if after.rough.verdict(capacity_bytes) == "fits":
+        if _has_room(after, on_host) and after.rough.verdict(capacity_bytes) == "fits":
             enough.add(move.group)
             yield Advice(move.changes, move.title, move.safe, after)
         elif _saves(peaks, later := _peaks(after)):
             useful.append(_Tried(move, later, _beside(after, later)))
     useful = [tried for tried in useful if tried.move.group not in enough]
-    yield from _together(job, capacity_bytes, peaks, _beside(before, peaks), useful)
+    yield from _together(job, capacity_bytes, peaks, _beside(before, peaks), on_host, useful)
 
 
 def _together(
-    job: TrainingJob, capacity: int, peaks: Mapping[str, int], beside: int, useful: Sequence[_Tried]
+    job: TrainingJob,
+    capacity: int,
+    peaks: Mapping[str, int],
+    beside: int,
+    on_host: int,
+    useful: Sequence[_Tried],
 ) -> Iterator[Advice]:
-    """Combinations of moves that do not fit alone, the smallest change first. `peaks` and `beside` are those
-    of the job as it is.
+    """Combinations of moves that do not fit alone, the smallest change first. `peaks`, `beside` and `on_host`
+    are those of the job as it is.
     """
     found: list[dict[str, float]] = []
     tries = 0
@@ -102,7 +107,7 @@ def _together(
             tries += 1
             changes = {name: value for move in together for name, value in move.changes.items()}
             after = _estimate(apply(job, changes))
-            if after is not None and after.rough.verdict(capacity) == "fits":
+            if after is not None and _has_room(after, on_host) and after.rough.verdict(capacity) == "fits":
                 found.append(ways)
                 title = " + ".join(move.title for move in together)
                 yield Advice(changes, title, all(move.safe for move in together), after)
@@ -113,6 +118,15 @@ def _estimate(job: TrainingJob) -> Estimate | None:
         return estimate_job(job)
     except CannotEstimate:
         return None
+
+
+def _on_host(estimate: Estimate) -> int:
+    return 0 if estimate.host is None else estimate.host.most_bytes_per_node
+
+
+def _has_room(after: Estimate, before: int) -> bool:
+    """Whether a node holds what waits in host memory, or held no less `before`."""
+    return after.host is None or after.host.verdict != "does_not_fit" or _on_host(after) <= before
 
 
 def _saves(peaks: Mapping[str, int], later: Mapping[str, int]) -> bool:

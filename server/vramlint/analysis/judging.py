@@ -83,7 +83,7 @@ def dialect_context(
         gpu_count=declared.count if declared else count or 1,
         nodes=declared.nodes if declared else (asked.nodes if asked and count else None) or 1,
         gpu_declared=declared.counted if declared is not None else count is not None,
-        ram=directives.ram,
+        ram=directives.ram or (declared.ram if declared else None) or around.settings.ram,
         versions={**around.versions, **directives.versions},
         open=around.open,
         launch=launcher.run.launch if launcher and launcher.run else None,

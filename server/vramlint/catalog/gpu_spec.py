@@ -26,6 +26,8 @@ class Declaration:
     gpu: Gpu | None
     count: int = 1
     nodes: int = 1
+    ram: int | None = None
+    """Host memory of a node, bytes, where the machine is known."""
 
 
 def parse_declaration(text: str) -> Declaration:
@@ -65,7 +67,7 @@ def _machine(name: str, count: int) -> Declaration | None:
     if instance.count < 1:
         memory_mib = gpu.memory_bytes * instance.count / MIB
         gpu = part_of(gpu, memory_mib, f"{gpu.name} (a share of {instance.count:g})")
-    return Declaration(name, gpu, max(1, int(instance.count)), nodes=count)
+    return Declaration(name, gpu, max(1, int(instance.count)), nodes=count, ram=instance.ram)
 
 
 def _size(name: str, count: int) -> Declaration | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from vramlint.catalog.facts import MIB, Gpu
+from vramlint.catalog.facts import GIB, MIB, Gpu
 from vramlint.catalog.nearest import nearest, words_in
 from vramlint.catalog.table import FOLDER, Table
 from vramlint.lazy_dataclasses import dataclass, replace
@@ -39,6 +39,8 @@ class Instance:
     name: str
     gpu: Gpu
     count: float
+    ram: int | None = None
+    """Host memory, bytes; None where its provider's list was not read."""
 
 
 def normalised(name: str) -> str:
@@ -126,6 +128,7 @@ def find_instance(name: str) -> Instance | None:
                 record["name"],
                 _gpu(_by_name()[normalised(record["gpu"])]),
                 record["count"],
+                int(record["ram_gib"] * GIB) if "ram_gib" in record else None,
             )
     return None
 

@@ -64,19 +64,26 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class HostMemory:
-    """Bytes of offloaded weights, gradients and states in host memory."""
+    """Bytes of offloaded weights, gradients, states and activations in host memory."""
 
     bytes_per_rank: int
     bytes_per_node: int
     declared_bytes: int | None
     """Host memory of a node; None where nobody says."""
+    loading_bytes_per_node: int = 0
+    """Copies of the model that the ranks of a node read at once, where it is known how many do."""
+
+    @property
+    def most_bytes_per_node(self) -> int:
+        """At the worse of both moments."""
+        return max(self.bytes_per_node, self.loading_bytes_per_node)
 
     @property
     def verdict(self) -> Verdict:
         """Whether a node holds it."""
         if self.declared_bytes is None:
             return "unknown"
-        return "fits" if self.bytes_per_node <= self.declared_bytes else "does_not_fit"
+        return "fits" if self.most_bytes_per_node <= self.declared_bytes else "does_not_fit"
 
 
 class Reserved(Protocol):
@@ -126,7 +133,7 @@ class Estimate:
     modelled: bool = True
     """False where the architecture is not modelled to the operation: activations are a bound."""
     host: HostMemory | None = None
-    """None where nothing is offloaded."""
+    """None where nothing is offloaded, and no limit is declared that loading could be held against."""
     unknown: tuple[str, ...] = ()
     """What is there and not counted, in sentences: the run needs at least `device_bytes`."""
     undivided: tuple[str, ...] = ()

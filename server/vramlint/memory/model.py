@@ -76,6 +76,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     divided = job.parallel.tensor * job.parallel.pipeline * job.parallel.expert > 1
     whole = _whole_model(job) if divided else weights
     candidates, places = [], []
+    resident = ON_DEVICE_LAYERS if job.activation_offload else layers
     # Stages of a pipeline hold different parts and numbers of micro-batches: the fullest GPU is any of them.
     for part in parts(layers, job):
         held = weights
@@ -87,7 +88,6 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             keep_part(held, part, layers)
         persistent = persistent_bytes(job, held, plan, optimizer)
         logits = reference_logits(walked_job, profile, network)
-        resident = ON_DEVICE_LAYERS if job.activation_offload else layers
         peaks = [
             peak
             for run in passes(plan, persistent.gradients, part)
@@ -127,7 +127,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         candidates.append(replace(made, replay=Late(run), undivided=undivided))
         places.append((order, step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].rough.device_bytes)
-    candidates[fullest] = replace(candidates[fullest], host=host_memory(job, weights, optimizer))
+    away = sum(offloaded(profile, places[fullest][0], resident))
+    candidates[fullest] = replace(candidates[fullest], host=host_memory(job, weights, optimizer, away))
     return (
         replace(candidates[fullest], tensors=_largest(profile, *places[fullest], tensors))
         if tensors

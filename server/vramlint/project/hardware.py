@@ -27,6 +27,8 @@ class Declaration:
     count: int = 1
     """GPUs per node."""
     nodes: int = 1
+    ram: int | None = None
+    """Host memory of a node, bytes, where the machine's type says it."""
     counted: bool = False
     """The number of GPUs was said, and not only their kind."""
     nearest: tuple[str, ...] = ()
@@ -44,7 +46,9 @@ def declaration(text: str, source: Source) -> Declaration:
     nearest = () if read.gpu else tuple(nearest_gpus(read.name, 3))
     counted = read.name != text.strip() or read.count * read.nodes > 1
     others = _other_sizes(read.name, read.gpu)
-    return Declaration(text, source, read.name, read.gpu, read.count, read.nodes, counted, nearest, others)
+    return Declaration(
+        text, source, read.name, read.gpu, read.count, read.nodes, read.ram, counted, nearest, others
+    )
 
 
 def _other_sizes(name: str, gpu: Gpu | None) -> tuple[Gpu, ...]:
@@ -94,7 +98,9 @@ def _of_launch(launch: LaunchSpec, weakest: Declaration | None) -> Declaration |
     counted = launch.count is not None
     if gpu is not None and launch.gpu:
         text = f"{launch.gpu} x{launch.count or 1}"
-        return Declaration(text, "launcher", launch.gpu, gpu, launch.count or 1, launch.nodes or 1, counted)
+        return Declaration(
+            text, "launcher", launch.gpu, gpu, launch.count or 1, launch.nodes or 1, counted=counted
+        )
     return weakest if weakest is None else counted_by(weakest, launch)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from vramlint.catalog.amounts import memory_bytes
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import dataclass, field, fields, replace
 from vramlint.project.glob import matches
@@ -24,6 +25,7 @@ class PathSettings:
 
     pattern: str
     gpu: str | None = None
+    ram: int | None = None
     dialect: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
@@ -35,6 +37,8 @@ class Settings:
 
     gpu: str | None = None
     """A declaration as after `--gpu`, or "auto": the GPU of this machine."""
+    ram: int | None = None
+    """Host memory of a node, bytes."""
     dialect: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     select: tuple[str, ...] = ()
@@ -69,6 +73,7 @@ class Settings:
                 settings = replace(
                     settings,
                     gpu=section.gpu or settings.gpu,
+                    ram=section.ram or settings.ram,
                     dialect=section.dialect or settings.dialect,
                     versions={**settings.versions, **section.versions},
                     ignore=settings.ignore + section.ignore,
@@ -189,7 +194,7 @@ def _per_path(value: Any, problems: list[str]) -> tuple[PathSettings, ...]:
         )
         return ()
     sections = []
-    known = ("gpu", "dialect", "versions", "ignore")
+    known = ("gpu", "ram", "dialect", "versions", "ignore")
     for pattern, section in value.items():
         where = f"per-path.{pattern}"
         if not isinstance(section, dict):
@@ -211,6 +216,10 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
         if isinstance(value, str):
             return value
         problems.append(f"`{key}` is {value!r}, a text is expected")
+    elif name == "ram":
+        if (size := memory_bytes(value)) is not None:
+            return size
+        problems.append(f'`{key}` is {value!r}, an amount of memory is expected, like "512GiB"')
     elif name == "versions_from":
         if value == "lock":
             return value

@@ -61,6 +61,7 @@ def estimate_object(path: str, analysis: Analysis, estimate: Estimate) -> dict[s
             "bytes_per_rank": estimate.host.bytes_per_rank,
             "bytes_per_node": estimate.host.bytes_per_node,
             "declared_bytes": estimate.host.declared_bytes,
+            "loading_bytes_per_node": estimate.host.loading_bytes_per_node,
             "verdict": estimate.host.verdict,
         },
         "error_band": estimate.error_band,

@@ -19,7 +19,7 @@ from vramlint.explain.verdict import margin, needs
 from vramlint.job import TrainingJob
 from vramlint.lint.format import count, gib, gpu_name, model_name
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import Estimate, Verdict
+from vramlint.memory.estimate import Estimate, HostMemory, Verdict
 
 WIDTH = 80
 NO_BREAK = "\u00a0"
@@ -122,7 +122,7 @@ def _peak(estimate: Estimate) -> Iterator[str]:
     phase = PHASES.get(estimate.peak_phase, estimate.peak_phase)
     yield f"  the peak is {phase}; allocated {allocated}, reserved {reserved}"
     if estimate.host is not None:
-        yield f"  host memory: {size(estimate.host.bytes_per_node)} offloaded on each node"
+        yield f"  host memory on each node: {_host(estimate.host)}"
     if on_disk := checkpoint(estimate.checkpoint_bytes):
         yield f"  {on_disk}"
 
@@ -159,3 +159,9 @@ def _next(path: str, analysis: Analysis) -> Iterator[str]:
         yield "  next: --gpu RTX-4090, or a comment in the file: # vramlint: gpu=RTX-4090"
     elif analysis.verdict in ("tight", "does_not_fit"):
         yield f"  next: vramlint fit {path}"
+
+
+def _host(host: HostMemory) -> str:
+    texts = [f"{size(host.bytes_per_node)} offloaded"] if host.bytes_per_node else []
+    texts += [f"{size(host.loading_bytes_per_node)} read at once"] if host.loading_bytes_per_node else []
+    return ", ".join(texts)

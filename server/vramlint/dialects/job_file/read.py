@@ -276,7 +276,7 @@ def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
     ram = reader.get("ram", memory_bytes)
     if ram is not None:
         reader.written("ram", "ram")
-    return {"gpu": gpu, "gpu_count": count, "nodes": max(nodes, context.nodes), "ram": context.ram or ram}
+    return {"gpu": gpu, "gpu_count": count, "nodes": max(nodes, context.nodes), "ram": ram or context.ram}
 
 
 def write_job(job: TrainingJob) -> dict[str, Any]:
