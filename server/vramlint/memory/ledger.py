@@ -78,26 +78,6 @@ class Ledger:
         self.summed: list[int] = []
         """Gradients that were added to one that is there."""
 
-    def add(self, record: Record) -> int:
-        """Count an allocation; its number."""
-        number = len(self.records)
-        self.records.append(record)
-        self.events.append(number)
-        self.current += record.bytes
-        if self.current > self.peak:
-            self.peak = self.current
-            self.peak_gradients = self.gradients
-            self.peak_event = len(self.events)
-        return number
-
-    def remove(self, number: int) -> None:
-        """Count a release."""
-        record = self.records[number]
-        self.events.append(~number)
-        self.current -= record.bytes
-        if record.component == "gradients":
-            self.gradients -= record.bytes
-
     def rename(self, number: int, name: str) -> int:
         """Book a temporary as a stored gradient of that name; its new number."""
         old = self.records[number]
@@ -122,10 +102,23 @@ class Storage:
 
     def __init__(self, ledger: Ledger, record: Record) -> None:
         self.ledger = ledger
-        self.number = ledger.add(record)
+        records, events = ledger.records, ledger.events
+        self.number = number = len(records)
+        records.append(record)
+        events.append(number)
+        ledger.current = current = ledger.current + record.bytes
+        if current > ledger.peak:
+            ledger.peak = current
+            ledger.peak_gradients = ledger.gradients
+            ledger.peak_event = len(events)
 
     def __del__(self) -> None:
-        self.ledger.remove(self.number)
+        ledger, number = self.ledger, self.number
+        record = ledger.records[number]
+        ledger.events.append(~number)
+        ledger.current -= record.bytes
+        if record.component == "gradients":
+            ledger.gradients -= record.bytes
 
     @property
     def record(self) -> Record:
