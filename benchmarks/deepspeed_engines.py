@@ -5,7 +5,7 @@ Tensors are real and on the CPU (DeepSpeed's own CPU accelerator); the process g
 whose collectives move nothing. Weights are bfloat16, the optimizer is torch's AdamW without foreach, buckets
 are small: 2,000,000 elements where a row names no other size.
 
-    python benchmarks/deepspeed_engines.py   # with torch, transformers and deepspeed 0.19.2; minutes
+    python benchmarks/deepspeed_engines.py   # with torch, transformers and deepspeed 0.19; minutes
 """
 
 from __future__ import annotations
@@ -19,6 +19,17 @@ from engines import RANKS, TOKENS, count_all, follower, model_config
 
 DATA = Path(__file__).resolve().parent / "data" / "deepspeed.json"
 BUCKET = 2_000_000
+
+
+def stage_3(reuse: int) -> dict[str, int]:
+    """Stage 3 without fetching ahead, which keeps what is needed again within `reuse` elements."""
+    return {
+        "stage3_prefetch_bucket_size": 0,
+        "stage3_max_reuse_distance": reuse,
+        "stage3_param_persistence_threshold": 0,
+    }
+
+
 CASES: tuple[dict[str, Any], ...] = (
     {"stage": 1},
     {"stage": 1, "batches": 2},
@@ -30,6 +41,10 @@ CASES: tuple[dict[str, Any], ...] = (
     {"stage": 2, "batches": 2},
     {"stage": 2, "bucket": 16_000_000},
     {"stage": 2, "accumulate": "fp32", "batches": 2},
+    {"stage": 3, "zero": stage_3(10**9)},
+    {"stage": 3, "vocabulary": 512, "zero": stage_3(0)},
+    {"stage": 3, "vocabulary": 512, "zero": stage_3(5_000_000)},
+    {"stage": 3, "vocabulary": 512, "zero": stage_3(10**9)},
 )
 """`accumulate`: DeepSpeed's `data_types.grad_accum_dtype`; `bucket`: elements of `reduce_bucket_size`."""
 

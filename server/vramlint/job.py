@@ -149,6 +149,7 @@ class Buckets:
     allgather: float = 5e8
     prefetch: float = 5e7
     live: float = 1e9
+    reuse: float = 1e9
     persistence: float = 1e5
     overlap_comm: bool = False
     sub_group: float = 1e9

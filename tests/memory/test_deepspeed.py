@@ -32,7 +32,7 @@ def job_of(row: dict[str, Any]) -> TrainingJob:
         "num_attention_heads": 4,
         "num_key_value_heads": 4,
         "num_hidden_layers": 6,
-        "vocab_size": 4096,
+        "vocab_size": row.get("vocabulary", 4096),
         "tie_word_embeddings": False,
     }
     precision = Precision("bfloat16", master_weights="float32", optimizer_states="float32")
@@ -40,7 +40,14 @@ def job_of(row: dict[str, Any]) -> TrainingJob:
         precision = Precision(
             "bfloat16", master_weights="float32", optimizer_states="float32", gradients="float32"
         )
-    buckets = Buckets(reduce=row.get("bucket", 2_000_000), overlap_comm=row.get("overlap", False))
+    zero = {name.removeprefix("stage3_"): size for name, size in row.get("zero", {}).items()}
+    buckets = Buckets(
+        reduce=row.get("bucket", 2_000_000),
+        overlap_comm=row.get("overlap", False),
+        prefetch=zero.get("prefetch_bucket_size", 5e7),
+        reuse=zero.get("max_reuse_distance", 1e9),
+        persistence=zero.get("param_persistence_threshold", 1e5),
+    )
     return TrainingJob(
         Model("small", "llama", config),
         precision=precision,
@@ -141,3 +148,44 @@ def test_stage_3_steps_over_one_sub_group_at_a_time(tmp_path: Path) -> None:
     parts = under(tmp_path, text, stage=3, sub_group_size=1e8)
     saved = whole.phase_peaks["optimizer"] - parts.phase_peaks["optimizer"]
     assert saved == pytest.approx(8 * (PARAMETERS / 8 - 1e8), rel=0.1)
+
+
+def test_stage_3_keeps_what_is_needed_again_soon(tmp_path: Path) -> None:
+    """Of an 8 B model's layers the last 218 M elements each, passed three times, after the head twice."""
+    sizes = {
+        reuse: moment(
+            under(tmp_path, stage=3, stage3_max_reuse_distance=reuse, stage3_prefetch_bucket_size=0), "loss"
+        ).components["activations"]
+        for reuse in (0, 2e9, 1e12)
+    }
+    layer = 218_103_808
+    assert sizes[2e9] - sizes[0] == pytest.approx(2 * 2 * layer, rel=0.02)
+    assert sizes[1e12] - sizes[0] == pytest.approx(2 * (PARAMETERS - 128256 * 4096), rel=0.02)
+
+
+def test_stage_3_fetches_ahead_until_enough_is_there(tmp_path: Path) -> None:
+    """Thirteen modules a layer, each of which fetches 50 M elements ahead, outrun a layer of 218 M."""
+    sizes = {
+        live: moment(
+            under(tmp_path, stage=3, stage3_max_live_parameters=live, stage3_prefetch_bucket_size=5e7), "loss"
+        ).components["activations"]
+        for live in (5e8, 1e9)
+    }
+    assert sizes[1e9] - sizes[5e8] == pytest.approx(2 * 5e8, rel=0.02)
+    # transformers' "auto" fetches no more than is used.
+    slow = {
+        live: under(tmp_path, stage=3, stage3_max_live_parameters=live, stage3_prefetch_bucket_size="auto")
+        for live in (5e8, 1e9)
+    }
+    assert slow[1e9].device_bytes == slow[5e8].device_bytes
+
+
+def test_a_bucket_of_gradients_is_copied_to_be_reduced(tmp_path: Path) -> None:
+    """Beside the bucket itself, in backward."""
+    for fetched in ("auto", 5e7):
+        small, large = (
+            under(tmp_path, stage=3, reduce_bucket_size=size, stage3_prefetch_bucket_size=fetched)
+            for size in (1e6, 5e8)
+        )
+        rise = large.phase_peaks["backward"] - small.phase_peaks["backward"]
+        assert rise == pytest.approx(2 * 2 * (5e8 - 1e6), rel=0.1)

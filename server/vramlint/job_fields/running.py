@@ -78,7 +78,13 @@ PARALLEL: tuple[JobField, ...] = (
         "Elements that DeepSpeed's stages 1 and 2 gather at once, in place: costs no memory.",
     ),
     JobField("parallel.buckets.prefetch", "Weights that ZeRO-3 fetches ahead, in elements."),
-    JobField("parallel.buckets.live", "The most gathered weights ZeRO-3 keeps, in elements."),
+    JobField(
+        "parallel.buckets.live", "Gathered weights up to which ZeRO-3 goes on fetching ahead, in elements."
+    ),
+    JobField(
+        "parallel.buckets.reuse",
+        "ZeRO-3 keeps gathered what it needs again within so many elements of weights.",
+    ),
     JobField(
         "parallel.buckets.persistence", "ZeRO-3 never shards parameters smaller than this, in elements."
     ),

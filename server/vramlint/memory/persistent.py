@@ -88,9 +88,24 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
         step,
         stepped,
         paged=paged,
-        passing=plan.passing(trained),
+        passing=_passing(weights, plan, trained),
         away=away,
     )
+
+
+def _passing(weights: Weights, plan: Plan, trained: Trained) -> Mapping[str, int]:
+    """Buffers of the engine by moment, weights that it keeps gathered among them: where those go in backward,
+    room for its buffers comes.
+    """
+    units = [(group.parameters, group.count) for group in weights.groups if group.name != "head"]
+    last = [parameter for group in weights.groups if group.name == "head" for parameter in group.parameters]
+    if units and not any(len(parameter.shape) > 1 for parameter in last):
+        last += units[0][0]  # a tied table
+    (kept, stays), passing = plan.gathered(units, last), plan.passing(trained)
+    if not kept:
+        return passing
+    beside = passing.get("backward", 0)
+    return {**passing, "loss": kept, "backward": kept + beside if stays else max(kept, beside)}
 
 
 def stepped_over(job: TrainingJob, trained: Trained) -> Trained:

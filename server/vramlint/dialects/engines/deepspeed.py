@@ -225,6 +225,7 @@ def _buckets(reader: Reader, stage: int, hidden: int) -> Buckets:
             "prefetch", "stage3_prefetch_bucket_size", "prefetch_bucket_size", auto=0.9 * square, default=5e7
         ),
         live=size("live", "stage3_max_live_parameters", "max_live_parameters", auto=1e9, default=1e9),
+        reuse=size("reuse", "stage3_max_reuse_distance", "max_reuse_distance", auto=1e9, default=1e9),
         persistence=size(
             "persistence",
             "stage3_param_persistence_threshold",

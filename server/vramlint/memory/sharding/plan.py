@@ -102,6 +102,15 @@ class Plan:
         """Bytes of the engine's own buffers that exist in some moments of a step only, by moment."""
         return {}
 
+    def gathered(
+        self, units: Sequence[tuple[Sequence[Parameter], int]], last: Sequence[Parameter]
+    ) -> tuple[int, bool]:
+        """Bytes of weights that are gathered when forward turns into backward, but for `last`, what comes
+        after the layers; and whether as many are gathered through most of backward. `units` are the
+        embedding and the layers of each kind, with their number.
+        """
+        return 0, False
+
     def arriving(self, gradients: int) -> tuple[int, int] | None:
         """Of the kept gradients: bytes that are there before a micro batch, and bytes that are allocated when
         its backward begins; None where each gradient comes by itself.

@@ -5,14 +5,18 @@ Counted on the real engine by `benchmarks/deepspeed_engines.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.broken_releases import KEEPS_GATHERED
 from vramlint.memory.ledger import DTYPE_BYTES, Storage, rounded
-from vramlint.memory.sharding.plan import Gathered, Trained, Unit, drop_gradient
+from vramlint.memory.sharding.plan import Gathered, Trained, Unit, drop_gradient, elements_of
 from vramlint.memory.sharding.zero import DeepSpeed
 from vramlint.memory.tape import Parameter, Tape, Tensor
+
+CONTAINERS = 4
+"""Modules of a layer that have no weights of their own: the layer, attention, MLP, activation."""
 
 
 @dataclass(slots=True)
@@ -57,9 +61,63 @@ class Zero3(DeepSpeed):
         group = min(share, int(self.job.parallel.buckets.sub_group) + largest)
         return gradients, int((4 * share + temporaries) * group / share) if share else 0
 
+    def outer_units(self, first: Sequence[Parameter], last: Sequence[Parameter]) -> tuple[Unit, Unit]:
+        """Modules are fetched one by one: the embedding for its look-up, the head from its product to the end
+        of its backward. A tied table is fetched for both.
+        """
+        if not any(len(parameter.shape) > 1 for parameter in last):
+            last = (*last, *(parameter for parameter in first if len(parameter.shape) > 1))
+        return Unit(first, False, "first"), Unit(last, False, "last")
+
+    def gathered(
+        self, units: Sequence[tuple[Sequence[Parameter], int]], last: Sequence[Parameter]
+    ) -> tuple[int, bool]:
+        """What is needed again within `reuse` elements of the trace is not let go (__params_to_release); and
+        each module that runs fetches `prefetch` elements ahead while fewer than `live` are there
+        (fetch_sub_module), so that where that is more than a module has, fetching runs ahead up to `live`.
+        """
+        buckets = self.job.parallel.buckets
+        sizes = [(self._elements(parameters), count, len(parameters)) for parameters, count in units]
+        whole = sum(size * count for size, count, _ in sizes)
+        kept = self._needed_again(sizes, 2 * self._elements(last))
+        if any(buckets.prefetch * (weights + CONTAINERS) > size for size, _, weights in sizes if size):
+            ahead = min(whole, int(buckets.live + buckets.prefetch))
+            return int(self.width * max(kept, ahead)), ahead < whole
+        return int(self.width * kept), False
+
+    def _needed_again(self, sizes: Sequence[tuple[int, int, int]], distance: int) -> int:
+        """Elements of the last layers that backward needs before `reuse` others: each of them is passed in
+        forward, in backward, and with checkpointing a third time.
+        """
+        passes = 2 if self.job.gradient_checkpointing == "none" else 3
+        kept = 0
+        for size, count, _ in reversed(sizes):
+            if not size:
+                continue
+            room = self.job.parallel.buckets.reuse - distance
+            held = min(count, max(0, -int(-room // (passes * size))))
+            kept += held * size
+            distance += passes * held * size
+            if held < count:
+                break
+        return kept
+
+    def _elements(self, parameters: Sequence[Parameter]) -> int:
+        return sum(parameter.numel for parameter in parameters if not self._persistent(parameter))
+
+    def passing(self, trained: Trained) -> Mapping[str, int]:
+        """The gradients of a bucket in one piece, while they are reduced (comm/coalesced_collectives.py,
+        reduce_scatter_coalesced).
+        """
+        elements = min(self.job.parallel.buckets.reduce, elements_of(trained))
+        return {"backward": int(self.width * elements)} if trained else {}
+
     def forward(self, t: Tape, unit: Unit) -> Gathered:
-        """The unit's weights."""
-        return Gathered(self._gathered(t, unit))
+        """One module's weights after the other's; those after the layers stay until their backward."""
+        largest = max(unit.parameters, key=lambda parameter: parameter.numel, default=None)
+        if unit.place == "last" or largest is None:
+            return Gathered(self._gathered(t, unit))
+        return Gathered(self._gathered(t, Unit((largest,))))
 
     def backward(self, t: Tape, unit: Unit, stayed: list[Tensor]) -> Gathered:
         """The unit's weights."""
