@@ -81,7 +81,8 @@ class Zero3(DeepSpeed):
         whole = sum(size * count for size, count, _ in sizes)
         kept = self._needed_again(sizes, 2 * self._elements(last))
         if any(buckets.prefetch * (weights + CONTAINERS) > size for size, _, weights in sizes if size):
-            ahead = min(whole, int(buckets.live + buckets.prefetch))
+            largest = max(size for size, _, _ in sizes)  # the unit that runs is among them
+            ahead = min(whole, max(0, int(buckets.live + buckets.prefetch) - largest))
             return int(self.width * max(kept, ahead)), ahead < whole
         return int(self.width * kept), False
 
