@@ -72,6 +72,19 @@ def test_sync_each_batch_leaves_a_shard(config: Mapping[str, Any]) -> None:
     assert gradients(job) < WHOLE / 3
 
 
+@pytest.mark.parametrize("config", TRAINERS.values(), ids=TRAINERS)
+def test_accelerate_before_1_11_reduces_each_micro_batch_under_fsdp2(config: Mapping[str, Any]) -> None:
+    """It asks for `no_sync`, which only FSDP1's modules have."""
+    second = {**config, "fsdp_config": {**config.get("fsdp_config", {}), "fsdp_version": 2}}
+    first = {**config, "fsdp_version": 1, "fsdp_config": {"fsdp_version": 1}}
+    for release, whole in (("1.10.1", False), ("1.11", True)):
+        job = job_of(second, gpus=8, versions={"accelerate": release})
+        assert job.parallel.strategy == "fsdp2"
+        assert (gradients(job) > WHOLE / 2) is whole
+    if "axolotl" not in config and "base_model" not in config:
+        assert gradients(job_of(first, gpus=8, versions={"accelerate": "1.10.1"})) > WHOLE / 2
+
+
 def test_releases_that_ignore_the_key() -> None:
     outcome = reading({**TRL, **SYNCED}, gpus=8, versions={"transformers": "4.57"})
     assert outcome.job is not None

@@ -9,7 +9,7 @@ from configs import analysis_of, estimate_of, moment, names
 
 from vramlint.analysis.analyse import fixes_for
 
-AXOLOTL = """# vramlint: gpu=A100-80GB x8 versions=axolotl@0.16
+AXOLOTL = """# vramlint: gpu=A100-80GB x8 versions=axolotl@0.12
 base_model: meta-llama/Llama-3.1-70B
 datasets: [{path: a, type: alpaca}]
 sequence_len: 512
@@ -42,6 +42,15 @@ def test_axolotl_moves_the_whole_model_to_every_gpu(tmp_path: Path) -> None:
     assert load.components["weights"] >= WHOLE
     assert load.components["gradients"] == load.components["optimizer_states"] == 0
     assert estimate.peak_phase == "load"
+
+
+def test_axolotl_leaves_the_model_on_the_host_from_0_13_on(tmp_path: Path) -> None:
+    """`experimental_skip_move_to_device` became true."""
+    newer = LORA + AXOLOTL.replace("axolotl@0.12", "axolotl@0.16")
+    assert estimate_of(tmp_path, newer).peak_phase != "load"
+    key = "experimental_skip_move_to_device: "
+    assert estimate_of(tmp_path, f"{key}false\n" + newer).peak_phase == "load"
+    assert estimate_of(tmp_path, f"{key}true\n" + LORA + AXOLOTL).peak_phase != "load"
 
 
 def test_efficient_loading_sends_weight_by_weight(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
             reader,
             engine,
             quantization,
-            to_gpu=True,
+            to_gpu=_moves_to_gpu(reader),
             own_map=engine.parallel.strategy == "fsdp2",
         ),
         generation=_generation(reader, batch.micro, batch.accumulation),
@@ -156,6 +156,16 @@ def _allocator(reader: Reader) -> str:
         return ""
     reader.default("allocator")
     return EXPANDABLE if reader.runs("torch", "2.9") else f"{EXPANDABLE},roundup_power2_divisions:16"
+
+
+def _moves_to_gpu(reader: Reader) -> bool:
+    """Whether a model is put on every GPU before FSDP shares it out."""
+    path = "experimental_skip_move_to_device"
+    stays = reader.get(path, boolean)
+    if stays is None:
+        return not reader.default_of(path)
+    reader.written("loading", path)
+    return not stays
 
 
 def _checkpointed_by(engine: ParallelPlan, own: Checkpointing) -> Checkpointing:

@@ -52,7 +52,12 @@ class Fsdp(Plan):
         job = self.job
         says = job.parallel.sync_each_batch
         defers = (job.in_trainer or job.runtime == "litgpt") if says is None else not says
-        return job.gradient_accumulation_steps > 1 and defers
+        return job.gradient_accumulation_steps > 1 and defers and self.can_defer
+
+    @property
+    def can_defer(self) -> bool:
+        """Whether the loop's way of asking reaches this version."""
+        return True
 
     @property
     def one_unit(self) -> bool:
@@ -130,6 +135,13 @@ class Fsdp2(Fsdp):
     """`fully_shard` (distributed/fsdp/_fully_shard/): a buffer that the ranks' shards arrive in, copied out
     to the parameters; the buffer of a forward unit lives until the next one's copy-out.
     """
+
+    @property
+    def can_defer(self) -> bool:
+        """accelerate up to 1.10 looks for the model's `no_sync`, which FSDP2's modules do not have (1.10.1
+        and 1.11.0, accelerator.py, no_sync).
+        """
+        return not (self.job.in_trainer and older(version_of("accelerate", self.job), "1.11"))
 
     def accumulation_dtype(self, parameter: Parameter) -> str:
         """Upcast to the dtype of the reduction (_fsdp_param.py, to_accumulated_grad_if_needed)."""

@@ -15,9 +15,6 @@ from vramlint.memory.sharding.plan import Gathered, Trained, Unit, drop_gradient
 from vramlint.memory.sharding.zero import DeepSpeed
 from vramlint.memory.tape import Parameter, Tape, Tensor
 
-CONTAINERS = 4
-"""Modules of a layer that have no weights of their own: the layer, attention, MLP, activation."""
-
 
 @dataclass(slots=True)
 class Zero3(DeepSpeed):
@@ -72,27 +69,29 @@ class Zero3(DeepSpeed):
     def gathered(
         self, units: Sequence[tuple[Sequence[Parameter], int]], last: Sequence[Parameter]
     ) -> tuple[int, bool]:
-        """What is needed again within `reuse` elements of the trace is not let go (__params_to_release); and
-        each module that runs fetches `prefetch` elements ahead while fewer than `live` are there
-        (fetch_sub_module), so that where that is more than a module has, fetching runs ahead up to `live`.
+        """What is needed again within `reuse` elements of the trace is not let go (__params_to_release).
+
+        Each module that runs, with weights of its own or not, fetches at least one weight ahead while fewer
+        elements than `live` are there (fetch_sub_module): a layer has more modules than weights, so that
+        fetching runs ahead up to `live`.
         """
         buckets = self.job.parallel.buckets
-        sizes = [(self._elements(parameters), count, len(parameters)) for parameters, count in units]
-        whole = sum(size * count for size, count, _ in sizes)
+        sizes = [(self._elements(parameters), count) for parameters, count in units]
+        whole = sum(size * count for size, count in sizes)
         kept = self._needed_again(sizes, 2 * self._elements(last))
-        if any(buckets.prefetch * (weights + CONTAINERS) > size for size, _, weights in sizes if size):
-            largest = max(size for size, _, _ in sizes)  # the unit that runs is among them
+        if buckets.prefetch and buckets.live:
+            largest = max((size for size, _ in sizes), default=0)  # the unit that runs is among them
             ahead = min(whole, max(0, int(buckets.live + buckets.prefetch) - largest))
             return int(self.width * max(kept, ahead)), ahead < whole
         return int(self.width * kept), False
 
-    def _needed_again(self, sizes: Sequence[tuple[int, int, int]], distance: int) -> int:
+    def _needed_again(self, sizes: Sequence[tuple[int, int]], distance: int) -> int:
         """Elements of the last layers that backward needs before `reuse` others: each of them is passed in
         forward, in backward, and with checkpointing a third time.
         """
         passes = 2 if self.job.gradient_checkpointing == "none" else 3
         kept = 0
-        for size, count, _ in reversed(sizes):
+        for size, count in reversed(sizes):
             if not size:
                 continue
             room = self.job.parallel.buckets.reuse - distance
