@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dialect_reading import MODELS, edited, job_of, value_at
+from dialect_reading import MODELS, edited, job_of, reading, value_at
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import examples
@@ -154,3 +154,23 @@ def test_tables_are_whole(dialect: Dialect) -> None:
         assert row.effect.endswith("."), row.path
     for old in dialect.renamed:
         assert old.removed_in, old.path
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        ("base_model: gpt2\ndatasets: [{path: a, type: alpaca}]\nadapter: other", "adapter"),
+        ("base_model: gpt2\ndatasets: [{path: a, type: alpaca}]\nrl: other", "rl"),
+        ("model_name_or_path: gpt2\nstage: sft\nfinetuning_type: other", "finetuning_type"),
+        (
+            "checkpoint_dir: checkpoints/meta-llama/Llama-2-7b-hf\nlora_r: 8\nquantize: bnb.other\n"
+            "train: {micro_batch_size: 1}",
+            "quantize",
+        ),
+    ],
+)
+def test_an_unknown_way_to_train_is_never_taken_for_a_known_one(config: str, key: str) -> None:
+    outcome = reading(config)
+    assert outcome.job is None
+    assert outcome.obstacle is not None
+    assert (outcome.obstacle.code, outcome.obstacle.key) == ("not-modelled", (key,))

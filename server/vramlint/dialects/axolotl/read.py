@@ -25,6 +25,7 @@ from vramlint.dialects.axolotl.keys import KEYS, RENAMED
 from vramlint.dialects.axolotl.liger import liger_kernels
 from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
 from vramlint.dialects.axolotl.weights import (
+    ADAPTERS,
     read_adapter,
     read_attention,
     read_method,
@@ -80,7 +81,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     reader = framework_reader(values, context, "axolotl", VERSION, _TABLE)
     report(reader, CONFLICTS)
     report(reader, unlisted_plugin_keys(reader))
-    model = _trained_elsewhere(reader) or find_model(reader, context, "base_model")
+    obstacle = _trained_elsewhere(reader) or _unknown_training(reader)
+    model = obstacle or find_model(reader, context, "base_model")
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
 
 
@@ -91,6 +93,16 @@ def _trained_elsewhere(reader: Reader) -> Obstacle | None:
     if not plugin(reader, "HatcheryPlugin"):
         return None
     return Obstacle("trained-elsewhere", "plugins: HatcheryPlugin trains on a remote service", ("plugins",))
+
+
+def _unknown_training(reader: Reader) -> Obstacle | None:
+    """A way to train that nothing is known of: never taken for full fine-tuning or SFT."""
+    for path, known in (("adapter", ADAPTERS), ("rl", _OBJECTIVES)):
+        word = reader.get(path, text)
+        if word is not None and word not in known:
+            message = f"{path}: {word} is not modelled; known are {', '.join(known)}"
+            return Obstacle("not-modelled", message, (path,))
+    return None
 
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:

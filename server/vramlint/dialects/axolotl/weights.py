@@ -44,13 +44,13 @@ _FLAGS: tuple[tuple[str, Attention], ...] = (
     ("eager_attention", "eager"),
     ("s2_attention", "flash_attention_2"),
 )
-_ADAPTERS = ("lora", "qlora")
+ADAPTERS = ("lora", "qlora")
 
 
 def read_method(reader: Reader) -> Method:
     """full, freeze, or the adapter's method."""
     adapter = reader.get("adapter", text)
-    if adapter not in _ADAPTERS:
+    if adapter not in ADAPTERS:
         if reader.get("unfrozen_parameters", names):
             reader.written("method", "unfrozen_parameters")
             return "freeze"

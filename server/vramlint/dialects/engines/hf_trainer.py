@@ -35,8 +35,9 @@ from vramlint.vocabulary import Attention, Autocast, Checkpointing
 TRAINER_FSDP = FsdpDefaults(version=2, wrap="layer")
 """FSDP through TrainingArguments."""
 TRAINER_FSDP_1 = FsdpDefaults(version=1, wrap="none")
-"""Before transformers 5.10: layers are wrapped where `fsdp` says auto_wrap (training_args.py, to 5.9)."""
-"""They update each weight as its gradient arrives, as the "_layerwise" ones do."""
+"""Before transformers 5.10, where layers are wrapped if `fsdp` says auto_wrap (4.46 to 5.9,
+training_args.py).
+"""
 
 _KERNELS: tuple[tuple[str, Attention], ...] = (
     (r"flash[-_]?attn3|flash_attention_3|fa3", "flash_attention_3"),
@@ -188,8 +189,8 @@ def read_engine(
     there is none.
 
     `full`: every weight is trained. `flavour`: as TrainingArguments of the release where None. `launcher`:
-    reads the accelerate file that goes with the config. `shipped`: DeepSpeed files that come with the front
-    end, by file name.
+    reads the accelerate file that goes with the config.
+    `shipped`: DeepSpeed files that come with the front end, by file name.
     """
     if reader.get("deepspeed", mapping) is not None or reader.get("deepspeed", text) is not None:
         return _deepspeed(reader, context, world, model, precision, batch, batch_key, shipped or {})

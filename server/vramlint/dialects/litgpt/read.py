@@ -79,6 +79,11 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run of the script that the keys tell."""
     reader = framework_reader(values, context, "litgpt", VERSION, table(KEYS))
     script = _script(reader)
+    scheme = reader.get("quantize", text)
+    if scheme is not None and scheme not in _SCHEMES:
+        return finish(
+            DIALECT, reader, Obstacle("not-modelled", f"quantize: {scheme} is not modelled", ("quantize",))
+        )
     model = _model(reader, context, script)
     return finish(
         DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, script, model)

@@ -108,8 +108,9 @@ def _obstacle(reader: Reader) -> Obstacle | None:
     for key, reason in unknown.items():
         if reader.flag(key):
             return Obstacle("not-modelled", f"{key}: {reason}", (key,))
-    if reader.get("finetuning_type", text) == "oft":
-        return Obstacle("not-modelled", "finetuning_type: oft is not modelled", ("finetuning_type",))
+    method = reader.get("finetuning_type", text)
+    if method not in (None, "lora", "freeze", "full"):
+        return Obstacle("not-modelled", f"finetuning_type: {method} is not modelled", ("finetuning_type",))
     return None
 
 
