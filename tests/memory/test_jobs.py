@@ -178,3 +178,6 @@ def test_the_band_is_wider_where_less_is_known() -> None:
     assert estimate_job(replace(LLAMA, compile=True)).error_band > plain
     assert estimate_job(replace(LLAMA, parallel=Parallel("fsdp2", 8))).error_band > plain
     assert estimate_job(replace(LLAMA, loop="freed")).error_band > plain
+    on_host = replace(LLAMA, parallel=Parallel("fsdp2", 8, offload="both"))
+    sharded = estimate_job(replace(LLAMA, parallel=Parallel("fsdp2", 8))).error_band
+    assert estimate_job(on_host).error_band > sharded + 0.3
