@@ -167,7 +167,8 @@ def bytes_of(job: TrainingJob) -> tuple[float, float, float, float, float]:
     master = 4 if precision.master_weights == "float32" else 0
     gradient = weight if precision.gradients == "same-as-weights" else WIDTH[precision.gradients]
     moment = weight if precision.optimizer_states == "same-as-weights" else WIDTH[precision.optimizer_states]
-    copy = 2 if precision.autocast != "none" and weight == 4 else 0
+    cast_by_engine = job.parallel.param_dtype == precision.autocast
+    copy = 2 if precision.autocast != "none" and weight == 4 and not cast_by_engine else 0
     return weight, master, gradient, 2 * moment, copy
 
 

@@ -240,7 +240,7 @@ def test_arguments_without_a_model() -> None:
                 "parallel.strategy": "fsdp2",
                 "parallel.data": 8,
                 "precision.weights": "float32",
-                "precision.autocast": "none",
+                "precision.autocast": "bfloat16",
                 "parallel.param_dtype": "bfloat16",
             },
             id="fsdp2 of the launcher",

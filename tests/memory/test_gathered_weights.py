@@ -103,3 +103,26 @@ def test_a_loader_may_make_parameters_of_packed_weights(tmp_path: Path) -> None:
     assert 17e9 < shared.components["weights"] < 19e9
     assert 34e9 < whole.components["weights"] < 37e9
     assert analysis_of(tmp_path, JOB_FILE).estimate == shared
+
+
+PREFERENCE = """# vramlint: gpu=A100-80GB x8 versions=trl@1.10
+model_name_or_path: Qwen/Qwen2.5-0.5B
+dataset_name: d
+output_dir: o
+loss_type: sigmoid
+max_length: 1024
+per_device_train_batch_size: 2
+gradient_checkpointing: true
+bf16: true
+precompute_ref_log_probs: true
+fsdp: full_shard
+"""
+
+
+def test_autocast_stays_on_under_fsdp(tmp_path: Path) -> None:
+    """accelerate's native_amp: what the model returns becomes float32, and no weight is cast twice."""
+    estimate = analysis_of(tmp_path, PREFERENCE).estimate
+    assert estimate is not None
+    names = " ".join(tensor.name for tensor in estimate.tensors)
+    assert "float32 by the trainer" in names
+    assert "cast by autocast" not in names

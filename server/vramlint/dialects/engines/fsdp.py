@@ -113,14 +113,15 @@ def read_fsdp(
 
 
 def _held(precision: Precision, full: bool, upcast: Upcast) -> Precision:
-    """The shards' dtype. Autocast finds weights that FSDP has cast already, so that it holds no copies of
-    its own.
+    """The shards' dtype. Autocast stays on under FSDP (accelerate 1.0.1 and 1.15, accelerator.py, native_amp):
+    it finds weights that FSDP has cast already and holds no copies of its own, but norms, losses and the
+    logits that the model returns are float32.
     """
     if half_of(precision) is None:
         return precision
     raised = upcast == "all" or (upcast == "trainable" and full)
     weights = "float32" if raised else precision.weights
-    return replace(precision, weights=weights, autocast="none", fp32_modules=())
+    return replace(precision, weights=weights, fp32_modules=())
 
 
 def _version(reader: Reader, flavour: FsdpDefaults) -> int:
