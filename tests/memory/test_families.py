@@ -112,3 +112,21 @@ def test_more_work_never_needs_less(family: str) -> None:
         assert sum(small.components.values()) == small.device_bytes
         assert small.peak_allocated_bytes <= wide.peak_allocated_bytes
         assert small.peak_allocated_bytes <= long.peak_allocated_bytes
+
+
+@pytest.mark.parametrize(("release", "returned"), [("4.52.4", True), ("4.53", False)])
+def test_gpt_bigcode_fills_its_cache_under_checkpointing(release: str, returned: bool) -> None:
+    """Keys and values are views of each layer's fused projection, which live until the model returns."""
+    shape = {"n_embd": 1024, "n_layer": 6, "n_head": 8, "n_positions": 2048, "vocab_size": 1024}
+    job = TrainingJob(
+        Model("small", "gpt_bigcode", shape),
+        precision=Precision("bfloat16"),
+        sequence_length=2048,
+        attention="flash_attention_2",
+        gradient_checkpointing="full",
+        versions={"transformers": release},
+    )
+    plain = estimate_job(replace(job, versions={"transformers": release, "axolotl": "0.4"}))
+    more = estimate_job(job).phase_peaks["forward"] - plain.phase_peaks["forward"]
+    projection = 2048 * (1024 + 2 * 128) * 2
+    assert 5 * projection <= more <= 6 * projection if returned else more == 0

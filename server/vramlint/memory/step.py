@@ -15,7 +15,7 @@ from vramlint.memory.loss_head import late_loss, loss_of, returned_logits
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding.plan import Plan, Unit, bytes_of
 from vramlint.memory.tape import Node, Tape, Tensor
-from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, version_of
+from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, returns_cache, version_of
 from vramlint.versions import older
 
 
@@ -85,6 +85,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     choose_kernels(t, job)
     t.keeps_quantized_input = older(version_of("bitsandbytes", job), QUANTIZED_INPUT_UNTIL)
     t.int8_columns = older(version_of("bitsandbytes", job), "0.45")
+    t.returned = {} if returns_cache(job) else None
     plan.prepare(t)
     result = StepProfile(t)
     boundaries: list[int] = []
@@ -233,8 +234,9 @@ def _end(t: Tape, mark: tuple[int, int], stayed: Sequence[Tensor] = ()) -> Segme
 
 
 def _leave_autocast(t: Tape, result: StepProfile) -> None:
-    """Drop the cached weight casts, those of each stretch by themselves."""
-    by_segment: dict[int, list[Tensor]] = {}
+    """Drop the cached weight casts and what the model handed back, those of each stretch by themselves."""
+    by_segment: dict[int, list[Tensor]] = t.returned or {}
+    t.returned = None
     for segment, parameter in t.cast_cache:
         by_segment.setdefault(segment, []).append(t.cast_cache[segment, parameter])
     t.cast_cache.clear()

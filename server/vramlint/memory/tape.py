@@ -193,6 +193,8 @@ class Tape:
         self.autocast = autocast
         self.cast_cache: dict[tuple[int, Parameter], Tensor] = {}
         """Autocast's casts of trained weights, by segment: equal layers are walked with one set."""
+        self.returned: dict[int, list[Tensor]] | None = None
+        """What the model hands back beside its logits, by segment; None where that is nothing."""
         self.nodes: list[Node] = []
         self.recording = True
         self.compiled = False
@@ -231,6 +233,11 @@ class Tape:
         # Made thousands of times in an estimate: a named tuple's own constructor takes twice as long.
         record = _new_tuple(Record, (ledger.segment, name, "activations", shape, dtype, size))
         return Tensor(Storage(ledger, record), shape, dtype)
+
+    def hand_back(self, tensor: Tensor) -> None:
+        """Keep `tensor` until the model returns, where it hands back more than logits."""
+        if self.returned is not None:
+            self.returned.setdefault(self.ledger.segment, []).append(tensor)
 
     def scratch(self, size: float, name: str) -> None:
         """Allocate `size` bytes and release them at once: the workspace of a kernel."""

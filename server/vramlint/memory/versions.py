@@ -76,6 +76,19 @@ B)`); 0.43.3 does not.
 """
 
 
+def returns_cache(job: TrainingJob) -> bool:
+    """Whether a model that turns its cache off only without checkpointing still fills it in a trainer: up to
+    transformers 4.52 GPT BigCode did (4.48.1, models/gpt_bigcode/modeling_gpt_bigcode.py; 4.53.3 turns it
+    off). Axolotl and LLaMA-Factory set `use_cache` to false themselves. Without checkpointing the graph
+    keeps the same tensors.
+    """
+    if not job.in_trainer or job.gradient_checkpointing == "none":
+        return False
+    if {"axolotl", "llamafactory"} & set(job.versions):
+        return False
+    return older(version_of("transformers", job), "4.53")
+
+
 def repeats_heads(job: TrainingJob) -> bool:
     """Whether transformers copies key and value to all query heads before it calls SDPA, though there is no
     mask: until 4.53, and with torch before 2.5 (4.48.3 to 5.24, integrations/sdpa_attention.py).

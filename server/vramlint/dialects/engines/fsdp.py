@@ -113,9 +113,9 @@ def read_fsdp(
 
 
 def _held(precision: Precision, full: bool, upcast: Upcast) -> Precision:
-    """The shards' dtype. Autocast stays on under FSDP (accelerate 1.0.1 and 1.15, accelerator.py, native_amp):
-    it finds weights that FSDP has cast already and holds no copies of its own, but norms, losses and the
-    logits that the model returns are float32.
+    """The shards' dtype. Autocast stays on under FSDP (accelerate 1.0.1 and 1.15, accelerator.py,
+    native_amp): it finds weights that FSDP has cast already and holds no copies of its own, but norms,
+    losses and the logits that the model returns are float32.
     """
     if half_of(precision) is None:
         return precision

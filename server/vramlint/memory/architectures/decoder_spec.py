@@ -95,6 +95,8 @@ class Decoder:
     softmax_fp32: bool = True
     broadcast_heads: bool = False
     """Grouped key and value heads are copied to all heads before attention (Falcon 40B)."""
+    returns_projection: bool = False
+    """The class hands back keys and values as views of the fused projection, with checkpointing too."""
     scores_fp32: bool = False
     scales_scores: bool = True
     always_masked: bool = False

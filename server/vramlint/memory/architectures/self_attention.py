@@ -85,6 +85,8 @@ def fused_attention(decoder: Decoder, weights: Weights, kind: LayerKind) -> Bloc
         batch, tokens, _ = x.shape
         own, shared = (batch, heads, tokens, size), (batch, kv_heads, tokens, size)
         fused = linear(t, x, qkv)
+        if decoder.returns_projection:
+            t.hand_back(fused)
         if decoder.sliced_projections:
             q, k, v = (piece(t, fused, shape, "a projection") for shape in (own, shared, shared))
         else:

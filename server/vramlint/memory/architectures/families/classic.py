@@ -172,6 +172,7 @@ def gpt_bigcode(config: Config) -> Decoder:
         activation=config.get("activation_function") or config.get("hidden_act") or "gelu_pytorch_tanh",
         softmax_fp32=True,
         buffer_bytes=declared.learned_positions**2,
+        returns_projection=True,
     )
 
 
