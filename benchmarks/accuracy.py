@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from accuracy_field import reported, section, sweep
 from accuracy_page import page
 from measured import available, cases, note_made_from_this
 from ours import Answer, answers
@@ -54,7 +55,7 @@ def main() -> int:
     peers = json.loads(PEERS.read_text(encoding="utf-8"))
     rows = ",\n".join(json.dumps(record(answer)) for answer in found)
     DATA.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
-    PAGE.write_text(page(found, peers), encoding="utf-8")
+    PAGE.write_text(page(found, peers, tuple(section(reported(), sweep()))), encoding="utf-8")
     note_made_from_this(DATA.name)
     print(
         f"{len(found)} estimates; wrote {DATA.relative_to(HERE.parent)} and {PAGE.relative_to(HERE.parent)}"

@@ -18,13 +18,14 @@ GIB = 2**30
 WORST = 20
 
 
-def page(found: Sequence[Answer], peers: Mapping[str, Any]) -> str:
-    """The whole page."""
+def page(found: Sequence[Answer], peers: Mapping[str, Any], reported: Sequence[str] = ()) -> str:
+    """The whole page; `reported`: its part on reported runs."""
     parts = (
         *_opening(found),
         *_truth(found),
         *_published(found),
         *_ran_out(found),
+        *reported,
         *_band(found),
         *_worst(found),
         *_peers(found, peers),
@@ -62,7 +63,8 @@ def _opening(found: Sequence[Answer]) -> Iterator[str]:
         "their software and put on the web: real hardware, but often without the exact versions, and "
         "rounded as their authors rounded. Nobody who works on vramlint produced a published figure. "
         "Each is compared with the total that its metric means: allocated, reserved, or what the "
-        "driver shows for the process."
+        "driver shows for the process; where nobody says, with the nearest point between the totals "
+        "that it can be."
     )
     if truth is not None and published is not None:
         known = [source.median for source in sources if source is not None]

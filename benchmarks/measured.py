@@ -47,6 +47,8 @@ class Case:
     total: str
     detail: Mapping[str, Any]
     """What else the record says: the truth's `measured`, the publication's own record."""
+    totals: tuple[str, ...] = ()
+    """The totals that the figure can be, where its kind is not stated."""
 
     @property
     def ran_out(self) -> bool:
@@ -100,6 +102,7 @@ def published() -> Iterator[Case]:
             parameters=model["num_params"],
             measured=record["memory_bytes"] if record["outcome"] == "ok" else None,
             total=tool.total_for(record["metric"]),
+            totals=tool.totals_for(record["metric"]),
             detail=record,
         )
 
