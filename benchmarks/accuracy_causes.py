@@ -126,8 +126,8 @@ FIGURES: tuple[tuple[str, str], ...] = (
     (
         r"^lf-5977",
         (
-            "nvidia-smi's 13G; most likely parameters pass through three streams whose pools the allocator does not "
-            "share, which a replay on one stream does not see"
+            "nvidia-smi's 13G; most likely parameters pass through three streams whose pools the allocator "
+            "does not share, which a replay on one stream does not see"
         ),
     ),
     (r"^s1-106", "see the verdicts"),
