@@ -11,11 +11,9 @@ from vramlint.analysis.run_fields import BY_NAME, Field, fields_by_name, fields_
 from vramlint.catalog.facts import Model
 from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Catalog, Companion, Context, ReadResult
-from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_run
+from vramlint.dialects.kit.launches import LaunchSpec, of_run
 from vramlint.dialects.kit.run import Run, Unknown
-from vramlint.dialects.launching.lines import Script, read_script
-from vramlint.dialects.launching.scheduler import scheduler_variables
-from vramlint.dialects.launching.snippets import snippets
+from vramlint.dialects.launching.lines import Script
 from vramlint.document import Document
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
@@ -51,19 +49,6 @@ class Described:
         if self.estimate is None or gpu is None:
             return "unknown"
         return self.estimate.verdict(gpu.usable_bytes)
-
-
-def script_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
-    """The runs of a script, in its order."""
-    found: list[Described] = []
-    for snippet in snippets(document.text, document.path or ""):
-        header = of_batch_script(snippet.text)
-        script = read_script(snippet, around.script, scheduler_variables(header, snippet))
-        for run in script.runs:
-            described = describe(run, script, header, snippet.text, document, around, overrides)
-            if described is not None:
-                found.append(described)
-    return tuple(found)
 
 
 def _deciding(

@@ -1,15 +1,25 @@
-"""Every run that a Python script or a notebook describes, read and estimated."""
+"""Every run that a launch script, a Python script or a notebook describes, read and estimated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping
+from functools import partial
 
 from vramlint.analysis.describe import Described, describe
 from vramlint.analysis.run_fields import Field
-from vramlint.dialects.kit.run import Unknown
-from vramlint.dialects.launching.lines import Script
-from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
+from vramlint.dialects.kit.hydra_defaults import inherit
+from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script
+from vramlint.dialects.kit.run import Run, Unknown
+from vramlint.dialects.launching.arguments import OPEN
+from vramlint.dialects.launching.lines import Script, read_script
+from vramlint.dialects.launching.scheduler import scheduler_variables
+from vramlint.dialects.launching.snippets import snippets
+from vramlint.dialects.scripting.script import ScriptRun, runs_in_program, started
 from vramlint.document import Document
+from vramlint.document.node import KeyPath
+from vramlint.document.place import Place
+from vramlint.document.python.values import Loaded
 from vramlint.lazy_dataclasses import replace
 from vramlint.project.overrides import Overrides
 from vramlint.project.surroundings import Surroundings
@@ -17,34 +27,95 @@ from vramlint.project.surroundings import Surroundings
 
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
-    found = runs_in_program(document.text, document.language)
-    return tuple(_described(found, document, around, overrides))
+    found = runs_in_program(document.text, document.language, partial(_load, around))
+    return tuple(
+        described
+        for each in found
+        if (described := _described(each, None, "", document, around, overrides)) is not None
+    )
+
+
+def script_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
+    """The runs of a launch script, in its order. A program that it starts is read with its arguments."""
+    found: list[Described] = []
+    for snippet in snippets(document.text, document.path or ""):
+        header = of_batch_script(snippet.text)
+        script = read_script(snippet, around.script, scheduler_variables(header, snippet))
+        for run in script.runs:
+            described = describe(run, script, header, snippet.text, document, around, overrides)
+            if described is None or described.subject.by_name:
+                started = _of_program(run, header, snippet.text, document, around, overrides)
+                described = started or described
+            if described is not None:
+                found.append(described)
+    return tuple(found)
+
+
+def _of_program(
+    run: Run,
+    header: LaunchSpec | None,
+    text: str,
+    document: Document,
+    around: Surroundings,
+    overrides: Overrides,
+) -> Described | None:
+    """The run of a program under the arguments of its launch line; None where it has not exactly one."""
+    name = re.sub(rf"^.*{OPEN}/", "", str(run.program.value))
+    program = around.script(name) if name.endswith(".py") else None
+    if run.framework is not None or program is None:
+        return None
+    how = started(str(program.pieces[0].place.document), run)
+    found = runs_in_program(program.text, "python", partial(_load, around), how)
+    if len(found) != 1:
+        return None
+    own = found[0].run
+    joined = replace(own, launch=run.launch, environment=run.environment, rooms={})
+    return _described(found[0]._replace(run=joined), header, text, document, around, overrides)
+
+
+def _load(around: Surroundings, name: str) -> Loaded | None:
+    """A config file that a script reads, with what it inherits."""
+    companion = around.open(name)
+    if companion is None or not isinstance(companion.values, Mapping):
+        return None
+    values = companion.values
+    if values.get("defaults"):
+        values = inherit(values, around.open).values
+    document, path = companion.document, companion.path
+
+    def place(key: KeyPath) -> Place | None:
+        span = document.value_span(key) if document is not None and key else None
+        return Place(span, path) if span is not None else None
+
+    return Loaded(values, place)
 
 
 def _described(
-    found: tuple[ScriptRun, ...], document: Document, around: Surroundings, overrides: Overrides
-) -> Iterator[Described]:
-    for each in found:
-        run = each.run
-        described = describe(run, Script((run,), each.files), None, "", document, around, overrides)
-        if described is None:
-            continue
-        if not each.run.rooms and each.run.trainer is None and not each.stated:
-            yield described  # a launch line
-            continue
-        fields = dict(described.fields)
-        for name, given in each.stated.items():
-            if given.value is None:
-                fields.pop(name, None)
-            else:
-                fields[name] = Field(given.value, given.place)
-        named = {item: _named(item, described) for item in described.open}
-        unknown = tuple(dict.fromkeys(named.values()))
-        opened = {item.field for item in unknown} - each.stated.keys()
-        fields = {name: field for name, field in fields.items() if name not in opened}
-        deciding = next((item for item, name in named.items() if name.field in _DECIDING), described.deciding)
-        estimate = None if deciding else described.estimate
-        yield replace(described, fields=fields, open=unknown, estimate=estimate, deciding=deciding)
+    each: ScriptRun,
+    header: LaunchSpec | None,
+    text: str,
+    document: Document,
+    around: Surroundings,
+    overrides: Overrides,
+) -> Described | None:
+    """A run of a program, with the fields that its calls state."""
+    run = each.run
+    described = describe(run, Script((run,), each.files), header, text, document, around, overrides)
+    if described is None or (run.trainer is None and not each.stated):
+        return described  # none, or a launch line
+    fields = dict(described.fields)
+    for name, given in each.stated.items():
+        if given.value is None:
+            fields.pop(name, None)
+        else:
+            fields[name] = Field(given.value, given.place)
+    named = {item: _named(item, described) for item in described.open}
+    unknown = tuple(dict.fromkeys(named.values()))
+    opened = {item.field for item in unknown} - each.stated.keys()
+    fields = {name: field for name, field in fields.items() if name not in opened}
+    deciding = next((item for item, name in named.items() if name.field in _DECIDING), described.deciding)
+    estimate = None if deciding else described.estimate
+    return replace(described, fields=fields, open=unknown, estimate=estimate, deciding=deciding)
 
 
 def _named(item: Unknown, described: Described) -> Unknown:

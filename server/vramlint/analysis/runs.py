@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from vramlint.analysis.analyse import analyse
-from vramlint.analysis.describe import Described, read_for_fields, script_runs
+from vramlint.analysis.describe import Described, read_for_fields
+from vramlint.analysis.programs import script_runs
 from vramlint.analysis.run_fields import Field, fields_of
 from vramlint.dialects import detect
 from vramlint.dialects.kit.run import Given, Launch, Run, Unknown

@@ -7,8 +7,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from vramlint.analysis.describe import Described, script_runs
+from vramlint.analysis.describe import Described
 from vramlint.analysis.judging import estimated, judge
+from vramlint.analysis.programs import program_runs, script_runs
 from vramlint.dialects.kit.dialect import Problem, ReadResult
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, apply_edits
@@ -50,8 +51,6 @@ def _analyses(document: Document, workspace: Workspace, overrides: Overrides) ->
 
 def _described(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     if document.language in PROGRAMS:
-        from vramlint.analysis.programs import program_runs  # late: most documents are no programs
-
         return program_runs(document, around, overrides)
     return script_runs(document, around, overrides)
 
@@ -133,7 +132,7 @@ def _relocated(reading: ReadResult, subject: Subject) -> ReadResult:
         origins = {name: _moved(origin, subject) for name, origin in job.origins.items()}
         job = replace(job, origins=origins)
     problems = tuple(_problem(problem, subject) for problem in reading.problems)
-    companions = tuple(dict.fromkeys((*reading.companions, *(each.path for each in subject.sources))))
+    companions = tuple(dict.fromkeys((*reading.companions, *subject.files)))
     return replace(reading, job=job, problems=problems, companions=companions)
 
 

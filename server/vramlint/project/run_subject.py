@@ -75,6 +75,15 @@ class Subject:
             return given.place.document
         return next((each.path for each in reversed(self.sources) if each.place(key) is not None), None)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The other files that take part: configs, and programs and settings in which values are decided."""
+        given = (*self.run.arguments.values(), *self.run.environment.values(), self.run.program)
+        decided = (each.place.document for each in given)
+        return tuple(
+            dict.fromkeys((*(each.path for each in self.sources), *(name for name in decided if name)))
+        )
+
     def argument(self, key: KeyPath) -> Given | None:
         """The argument that sets a key."""
         return self.run.arguments.get(".".join(str(part) for part in key))

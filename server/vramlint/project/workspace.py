@@ -126,8 +126,8 @@ class Workspace:
         return Companion(shown, values, detect(values).name, document)
 
     def script(self, path: str | None, name: str) -> Snippet | None:
-        """A shell script or settings file by the name that the file at `path` calls it by."""
-        if not name.endswith((".sh", ".env", ".bash")) and "." in Path(name).name:
+        """A script or settings file by the name that the file at `path` calls it by."""
+        if not name.endswith((".sh", ".env", ".bash", ".py")) and "." in Path(name).name:
             return None
         file = self._find(path, False, name)
         text = None if file is None else self.overlay.get(str(file)) or _read(file)

@@ -13,7 +13,7 @@ from vramlint.lazy_dataclasses import replace
 CONFIG = re.compile(r"\S*\.(?:ya?ml|toml|jsonc?)\Z")
 _OVERRIDE = re.compile(r"\+{0,2}([A-Za-z_][\w.@/-]*)=(.*)\Z", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z")
-_CONFIG_OPTIONS = frozenset(
+CONFIG_OPTIONS = frozenset(
     ("config", "config_file", "c", "config_path", "job.config_file", "yaml", "cfg", "config_yaml")
 )
 
@@ -57,7 +57,7 @@ def read_arguments(words: Sequence[Given]) -> Arguments:
                     break
                 taken.append(words[at])
                 at += 1
-            if name in _CONFIG_OPTIONS and (equals or len(taken) == 1):
+            if name in CONFIG_OPTIONS and (equals or len(taken) == 1):
                 named = str(value if equals else taken[0].value)
                 configs.append(replace(word if equals else taken[0], value=named))
             else:

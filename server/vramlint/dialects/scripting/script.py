@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
+from vramlint.dialects.launching.arguments import CONFIG_OPTIONS
 from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, is_arguments, trainer_of
 from vramlint.dialects.scripting.facts import (
     MODEL,
@@ -20,13 +21,39 @@ from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
 from vramlint.dialects.scripting.shell import Files, shell_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
+from vramlint.dialects.trl.read import LENGTHS
 from vramlint.document.language import Language
 from vramlint.document.place import Place, Room
 from vramlint.document.python.cells import cells_of
 from vramlint.document.python.evaluate import Evaluation
-from vramlint.document.python.values import Known, Made, Open, Table, Value
+from vramlint.document.python.values import Items, Known, Loaded, Made, Open, Table, Value
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
+
+Load: TypeAlias = Callable[[str], "Loaded | None"]
+
+
+class Started(NamedTuple):
+    """A script that a launch line starts: its path as shown, and its arguments by name."""
+
+    document: str
+    command: Mapping[str, Value]
+
+
+def started(document: str, run: Run) -> Started:
+    """How a launch line starts a script."""
+    command = {name: _value(each) for name, each in run.arguments.items()}
+    if len(run.configs) == 1:
+        command |= {name: _value(run.configs[0]) for name in CONFIG_OPTIONS if name not in command}
+    return Started(document, command)
+
+
+def _value(given: Given) -> Value:
+    if given.value is None and given.why:
+        return Open(given.why, given.place)
+    if isinstance(given.value, list):
+        return Items([Known(each, given.place, given.how) for each in given.value], given.place)
+    return Known(given.value, given.place, given.how)
 
 
 class ScriptRun(NamedTuple):
@@ -38,11 +65,16 @@ class ScriptRun(NamedTuple):
     """What the script writes itself."""
 
 
-def runs_in_program(text: str, language: Language) -> tuple[ScriptRun, ...]:
-    """The runs that a script or a notebook starts, in the order of its lines."""
+def runs_in_program(
+    text: str, language: Language, load: Load, started: Started | None = None
+) -> tuple[ScriptRun, ...]:
+    """The runs that a script or a notebook starts, in the order of its lines. `load` opens the config files
+    that it reads; `started` says how a launch line starts it.
+    """
     if not may_train(text):
         return ()
-    reading = Evaluation().read(cells_of(text, language))
+    document, command = started or (None, None)
+    reading = Evaluation(command, load).read(cells_of(text, language, document))
     found = [run for made in reading.made if (run := _run(made, reading)) is not None]
     found += (ScriptRun(run, {}, files) for run, files in shell_runs(reading))
     return tuple(sorted(found, key=lambda each: each.run.launch.place.span.start))
@@ -137,10 +169,10 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         room = unsloth_rooms(room, arguments["unsloth"].place, reading.made)
         return _with_unsloth(made, arguments, config, objective, opened, room)
     if trainer.library == "transformers":
-        length = _tokenized(reading.made)
+        length = _tokenized(reading.made) or _asked_length(reading.made)
         if length is not None:
             arguments.setdefault("max_length", length)
-        else:
+        elif not any(name in arguments and arguments[name].value for name in LENGTHS):
             opened.append(Unknown("seq_len", "decided by the data set", place))
     launch = Launch(place, () if _needs_launcher(arguments, reading.made) else ("python",))
     if not made.certain:
@@ -319,6 +351,19 @@ def _tokenized(made: Sequence[Made]) -> Given | None:
     found = [length for each in made if (length := _cut(each)) is not None]
     values = {each.value for each in found}
     return found[0] if len(values) == 1 and None not in values else None
+
+
+def _asked_length(made: Sequence[Made]) -> Given | None:
+    """The length among the arguments that the script declares for its command line, by its name."""
+    found = [
+        given(each.keywords[name], each.place, each.words.get(name))
+        for each in made
+        if each.kind == "Namespace" or each.defined is not None
+        for name in LENGTHS
+        if name in each.keywords
+    ]
+    values = {each.value for each in found}
+    return found[0] if len(values) == 1 and all(isinstance(value, int) for value in values) else None
 
 
 def _cut(made: Made) -> Given | None:

@@ -117,7 +117,7 @@ _ONLY_TRL = (
     "teacher_model_name_or_path",
 )
 """Arguments that say TRL where none of `_OWN_SCRIPT` speaks against it."""
-_LENGTHS = (
+LENGTHS = (
     "max_length",
     "max_seq_length",
     "max_seq_len",
@@ -125,6 +125,7 @@ _LENGTHS = (
     "block_size",
     "max_source_length",
 )
+"""Arguments of scripts over a Trainer that cut or pad rows."""
 _DEFAULT_LENGTH = 1024
 
 
@@ -228,7 +229,7 @@ def _length(reader: Reader, completion: int | None) -> int:
             given = reader.has("max_completion_length")
             reader.written("sequence_length", "max_completion_length" if given else "max_prompt_length")
         return (prompt or 512) + completion
-    for path in _LENGTHS:
+    for path in LENGTHS:
         length = reader.get(path, positive)
         if length is not None:
             reader.written("sequence_length", path)

@@ -166,10 +166,50 @@ def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Valu
         return table
     if name in ("list", "tuple") and len(given.arguments) == 1 and isinstance(given.arguments[0], Items):
         return given.arguments[0]
+    if name in _LOADS:
+        return _loaded(name, given, place, run)
     if name == "getattr" and len(given.arguments) > 1 and isinstance(given.arguments[1], Known):
         return attribute(given.arguments[0], str(given.arguments[1].value), place)
     found = builtin(name, given.arguments, place) if not given.keywords else None
     return found if found is not None else _recorded(name, given, place, run)
+
+
+_LOADS = frozenset(
+    (
+        "yaml.safe_load",
+        "yaml.load",
+        "yaml.full_load",
+        "json.load",
+        "toml.load",
+        "tomllib.load",
+        "tomli.load",
+        "omegaconf.OmegaConf.load",
+    )
+)
+
+
+def _loaded(name: str, given: Given, place: Place, run: Evaluation) -> Value:
+    """A config file that is loaded by its name."""
+    file = given.arguments[0] if given.arguments else None
+    while isinstance(file, Made) and file.kind in ("open", "Path"):
+        file = file.argument("file", 0) or file.owner
+    if isinstance(file, Known) and "\n" not in str(file.value):
+        return run.load(str(file.value), place)
+    return _recorded(name, given, place, run)
+
+
+def override(table: Table, values: Mapping[str, Value]) -> None:
+    """Set values by their dotted keys."""
+    for key, value in values.items():
+        inner = table
+        *above, last = key.split(".")
+        for part_name in above:
+            below = inner.entries.setdefault(part_name, Table({}, table.place))
+            if not isinstance(below, Table):
+                break
+            inner = below
+        else:
+            inner.entries[last] = value
 
 
 def _environment(given: Given, place: Place, run: Evaluation) -> Value:
@@ -190,7 +230,8 @@ def _recorded(name: str, given: Given, place: Place, run: Evaluation, owner: Mad
     run.made.append(made)
     for value in (*given.arguments, *given.keywords.values()):
         if isinstance(value, Function) and value.node not in run.called:
-            run.follow(value, [], {}, place)
+            asked = run.command if name in ("fire.Fire", "typer.run") else None
+            run.follow(value, [], dict(asked or {}), place)
     return made
 
 
@@ -209,9 +250,13 @@ def _parser(owner: Made, name: str, given: Given, place: Place, run: Evaluation)
     if name == "add_argument":
         _argument(root, given, place)
     if name in ("parse_args", "parse_known_args"):
-        found = Made(
-            "argparse.Namespace", [], dict(root.keywords), place, missing="an argument that is not declared"
-        )
+        keywords = dict(root.keywords)
+        for flag, value in (run.command or {}).items():
+            target = root.aliases.get(flag)
+            if target is not None:
+                keywords[target] = value
+        found = Made("argparse.Namespace", [], keywords, place, missing="an argument that is not declared")
+        run.made.append(found)
         return found if name == "parse_args" else Items([found, Open("further arguments", place)], place)
     return Known(None, place)
 
@@ -222,6 +267,7 @@ def _argument(parser: Made, given: Given, place: Place) -> None:
     word = long or next((flag for flag in flags if isinstance(flag, str)), "")
     target = given.keywords.get("dest")
     name = str(target.value) if isinstance(target, Known) else word.lstrip("-").replace("-", "_")
+    parser.aliases |= {str(flag).lstrip("-").replace("-", "_"): name for flag in flags}
     action = given.keywords.get("action")
     kind = action.value if isinstance(action, Known) else None
     default = given.keywords.get("default")
@@ -253,6 +299,8 @@ def _parsed_classes(owner: Made, name: str, place: Place, run: Evaluation) -> Va
     classes = owner.argument("dataclass_types", 0)
     listed = classes.items if isinstance(classes, Items) else [classes] if classes is not None else []
     found: list[Value] = []
+    classes_here = [each for each in listed if isinstance(each, Class)]
+    declared = {key for each in classes_here for key in (*each.fields, *each.defaults)}
     for each in listed:
         base = (
             each.base or each.name
@@ -262,7 +310,15 @@ def _parsed_classes(owner: Made, name: str, place: Place, run: Evaluation) -> Va
             else ""
         )
         defaults = dict(each.defaults) if isinstance(each, Class) else {}
-        made = Made(base, [], defaults, place, missing="an argument of the command line")
+        own = set(each.fields) | defaults.keys() if isinstance(each, Class) else set()
+        named = base.rpartition(".")[0] != "" and base.endswith(("Arguments", "Config"))
+        given = {
+            key: value
+            for key, value in (run.command or {}).items()
+            if key in own or (named and key not in declared)
+        }
+        missing = "" if run.command is not None else "an argument of the command line"
+        made = Made(base, [], {**defaults, **given}, place, missing=missing)
         made.defined = each if isinstance(each, Class) else None
         run.made.append(made)
         found.append(made)

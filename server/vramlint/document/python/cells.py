@@ -30,8 +30,12 @@ class Cell(NamedTuple):
         return self.snippet.locate(_span(self.snippet.text, node))
 
 
-def cells_of(text: str, language: Language) -> tuple[Cell, ...]:
-    """The cells of a file, each parsed alone: an error in one does not lose the others."""
+def cells_of(text: str, language: Language, document: str | None = None) -> tuple[Cell, ...]:
+    """The cells of a file, each parsed alone: an error in one does not lose the others. `document`: its path
+    as shown, where another file is analysed.
+    """
+    if document is not None:
+        return (_cell(0, Snippet.whole(text, document), False),)
     notebook = language == "notebook"
     return tuple(_cell(index, snippet, notebook) for index, snippet in sources(text, language))
 

@@ -8,7 +8,7 @@ calls of anything else are recorded with what they are given.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -16,14 +16,16 @@ from vramlint.document.node import Span
 from vramlint.document.place import Place
 from vramlint.document.python import calls
 from vramlint.document.python.cells import Cell
-from vramlint.document.python.expressions import evaluate
+from vramlint.document.python.expressions import attribute, evaluate
 from vramlint.document.python.magics import Magic
+from vramlint.document.python.methods import method
 from vramlint.document.python.operations import binary, truth
 from vramlint.document.python.values import (
     Class,
     Function,
     Items,
     Known,
+    Loaded,
     Made,
     Open,
     Scope,
@@ -31,6 +33,7 @@ from vramlint.document.python.values import (
     Table,
     Value,
     Word,
+    as_table,
 )
 
 _STEPS = 5_000
@@ -53,7 +56,13 @@ class Evaluation:
     that hold other languages too.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        command: Mapping[str, Value] | None = None,
+        open_file: Callable[[str], Loaded | None] = lambda name: None,
+    ) -> None:
+        self.command = command
+        self.open_file = open_file
         self.stops: list[Stop] = []
         self.made: list[Made] = []
         self.environment: dict[str, Value] = {}
@@ -81,6 +90,11 @@ class Evaluation:
                     self._cell = cell
                     self.follow(value, [], {}, value.locate(function))
         return self
+
+    def load(self, name: str, place: Place) -> Value:
+        """The config file of a name, as a dictionary."""
+        found = self.open_file(name)
+        return as_table(found, place) if found is not None else Open(f"{name} is not here", place)
 
     def locate(self, node: ast.AST) -> Place:
         """Where a node stands."""
@@ -273,9 +287,17 @@ class Evaluation:
 
     def call(self, node: ast.Call, scope: Scope) -> Value:
         """What a call makes."""
-        callee = evaluate(node.func, scope, self)
+        place = self.locate(node)
+        if isinstance(node.func, ast.Attribute):
+            owner = evaluate(node.func.value, scope, self)
+            if isinstance(owner, Known | Table):
+                given = calls.arguments_of(node, scope, self)
+                return method(owner, node.func.attr, given.arguments, given.keywords, place)
+            callee = attribute(owner, node.func.attr, self.locate(node.func))
+        else:
+            callee = evaluate(node.func, scope, self)
         given = calls.arguments_of(node, scope, self)
-        return calls.call(callee, given, self.locate(node), self)
+        return calls.call(callee, given, place, self)
 
     def follow(
         self, function: Function, arguments: list[Value], keywords: dict[str, Value], place: Place
@@ -301,6 +323,18 @@ class Evaluation:
         self._depth -= 1
         self._cell = outer_cell
         return found
+
+    def _injected(self, function: Function) -> Value | None:
+        """What a decorator hands to the function: the config of `hydra.main`."""
+        for node in getattr(function.node, "decorator_list", ()):
+            decorator = evaluate(node, function.scope, self)
+            if isinstance(decorator, Made) and decorator.name == "hydra.main":
+                name = _named_config(decorator)
+                found = self.load(name, decorator.place) if name is not None else None
+                if isinstance(found, Table):
+                    calls.override(found, self.command or {})
+                return found
+        return None
 
     def _bind(
         self,
@@ -331,12 +365,24 @@ class Evaluation:
                 default = evaluate(defaults[name], function.scope, self)
                 inner.names[name] = calls.handed(default, "declared-default")
             else:
-                inner.names[name] = Open(f"{name} is given by whoever calls the function", place)
+                inner.names[name] = self._injected(function) or Open(
+                    f"{name} is given by whoever calls the function", place
+                )
         if spec.kwarg:
             rest = {name: value for name, value in keywords.items() if name not in known}
             inner.names[spec.kwarg.arg] = Table(rest, place)
         if spec.vararg:
             inner.names[spec.vararg.arg] = Items(arguments[len(names) :], place)
+
+
+def _named_config(decorator: Made) -> str | None:
+    """The file that `hydra.main` hands to the function below it."""
+    folder, name = decorator.argument("config_path", 0), decorator.argument("config_name", 1)
+    if not isinstance(name, Known):
+        return None
+    above = f"{folder.value}/" if isinstance(folder, Known) and folder.value else ""
+    file = str(name.value)
+    return above + (file if file.endswith((".yaml", ".yml")) else f"{file}.yaml")
 
 
 def _leaves(body: Sequence[ast.stmt]) -> bool:

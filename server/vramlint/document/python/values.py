@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from vramlint.document.node import Span
@@ -91,6 +91,8 @@ class Made:
     certain: bool = True
     methods: list[Method] = field(default_factory=list)
     defined: Class | None = None
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Of a parser of the command line: the argument that each of its flags sets."""
     words: dict[str, Word] = field(default_factory=dict)
     last: Place | None = None
     """The last argument that the call is given."""
@@ -151,12 +153,24 @@ class Scope:
         return None
 
 
+class Loaded(NamedTuple):
+    """A config file that a script loads: its values, and the place of each key."""
+
+    values: Mapping[str, Any]
+    place: Callable[[tuple[str | int, ...]], Place | None]
+
+
 class Evaluation(Protocol):
     """The reading that expressions and calls are a part of."""
 
     made: list[Made]
     environment: dict[str, Value]
     called: set[ast.AST]
+    command: Mapping[str, Value] | None
+    """The arguments that the script is started with; None where nothing says so."""
+
+    def load(self, name: str, place: Place) -> Value:
+        """The config file of a name, as a dictionary."""
 
     @property
     def certain(self) -> bool:
@@ -175,6 +189,21 @@ class Evaluation(Protocol):
         self, function: Function, arguments: list[Value], keywords: dict[str, Value], place: Place
     ) -> Value:
         """What a function of the script returns."""
+
+
+def as_table(loaded: Loaded, place: Place) -> Table:
+    """A config file as a dictionary whose values keep their places in it."""
+
+    def built(value: Any, path: tuple[str | int, ...]) -> Value:
+        where = loaded.place(path) or place
+        if isinstance(value, Mapping):
+            return Table({str(key): built(inner, (*path, key)) for key, inner in value.items()}, where)
+        if isinstance(value, list):
+            return Items([built(inner, (*path, index)) for index, inner in enumerate(value)], where)
+        return Known(value, where, "companion")
+
+    found = built(loaded.values, ())
+    return found if isinstance(found, Table) else Table({}, place, False)
 
 
 def plain(value: Value | None) -> Any:

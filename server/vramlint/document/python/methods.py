@@ -1,0 +1,96 @@
+"""Methods of plain values: text and dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vramlint.document.place import Place
+from vramlint.document.python.values import Items, Known, Open, Symbol, Table, Value
+
+_LONGEST = 10_000
+_OF_TEXT: Mapping[str, Callable[..., Any]] = {
+    "strip": str.strip,
+    "lstrip": str.lstrip,
+    "rstrip": str.rstrip,
+    "lower": str.lower,
+    "upper": str.upper,
+    "title": str.title,
+    "replace": str.replace,
+    "removeprefix": str.removeprefix,
+    "removesuffix": str.removesuffix,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "split": str.split,
+    "rsplit": str.rsplit,
+    "isdigit": str.isdigit,
+}
+
+
+def method(
+    owner: Known | Table, name: str, arguments: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    """What a method of a plain value returns."""
+    if isinstance(owner, Table):
+        return _of_table(owner, name, arguments, keywords, place)
+    known = [each.value for each in arguments if isinstance(each, Known)]
+    if not isinstance(owner.value, str) or len(known) != len(arguments):
+        first = next((each for each in arguments if isinstance(each, Open)), None)
+        return first or _unknown(name, place)
+    if name == "format":
+        return _formatted(owner, known, keywords, place)
+    function = _OF_TEXT.get(name)
+    if function is None or keywords:
+        return _unknown(name, place)
+    try:
+        found = function(owner.value, *known)
+    except (TypeError, ValueError):
+        return _unknown(name, place)
+    if isinstance(found, list):
+        return Items([Known(each, owner.place, owner.how) for each in found], owner.place)
+    return Known(found, owner.place, owner.how) if len(str(found)) <= _LONGEST else _unknown(name, place)
+
+
+def _formatted(owner: Known, known: Sequence[Any], keywords: Mapping[str, Value], place: Place) -> Value:
+    plain = {key: value.value for key, value in keywords.items() if isinstance(value, Known)}
+    simple = all(isinstance(each, str | int | float | bool) for each in (*known, *plain.values()))
+    if (
+        len(plain) != len(keywords)
+        or not simple
+        or any(mark in owner.value for mark in (":", "!", "[", "{."))
+    ):
+        return _unknown("format", place)
+    try:
+        found = owner.value.format(*known, **plain)
+    except (IndexError, KeyError, ValueError):
+        return _unknown("format", place)
+    return Known(found, owner.place, owner.how) if len(found) <= _LONGEST else _unknown("format", place)
+
+
+def _of_table(
+    owner: Table, name: str, arguments: Sequence[Value], keywords: Mapping[str, Value], place: Place
+) -> Value:
+    key = arguments[0] if arguments else None
+    if name in ("get", "pop", "setdefault") and isinstance(key, Known):
+        found = owner.entries.get(str(key.value))
+        if found is not None:
+            return found
+        default = arguments[1] if len(arguments) > 1 else Known(None, place)
+        return default if owner.whole else Open(f"{key.value!r} may be in the dictionary", place)
+    if name == "update":
+        for each in (*arguments, Table(dict(keywords), place)):
+            if isinstance(each, Table):
+                owner.entries |= each.entries
+                owner.words |= each.words
+                owner.whole = owner.whole and each.whole
+            else:
+                owner.whole = False
+        return Known(None, place)
+    if name == "copy":
+        return Table(dict(owner.entries), owner.place, owner.whole, dict(owner.words))
+    inner = owner.entries.get(name)
+    return inner if inner is not None else Symbol(f"dict.{name}", place)
+
+
+def _unknown(name: str, place: Place) -> Open:
+    return Open(f".{name}() is not worked out", place)

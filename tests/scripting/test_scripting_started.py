@@ -1,0 +1,189 @@
+"""A program, its launch line and the config files that it loads are one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vramlint.analysis.analyse import analyse
+from vramlint.analysis.programs import program_runs, script_runs
+from vramlint.document import Document
+from vramlint.project.overrides import Overrides
+from vramlint.project.workspace import Workspace
+
+
+def described(folder: Path, name: str) -> list[Any]:
+    document, overrides = Document.read(str(folder / name)), Overrides(gpu="A100-80GB")
+    around = Workspace(folder).surroundings(document.path, overrides)
+    runs = script_runs if name.endswith(".sh") else program_runs
+    return list(runs(document, around, overrides))
+
+
+def fields(run: Any) -> dict[str, Any]:
+    return {name: field.value for name, field in run.fields.items()}
+
+
+ARGPARSE = """\
+import argparse
+from peft import LoraConfig
+from trl import SFTConfig, SFTTrainer
+p = argparse.ArgumentParser()
+p.add_argument("--model-id", required=True)
+p.add_argument("-b", "--batch", dest="size", type=int, default=1)
+p.add_argument("--rank", type=int, default=8)
+p.add_argument("--ckpt", action="store_true")
+a = p.parse_args()
+config = SFTConfig(per_device_train_batch_size=a.size, max_length=1024, gradient_checkpointing=a.ckpt)
+SFTTrainer(a.model_id, config, peft_config=LoraConfig(r=a.rank)).train()
+"""
+CLASSES = """\
+from dataclasses import dataclass, field
+import transformers
+from transformers import AutoModelForCausalLM, HfArgumentParser, Trainer
+
+@dataclass
+class Ours:
+    base: str = field(default="gpt2")
+    max_seq_length: int = field(default=512)
+
+ours, args = HfArgumentParser((Ours, transformers.TrainingArguments)).parse_args_into_dataclasses()
+model = AutoModelForCausalLM.from_pretrained(ours.base, torch_dtype="bfloat16")
+Trainer(model=model, args=args).train()
+"""
+FIRE = """\
+import fire, transformers
+from transformers import AutoModelForCausalLM, TrainingArguments
+from trl import SFTConfig, SFTTrainer
+
+def train(base_model: str = "", micro_batch_size: int = 4, cutoff_len: int = 256):
+    config = SFTConfig(per_device_train_batch_size=micro_batch_size, max_length=cutoff_len)
+    SFTTrainer(base_model, config).train()
+
+fire.Fire(train)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "flags", "expected"),
+    [
+        (
+            ARGPARSE,
+            "--model-id Qwen/Qwen2.5-7B -b 4 --ckpt",
+            {"model": "Qwen/Qwen2.5-7B", "micro_batch": 4, "lora_r": 8, "grad_ckpt": True, "seq_len": 1024},
+        ),
+        (
+            CLASSES,
+            "--base Qwen/Qwen2.5-7B --per_device_train_batch_size 2 --gradient_checkpointing true --bf16",
+            {"model": "Qwen/Qwen2.5-7B", "micro_batch": 2, "seq_len": 512, "framework": "hf-trainer"},
+        ),
+        (
+            FIRE,
+            "--base_model Qwen/Qwen2.5-7B --micro_batch_size 2 --cutoff_len 512",
+            {"model": "Qwen/Qwen2.5-7B", "micro_batch": 2, "seq_len": 512},
+        ),
+    ],
+)
+def test_the_arguments_of_the_launch_line_reach_the_program(
+    tmp_path: Path, program: str, flags: str, expected: dict[str, Any]
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "sft.py").write_text(program)
+    line = f"torchrun --nproc_per_node 2 src/sft.py {flags}\n"
+    (tmp_path / "run.sh").write_text(line)
+    (run,) = described(tmp_path, "run.sh")
+    said = fields(run)
+    assert {name: said.get(name) for name in expected} == expected
+    assert said["ranks"] == 2
+    place = run.fields["micro_batch"].place
+    assert place.document is None
+    assert line[slice(*place.span)] == str(expected["micro_batch"])
+    assert run.verdict != "unknown"
+
+
+def test_what_the_line_does_not_say_is_decided_in_the_program(tmp_path: Path) -> None:
+    (tmp_path / "sft.py").write_text(ARGPARSE)
+    (tmp_path / "run.sh").write_text("python sft.py --model-id Qwen/Qwen2.5-7B --batch $1\n")
+    (run,) = described(tmp_path, "run.sh")
+    assert run.verdict == "unknown"
+    assert "micro_batch" in {item.field for item in run.open}
+    place = run.fields["lora_r"].place
+    assert place.document == "sft.py"
+    assert ARGPARSE[slice(*place.span)] == "8"
+
+
+def test_an_argument_that_must_be_given_is_open_where_it_is_not(tmp_path: Path) -> None:
+    (tmp_path / "sft.py").write_text(ARGPARSE)
+    (tmp_path / "run.sh").write_text("python sft.py --batch 2\n")
+    (run,) = described(tmp_path, "run.sh")
+    assert run.verdict == "unknown"
+    assert "model" in {item.field for item in run.open}
+
+
+CONFIG = "model:\n  name: Qwen/Qwen2.5-7B\ntrainer:\n  per_device_train_batch_size: 2\n  max_length: 1024\n"
+LOADED = """\
+import yaml
+from omegaconf import OmegaConf
+from trl import SFTConfig, SFTTrainer
+with open("conf/fit.yaml") as file:
+    cfg = {load}
+SFTTrainer(cfg["model"]["name"], SFTConfig(output_dir="o", **cfg["trainer"])).train()
+"""
+HYDRA = """\
+import hydra
+from trl import SFTConfig, SFTTrainer
+
+@hydra.main(version_base=None, config_path="conf", config_name="fit")
+def main(cfg):
+    SFTTrainer(cfg.model.name, SFTConfig(**cfg.trainer)).train()
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        LOADED.format(load="yaml.safe_load(file)"),
+        LOADED.format(load='OmegaConf.load("conf/fit.yaml")'),
+        HYDRA,
+    ],
+)
+def test_a_config_that_the_program_loads_is_part_of_its_run(tmp_path: Path, program: str) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "fit.yaml").write_text(CONFIG)
+    (tmp_path / "sft.py").write_text(program)
+    (run,) = described(tmp_path, "sft.py")
+    said = fields(run)
+    assert (said["model"], said["micro_batch"], said["seq_len"]) == ("Qwen/Qwen2.5-7B", 2, 1024)
+    place = run.fields["micro_batch"].place
+    assert (place.document, CONFIG[slice(*place.span)]) == ("conf/fit.yaml", "2")
+
+
+def test_overrides_of_hydra_beat_its_config(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "fit.yaml").write_text(CONFIG)
+    (tmp_path / "sft.py").write_text(HYDRA)
+    (tmp_path / "run.sh").write_text("python sft.py trainer.per_device_train_batch_size=8\n")
+    (run,) = described(tmp_path, "run.sh")
+    assert run.fields["micro_batch"].value == 8
+
+
+def test_a_config_that_is_not_here_leaves_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "sft.py").write_text(HYDRA)
+    (run,) = described(tmp_path, "sft.py")
+    assert run.verdict == "unknown"
+    assert "micro_batch" not in run.fields
+
+
+def test_a_document_knows_the_files_that_decide_its_run(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "fit.yaml").write_text(CONFIG)
+    (tmp_path / "sft.py").write_text(HYDRA)
+    (tmp_path / "run.sh").write_text("python sft.py trainer.max_length=512\n")
+    for name, expected in (("sft.py", {"conf/fit.yaml"}), ("run.sh", {"conf/fit.yaml", "sft.py"})):
+        analysis = analyse(Document.read(str(tmp_path / name)), Workspace(tmp_path))
+        assert analysis.reading is not None
+        assert set(analysis.reading.companions) == expected
