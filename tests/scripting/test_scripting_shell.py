@@ -120,3 +120,31 @@ def test_a_finding_of_a_shell_line_is_at_its_word(tmp_path: Path) -> None:
 )
 def test_what_a_cell_has_for_other_languages(cell: str, expected: list[tuple[str, str]]) -> None:
     assert [(each.kind, each.snippet.text) for each in magics(Snippet.whole(cell))] == expected
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'subprocess.run(["tune", "run", "--nproc_per_node", str(GPUS), "lora_finetune_distributed", '
+        '"--config", "llama3_1/8B_lora", f"batch_size={SIZE}"], check=True)',
+        'os.system(f"tune run --nproc_per_node {GPUS} lora_finetune_distributed --config llama3_1/8B_lora '
+        'batch_size={SIZE}")',
+        'subprocess.check_call(f"tune run --nproc_per_node={GPUS} lora_finetune_distributed '
+        '--config llama3_1/8B_lora batch_size={SIZE}".split())',
+    ],
+)
+def test_commands_that_a_program_hands_to_the_system(tmp_path: Path, call: str) -> None:
+    text = f"import os, subprocess\nGPUS, SIZE = 8, 2\n{call}\n"
+    document = Document.parse(text, str(tmp_path / "launch.py"))
+    around = Workspace(tmp_path).surroundings(document.path, Overrides())
+    (run,) = program_runs(document, around, Overrides())
+    said = {name: field.value for name, field in run.fields.items()}
+    assert (said["framework"], said["adapter"], said["ranks"]) == ("torchtune", "lora", 8)
+    assert (said["model"], said["micro_batch"]) == ("llama3_1 8B", 2)
+
+
+def test_a_command_that_trains_nothing_is_no_run(tmp_path: Path) -> None:
+    text = 'import subprocess\nsubprocess.run(["pip", "install", "axolotl"])\nsubprocess.run(command())\n'
+    document = Document.parse(text, str(tmp_path / "launch.py"))
+    around = Workspace(tmp_path).surroundings(document.path, Overrides())
+    assert not program_runs(document, around, Overrides())

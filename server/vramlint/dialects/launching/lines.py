@@ -42,7 +42,7 @@ def read_script(
 ) -> Script:
     """The runs that a script starts, in its order. `variables`: those that it finds set."""
     found = evaluate(snippet, open_file, variables)
-    runs = [run for command in found.commands if (run := _run(command)) is not None]
+    runs = [run for command in found.commands if (run := run_of_command(command)) is not None]
     return Script(tuple(runs), dict(found.files), found.opened)
 
 
@@ -71,7 +71,8 @@ def runs_in_comments(comments: tuple[Comment, ...]) -> tuple[Run, ...]:
     return read_script(Snippet(text, tuple(pieces))).runs if pieces else ()
 
 
-def _run(command: Command) -> Run | None:
+def run_of_command(command: Command) -> Run | None:
+    """The run that a command starts; None where it starts none."""
     words = [_word(value, place) for value, place in zip(command.words, command.places, strict=True)]
     peeled = peel(words, command.place)
     if peeled is None or not peeled.words:

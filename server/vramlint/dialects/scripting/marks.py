@@ -8,6 +8,8 @@ _LINES = (
 )  # fmt: skip
 """One of them is in every script that starts a run which is estimated."""
 STARTS = tuple(word.encode() for word in _LINES)
+_WORDS = tuple(f"{quote}{word}{quote}".encode() for word in ("tune", "swift", "trl") for quote in "'\"")
+"""The same as an item of a list."""
 
 
 def may_train(text: str) -> bool:
@@ -20,7 +22,7 @@ def starts_run(data: bytes) -> bool:
     calls = any(mark.encode() in data for mark in _CALLS) and any(
         each.encode() in data for each in _LIBRARIES
     )
-    return calls or (_shells(data) and any(word in data for word in STARTS))
+    return calls or (_shells(data) and any(word in data for word in STARTS + _WORDS))
 
 
 def _shells(data: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
@@ -19,7 +20,7 @@ from vramlint.dialects.scripting.facts import (
 )
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
-from vramlint.dialects.scripting.shell import Files, shell_runs
+from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
 from vramlint.dialects.trl.read import LENGTHS
 from vramlint.document.language import Language
@@ -76,7 +77,7 @@ def runs_in_program(
     document, command = started or (None, None)
     reading = Evaluation(command, load).read(cells_of(text, language, document))
     found = [run for made in reading.made if (run := _run(made, reading)) is not None]
-    found += (ScriptRun(run, {}, files) for run, files in shell_runs(reading))
+    found += (ScriptRun(run, {}, files) for run, files in chain(shell_runs(reading), started_runs(reading)))
     return tuple(sorted(found, key=lambda each: each.run.launch.place.span.start))
 
 

@@ -1,15 +1,18 @@
-"""The runs that a notebook starts from shell lines and cells, and the files that its cells write for them."""
+"""The runs that shell lines and cells of a notebook start, or commands that a program hands to the system,
+and the files that are written for them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from vramlint.dialects.kit.run import Run, Unknown, WrittenFile
-from vramlint.dialects.launching.lines import read_script
+from vramlint.dialects.launching.lines import read_script, run_of_command
 from vramlint.document.place import Place, Snippet
 from vramlint.document.python.evaluate import Evaluation, Stop
 from vramlint.document.python.values import Items, Known, Made, Open, Table, Value
-from vramlint.document.shell.values import Fragment, Variable
+from vramlint.document.shell.evaluate import Command
+from vramlint.document.shell.values import Fragment, Variable, as_snippet
 from vramlint.document.shell.values import Value as ShellValue
 from vramlint.lazy_dataclasses import replace
 
@@ -35,6 +38,45 @@ def shell_runs(reading: Evaluation) -> Iterator[tuple[Run, Files]]:
                 for run in script.runs:
                     by = ("notebook", *run.launch.by)
                     yield replace(run, launch=replace(run.launch, by=by)), files
+
+
+def started_runs(reading: Evaluation) -> Iterator[tuple[Run, Files]]:
+    """The runs that a program starts as commands of their own, with the files that it writes."""
+    files = dict(written_files(reading.made))
+    environment = {name: value for name, value in reading.environment.items() if isinstance(value, Known)}
+    visible = {
+        name: (Fragment(str(value.value), value.place, "variable"),) for name, value in environment.items()
+    }
+    for made in reading.made:
+        if made.name not in _STARTS:
+            continue
+        command = made.argument("args", 0) or made.argument("command", 0)
+        if isinstance(command, Items):
+            words = tuple(_word(each, made.place) for each in command.items)
+            places = tuple(word[0].place for word in words)
+            run = run_of_command(Command(words, made.place, {}, visible, (), places))
+            if run is not None:
+                yield run, files
+        elif isinstance(command, Known):
+            variables = {name: Variable(value, None, True) for name, value in visible.items()}
+            text, _ = as_snippet((Fragment(str(command.value), command.place),))
+            for run in read_script(text, variables=variables).runs:
+                yield run, files
+
+
+_STARTS = frozenset(
+    (
+        *(f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")),
+        *("os.system", "os.popen"),
+    )
+)
+
+
+def _word(value: Value, place: Place) -> ShellValue:
+    if isinstance(value, Known):
+        return (Fragment(str(value.value), value.place, value.how, quoted=True),)
+    why = value.why if isinstance(value, Open) else "only the run knows"
+    return (Fragment(None, value.place if isinstance(value, Open) else place, why=why, quoted=True),)
 
 
 def _text(snippet: Snippet) -> ShellValue:

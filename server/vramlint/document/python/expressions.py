@@ -84,7 +84,7 @@ def attribute(value: Value, name: str, place: Place) -> Value:
     if isinstance(value, Symbol):
         dotted = f"{value.name}.{name}"
         if dotted in _GIVEN:
-            return Items([Known("script", place, "shell-default")], place)
+            return Items([Known("script", place, "shell-default")], place, whole=False)
         return Symbol(dotted, place)
     if isinstance(value, Made):
         if name in value.keywords:

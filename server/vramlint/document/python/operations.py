@@ -82,6 +82,8 @@ def compared(kind: ast.cmpop, left: Value, right: Value, place: Place) -> Value:
         inside: Any = None
         if isinstance(right, Items) and all(isinstance(item, Known) for item in right.items):
             inside = [item.value for item in right.items if isinstance(item, Known)]
+            if not right.whole and left.value not in inside:
+                return Open("given on the command line", place)
         elif isinstance(right, Table) and right.whole:
             inside = right.entries
         if inside is not None and function is not None:

@@ -35,10 +35,11 @@ class Symbol(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Items:
-    """A list or a tuple."""
+    """A list or a tuple. `whole` is False where more may be in it."""
 
     items: list[Value]
     place: Place
+    whole: bool = True
 
 
 @dataclass(slots=True, eq=False)
