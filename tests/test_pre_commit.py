@@ -118,6 +118,30 @@ def test_a_commit_is_refused_until_the_config_fits(hook: Path, project: Path) ->
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr
 
 
+def test_a_changed_companion_has_the_config_checked_that_reads_it(hook: Path, project: Path) -> None:
+    shutil.rmtree(project)
+    shutil.copytree(ROOT / "examples" / "deepspeed-zero3", project)
+    commit_all(project)
+    revision = git(hook, "rev-parse", "HEAD").stdout.strip()
+    (project / ".pre-commit-config.yaml").write_text(
+        f"repos:\n  - repo: {hook}\n    rev: {revision}\n    hooks:\n      - id: vramlint\n"
+    )
+    companion = project / "zero3.json"
+    companion.write_text(companion.read_text().replace('"stage": 3', '"stage": 1'))
+    git(project, "add", "--all")
+    result = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "run"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "axolotl.yaml:" in result.stdout
+    assert "VL101" in result.stdout
+
+
 LAUNCH = """#!/bin/bash
 # vramlint: gpu=RTX-4090
 CUDA_VISIBLE_DEVICES=0 llamafactory-cli train --model_name_or_path Qwen/Qwen2.5-7B --stage sft \\

@@ -32,3 +32,20 @@ async def test_squiggle_hover_and_fix_are_at_the_words_of_the_line(editor: Edito
 async def test_a_script_that_starts_nothing_is_left_alone(editor: Editor) -> None:
     uri = await editor.open("echo hello\n", "other.sh")
     assert await editor.codes(uri) == []
+
+
+async def test_a_changed_companion_has_its_scripts_checked_again(editor: Editor) -> None:
+    config = "per_device_train_batch_size: {}\nmax_length: 4096\n"
+    companion = await editor.open(config.format(8), "sizes.yaml")
+    program = (
+        "# vramlint: gpu=RTX-4090\nimport yaml\nfrom peft import LoraConfig\n"
+        "from trl import SFTConfig, SFTTrainer\n"
+        'cfg = yaml.safe_load(open("sizes.yaml"))\n'
+        'args = SFTConfig(model_init_kwargs={"dtype": "bfloat16"}, **cfg)\n'
+        'SFTTrainer("Qwen/Qwen2.5-7B", args, peft_config=LoraConfig()).train()\n'
+    )
+    uri = await editor.open(program, "sft.py")
+    assert "VL101" in await editor.codes(uri)
+    editor.client.diagnostics.pop(uri, None)
+    await editor.change(companion, config.format(1))
+    assert "VL101" not in await editor.codes(uri)

@@ -70,6 +70,11 @@ def parser() -> ArgumentParser:
     result.add_argument(
         "--stdin-filename", metavar="NAME", help="read standard input as if it were this file"
     )
+    result.add_argument(
+        "--with-users",
+        action="store_true",
+        help="check also the files below the current folder that read one of those named",
+    )
     add_color(result)
     return result
 
@@ -82,7 +87,15 @@ def main(arguments: Sequence[str]) -> int:
     refuse_unknown_rules("--ignore", codes(options.ignore))
     stdin_only = options.stdin_filename and not options.paths
     files = [STDIN] if stdin_only else list(files_in(options.paths or ["."]))
-    reports = list(in_order(Checker, _task(options), files, MANY_FILES))
+    users: list[str] = []
+    if options.with_users:
+        from vramlint.cli.users import possible_users, reads_any  # late: hooks alone ask for it
+
+        users = possible_users(files)
+    reports = list(in_order(Checker, _task(options), files + users, MANY_FILES))
+    if users:
+        own = reports[: len(files)]
+        reports = own + [each for each in reports[len(files) :] if reads_any(each, files)]
     for report in reports:
         if report.failure:
             complain(report.failure)

@@ -54,6 +54,7 @@ class FileInspector:
             estimate.device_bytes if estimate else None,
             analysis.document.text if analysis.findings else "",
             tuple(self._placed(analysis, finding) for finding in analysis.findings),
+            companions=analysis.companions,
             invalid_settings=any(map(_is_about_settings, analysis.findings)),
         )
 

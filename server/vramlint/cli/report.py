@@ -55,6 +55,8 @@ class FileReport:
     findings: tuple[Placed, ...] = ()
     fixed: int = 0
     """How many fixes were applied."""
+    companions: tuple[str, ...] = ()
+    """Other files that its run reads, as shown."""
     change: str = ""
     """With `--diff`: what the fixes change."""
     failure: str | None = None

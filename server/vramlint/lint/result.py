@@ -22,6 +22,12 @@ class Analysis(RuleContext):
     others: tuple[Analysis, ...] = ()
     """Of the other runs that the document describes."""
 
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Other files that its runs read, as shown."""
+        readings = (each.reading for each in (self, *self.others))
+        return tuple(dict.fromkeys(name for each in readings if each for name in each.companions))
+
     def span(self, at: At) -> Span:
         """The place of a finding in the text."""
         return span_of(self.document, at)

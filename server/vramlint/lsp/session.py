@@ -145,7 +145,8 @@ class Session:
             reading = document.analysis.reading if document.analysis else None
             if reading is None or document.path == path:
                 continue
-            named = (*reading.companions, *(missing for _, missing in reading.missing_companions))
+            known = document.analysis.companions if document.analysis else ()
+            named = (*known, *(missing for _, missing in reading.missing_companions))
             if any(Path(companion).name == name for companion in named):
                 found.add(document.uri)
         yield from found

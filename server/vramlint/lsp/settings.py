@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vramlint.lsp.language_server import Server
 
 SECTION = "vramlint"
-WATCHED = ("**/pyproject.toml", "**/vramlint.toml", "**/config.json", "**/*.{yaml,yml,json}")
+WATCHED = ("**/pyproject.toml", "**/vramlint.toml", "**/config.json", "**/*.{yaml,yml,json,toml,py,sh,env}")
 """Settings, local models, and files that may be companions."""
 
 
