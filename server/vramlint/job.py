@@ -76,6 +76,15 @@ class Assumed:
         return self.reason
 
 
+@dataclass(frozen=True, slots=True)
+class Open(Assumed):
+    """A deciding value that the file leaves to be given when the run starts. With the one taken a size is
+    estimated, and no verdict is given on it. `bound`: "at least" where it is the least that can be given.
+    """
+
+    bound: Literal["at least", "about"] = "about"
+
+
 Origin: TypeAlias = Written | FrameworkDefault | Assumed
 
 

@@ -194,17 +194,82 @@ def test_a_reward_model_on_gpus_of_its_own_is_no_concern() -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": None}, "not-modelled"),
-        ({"actor_rollout_ref.actor.strategy": "megatron"}, "not-modelled"),
-        ({"defaults": ["ppo_megatron_trainer", "_self_"]}, "not-modelled"),
+        ({"actor_rollout_ref.actor.strategy": "veomni"}, "not-modelled"),
+        ({"defaults": [{"../engine@engine": "torchtitan"}, "_self_"]}, "not-modelled"),
         ({"defaults": ["mine", "_self_"]}, "missing-parent"),
-        ({"actor_rollout_ref.model": {}}, "no-model"),
     ],
 )
 def test_what_is_not_modelled_is_said(changes: Mapping[str, Any], code: str) -> None:
     reading = read(GRPO, changes)
     assert reading.obstacle is not None
     assert reading.obstacle.code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "bound"),
+    [
+        ({"actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu": None}, "at least "),
+        ({"actor_rollout_ref.model": {}}, "about "),
+    ],
+)
+def test_what_is_given_when_the_run_starts_leaves_the_verdict_open(
+    change: Mapping[str, Any], bound: str
+) -> None:
+    job = read(GRPO, change).job
+    assert job is not None
+    estimate = estimated(job)
+    assert estimate.bound == bound
+    assert estimate.verdict(2**50) == "unknown"
+    assert estimate.verdict(2**30) == ("does_not_fit" if bound == "at least " else "unknown")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"actor_rollout_ref.actor.strategy": "megatron"},
+        {"defaults": ["ppo_megatron_trainer", "_self_"]},
+        {"actor_rollout_ref.actor.megatron": {"tensor_model_parallel_size": 1}},
+    ],
+)
+def test_megatron_trains_the_actor_where_the_file_or_its_parent_says_so(how: Mapping[str, Any]) -> None:
+    job = read(GRPO, how).job
+    assert job is not None
+    assert (job.runtime, job.parallel.strategy, job.precision.gradients) == ("megatron", "zero1", "float32")
+    assert job.gradient_checkpointing == "none"
+
+
+def test_degrees_of_megatron_leave_fewer_groups_for_the_rows() -> None:
+    options = {
+        "tensor_model_parallel_size": 2,
+        "pipeline_model_parallel_size": 2,
+        "param_offload": True,
+        "override_transformer_config": {"recompute_granularity": "full", "recompute_method": "uniform"},
+    }
+    whole, split = (
+        read(GRPO, {"actor_rollout_ref.actor.megatron": each}).job
+        for each in ({"tensor_model_parallel_size": 1}, options)
+    )
+    assert whole is not None
+    assert split is not None
+    assert split.gradient_accumulation_steps == 4 * whole.gradient_accumulation_steps
+    assert (split.parallel.data, split.parallel.sequence) == (whole.parallel.data // 4, True)
+    assert (split.gradient_checkpointing, split.generation.away) == ("full", "parameters")  # type: ignore[union-attr]
+
+
+def test_a_part_of_the_configs_is_recognised_and_not_estimated() -> None:
+    part = {"_target_": "verl.workers.config.FSDPEngineConfig", "param_offload": False}
+    assert detect(part).name == "verl"
+    obstacle = read(yaml.safe_dump(part)).obstacle
+    assert obstacle is not None
+    assert obstacle.code == "not-a-training-file"
+
+
+def test_a_child_of_the_shipped_trainer_has_its_values() -> None:
+    child = {"hydra": {"searchpath": ["file://verl/trainer/config"]}, "defaults": ["ppo_trainer", "_self_"]}
+    assert detect(child).name == "verl"
+    job = read(yaml.safe_dump(child)).job
+    assert job is not None
+    assert job.objective == "ppo"
 
 
 def test_rollouts_on_other_gpus_take_nothing_here() -> None:

@@ -212,7 +212,9 @@ REGISTRY = (
     Entry("verl", "verl.read", "recognised", Signs(
         decisive=(
             "actor_rollout_ref", "algorithm.adv_estimator+worker", "model.partial_pretrain",
-            "trainer.n_gpus_per_node+data.train_batch_size",
+            "trainer.n_gpus_per_node+data.train_batch_size", ("_target_", starting("verl.")),
+            ("hydra.searchpath", naming("verl/trainer/config")), ("defaults", naming("../engine@")),
+            ("defaults", naming("../optim@")), ("*", matching(r"\$\{(oc\.\w+:)?actor_rollout_ref\.")),
         ),
         hint=(
             "trainer.n_gpus_per_node", "trainer.nnodes", "data.max_response_length",
@@ -226,10 +228,11 @@ REGISTRY = (
         decisive=(
             "policy.model_name", "policy.dtensor_cfg", "policy.megatron_cfg", "policy.generation",
             "cluster.gpus_per_node", ("model._target_", starting("nemo_automodel")),
-            ("recipe", starting("Train")),
+            ("recipe", starting("Train")), "defaults+data_plane.enabled", "defaults+*._override_",
         ),
         strong=(
-            "defaults+grpo", "defaults+policy", "defaults+cluster", "defaults+sft", "defaults+dpo",
+            "defaults+grpo", "defaults+loss_fn", "defaults+policy", "defaults+cluster", "defaults+sft",
+            "defaults+dpo",
             "step_scheduler",
         ),
         foreign=("vramlint", "actor_rollout_ref", "base_model", "model_name_or_path"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from vramlint.catalog.facts import GIB
-from vramlint.job import TrainingJob
+from vramlint.job import Open, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.checkpoint_size import checkpoint_bytes
 from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment
@@ -93,10 +93,17 @@ def assembled(
         checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan_of(job)),
         architecture=job.model.model_type,
         modelled=modelled,
-        unknown=tuple(_uncounted(job, bool(walked))),
+        unknown=(*_uncounted(job, bool(walked)), *left_open(job)),
         capacity_bytes=None if job.gpu is None else job.gpu.usable_bytes - outside,
         notes=(*_notes(job, persistent, modelled, counted, bool(walked)), *notes),
     )
+
+
+def left_open(job: TrainingJob, bound: str | None = None) -> Iterator[str]:
+    """The reasons of values that the file leaves open, of one `bound` or of all."""
+    for origin in job.origins.values():
+        if isinstance(origin, Open) and bound in (None, origin.bound):
+            yield origin.reason
 
 
 def _tops(walked: Sequence[PeakCandidate], persistent: PersistentBytes) -> Iterator[PeakCandidate]:

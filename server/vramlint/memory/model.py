@@ -11,7 +11,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.plausible_shape import refuse_implausible
-from vramlint.memory.assembly import assembled
+from vramlint.memory.assembly import assembled, left_open
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
 from vramlint.memory.host import host_memory
 from vramlint.memory.moments.evaluation import evaluated, evaluation_moment, scoring_moment
@@ -109,6 +109,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             from vramlint.memory.degrees import not_divided  # late: few models are divided
 
             undivided = tuple(not_divided(job, whole, weights, held))
+        either_way = tuple(left_open(job, "about"))
         said = network.modelled, (*network.notes, *undivided), network.counted
         made = assembled(job, whole, step.persistent, step.peaks, around, *said)
         order = profile.order[part.first : part.last + 1]
@@ -124,7 +125,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             ceil(in_flight(job.parallel, part, job.gradient_accumulation_steps)),
             frozenset(at for at, size in enumerate(offloaded(profile, order, resident)) if size),
         )
-        candidates.append(replace(made, replay=Late(run), undivided=undivided))
+        candidates.append(replace(made, replay=Late(run), undivided=undivided + either_way))
         places.append((order, step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].rough.device_bytes)
     away = sum(offloaded(profile, places[fullest][0], resident))

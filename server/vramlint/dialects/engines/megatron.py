@@ -38,6 +38,7 @@ class MegatronDefaults:
     gradients: Literal["float32", "same-as-weights"] = "float32"
     expert_tensor: int | None = None
     recompute: Literal["none", "selective", "full"] = "none"
+    sequence: bool = False
 
 
 def read_parallel(reader: Reader, world: WorldSize, defaults: MegatronDefaults, prefix: str = "") -> Parallel:
@@ -57,7 +58,9 @@ def read_parallel(reader: Reader, world: WorldSize, defaults: MegatronDefaults, 
         data=data,
         **sizes,
         expert_tensor=experts or sizes["tensor"],
-        sequence=reader.read(f"{prefix}sequence_parallel", boolean, False, field="parallel.sequence")
+        sequence=reader.read(
+            f"{prefix}sequence_parallel", boolean, defaults.sequence, field="parallel.sequence"
+        )
         and sizes["tensor"] > 1,
         virtual_pipeline=stages,
         schedule="interleaved" if stages > 1 else "1f1b",

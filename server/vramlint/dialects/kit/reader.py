@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from vramlint.dialects.kit.dialect import UNSET, ByRelease, Companion, Key, Problem, Severity, Unusable
-from vramlint.job import Assumed, FrameworkDefault, KeyPath, Origin, Written
+from vramlint.dialects.kit.signs import refers
+from vramlint.job import Assumed, FrameworkDefault, KeyPath, Open, Origin, Written
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.versions import at_least, same_minor
 
@@ -193,7 +194,7 @@ class Reader:
 
     def _unusable(self, path: str, value: Any, wanted: str) -> None:
         """Remember a value that a coercion did not take; an empty one says as much as none."""
-        filled_in = self.at_prefix or (self.auto and value == "auto")
+        filled_in = self.at_prefix or (self.auto and value == "auto") or refers(value)
         if value not in ("", [], {}) and not filled_in:
             key = self.at(path)
             unusable = Unusable(key, value, self.document, wanted)
@@ -271,6 +272,10 @@ class Reader:
     def assume(self, field: str, reason: str) -> None:
         """Record an assumption of ours."""
         self.record.origins[field] = Assumed(reason)
+
+    def leave_open(self, field: str, reason: str, *, at_least: bool = False) -> None:
+        """Record that the file leaves `field` to whoever starts the run; see `Open`."""
+        self.record.origins[field] = Open(reason, "at least" if at_least else "about")
 
     def same_origin_as(self, field: str, source: str) -> None:
         """Record that `field` follows from what decided the field `source`."""

@@ -7,7 +7,12 @@ float32 weights, gradients and moments sharded by FSDP, gathered in bf16 and red
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Literal
 
+from vramlint.dialects.engines.distribution import WorldSize
+from vramlint.dialects.engines.megatron import MegatronDefaults, precision_of, read_recomputation
+from vramlint.dialects.engines.megatron import read_parallel as read_parallel_degrees
+from vramlint.dialects.kit.dialect import Obstacle
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -19,6 +24,7 @@ from vramlint.dialects.kit.reader import (
     positive,
     text,
 )
+from vramlint.dialects.verl.keys import ACTOR
 from vramlint.job import Adapter, Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.vocabulary import Away, Dtype, Strategy
@@ -31,6 +37,7 @@ DTYPES: Mapping[str, Dtype] = {
     "fp16": "float16",
     "float16": "float16",
 }
+_MEGATRON = MegatronDefaults(sequence=True)
 STRATEGIES: Mapping[str, Strategy] = {"fsdp": "fsdp1", "fsdp2": "fsdp2"}
 _OPTIMIZERS: Mapping[str, str] = {"AdamW8bit": "adamw_8bit", "SGD": "sgd"}
 
@@ -42,6 +49,8 @@ class World:
     per_node: int
     nodes: int
     ring: int
+    split: int = 1
+    """GPUs that share the layers of one row: tensor and pipeline parallelism."""
 
     @property
     def size(self) -> int:
@@ -51,7 +60,29 @@ class World:
     @property
     def groups(self) -> int:
         """Groups of GPUs with rows of their own."""
-        return max(self.size // self.ring, 1)
+        return max(self.size // (self.ring * self.split), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How an engine holds the actor; `section` is the one of its options."""
+
+    section: str
+    parallel: Parallel
+    precision: Precision
+    checkpointing: Literal["none", "full"]
+
+
+def hold_megatron(reader: Reader, world: World) -> Held | Obstacle:
+    """The actor in Megatron-Core (workers/engine/megatron/transformer_impl.py, utils/megatron_utils.py)."""
+    section = f"{ACTOR}.megatron"
+    recomputed = read_recomputation(reader, _MEGATRON, f"{section}.override_transformer_config.")
+    if isinstance(recomputed, Obstacle):
+        return recomputed
+    size = WorldSize(world.size, world.nodes)
+    half: Any = reader.get(f"{section}.dtype", choice(DTYPES)) or "bfloat16"
+    parallel = read_parallel_degrees(reader, size, _MEGATRON, f"{section}.")
+    return Held(section, parallel, precision_of(half, _MEGATRON), recomputed)
 
 
 def read_parallel(reader: Reader, section: str, strategy: Strategy, world: World) -> Parallel:

@@ -23,7 +23,7 @@ from vramlint.job import Kernels, Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Dtype
 
-NO_BATCH = Obstacle("not-modelled", "data.micro_batch_size_per_gpu is not set; verl asks for it")
+_BATCH = "data.micro_batch_size_per_gpu"
 
 
 def fine_tuning(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:
@@ -39,11 +39,8 @@ def fine_tuning(reader: Reader, context: Context, model: Model) -> TrainingJob |
         full = reader.read("data.max_token_len_per_gpu", positive) * world.ring
         micro, length, steps = 1, min(full, rows * length), max(-(-rows * length // full), 1)
     else:
-        given = reader.get("data.micro_batch_size_per_gpu", positive)
-        if given is None:
-            return NO_BATCH
-        reader.written("micro_batch_size", "data.micro_batch_size_per_gpu")
-        micro, steps = given, max(rows // given, 1)
+        micro = _micro(reader)
+        steps = max(rows // micro, 1)
     parallel = read_parallel(reader, "engine", STRATEGIES[engine], world)
     job = _job(reader, context, model, world, parallel, read_precision(reader, "engine"))
     return replace(
@@ -59,12 +56,9 @@ def fine_tuning(reader: Reader, context: Context, model: Model) -> TrainingJob |
     )
 
 
-def old_fine_tuning(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:
+def old_fine_tuning(reader: Reader, context: Context, model: Model) -> TrainingJob:
     """The run of `verl.trainer.fsdp_sft_trainer`."""
-    micro = reader.get("data.micro_batch_size_per_gpu", positive)
-    if micro is None:
-        return NO_BATCH
-    reader.written("micro_batch_size", "data.micro_batch_size_per_gpu")
+    micro = _micro(reader)
     world = read_world(reader, "ulysses_sequence_parallel_size", (context.gpu_count, context.nodes))
     rows = reader.read("data.train_batch_size", positive)
     weights: Dtype = reader.read("model.fsdp_config.model_dtype", choice(DTYPES), "float32")
@@ -87,6 +81,18 @@ def old_fine_tuning(reader: Reader, context: Context, model: Model) -> TrainingJ
         sequence_length=reader.read("data.max_length", positive),
         loss="fused-cross-entropy" if reader.read("model.use_liger", boolean) else "full-logits",
     )
+
+
+def _micro(reader: Reader) -> int:
+    """Rows of a micro batch, which verl asks for."""
+    given = reader.get(_BATCH, positive)
+    if given is None:
+        reader.leave_open(
+            "micro_batch_size", f"{_BATCH} is not set, which verl asks for; 1 taken", at_least=True
+        )
+        return 1
+    reader.written("micro_batch_size", _BATCH)
+    return given
 
 
 def _job(

@@ -17,10 +17,12 @@ from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.kit.dialect import Context, Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, sequence, text
-from vramlint.dialects.kit.reading import hardware, role_model
+from vramlint.dialects.kit.reading import hardware, role_model, unmodelled
 from vramlint.dialects.verl.engine import (
     STRATEGIES,
+    Held,
     World,
+    hold_megatron,
     read_adapter,
     read_away,
     read_optimizer,
@@ -34,7 +36,7 @@ from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.vocabulary import Attention, GenerationEngine, Loss, Sleep
 
 MODEL = "actor_rollout_ref.model"
-NO_BATCH = f"{ACTOR}.ppo_micro_batch_size_per_gpu is not set, nor use_dynamic_bsz; verl asks for one of them"
+NO_BATCH = f"{ACTOR}.ppo_micro_batch_size_per_gpu is not set, nor use_dynamic_bsz; 1 row taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,27 @@ class Rows:
     steps: int
 
 
-def reinforcement(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:
-    """The run of `verl.trainer.main_ppo` where its actor runs in PyTorch's FSDP."""
+def reinforcement(
+    reader: Reader, context: Context, model: Model, *, megatron: bool = False
+) -> TrainingJob | Obstacle:
+    """The run of `verl.trainer.main_ppo`; `megatron`: its parents are of Megatron's actor."""
     strategy = reader.read(f"{ACTOR}.strategy", text)
-    if strategy not in STRATEGIES or reader.section(f"{ACTOR}.megatron") is not None:
-        named = "megatron" if strategy in STRATEGIES else strategy
-        return Obstacle("not-modelled", f"{ACTOR}.strategy: {named} is not modelled")
-    world = read_world(reader, f"{ACTOR}.ulysses_sequence_parallel_size", (context.gpu_count, context.nodes))
+    megatron = megatron or strategy == "megatron" or reader.section(f"{ACTOR}.megatron") is not None
+    if strategy not in STRATEGIES and not megatron:
+        return unmodelled(reader, f"{ACTOR}.strategy", f"{strategy} is not modelled")
+    ring = (
+        f"{ACTOR}.megatron.context_parallel_size" if megatron else f"{ACTOR}.ulysses_sequence_parallel_size"
+    )
+    world = read_world(reader, ring, (context.gpu_count, context.nodes))
+    held = hold_megatron(reader, world) if megatron else _fsdp(reader, world, strategy)
+    if isinstance(held, Obstacle):
+        return held
+    world = replace(world, split=held.parallel.tensor * held.parallel.pipeline)
     whole = reader.read("data.max_prompt_length", positive) + reader.read(
         "data.max_response_length", positive, field="generation.completion_length"
     )
     reader.same_origin_as("sequence_length", "generation.completion_length")
     rows = _rows(reader, world, whole)
-    if rows is None:
-        return Obstacle("not-modelled", NO_BATCH)
     estimator = reader.read("algorithm.adv_estimator", text)
     critic = reader.get(f"{CRITIC}.enable", boolean)
     learns_value = estimator == "gae" if critic is None else critic
@@ -69,23 +78,22 @@ def reinforcement(reader: Reader, context: Context, model: Model) -> TrainingJob
         objective="ppo" if learns_value else "grpo",
         method="full" if adapter is None else "lora",
         adapter=adapter,
-        precision=read_precision(reader, f"{ACTOR}.fsdp_config"),
+        runtime="megatron" if megatron else "transformers",
+        precision=held.precision,
         optimizer=read_optimizer(reader, f"{ACTOR}.optim"),
         micro_batch_size=rows.micro,
         gradient_accumulation_steps=rows.steps,
         sequence_length=rows.length,
         packing=True,
-        gradient_checkpointing="full"
-        if reader.read(f"{MODEL}.enable_gradient_checkpointing", boolean)
-        else "none",
+        gradient_checkpointing=held.checkpointing,
         activation_offload=reader.read(f"{MODEL}.enable_activation_offload", boolean),
         attention=_attention(reader),
         loss=_loss(reader),
         kernels=Kernels(read_liger(reader, model, f"{MODEL}.use_liger")),
         loop="plain",
-        parallel=read_parallel(reader, f"{ACTOR}.fsdp_config", STRATEGIES[strategy], world),
+        parallel=held.parallel,
         reference_model=_reference(reader),
-        generation=_generation(reader, world, rows, whole, adapter is not None),
+        generation=_generation(reader, world, rows, whole, adapter is not None, held.section),
         roles=_roles(reader, context, world, whole, learns_value),
         loading="rank-0",
         saving="full" if "hf_model" in _saved(reader) else "sharded",
@@ -103,7 +111,19 @@ def _attention(reader: Reader) -> Attention:
     return given or "flash_attention_2"
 
 
-def _rows(reader: Reader, world: World, whole: int) -> Rows | None:
+def _fsdp(reader: Reader, world: World, strategy: str) -> Held:
+    """The actor in PyTorch's FSDP."""
+    section = f"{ACTOR}.fsdp_config"
+    recomputes = reader.read(f"{MODEL}.enable_gradient_checkpointing", boolean)
+    return Held(
+        section,
+        read_parallel(reader, section, STRATEGIES[strategy], world),
+        read_precision(reader, section),
+        "full" if recomputes else "none",
+    )
+
+
+def _rows(reader: Reader, world: World, whole: int) -> Rows:
     """The actor's micro batches (utils/seqlen_balancing.py fills dynamic ones to a number of tokens)."""
     prompts = reader.read(f"{ACTOR}.ppo_mini_batch_size", positive)
     mini = max(prompts * reader.read(f"{ROLLOUT}.n", positive) // world.groups, 1)
@@ -112,8 +132,10 @@ def _rows(reader: Reader, world: World, whole: int) -> Rows | None:
         return Rows(1, min(full, mini * whole), max(-(-mini * whole // full), 1))
     micro = _per_gpu(reader, ACTOR, "ppo_micro_batch_size", world)
     if micro is None:
-        return None
-    reader.written("micro_batch_size", f"{ACTOR}.ppo_micro_batch_size_per_gpu")
+        reader.leave_open("micro_batch_size", NO_BATCH, at_least=True)
+        micro = 1
+    else:
+        reader.written("micro_batch_size", f"{ACTOR}.ppo_micro_batch_size_per_gpu")
     return Rows(micro, whole, max(mini // micro, 1))
 
 
@@ -148,7 +170,9 @@ def _reference(reader: Reader) -> Literal["none"]:
 _ENGINES: Mapping[str, GenerationEngine] = {"sglang": "sglang", "hf": "in-process"}
 
 
-def _generation(reader: Reader, world: World, rows: Rows, whole: int, adapter: bool) -> Generation:
+def _generation(
+    reader: Reader, world: World, rows: Rows, whole: int, adapter: bool, section: str
+) -> Generation:
     name = reader.read(f"{ROLLOUT}.name", text)
     engine: GenerationEngine = _ENGINES.get(name, "vllm")
     # One-step-off and fully asynchronous trainers have rollouts on GPUs of their own.
@@ -166,7 +190,7 @@ def _generation(reader: Reader, world: World, rows: Rows, whole: int, adapter: b
         sleep=asleep if freed else "none",
         completion_length=reader.read("data.max_response_length", positive),
         completions=reader.read(f"{ROLLOUT}.n", positive),
-        away=read_away(reader, f"{ACTOR}.fsdp_config", "generation.away"),
+        away=read_away(reader, section, "generation.away"),
         scored_tokens=_scored(reader, world, rows, whole),
     )
 
