@@ -79,6 +79,7 @@ _BNB, _TORCHAO = "bitsandbytes.optim.", "torchao.optim."
 OPTIMIZERS: Mapping[str, Optimizer] = {
     "adamw": Optimizer(smaller="adamw_8bit", common=True),
     "adam": Optimizer(smaller="adamw_8bit"),
+    "adamw_torch_single": Optimizer(step="largest", temporaries=8, smaller="adamw_8bit"),
     "decoupled_adamw": Optimizer(step="largest", temporaries=8, smaller="adamw_8bit"),
     "decoupled_lionw": Optimizer(buffers=1, step="largest", temporaries=4),
     "adamw_hf": Optimizer(smaller="adamw_8bit"),

@@ -1,7 +1,8 @@
-"""NeMo RL and NeMo Automodel: YAML that inherits from parents. Fine-tuning over DTensor is estimated.
+"""NeMo RL and NeMo Automodel: YAML that inherits from parents. NeMo RL's fine-tuning, preference, reward and
+GRPO files are estimated, over DTensor or Megatron-Core.
 
-Semantics of NeMo RL (`nemo_rl/models/policy/dtensor_policy_worker*.py`): float32 weights, gradients and
-moments sharded by FSDP2, gathered in `precision` and reduced in float32; a loss over whole logits.
+Semantics of NeMo RL in August 2026 (`nemo_rl/models/automodel/setup.py`, `models/megatron/setup.py`,
+`models/policy/workers/`, `algorithms/`).
 """
 
 from __future__ import annotations
@@ -10,62 +11,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Context, Dialect, Key, Obstacle, ReadResult
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
-from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
+from vramlint.dialects.kit.reader import Reader, positive
 from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
-from vramlint.job import Adapter, Parallel, Precision, TrainingJob
-from vramlint.vocabulary import Autocast
+from vramlint.dialects.nemo.engine import read_engine, read_world
+from vramlint.dialects.nemo.keys import DTENSOR, KEYS
+from vramlint.dialects.nemo.rollouts import read_generation
+from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Objective
 
-_DTENSOR = "policy.dtensor_cfg."
-_LORA = _DTENSOR + "lora_cfg."
-KEYS = (
-    Key("policy.model_name", "model", "The model that is trained: hub id or folder."),
-    Key(
-        "policy.precision",
-        "parallel.param_dtype",
-        "Dtype in which shards are gathered; they are kept in float32.",
-        "bfloat16",
-        ("bfloat16", "float16", "float32"),
-    ),
-    Key("policy.train_micro_batch_size", "micro_batch_size", "Rows of one forward pass on each GPU."),
-    Key("policy.train_global_batch_size", "gradient_accumulation_steps", "Rows of a step over all GPUs."),
-    Key(
-        "policy.max_total_sequence_length",
-        "sequence_length",
-        "Tokens of a row; activations grow in proportion.",
-    ),
-    Key(
-        "policy.optimizer.name",
-        "optimizer",
-        "The optimizer: torch's AdamW keeps two float32 moments a weight.",
-    ),
-    Key("policy.dtensor_cfg.enabled", "parallel.strategy", "Trains with FSDP2 over DTensors.", False),
-    Key("policy.dtensor_cfg.tensor_parallel_size", "parallel.tensor", "GPUs that share each layer.", 1),
-    Key("policy.dtensor_cfg.context_parallel_size", "parallel.context", "GPUs that share one row.", 1),
-    Key("policy.dtensor_cfg.dp_replicate_size", "parallel.replicate", "Copies of the sharding group.", 1),
-    Key(
-        "policy.dtensor_cfg.sequence_parallel",
-        "parallel.sequence",
-        "Splits what lies between layers too.",
-        False,
-    ),
-    Key("policy.dtensor_cfg.activation_checkpointing", "gradient_checkpointing", "Recomputes layers.", False),
-    Key("policy.dtensor_cfg.cpu_offload", "parallel.offload", "Keeps the shards on the host.", False),
-    Key("policy.dtensor_cfg.lora_cfg.enabled", "method", "Trains an adapter over a frozen base.", False),
-    Key("policy.dtensor_cfg.lora_cfg.dim", "adapter.r", "Rank of the adapter.", 8),
-    Key("policy.dtensor_cfg.lora_cfg.alpha", "adapter.alpha", "Scale of the adapter. Costs no memory.", 32),
-    Key("policy.megatron_cfg.enabled", "parallel.strategy", "Trains with Megatron; not modelled.", False),
-    Key("cluster.gpus_per_node", "gpu_count", "GPUs of each machine.", 1),
-    Key("cluster.num_nodes", "nodes", "Machines that take part.", 1),
-)
-_COMPUTE: Mapping[str, Autocast] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "none"}
-_OPTIMIZERS: Mapping[str, str] = {"torch.optim.AdamW": "adamw_torch"}
+_OBJECTIVES: Mapping[str, Objective] = {"sft": "sft", "dpo": "dpo", "rm": "reward", "grpo": "grpo"}
+"""Sections of the algorithms, one of which a file has. In DPO a reference takes turns with the policy in the
+same memory (use_reference_model).
+"""
+_FILLED = ("policy.sequence_packing", "policy.dynamic_batching")
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
-    """The job of a fine-tuning file; of others the reason why there is none."""
+    """The job of a file with its parents, or the reason why there is none."""
     found = inherit(values, context.open)
     reader = reader_of(DIALECT, found.values, context)
     stated = _unmodelled(reader)
@@ -83,30 +49,22 @@ def _unmodelled(reader: Reader) -> Obstacle | None:
     for path, why in (
         ("model._target_", "NeMo Automodel's recipes are not modelled"),
         ("recipe", "NeMo Automodel's recipes are not modelled"),
-        ("grpo", "the policy and its generation workers take turns on the GPU, which is not modelled"),
-        ("ppo", "the policy and its generation workers take turns on the GPU, which is not modelled"),
+        ("ppo", "the turns of a value model beside the policy are not modelled"),
         ("distillation", "a teacher beside the student is not modelled"),
-        ("dpo", "the reference policy's turns between GPU and host are not modelled"),
-        ("rm", "NeMo RL's reward models are not modelled"),
     ):
         if reader.has(path):
             return Obstacle("not-modelled", f"{path}: {why}")
-    if reader.flag("policy.megatron_cfg.enabled"):
-        return Obstacle("not-modelled", "policy.megatron_cfg: Megatron's engine is not modelled")
     return None
 
 
 def _obstacle(reader: Reader) -> Obstacle | None:
     """What keeps a file whose parents are all there from being estimated."""
-    if not reader.flag(_DTENSOR + "enabled") or not reader.has("sft"):
+    if not any(reader.has(section) for section in _OBJECTIVES):
+        return Obstacle("not-modelled", "the file does not say how it trains: it has no sft, dpo, rm or grpo")
+    if not any(reader.flag(path) for path in (DTENSOR + "enabled", "policy.megatron_cfg.enabled")):
         return Obstacle(
-            "not-modelled", "the file does not say how it trains: sft and policy.dtensor_cfg.enabled"
+            "not-modelled", "the file names no engine: policy.dtensor_cfg.enabled or megatron_cfg"
         )
-    for path in ("policy.dynamic_batching.enabled", "policy.sequence_packing.enabled"):
-        if reader.flag(path):
-            return Obstacle("not-modelled", f"{path}: rows of tokens instead of samples are not modelled")
-    if reader.get("policy.optimizer.name", text) not in _OPTIMIZERS:
-        return Obstacle("not-modelled", "policy.optimizer.name: only torch.optim.AdamW is modelled here")
     return None
 
 
@@ -117,62 +75,63 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
         return Obstacle(
             "not-modelled", "policy.train_micro_batch_size or max_total_sequence_length is not set"
         )
-    per_node = reader.read("cluster.gpus_per_node", positive)
-    nodes = reader.read("cluster.num_nodes", positive)
-    tensor = reader.read(_DTENSOR + "tensor_parallel_size", positive)
-    ring = reader.read(_DTENSOR + "context_parallel_size", positive)
-    replicate = reader.read(_DTENSOR + "dp_replicate_size", positive)
-    data = max(per_node * nodes // (tensor * ring * replicate), 1)
+    world = read_world(reader)
+    held = read_engine(reader, world)
+    if isinstance(held, Obstacle):
+        return held
     rows = reader.get("policy.train_global_batch_size", positive) or micro
-    lora = reader.flag(_LORA + "enabled")
-    compute: Autocast = reader.read("policy.precision", choice(_COMPUTE))
     for field, path in (
         ("micro_batch_size", "policy.train_micro_batch_size"),
         ("sequence_length", "policy.max_total_sequence_length"),
-        ("optimizer", "policy.optimizer.name"),
         ("parallel.data", "cluster.gpus_per_node"),
     ):
         reader.written(field, path)
-    reader.default("precision.weights", "kept in float32 whatever precision says")
-    return TrainingJob(
+    section = next(name for name in _OBJECTIVES if reader.has(name))
+    reader.written("objective", section)
+    groups = held.parallel.data * held.parallel.replicate
+    steps = max(rows // (micro * groups), 1)
+    filled = _filled(reader, micro * length)
+    job = TrainingJob(
         model=model,
-        method="lora" if lora else "full",
-        adapter=_adapter(reader) if lora else None,
-        precision=Precision(weights="float32"),
-        optimizer="adamw_torch",
+        runtime=held.runtime,
+        objective=_OBJECTIVES[section],
+        method="full" if held.adapter is None else "lora",
+        adapter=held.adapter,
+        precision=held.precision,
+        optimizer=held.optimizer,
         micro_batch_size=micro,
-        gradient_accumulation_steps=max(rows // (micro * data * replicate), 1),
+        gradient_accumulation_steps=steps,
         sequence_length=length,
-        gradient_checkpointing="full"
-        if reader.read(_DTENSOR + "activation_checkpointing", boolean)
-        else "none",
+        packing=filled is not None,
+        gradient_checkpointing=held.checkpointing,
         loss="full-logits",
         loop="plain",
-        parallel=Parallel(
-            strategy="fsdp2",
-            data=data,
-            replicate=replicate,
-            tensor=tensor,
-            sequence=reader.read(_DTENSOR + "sequence_parallel", boolean),
-            context=ring,
-            offload="both" if reader.read(_DTENSOR + "cpu_offload", boolean) else "none",
-            param_dtype=compute,
-            reduce_dtype="float32",
-        ),
+        reference_model="none",
+        generation=read_generation(reader, micro, length) if section == "grpo" else None,
+        parallel=held.parallel,
         origins=reader.record.origins,
-        **{**hardware(context), "gpu_count": per_node, "nodes": nodes},
+        **{**hardware(context), "gpu_count": world.per_node, "nodes": world.nodes},
+    )
+    if filled is None:
+        return job
+    return replace(
+        job,
+        micro_batch_size=1,
+        sequence_length=filled,
+        gradient_accumulation_steps=max(-(-rows * length // (groups * filled)), 1),
     )
 
 
-def _adapter(reader: Reader) -> Adapter:
-    reader.written("method", _LORA + "enabled")
-    every = reader.get(_LORA + "match_all_linear", boolean) is not False
-    return Adapter(
-        r=reader.read(_LORA + "dim", positive),
-        alpha=reader.read(_LORA + "alpha", number),
-        dropout=reader.get(_LORA + "dropout", number) or 0.0,
-        targets="all-linear" if every else reader.get(_LORA + "target_modules", names) or "all-linear",
-    )
+def _filled(reader: Reader, whole: int) -> int | None:
+    """Tokens to which batches are filled; `${mul:…}` of row and batch where they are not written."""
+    path = next((path for path in _FILLED if reader.flag(f"{path}.enabled")), None)
+    if path is None:
+        return None
+    reader.written("packing", f"{path}.enabled")
+    tokens = reader.get(f"{path}.train_mb_tokens", positive)
+    if tokens is not None:
+        reader.written("sequence_length", f"{path}.train_mb_tokens")
+    return tokens or whole
 
 
 DIALECT = Dialect("nemo", "NeMo RL and Automodel", "0.5", KEYS, read, no_edits, "unchecked")

@@ -1,0 +1,178 @@
+"""What NeMo RL makes of its files (repository of August 2026)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from dialect_reading import expect, job_of, reading
+
+from vramlint.memory import estimate_job
+
+SFT: dict[str, Any] = {
+    "sft": {"max_num_steps": 60},
+    "policy": {
+        "model_name": "meta-llama/Llama-3.2-1B",
+        "train_global_batch_size": 64,
+        "train_micro_batch_size": 2,
+        "max_total_sequence_length": 1024,
+        "precision": "bfloat16",
+        "dtensor_cfg": {"enabled": True, "tensor_parallel_size": 1, "activation_checkpointing": False},
+        "megatron_cfg": {"enabled": False},
+        "sequence_packing": {"enabled": False, "train_mb_tokens": "${mul:${policy.a}, ${policy.b}}"},
+        "optimizer": {"name": "torch.optim.AdamW", "kwargs": {"foreach": False, "fused": False}},
+    },
+    "cluster": {"gpus_per_node": 8, "num_nodes": 1},
+}
+
+
+def changed(base: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """A file with keys set; `a__b` stands for the key b of section a."""
+    out = copy.deepcopy(base)
+    for name, value in values.items():
+        inner = out
+        *sections, key = name.split("__")
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[key] = value
+    return out
+
+
+def instead(section: str) -> dict[str, Any]:
+    """The same for another algorithm."""
+    return {section: {}} | {name: value for name, value in SFT.items() if name != "sft"}
+
+
+MEGATRON = changed(
+    SFT,
+    policy__dtensor_cfg__enabled=False,
+    policy__megatron_cfg={
+        "enabled": True,
+        "tensor_model_parallel_size": 2,
+        "pipeline_model_parallel_size": 2,
+    },
+)
+GRPO = changed(
+    instead("grpo"),
+    grpo__num_generations_per_prompt=16,
+    policy__logprob_batch_size=4,
+    policy__generation={
+        "backend": "vllm",
+        "vllm_cfg": {"gpu_memory_utilization": 0.6, "tensor_parallel_size": 2},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "fields"),
+    [
+        pytest.param(
+            SFT,
+            {
+                "objective": "sft",
+                "precision.weights": "float32",
+                "parallel.strategy": "fsdp2",
+                "parallel.data": 8,
+                "parallel.param_dtype": "bfloat16",
+                "gradient_accumulation_steps": 4,
+                "optimizer": "adamw_torch_single",
+                "gradient_checkpointing": "none",
+            },
+            id="sft",
+        ),
+        pytest.param(instead("dpo"), {"objective": "dpo", "reference_model": "none"}, id="dpo"),
+        pytest.param(instead("rm"), {"objective": "reward"}, id="reward model"),
+        pytest.param(
+            changed(SFT, policy__sequence_packing__enabled=True),
+            {
+                "packing": True,
+                "micro_batch_size": 1,
+                "sequence_length": 2048,
+                "gradient_accumulation_steps": 4,
+            },
+            id="packed to the tokens of a batch",
+        ),
+        pytest.param(
+            changed(SFT, policy__sequence_packing={"enabled": True, "train_mb_tokens": 8192}),
+            {"sequence_length": 8192, "gradient_accumulation_steps": 1},
+            id="packed to tokens that are written",
+        ),
+        pytest.param(
+            MEGATRON,
+            {
+                "runtime": "megatron",
+                "precision.weights": "bfloat16",
+                "precision.gradients": "same-as-weights",
+                "parallel.strategy": "zero1",
+                "parallel.data": 2,
+                "parallel.tensor": 2,
+                "parallel.pipeline": 2,
+                "gradient_accumulation_steps": 16,
+                "gradient_checkpointing": "none",
+            },
+            id="megatron",
+        ),
+        pytest.param(
+            changed(
+                MEGATRON,
+                policy__megatron_cfg__activation_checkpointing=True,
+                policy__megatron_cfg__distributed_data_parallel_config={"grad_reduce_in_fp32": True},
+            ),
+            {"gradient_checkpointing": "full", "precision.gradients": "float32"},
+            id="megatron with recomputation and float32 gradients",
+        ),
+        pytest.param(
+            GRPO,
+            {
+                "objective": "grpo",
+                "reference_model": "none",
+                "generation.colocated": True,
+                "generation.memory_fraction": 0.6,
+                "generation.tensor": 2,
+                "generation.sleep": "offload",
+                "generation.away": "both",
+                "generation.completions": 16,
+                "generation.completion_length": 1024,
+                "generation.scored_tokens": 4 * 1024,
+            },
+            id="grpo",
+        ),
+        pytest.param(
+            changed(
+                GRPO, policy__generation__colocated={"enabled": False, "resources": {"gpus_per_node": 4}}
+            ),
+            {"generation.colocated": False, "generation.away": "none", "parallel.data": 4, "gpu_count": 4},
+            id="completions on other GPUs of the node",
+        ),
+    ],
+)
+def test_fields(config: dict[str, Any], fields: dict[str, Any]) -> None:
+    expect(job_of(config), fields)
+
+
+def test_completions_meet_an_empty_gpu() -> None:
+    moments = {moment.name: moment.components for moment in estimate_job(job_of(GRPO)).counted}
+    assert moments["generation"]["weights"] == 0
+    assert moments["generation"]["optimizer_states"] == 0
+    assert moments["backward"]["weights"] > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ppo": {}},
+        {"distillation": {}},
+        {"recipe": "TrainFinetuneRecipeForNextTokenPrediction"},
+    ],
+)
+def test_what_is_not_modelled_is_said(change: dict[str, Any]) -> None:
+    obstacle = reading(SFT | change).obstacle
+    assert obstacle is not None
+    assert obstacle.code == "not-modelled"
+
+
+def test_another_optimizer_is_named_at_its_key() -> None:
+    obstacle = reading(changed(SFT, policy__optimizer={"name": "my.Optimizer"})).obstacle
+    assert obstacle is not None
+    assert obstacle.key == ("policy", "optimizer", "name")
