@@ -84,6 +84,7 @@ _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
         ("0", {"transformers": "4.38"}),
     ),
     "litgpt": (("0", {"bitsandbytes": "0.42.0"}),),
+    "oumi": (("0", {"transformers": "5.16.0", "trl": "1.6.0", "peft": "0.19.1", "accelerate": "1.15.0"}),),
     "ms-swift": (
         ("4.6", {"transformers": "5.19.0", "trl": "0.29.1"}),
         ("4.2", {"transformers": "5.8.0", "trl": "0.29.1"}),
@@ -130,7 +131,8 @@ _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
 """A framework's releases, newest first, and what runs with each; before the first, as with the first.
 
 Pins and upper bounds: requirements.txt and pyproject.toml of axolotl 0.3 to 0.18 and of LLaMA-Factory 0.5.3
-to 0.9.5, the metadata of axolotl 0.19 and 0.21, upper bounds in the metadata of ms-swift 2.6 to 4.6,
+to 0.9.5, the metadata of axolotl 0.19 and 0.21, upper bounds in the metadata of ms-swift 2.6 to 4.6
+and oumi 0.9,
 pyproject.toml of unsloth 2024.5 to 2026.7, litgpt 0.5.13 (finetune/lora.py warns of any other
 bitsandbytes). Of TRL, which sets floors only, and of the releases above
 that name no pin: the newest transformers on the day of the tag. transformers 5.3 and later leave accelerate

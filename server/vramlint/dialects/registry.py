@@ -209,6 +209,12 @@ REGISTRY = (
         foreign=(*_COMPOSED, "vramlint", "llm_backbone", "job", ("model", not_text)),
         sections=("data", "logging", "lora", "training"),
     )),
+    Entry("oumi", "oumi.read", "recognised", Signs(
+        decisive=(
+            ("training.trainer_type+model.model_name", text), "data.train.datasets+training+model.model_name",
+        ),
+        foreign=("vramlint", "actor_rollout_ref"),
+    )),
     Entry("verl", "verl.read", "recognised", Signs(
         decisive=(
             "actor_rollout_ref", "algorithm.adv_estimator+worker", "model.partial_pretrain",

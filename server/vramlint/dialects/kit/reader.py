@@ -219,7 +219,7 @@ class Reader:
         Where the file is silent: `default`, or else the default of the key's row in the table.
         """
         paths = (path,) if isinstance(path, str) else path
-        row = self.keys.get(".".join(str(part) for part in self.at(paths[0])))
+        row = self._row(paths[0])
         decided = field or (row.field if row else None) or paths[0]
         for spelling in paths:
             value = self.get(spelling, kind)
@@ -233,6 +233,10 @@ class Reader:
         assert default is not UNSET, f"{paths[0]} has no default"
         result: T = default
         return result
+
+    def _row(self, path: str) -> Key | None:
+        """The table's row of a key, by its name in the table where the document has another."""
+        return self.keys.get(path if path in self.places else ".".join(map(str, self.at(path))))
 
     def runs(self, library: str, since: str) -> bool:
         """Whether the release of `library` that runs is `since` or newer."""
@@ -257,7 +261,8 @@ class Reader:
         """What the releases that run do where the key `path` of the table is absent. Recorded under `field`,
         where one is given, with the release that the row was read from.
         """
-        row = self.keys[".".join(str(part) for part in self.at(path))]
+        row = self._row(path)
+        assert row is not None, f"{path} has no row"
         return self._of_table(row, field, note)
 
     def _of_table(self, row: Key, field: str, note: str) -> Any:
