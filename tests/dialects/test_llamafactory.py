@@ -296,3 +296,22 @@ def test_a_method_that_the_code_does_not_compare_with_quantizes_nothing(
     assert found.job is not None
     assert (found.job.quantization.scheme if found.job.quantization else None) == scheme
     assert [problem.kind for problem in found.problems if "quantization" in problem.kind] == kinds
+
+
+MCA = FULL + "tensor_model_parallel_size: 4\npipeline_model_parallel_size: 2\n"
+
+
+def test_arguments_of_mcore_adapter_are_read_as_megatron_takes_them() -> None:
+    job = job_of(MCA + "sequence_parallel: true\nuse_distributed_optimizer: true\n", gpus=16)
+    assert (job.runtime, job.parallel.strategy, job.precision.gradients) == ("megatron", "zero1", "float32")
+    assert (job.parallel.tensor, job.parallel.pipeline, job.parallel.data) == (4, 2, 2)
+    assert job.parallel.sequence
+    assert job.gradient_checkpointing == "none"
+    alone = job_of(MCA + "recompute_granularity: full\n", gpus=16)
+    assert (alone.parallel.strategy, alone.gradient_checkpointing) == ("ddp", "full")
+
+
+def test_what_megatron_holds_beside_a_preference_is_not_modelled() -> None:
+    obstacle = reading(MCA.replace("stage: sft", "stage: dpo"), gpus=8).obstacle
+    assert obstacle is not None
+    assert (obstacle.code, obstacle.key) == ("not-modelled", ("stage",))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from generator.emit import OMEGACONF_STRINGS, Reader
-from generator.entry import Facts, join
+from generator.entry import Facts, join, kept
 from generator.packages import unpack
 from generator.source import Source, last_name
 from generator.trainer import trainer_files, with_optimizers
@@ -60,6 +60,8 @@ def facts(folder: Path) -> Facts:
         join(keys, second.fields(group))
     listed = _split_arguments(source)
     keys = {key: replace(e, words=(*e.words, "list")) if key in listed else e for key, e in keys.items()}
+    # With USE_MCA=1 the arguments are those of mcore_adapter too (hparams/parser.py, _parse_train_mca_args).
+    keys = kept("mcore-adapter").keys | keys
     for name in UNCHECKED:
         keys[name] = replace(keys[name], words=("str",))
     return Facts("llamafactory", version, keys)

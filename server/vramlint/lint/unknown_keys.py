@@ -89,8 +89,12 @@ def _close(name: str, known: tuple[str, ...], least: float) -> str | None:
 
 def _reads_as_older(context: RuleContext) -> bool:
     """Whether the dialect took the file for one of an older release, whose keys are not listed."""
-    problems = context.reading.problems if context.reading else ()
-    return any(problem.kind == "older-release" for problem in problems)
+    reading, dialect = context.reading, context.dialect
+    if reading is None or dialect is None:
+        return False
+    declared = context.dialect_context and context.dialect_context.versions.get(dialect.name)
+    dated = not declared and older(reading.version, dialect.version)
+    return dated or any(problem.kind == "older-release" for problem in reading.problems)
 
 
 def _gone(dialect: Dialect, schema: dict[str, Any] | None, context: RuleContext) -> dict[str, Gone | None]:

@@ -6,6 +6,7 @@ from vramlint.dialects.engines import evaluation
 from vramlint.dialects.engines.loading import EFFICIENT_LOADING
 from vramlint.dialects.engines.training_arguments import OPTIMIZER_BEFORE, SYNC_EACH_BATCH
 from vramlint.dialects.kit.dialect import Key, Renamed
+from vramlint.dialects.llamafactory.megatron import MEGATRON_KEYS
 
 OPTIMIZER_EFFECT = (
     "Which states the optimizer keeps: AdamW two a trained weight, 8-bit ones a quarter of that, Adafactor "
@@ -259,5 +260,6 @@ KEYS: tuple[Key, ...] = (
         "parallel.strategy",
         "v1: {name: fsdp2} or {name: deepspeed, config_file: …}; none is DDP.",
     ),
+    *MEGATRON_KEYS,
 )
 RENAMED: tuple[Renamed, ...] = (Renamed("evaluation_strategy", "transformers 4.46", "eval_strategy"),)

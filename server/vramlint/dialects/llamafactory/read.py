@@ -34,17 +34,19 @@ from vramlint.dialects.kit.reading import (
     finish,
     framework_reader,
     hardware,
+    unmodelled,
     world_size,
 )
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
+from vramlint.dialects.llamafactory.checks import check, check_released
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
 from vramlint.dialects.llamafactory.liger import liger_kernels, read_loss
+from vramlint.dialects.llamafactory.megatron import is_megatron, megatron_job
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
-from vramlint.job import Adapter, Kernels, Precision, Quantization, TrainingJob
+from vramlint.job import Adapter, Kernels, Parallel, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import (
-    IN_BUFFERS,
     Attention,
     Autocast,
     Checkpointing,
@@ -72,7 +74,6 @@ _SCHEMES: Mapping[tuple[str, int], Scheme] = {
     ("eetq", 8): "bnb-int8",
     ("hqq", 4): "hqq-int4",
 }
-_LORA_ONLY = ("use_dora", "use_rslora", "pissa_init", "loraplus_lr_ratio")
 _METHODS = ("bnb", "hqq", "eetq")
 """Those that quantize while loading. Another one falls through the comparisons of
 model/model_utils/quantization.py (0.9.3 to 0.9.5), which have no else.
@@ -86,9 +87,10 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if "model_name_or_path" not in values and "model" in values:
         return finish(DIALECT, reader, llamafactory_v1.job_of(reader, context))
     outcome = _obstacle(reader) or find_model(reader, context, "model_name_or_path")
-    return finish(
-        DIALECT, reader, outcome if isinstance(outcome, Obstacle) else _job(reader, context, outcome)
-    )
+    if isinstance(outcome, Obstacle):
+        return finish(DIALECT, reader, outcome)
+    made = _megatron if is_megatron(reader) else _job
+    return finish(DIALECT, reader, made(reader, context, outcome))
 
 
 def _obstacle(reader: Reader) -> Obstacle | None:
@@ -114,6 +116,16 @@ def _obstacle(reader: Reader) -> Obstacle | None:
     return None
 
 
+def _megatron(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:
+    method = reader.read("finetuning_type", text)
+    adapter = None
+    if method == "lora":
+        adapter = replace(_adapter(reader, ParallelPlan(Parallel(), Precision())), dtype="same-as-base")
+    elif method != "full":
+        return unmodelled(reader, "finetuning_type", f"{method} with Megatron is not modelled")
+    return megatron_job(reader, context, model, adapter, row_length(reader, "sft"))
+
+
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     method = reader.read("finetuning_type", text)
     quantization = _quantization(reader, model)
@@ -122,8 +134,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     precision = _precision(reader, model, quantization)
     world = WorldSize(reader.get("ray_num_workers", positive) or world_size(reader, context), context.nodes)
     engine = read_engine(reader, context, world, model, precision, full=method == "full", batch=batch)
-    _check(reader, method, quantization, engine)
-    _check_released(reader, model, engine)
+    check(reader, method, quantization, engine)
+    check_released(reader, model, engine)
     adapter = _adapter(reader, engine) if method == "lora" else None
     optimizer, arguments, layerwise = _optimizer(reader)
     packing = _packing(reader, objective)
@@ -335,70 +347,6 @@ def _checkpointing(reader: Reader, engine: ParallelPlan) -> Checkpointing:
         reader.problem("ineffective-key", "gradient_checkpointing", message)
     reentrant = reader.get("use_reentrant_gc", boolean) is not False and engine.parallel.strategy != "fsdp2"
     return "reentrant" if reentrant else "full"
-
-
-def _check_released(reader: Reader, model: Model, engine: ParallelPlan) -> None:
-    """What is refused of a base that was released quantised."""
-    if model.quantized_as in ("", "fp8", None) or engine.parallel.strategy not in ("zero3", "fsdp1", "fsdp2"):
-        return
-    message = (
-        f"{model.name} is quantized already ({model.quantized_as}), which ZeRO-3 and FSDP refuse: its packed "
-        "weights are not shared out; take the unquantized model with quantization_bit: 4"
-    )
-    engines = tuple(name for name in ("deepspeed", "fsdp") if reader.has(name))
-    reader.problem("quantized-sharding", "model_name_or_path", message, "error", engines)
-
-
-def _check(reader: Reader, method: str, quantization: Quantization | None, engine: ParallelPlan) -> None:
-    """What the argument parser refuses."""
-
-    def refuse(kind: str, key: str, message: str, *related: str) -> None:
-        reader.problem(kind, key, message, "error", tuple(name for name in related if reader.has(name)))
-
-    bits = reader.get("quantization_bit", positive)
-    if bits is not None:
-        if method in ("full", "freeze"):
-            message = f"quantization_bit: {bits} needs finetuning_type: lora; {method} is refused"
-            refuse("quantized-full-finetuning", "quantization_bit", message, "finetuning_type")
-        for key in ("resize_vocab", "pissa_init"):
-            if reader.flag(key):
-                refuse(
-                    "quantization-conflict",
-                    key,
-                    f"{key} is refused with quantization_bit: {bits}",
-                    "quantization_bit",
-                )
-        allowed = (*IN_BUFFERS, "bnb-nf4", "bnb-fp4")
-        four_bit = quantization is not None and quantization.scheme in allowed
-        if engine.parallel.strategy in ("zero3", "fsdp1", "fsdp2") and not four_bit:
-            message = (
-                f"quantization_bit: {bits} is refused under ZeRO-3 and FSDP; only 4-bit bitsandbytes is "
-                "allowed"
-            )
-            refuse("quantized-sharding", "quantization_bit", message, "deepspeed", "fsdp")
-    if reader.flag("pure_bf16") and engine.parallel.strategy == "zero3":
-        refuse(
-            "pure-bf16-zero3",
-            "pure_bf16",
-            "pure_bf16 is refused with ZeRO-3, which keeps an fp32 master",
-            "deepspeed",
-        )
-    for key in ("use_galore", "use_apollo"):
-        if reader.flag(key) and method == "lora":
-            refuse(
-                "optimizer-conflict", key, f"{key} is refused with finetuning_type: lora", "finetuning_type"
-            )
-        elif reader.flag(key) and reader.has("deepspeed"):
-            refuse("optimizer-conflict", key, f"{key} is refused with DeepSpeed", "deepspeed")
-    if method != "lora":
-        for key in _LORA_ONLY:
-            if reader.flag(key) or (key == "loraplus_lr_ratio" and reader.get(key, number) is not None):
-                refuse(
-                    "lora-only-key",
-                    key,
-                    f"{key} needs finetuning_type: lora, which is {method}",
-                    "finetuning_type",
-                )
 
 
 DIALECT = Dialect(

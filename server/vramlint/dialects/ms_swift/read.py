@@ -88,10 +88,7 @@ def _reader(values: Mapping[str, Any], context: Context) -> Reader:
     if "train_type" not in values or "tuner_type" in values or "ms-swift" in context.versions:
         return framework_reader(values, context, "ms-swift", VERSION, table(KEYS))
     dated = replace(context, versions={**context.versions, "ms-swift": OLDER})
-    reader = framework_reader(values, dated, "ms-swift", VERSION, table(KEYS))
-    message = f"train_type is tuner_type since ms-swift 4.0; read as ms-swift {OLDER}"
-    reader.problem("older-release", "train_type", message, "information")
-    return reader
+    return framework_reader(values, dated, "ms-swift", VERSION, table(KEYS))
 
 
 def _obstacle(reader: Reader) -> Obstacle | None:

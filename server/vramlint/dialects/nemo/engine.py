@@ -137,7 +137,7 @@ def _adapter(reader: Reader, section: str, switch: str) -> Adapter:
     targets = reader.get(section + "target_modules", names)
     return Adapter(
         r=reader.read(section + "dim", positive, 8, field="adapter.r"),
-        alpha=reader.read(section + "alpha", number, 32, field="adapter.alpha"),
+        alpha=reader.read(section + "alpha", number, 32.0, field="adapter.alpha"),
         dropout=reader.get(section + "dropout", number) or 0.0,
         targets="all-linear" if every or not targets else targets,
         dtype="float32",

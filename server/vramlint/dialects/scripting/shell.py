@@ -11,7 +11,7 @@ from vramlint.dialects.launching.lines import read_script, run_of_command
 from vramlint.document.place import Place, Snippet
 from vramlint.document.python.evaluate import Evaluation, Stop
 from vramlint.document.python.values import Items, Known, Made, Open, Table, Value
-from vramlint.document.shell.evaluate import Command
+from vramlint.document.shell.found import Command
 from vramlint.document.shell.values import Fragment, Variable, as_snippet
 from vramlint.document.shell.values import Value as ShellValue
 from vramlint.lazy_dataclasses import replace
