@@ -38,12 +38,15 @@ still_gathered  # keeps gathered weights alive to the end of the walk
 # What FAMILIES and the rule pack name as text. Written by scripts/generate.
 AdapterDropout
 AssumedToFit
+BatchArithmetic
+BestModelSchedule
 Bf16BeforeAmpere
 BrokenReleaseRule
 CacheInTraining
 CheckpointPile
 CheckpointingTwice
 ContextNotDividing
+ContextParallelRefused
 CopyPerTask
 DoesNotFit
 DuplicateKey
@@ -59,6 +62,7 @@ Float32FrozenBase
 Float32Training
 Fp8Hardware
 FullLogits
+GenerationBatch
 GenerationPeak
 HeadsNotDivisible
 HostMemoryShort
@@ -76,15 +80,22 @@ NoEffect
 NoVerdict
 NothingAdapted
 OffloadNotNeeded
+OffloadWithoutCheckpointing
 OptimizerPeak
+OptimizerRefused
 OversizedBucket
 OversizedGpu
+PackingNotIsolated
 PaddingOnly
 PagingUnused
+QuantizedSharding
+QuantizedStorage
+QuantizedWithoutAdapter
 RefusedCombination
 ResidentReference
 ResumeStates
 SavingPeak
+ScheduleRefused
 ShardingOnOneGpu
 SpareMemory
 Syntax
@@ -92,6 +103,8 @@ TensorParallelAcrossNodes
 TensorParallelOverPcie
 Tf32BeforeAmpere
 TightFit
+TwoEngines
+TwoPrecisions
 UnbalancedPipeline
 UnknownGpu
 UnknownKey

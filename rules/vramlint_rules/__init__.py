@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramlint.lint.rule import Deferred, Rule
 from vramlint_rules import _when as when
+from vramlint_rules._problems import claimed_by
 from vramlint_rules.vl001_syntax import Syntax
 from vramlint_rules.vl002_unknown_key import UnknownKey
 from vramlint_rules.vl003_wrong_type import WrongType
@@ -32,7 +33,7 @@ RULES: tuple[type[Rule] | Deferred, ...] = (
     Deferred("vramlint_rules.vl114_unbalanced_pipeline", when.job(lambda job: job.parallel.pipeline > 1)),
     Deferred("vramlint_rules.vl201_refused_combination", when.problems),
     Deferred("vramlint_rules.vl202_no_effect", when.problems),
-    Deferred("vramlint_rules.vl203_unquantized_base", when.problems),
+    Deferred("vramlint_rules.vl203_unquantized_base", claimed_by("VL203")),
     Deferred("vramlint_rules.vl204_checkpointing_twice", when.trainer),
     Deferred("vramlint_rules.vl205_sharding_on_one_gpu", when.zero),
     Deferred("vramlint_rules.vl206_nothing_adapted", when.no_estimate),
@@ -42,6 +43,19 @@ RULES: tuple[type[Rule] | Deferred, ...] = (
     Deferred("vramlint_rules.vl213_context_not_dividing", when.job(lambda job: job.parallel.context > 1)),
     Deferred("vramlint_rules.vl214_length_beyond_positions", when.long),
     Deferred("vramlint_rules.vl215_unsharded_base", when.packed),
+    Deferred("vramlint_rules.vl216_quantized_storage", claimed_by("VL216")),
+    Deferred("vramlint_rules.vl217_packing_not_isolated", claimed_by("VL217")),
+    Deferred("vramlint_rules.vl218_generation_batch", claimed_by("VL218")),
+    Deferred("vramlint_rules.vl219_two_precisions", claimed_by("VL219")),
+    Deferred("vramlint_rules.vl220_quantized_without_adapter", claimed_by("VL220")),
+    Deferred("vramlint_rules.vl221_two_engines", claimed_by("VL221")),
+    Deferred("vramlint_rules.vl222_batch_arithmetic", claimed_by("VL222")),
+    Deferred("vramlint_rules.vl223_context_parallel_refused", claimed_by("VL223")),
+    Deferred("vramlint_rules.vl224_optimizer_refused", claimed_by("VL224")),
+    Deferred("vramlint_rules.vl225_offload_without_checkpointing", claimed_by("VL225")),
+    Deferred("vramlint_rules.vl226_best_model_schedule", claimed_by("VL226")),
+    Deferred("vramlint_rules.vl227_quantized_sharding", claimed_by("VL227")),
+    Deferred("vramlint_rules.vl228_schedule_refused", claimed_by("VL228")),
     Deferred("vramlint_rules.vl301_bf16_before_ampere", when.lacks("bf16")),
     Deferred("vramlint_rules.vl302_flash_attention_before_ampere", when.lacks("flash_attention_2")),
     Deferred("vramlint_rules.vl303_fp8_hardware", when.lacks("fp8")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from vramlint.dialects.kit.dialect import Problem
@@ -10,20 +10,66 @@ from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import At, Finding, Related
 from vramlint.lint.rule import Rule
 
-UNQUANTIZED_BASE = frozenset({"four-bit-lora", "quantization-without-bits"})
-CLAIMED = UNQUANTIZED_BASE
-"""Kinds of problems that have a rule of their own."""
+CLAIMS: Mapping[str, frozenset[str]] = {
+    "VL203": frozenset({"four-bit-lora", "quantization-without-bits"}),
+    "VL216": frozenset({"unsharded-quantized-base"}),
+    "VL217": frozenset({"packing-without-isolation"}),
+    "VL218": frozenset({"indivisible-generation", "single-generation", "two-generation-sizes"}),
+    "VL219": frozenset({"two-mixed-precisions", "both-half-precisions"}),
+    "VL220": frozenset({"quantized-without-adapter", "quantized-full-finetuning"}),
+    "VL221": frozenset({"two-engines"}),
+    "VL222": frozenset({"two-batch-sizes", "indivisible-batch", "deepspeed-mismatch"}),
+    "VL223": frozenset(
+        {
+            "context-without-flash-attention",
+            "context-with-packed-batch",
+            "context-with-packing",
+            "context-with-generation",
+        }
+    ),
+    "VL224": frozenset(
+        {
+            "fsdp2-with-eight-bit-optimizer",
+            "offload-with-eight-bit-optimizer",
+            "eight-bit-optimizer-with-tensor-parallel",
+            "muon-engine",
+            "optimizer-conflict",
+            "galore-with-adapter",
+        }
+    ),
+    "VL225": frozenset({"offload-without-checkpointing"}),
+    "VL226": frozenset({"best-model-strategies", "best-model-steps"}),
+    "VL227": frozenset({"quantized-sharding", "fsdp2-quantized-loading", "fsdp2-quantized-preference"}),
+    "VL228": frozenset(
+        {
+            "two-schedules",
+            "endless-data",
+            "two-validation-sets",
+            "evaluation-without-data",
+            "fractional-steps",
+        }
+    ),
+}
+"""The kinds of problems that have a rule of their own, by its code."""
+CLAIMED = frozenset[str]().union(*CLAIMS.values())
+
+
+def claimed_by(code: str) -> Callable[[RuleContext], bool]:
+    """Files with a problem that the rule of this code claims."""
+    kinds = CLAIMS[code]
+    return lambda context: (
+        context.reading is not None and any(problem.kind in kinds for problem in context.reading.problems)
+    )
 
 
 class ProblemRule(Rule):
     """Base of the rules that report a dialect's problems. Not a rule itself."""
 
-    kinds: ClassVar[frozenset[str]] = frozenset()
     unnecessary: ClassVar[bool] = False
 
     def takes(self, problem: Problem) -> bool:
         """Whether the problem belongs to this rule."""
-        return problem.kind in self.kinds
+        return problem.kind in CLAIMS[self.code]
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """One finding a problem."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramlint_rules._problems import UNQUANTIZED_BASE, ProblemRule
+from vramlint_rules._problems import ProblemRule
 
 
 class UnquantizedBase(ProblemRule):
@@ -54,4 +54,3 @@ class UnquantizedBase(ProblemRule):
     name = "unquantized-base"
     severity = "warning"
     summary = "the base is not quantized although the file asks for it"
-    kinds = UNQUANTIZED_BASE

@@ -8,8 +8,10 @@ from math import prod
 from typing import Any
 
 from vramlint.catalog.facts import Model
+from vramlint.dialects.accelerate.refusals import REFUSALS
 from vramlint.dialects.engines.accelerate import FLAVOUR, read_accelerate
 from vramlint.dialects.engines.distribution import WorldSize
+from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
@@ -194,6 +196,7 @@ def _check(reader: Reader, context: Context) -> None:
         reader.problem("degrees-exceed-world", "num_processes", message, "warning")
     if kind == "FSDP":
         _check_fsdp(reader)
+        report(reader, REFUSALS)
     sizes = {
         name: reader.get(f"parallelism_config.parallelism_config_{name}_size", positive) or 1
         for name in ("dp_replicate", "dp_shard", "tp", "cp", "sp")

@@ -23,6 +23,7 @@ from vramlint.dialects.axolotl.checks import (
 from vramlint.dialects.axolotl.edits import edits
 from vramlint.dialects.axolotl.keys import KEYS, RENAMED
 from vramlint.dialects.axolotl.liger import liger_kernels
+from vramlint.dialects.axolotl.refusals import REFUSALS
 from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
 from vramlint.dialects.axolotl.weights import (
     ADAPTERS,
@@ -80,6 +81,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that an axolotl config describes."""
     reader = framework_reader(values, context, "axolotl", VERSION, _TABLE)
     report(reader, CONFLICTS)
+    report(reader, REFUSALS)
     report(reader, unlisted_plugin_keys(reader))
     obstacle = _trained_elsewhere(reader) or _unknown_training(reader)
     model = obstacle or find_model(reader, context, "base_model")

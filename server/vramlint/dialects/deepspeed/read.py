@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
+from vramlint.dialects.deepspeed.refusals import REFUSALS
 from vramlint.dialects.engines.deepspeed import read_deepspeed
 from vramlint.dialects.engines.distribution import WorldSize
+from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
@@ -147,6 +149,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     world = WorldSize(max(context.gpu_count, 1) * max(context.nodes, 1), context.nodes)
     read_deepspeed(reader, world, Model("", ""), Precision())
     _check(reader, context)
+    report(reader, REFUSALS)
     obstacle = Obstacle(
         "no-model", "a DeepSpeed file names no model; it is read with the config that names it"
     )

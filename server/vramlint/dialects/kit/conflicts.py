@@ -19,6 +19,8 @@ class Conflict:
     when: Callable[[Reader], bool]
     message: str
     severity: Literal["error", "warning", "information"] = "error"
+    source: str = ""
+    """Where the framework says so: a file of its package and the line, in the release of the table."""
 
 
 def report(reader: Reader, conflicts: Iterable[Conflict]) -> None:

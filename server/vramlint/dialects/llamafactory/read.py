@@ -15,6 +15,8 @@ from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize
 from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
 from vramlint.dialects.engines.loading import loading_of, released_quantized
+from vramlint.dialects.engines.trainer_checks import TRAINER
+from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.interpolation import resolve
 from vramlint.dialects.kit.reader import (
@@ -44,6 +46,7 @@ from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
 from vramlint.dialects.llamafactory.liger import liger_kernels, read_loss
 from vramlint.dialects.llamafactory.megatron import is_megatron, megatron_job
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
+from vramlint.dialects.llamafactory.refusals import REFUSALS
 from vramlint.job import Adapter, Kernels, Parallel, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import (
@@ -86,6 +89,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     reader = framework_reader(resolve(values), context, "llamafactory", VERSION, table(KEYS))
     if "model_name_or_path" not in values and "model" in values:
         return finish(DIALECT, reader, llamafactory_v1.job_of(reader, context))
+    report(reader, TRAINER)
+    report(reader, REFUSALS)
     outcome = _obstacle(reader) or find_model(reader, context, "model_name_or_path")
     if isinstance(outcome, Obstacle):
         return finish(DIALECT, reader, outcome)

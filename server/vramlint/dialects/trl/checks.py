@@ -18,57 +18,6 @@ def _quantized(reader: Reader) -> bool:
     return reader.flag("load_in_4bit") or reader.flag("load_in_8bit")
 
 
-COMMON: tuple[Conflict, ...] = (
-    Conflict(
-        "two-mixed-precisions",
-        "fp16",
-        ("bf16",),
-        lambda r: r.flag("bf16") and r.flag("fp16"),
-        "bf16 and fp16 exclude each other; keep one",
-    ),
-    Conflict(
-        "two-engines",
-        "deepspeed",
-        ("fsdp",),
-        lambda r: r.get("deepspeed", text) is not None and bool(r.get("fsdp", names) or r.flag("fsdp")),
-        "deepspeed and fsdp exclude each other; keep one",
-    ),
-    Conflict(
-        "prefetch-without-workers",
-        "dataloader_prefetch_factor",
-        ("dataloader_num_workers",),
-        lambda r: (
-            r.get("dataloader_prefetch_factor", integer) is not None
-            and r.get("dataloader_num_workers", integer) == 0
-        ),
-        "dataloader_prefetch_factor needs dataloader_num_workers above 0",
-    ),
-    Conflict(
-        "fsdp1-strategy",
-        "fsdp",
-        ("fsdp_config",),
-        lambda r: (
-            any("hybrid_shard" in word for word in r.get("fsdp", names) or ())
-            and 2 in (r.get("fsdp_config.version", integer), r.get("fsdp_config.fsdp_version", integer))
-        ),
-        "hybrid_shard belongs to FSDP 1 and is refused with version 2; use parallelism_config instead",
-    ),
-    Conflict(
-        "best-model-strategies",
-        "save_strategy",
-        ("eval_strategy", "load_best_model_at_end"),
-        lambda r: (
-            r.flag("load_best_model_at_end")
-            and r.get("save_strategy", text) is not None
-            and r.get("eval_strategy", text) is not None
-            and r.get("save_strategy", text) != "best"
-            and r.get("save_strategy", text) != r.get("eval_strategy", text)
-        ),
-        "load_best_model_at_end needs save_strategy and eval_strategy to be the same",
-    ),
-)
-"""Of the Trainer itself."""
-
 TRL: tuple[Conflict, ...] = (
     Conflict(
         "two-quantizations",

@@ -26,6 +26,7 @@ from vramlint.dialects.engines.hf_trainer import (
 )
 from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.engines.loading import loading_of
+from vramlint.dialects.engines.trainer_checks import TRAINER
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, boolean, integer, mapping, positive, table, text
@@ -37,7 +38,7 @@ from vramlint.dialects.kit.reading import (
     open_companion,
     world_size,
 )
-from vramlint.dialects.trl.checks import COMMON, TRL, float32_compute
+from vramlint.dialects.trl.checks import TRL, float32_compute
 from vramlint.dialects.trl.edits import edits
 from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
 from vramlint.dialects.trl.method import (
@@ -47,6 +48,7 @@ from vramlint.dialects.trl.method import (
     read_reference,
     read_roles,
 )
+from vramlint.dialects.trl.refusals import REFUSALS
 from vramlint.dialects.trl.weights import (
     prepared,
     read_adapter,
@@ -132,9 +134,10 @@ _DEFAULT_LENGTH = 1024
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that a recipe describes."""
     reader, context = _reader(values, context)
-    report(reader, COMMON)
+    report(reader, TRAINER)
     if reader.framework == "trl":
         report(reader, TRL)
+        report(reader, REFUSALS)
         report(reader, [found for found in (float32_compute(reader),) if found])
     named = "sft_model_path" if reader.has("sft_model_path") else "model_name_or_path"
     model = find_model(reader, context, named)
