@@ -62,7 +62,7 @@ RULES: tuple[type[Rule] | Deferred, ...] = (
     Deferred("vramlint_rules.vl304_tf32_before_ampere", when.lacks("tf32")),
     Deferred("vramlint_rules.vl305_flash_attention_3_hardware", when.flash_attention(3)),
     Deferred("vramlint_rules.vl306_flash_attention_4_hardware", when.flash_attention(4)),
-    Deferred("vramlint_rules.vl307_more_ranks_than_gpus", when.ranks),
+    Deferred("vramlint_rules.vl307_more_ranks_than_gpus", when.either(when.ranks, claimed_by("VL307"))),
     Deferred("vramlint_rules.vl308_tensor_parallel_over_pcie", when.lacks("nvlink")),
     Deferred("vramlint_rules.vl309_tensor_parallel_across_nodes", when.nodes),
     Deferred("vramlint_rules.vl310_int8_hardware", when.quantized_on_gpu),

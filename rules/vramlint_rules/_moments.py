@@ -12,8 +12,10 @@ from vramlint.lint.rule import Rule
 from vramlint.memory.estimate import STEP_MOMENTS, Estimate, MomentName
 from vramlint_rules._fit import moment_key, moment_reason
 
-_WORTH = 1.1
-"""How far above the step a moment must be to be worth a word."""
+_WORTH, _WORTH_ANYWHERE = 1.1, 1.5
+"""How far above the step a moment must be to be worth a word; the second where no GPU is declared."""
+_SMALL = 8 * 2**30
+"""Bytes that nearly every GPU has."""
 
 
 def step_bytes(estimate: Estimate) -> int:
@@ -32,10 +34,12 @@ class MomentRule(Rule):
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Speak where the moment decides: the step alone would fit, or no GPU says whether it does."""
         job, estimate, gpu = context.job, context.estimate, context.gpu
-        if job is None or estimate is None or estimate.worst.name != self.moment:
+        if job is None or estimate is None or estimate.worst.name != self.moment or not estimate.modelled:
             return
         step = step_bytes(estimate)
-        if estimate.device_bytes < _WORTH * step:
+        if estimate.device_bytes < (_WORTH if gpu is not None else _WORTH_ANYWHERE) * step:
+            return
+        if gpu is None and estimate.device_bytes < _SMALL:
             return
         fate = f"{self.moment} needs more than the training step"
         compared = f"{gib(estimate.device_bytes)} GiB, and the step {gib(step)}"

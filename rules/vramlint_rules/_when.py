@@ -32,6 +32,11 @@ def estimated(test: Callable[[TrainingJob], bool]) -> When:
     return lambda context: context.estimate is not None and context.job is not None and test(context.job)
 
 
+def either(*tests: When) -> When:
+    """Files of which one of the tests holds."""
+    return lambda context: any(test(context) for test in tests)
+
+
 def worst(moment: MomentName) -> When:
     """Runs whose worst moment is this one."""
     return lambda context: context.estimate is not None and context.estimate.worst.name == moment

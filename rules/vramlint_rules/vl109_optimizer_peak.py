@@ -12,6 +12,8 @@ from vramlint.lint.rule import Rule
 from vramlint_rules._fixes import checked
 
 _WORTH = 1.05
+_WORDS = {"torchtune": "write fused: true", "litgpt": "write fused: true below init_args"}
+"""How the fused kernel is asked for where it has no name of its own."""
 _COPIES, _FUSED = "adamw_torch", "adamw_torch_fused"
 
 
@@ -72,9 +74,10 @@ class OptimizerPeak(Rule):
         if estimate.worst.device_bytes < _WORTH * backward.device_bytes:
             return
         key = context.key("optimizer") or context.key("model")
-        if key is not None:
+        if key is not None and context.dialect is not None:
+            use = _WORDS.get(context.dialect.name, f"use {_FUSED}")
             sizes = f"{gib(estimate.device_bytes)} GiB, and backward {gib(backward.device_bytes)}"
-            message = f"the step of {job.optimizer} copies all trained weights once: {sizes}; use {_FUSED}"
+            message = f"the step of {job.optimizer} copies all trained weights once: {sizes}; {use}"
             yield self.finding(message, key)
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
-from vramlint.lint.rule import Rule
+from vramlint_rules._problems import ProblemRule
 
 _DEGREES = ("data", "replicate", "tensor", "context", "pipeline")
 
 
-class MoreRanksThanGpus(Rule):
+class MoreRanksThanGpus(ProblemRule):
     """The file shares the run over more GPUs than there are.
 
     ## What it finds
 
-    Degrees of parallelism whose product is more than the declared number of GPUs.
+    Degrees of parallelism whose product is more than the declared number of GPUs, or not what the file itself
+    says of the number of ranks.
 
     ## Why it matters
 
@@ -51,7 +52,11 @@ class MoreRanksThanGpus(Rule):
     summary = "the run is shared over more GPUs than are declared"
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
-        """Multiply the degrees; only where one of them is written, and the GPUs are counted."""
+        """What the dialect says of them; else the product of the degrees, where one of them is written."""
+        said = list(super().check(context))
+        if said:
+            yield from said
+            return
         job, declared = context.job, context.declared
         if job is None or declared is None or not declared.counted:
             return

@@ -79,7 +79,8 @@ class SpareMemory(Rule):
             return
         used = f"{gib(estimate.device_bytes)} of {gib(gpu.usable_bytes)} GiB of {gpu_name(gpu)} are used"
         micro = f"{context.called('micro_batch_size')} {larger['micro_batch_size']}"
-        steps = f"{context.called('gradient_accumulation_steps')} {larger['gradient_accumulation_steps']}"
+        fewer = larger["gradient_accumulation_steps"]
+        steps = f"{fewer} accumulation steps" if fewer > 1 else "no accumulation"
         yield self.finding(f"{used}: {micro} with {steps} fits too", key)
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

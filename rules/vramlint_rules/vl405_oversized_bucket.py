@@ -64,6 +64,8 @@ class OversizedBucket(Rule):
         job, estimate = context.job, context.estimate
         if job is None or estimate is None or not job.parallel.strategy.startswith("zero"):
             return
+        if context.reading is None or context.reading.missing_companions:
+            return  # what DeepSpeed's file says is not known
         buckets, trained = job.parallel.buckets, estimate.trainable_parameters
         width = 4 if "float32" in (job.precision.gradients, job.precision.weights) else 2
         copies = 2 if buckets.overlap_comm else 1

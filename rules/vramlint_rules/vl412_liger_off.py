@@ -9,6 +9,7 @@ from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import model_name
 from vramlint.lint.rule import Rule
+from vramlint.memory.objectives import objective_of
 from vramlint_rules._fixes import checked
 
 
@@ -70,7 +71,8 @@ class LigerOff(Rule):
         family = liger_family(job.model.model_type, job.versions.get("liger-kernel"))
         if family is None or context.dialect.name not in ("trl", "axolotl", "llamafactory"):
             return
-        kernels = ", ".join((*family.kernels, *(("loss",) if family.fuses_head else ())))
+        fused = family.fuses_head and objective_of(job).loss == "language"
+        kernels = ", ".join((*family.kernels, *(("loss",) if fused else ())))
         yield self.finding(
             f"Liger has kernels for {model_name(job.model)} ({kernels}) that save activations, and none is "
             "on: switch them on where liger-kernel can be installed",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
@@ -12,8 +13,14 @@ from vramlint.memory.objectives import has_reference
 
 _SHARE = 0.1
 _CAN_PRECOMPUTE = frozenset({"trl", "axolotl"})
-_TRL_KEYS = ("beta", "loss_type", "precompute_ref_log_probs")
-"""Keys of TRL's own preference trainers; a file without one may be of another script."""
+_LOSSES = frozenset(
+    {
+        "aot", "aot_pair", "aot_unpaired", "apo_down", "apo_zero", "apo_zero_unpaired", "bco_pair",
+        "discopop", "exo_pair", "hinge", "ipo", "kto", "nca_pair", "robust", "sft", "sigmoid",
+        "sigmoid_norm", "sppo_hard",
+    }
+)  # fmt: skip
+"""The losses of TRL's DPO and KTO trainers (trl 1.16, trainer/dpo_config.py and kto_config.py)."""
 
 
 class ResidentReference(Rule):
@@ -77,7 +84,7 @@ class ResidentReference(Rule):
             return
         if job.objective not in ("dpo", "kto") or not has_reference(job) or job.roles.reference != "auto":
             return
-        if dialect.name == "trl" and not any(name in context.values for name in _TRL_KEYS):
+        if dialect.name == "trl" and not _of_trl(context.values):
             return
         shared = job.parallel.data if job.parallel.strategy in ("zero3", "fsdp1", "fsdp2") else 1
         width = 4 if job.precision.weights == "float32" else 2
@@ -90,3 +97,12 @@ class ResidentReference(Rule):
             "what it says of a sample never changes: precompute_ref_log_probs: true computes it once",
             key,
         )
+
+
+def _of_trl(values: Mapping[str, Any]) -> bool:
+    """Whether the file speaks to TRL's own preference trainers: other scripts go their own way."""
+    losses = values.get("loss_type", ())
+    named = (losses,) if isinstance(losses, str) else losses
+    if not isinstance(named, list | tuple) or not _LOSSES.issuperset(map(str, named)):
+        return False
+    return any(name in values for name in ("beta", "loss_type", "precompute_ref_log_probs"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.dialects.kit.dialect import UNSET
+from vramlint.dialects.kit.reader import look_up
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import count, gib
@@ -13,6 +15,7 @@ from vramlint_rules._degrees import size
 _WORTH = 2**30
 _LARGE = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out", "word_embeddings")
 """Modules of vocabulary × width."""
+_KEYS = ("lora_modules_to_save", "modules_to_save", "additional_target")
 
 
 class WholeModules(Rule):
@@ -68,8 +71,8 @@ class WholeModules(Rule):
         weights = len(large) * vocabulary * width
         sizes, trained = estimate.component_sizes, max(estimate.trainable_parameters, weights)
         kept = weights / trained * (2 * sizes["gradients"] + sizes["optimizer_states"])
-        fields = ("adapter.modules_to_save", "adapter.targets", "method")
-        key = next((key for key in map(context.key, fields) if key is not None), None)
+        named = next(((name,) for name in _KEYS if look_up(context.values, name) is not UNSET), None)
+        key = named or context.key("adapter.modules_to_save") or context.key("method")
         if key is None or kept < _WORTH:
             return
         yield self.finding(

@@ -93,8 +93,8 @@ REFUSALS: tuple[Conflict, ...] = (
         "sample_packing",
         (),
         _mixes,
-        "sample_packing without attn_implementation lets packed samples see each other; write "
-        "attn_implementation: flash_attention_2",
+        "sample_packing without attn_implementation lets packed samples see each other; write one that keeps "
+        "them apart: flash_attention_2, flex_attention or sdpa",
         "warning",
         source="validation.py:189",
     ),
