@@ -101,4 +101,9 @@ class DoesNotFit(Rule):
 def _without(context: RuleContext) -> list[str]:
     """The engine's file that the estimate is made without, in words."""
     missing = context.reading.missing_companions if context.reading else ()
-    return [f"without '{missing[0][1]}', which is not in the workspace"] if missing else []
+    if not missing or context.dialect is None:
+        return []
+    key, name = missing[0]
+    if context.key("parallel.strategy") == key:
+        return [f"with the '{name}' that comes with {context.dialect.title}"]
+    return [f"without '{name}', which is not in the workspace"]

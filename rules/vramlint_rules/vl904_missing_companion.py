@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.document.node import KeyPath
+from vramlint.job import Assumed
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
@@ -20,14 +22,15 @@ class MissingCompanion(Rule):
 
     ## Why it matters
 
-    The estimate is made without it: sharding and offloading that it asks for are not counted.
+    The estimate is made without it: sharding and offloading that it asks for are not counted. Of a file that
+    comes with the framework, as Axolotl's `deepspeed_configs/zero3.json` does, that one is taken.
 
     ## Example
 
     ```yaml
     base_model: NousResearch/Llama-3.2-1B
     attn_implementation: flash_attention_2
-    deepspeed: nowhere/zero3.json
+    deepspeed: nowhere/acme.json
     micro_batch_size: 1
     gradient_accumulation_steps: 8
     sequence_len: 1024
@@ -55,6 +58,17 @@ class MissingCompanion(Rule):
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Pass on what the dialect could not open."""
-        effect = "there is no estimate" if context.estimate is None else "the estimate is made without it"
         for key, name in context.reading.missing_companions if context.reading else ():
-            yield self.finding(f"'{name}' is not in the workspace: {effect}", key)
+            yield self.finding(f"'{name}' is not in the workspace: {_effect(context, key)}", key)
+
+
+def _effect(context: RuleContext, key: KeyPath) -> str:
+    """What is taken in its place."""
+    if context.estimate is None or context.job is None or context.dialect is None:
+        return "there is no estimate"
+    origin = context.job.origin("parallel.strategy")
+    if isinstance(origin, Assumed) and "by its name" in origin.reason:
+        return f"taken as {origin.reason.rpartition('; ')[2]}"
+    if context.key("parallel.strategy") == key:
+        return f"the one that comes with {context.dialect.title} is taken"
+    return "the estimate is made without it"
