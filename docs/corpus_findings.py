@@ -128,10 +128,10 @@ def _judgements() -> Iterator[str]:
     yield "# Findings of each rule, and what a sample of them is worth"
     yield ""
     yield (
-        "The same files with all rules on, those too that are asked for by name, without a GPU and for three. "
-        f"Up to {ENOUGH} findings a rule, taken at random, were held against the file and, where they speak of "
-        f"a framework, against its source: {len(whole)} in all, {wrong} of them wrong. Rules that are not listed "
-        "found nothing."
+        "The same files with all rules on, those too that are asked for by name, without a GPU and for "
+        f"three. Up to {ENOUGH} findings a rule, taken at random, were held against the file and, where they "
+        f"speak of a framework, against its source: {len(whole)} in all, {wrong} of them wrong. Rules that are "
+        "not listed found nothing."
     )
     yield ""
     yield "| rule | " + " | ".join(columns) + " | judged | wrong | a finding is right where |"
