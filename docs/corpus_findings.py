@@ -130,8 +130,8 @@ def _judgements() -> Iterator[str]:
     yield (
         "The same files with all rules on, those too that are asked for by name, without a GPU and for "
         f"three. Up to {ENOUGH} findings a rule, taken at random, were held against the file and, where they "
-        f"speak of a framework, against its source: {len(whole)} in all, {wrong} of them wrong. Rules that are "
-        "not listed found nothing."
+        f"speak of a framework, against its source: {len(whole)} in all, {wrong} of them wrong. Rules that "
+        "are not listed found nothing."
     )
     yield ""
     yield "| rule | " + " | ".join(columns) + " | judged | wrong | a finding is right where |"
