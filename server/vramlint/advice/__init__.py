@@ -1,7 +1,7 @@
 """Changes of a job that make it fit, the smallest first; and what one step of a field costs. Pure."""
 
-from vramlint.advice.advise import Advice, suggest
+from vramlint.advice.advise import Advice, savings, suggest
 from vramlint.advice.changes import apply
 from vramlint.advice.limits import largest_micro_batch, largest_sequence, marginal
 
-__all__ = ["Advice", "apply", "largest_micro_batch", "largest_sequence", "marginal", "suggest"]
+__all__ = ["Advice", "apply", "largest_micro_batch", "largest_sequence", "marginal", "savings", "suggest"]

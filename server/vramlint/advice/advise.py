@@ -1,160 +1,175 @@
-"""Which changes make a job fit: moves alone, in pairs, in threes, each tried by the memory model."""
+"""Which changes make a job fit, the least harmful first, each tried by the memory model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from vramlint.advice.changes import Changes, apply
-from vramlint.advice.remedies import Move, moves
+from vramlint.advice.move import HARMS, Move
+from vramlint.advice.remedies import ways
+from vramlint.advice.search import Answer, Price, Search, State
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory import CannotEstimate, Estimate, estimate_job
 
-_MOST_TOGETHER = 4
-_USUALLY_TOGETHER = 3
-"""More moves than this are only tried together where fewer do not help."""
-_HOPE = 1.25
-"""A combination is tried where the sum of its moves' savings comes this near to the capacity: savings of two
-moves in the same tensors add up to less than their sum, in different phases to more.
-"""
-_MOST_TRIES = 60
+_MOST_ESTIMATES = 400
+_SHARED = ("gradient_accumulation_steps", "parallel.data")
+"""Fields of which several moves each take a factor."""
+Try = Callable[[Changes], "Estimate | None"]
+"""What a run needs after changes; None where they cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Changes after which the job fits. `safe`: what is trained stays the same."""
+    """Changes of a job, and what it needs after them."""
 
+    moves: tuple[Move, ...]
     changes: Changes
-    title: str
-    safe: bool
     estimate: Estimate
 
+    @property
+    def title(self) -> str:
+        """All moves in words."""
+        return " + ".join(move.title for move in self.moves)
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """A move that does not suffice alone, with the peaks that it leaves, and what is beside the highest."""
+    @property
+    def safe(self) -> bool:
+        """Whether the same is trained in the same way."""
+        return all(move.safe for move in self.moves)
 
-    move: Move
-    peaks: Mapping[str, int]
-    beside: int
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """What they do to the training, in words; empty where that stays the same."""
+        return tuple(move.effect for move in self.moves if move.effect)
+
+    @property
+    def traffic(self) -> tuple[str, ...]:
+        """What crosses a link more than before, in words."""
+        return tuple(move.traffic for move in self.moves if move.traffic)
+
+    @property
+    def compute_percent(self) -> float:
+        """Arithmetic of a step beyond what it was, in percent, counted in multiplications of weights.
+
+        A forward pass takes 2 operations a weight and token, backward 2 for the gradients of activations and
+        2 for those of each trained weight (Kaplan et al. 2020, section 2.1).
+        """
+        trained = self.estimate.trainable_parameters / max(1, self.estimate.parameters)
+        return 100 * 2 * sum(move.forwards for move in self.moves) / (4 + 2 * min(1.0, trained))
 
 
 def suggest(
     job: TrainingJob,
     capacity_bytes: int,
     expressible: Callable[[Changes], bool] = lambda changes: True,
-    before: Estimate | None = None,
+    attempt: Try | None = None,
+    confirm: Callable[[Advice], Answer] = lambda advice: "enough",
 ) -> Iterator[Advice]:
-    """Changes that make `job` fit into `capacity_bytes`, the smallest first.
+    """Changes that make `job` fit into `capacity_bytes`, the least harmful first, in the order of HARMS: no
+    change of the training is offered before all that train the same are. No advice goes further than another
+    on each of its ways.
 
-    No advice goes further than another on the same way: where LoRA fits, QLoRA is not proposed.
-
-    `expressible` tells which changes the file can express at all; `before` is the job's estimate, where it is
-    known.
+    `expressible` tells which moves the file can express at all; `attempt` estimates the run after changes,
+    `confirm` looks at one that fits by its estimate once more.
     """
-    before = before or _estimate(job)
-    if before is None:
-        return
-    enough: set[str] = set()
-    useful: list[_Tried] = []
-    peaks, on_host = _peaks(before), _on_host(before)
-    for move in moves(job):
-        if move.group in enough or not expressible(move.changes):
-            continue
-        after = _estimate(apply(job, move.changes))
-        if after is None:
-            continue
-        if _has_room(after, on_host) and after.rough.verdict(capacity_bytes) == "fits":
-            enough.add(move.group)
-            yield Advice(move.changes, move.title, move.safe, after)
-        elif _saves(peaks, later := _peaks(after)):
-            useful.append(_Tried(move, later, _beside(after, later)))
-    useful = [tried for tried in useful if tried.move.group not in enough]
-    yield from _together(job, capacity_bytes, peaks, _beside(before, peaks), on_host, useful)
+    attempt = attempt or partial(_applied, job)
+    steps = _offered(job, expressible)
+    tried: dict[State, Advice] = {}
+
+    def weigh(state: State) -> int | None:
+        chosen = _chosen(steps, state)
+        changes = together(job, chosen)
+        after = None if changes is None else attempt(changes)
+        if changes is None or after is None or after.why_unknown or _overloads(job, after):
+            return None
+        tried[state] = Advice(chosen, changes, after)
+        return after.rough.high_bytes
+
+    def confirmed(state: State) -> Answer:
+        return confirm(tried[state])
+
+    prices = [[_price(move) for move in way] for way in steps]
+    search = Search(prices, _blocks(steps), weigh, confirmed, capacity_bytes, _MOST_ESTIMATES)
+    return (tried[state] for state in search.solutions())
 
 
-def _together(
+def savings(
     job: TrainingJob,
-    capacity: int,
-    peaks: Mapping[str, int],
-    beside: int,
-    on_host: int,
-    useful: Sequence[_Tried],
-) -> Iterator[Advice]:
-    """Combinations of moves that do not fit alone, the smallest change first. `peaks`, `beside` and `on_host`
-    are those of the job as it is.
+    before: Estimate,
+    expressible: Callable[[Changes], bool] = lambda changes: True,
+    attempt: Try | None = None,
+) -> tuple[Advice, ...]:
+    """What each way saves by itself when it is gone to its end, the least harmful first, and the largest
+    saving of those.
     """
-    found: list[dict[str, float]] = []
-    tries = 0
-    for size in range(2, _MOST_TOGETHER + 1):
-        if found and size > _USUALLY_TOGETHER:
-            return
-        candidates = [
-            chosen
-            for chosen in combinations(useful, size)
-            if len({tried.move.group for tried in chosen}) == size
-            and _hoped(peaks, beside, chosen) < capacity * _HOPE
-        ]
-        candidates.sort(key=lambda chosen: sum(tried.move.cost for tried in chosen))
-        for chosen in candidates:
-            together = tuple(tried.move for tried in chosen)
-            ways = {move.group: move.cost for move in together}
-            if any(_goes_further(ways, smaller) for smaller in found):
-                continue
-            if tries == _MOST_TRIES:
-                return
-            tries += 1
-            changes = {name: value for move in together for name, value in move.changes.items()}
-            after = _estimate(apply(job, changes))
-            if after is not None and _has_room(after, on_host) and after.rough.verdict(capacity) == "fits":
-                found.append(ways)
-                title = " + ".join(move.title for move in together)
-                yield Advice(changes, title, all(move.safe for move in together), after)
+    attempt = attempt or partial(_applied, job)
+    found: list[Advice] = []
+    for way in _offered(job, expressible):
+        changes = together(job, way[-1:])
+        after = attempt(changes) if changes is not None else None
+        if changes is None or after is None or _overloads(job, after):
+            continue
+        if after.rough.device_bytes < before.rough.device_bytes:
+            found.append(Advice(way[-1:], changes, after))
+    return tuple(
+        sorted(found, key=lambda each: (HARMS.index(each.moves[0].harm), each.estimate.rough.device_bytes))
+    )
 
 
-def _estimate(job: TrainingJob) -> Estimate | None:
+def together(job: TrainingJob, moves: Sequence[Move]) -> Changes | None:
+    """The changes of several moves; None where they exclude each other."""
+    changes: dict[str, object] = {}
+    for move in moves:
+        for name, value in move.changes.items():
+            if name in changes and name in _SHARED:
+                value = changes[name] * value // _now(job, name)
+            changes[name] = value
+    if changes.get("optimizer_in_backward") and (
+        changes.get("gradient_accumulation_steps", 1) != 1 or "method" in changes
+    ):
+        return None
+    return changes if changes.get("parallel.data", 1) != 0 else None
+
+
+def _now(job: TrainingJob, name: str) -> int:
+    return job.parallel.data if name == "parallel.data" else job.gradient_accumulation_steps
+
+
+def _offered(job: TrainingJob, expressible: Callable[[Changes], bool]) -> list[tuple[Move, ...]]:
+    """The ways with the steps that the file can express; of steps that cost the same, the first."""
+    found = []
+    for way in ways(job):
+        steps = {(move.harm, move.cost): move for move in reversed(way) if expressible(move.changes)}
+        if steps:
+            found.append(tuple(reversed(steps.values())))
+    return found
+
+
+def _chosen(steps: Sequence[tuple[Move, ...]], state: State) -> tuple[Move, ...]:
+    taken = (way[level - 1] for way, level in zip(steps, state, strict=True) if level)
+    return tuple(sorted(taken, key=lambda move: (HARMS.index(move.harm), move.cost)))
+
+
+def _price(move: Move) -> Price:
+    """Its cost among moves that do the same harm; a worse harm weighs more than any number of others."""
+    return tuple(move.cost if harm == move.harm else 0.0 for harm in reversed(HARMS))
+
+
+def _blocks(steps: Sequence[tuple[Move, ...]]) -> list[list[int]]:
+    """The ways by the worst harm on them."""
+    worst = [max(HARMS.index(move.harm) for move in way) for way in steps]
+    return [[axis for axis, harm in enumerate(worst) if harm == each] for each in range(len(HARMS))]
+
+
+def _overloads(job: TrainingJob, after: Estimate) -> bool:
+    """Whether the host would have to hold more than somebody says that it has."""
+    host = after.host
+    return host is not None and job.ram is not None and host.verdict == "does_not_fit"
+
+
+def _applied(job: TrainingJob, changes: Changes) -> Estimate | None:
     try:
-        return estimate_job(job)
+        return estimate_job(apply(job, changes))
     except CannotEstimate:
         return None
-
-
-def _on_host(estimate: Estimate) -> int:
-    return 0 if estimate.host is None else estimate.host.most_bytes_per_node
-
-
-def _has_room(after: Estimate, before: int) -> bool:
-    """Whether a node holds what waits in host memory, or held no less `before`."""
-    return after.host is None or after.host.verdict != "does_not_fit" or _on_host(after) <= before
-
-
-def _saves(peaks: Mapping[str, int], later: Mapping[str, int]) -> bool:
-    """Whether some moment gets smaller: a move that leaves the peak may still be half of a pair."""
-    return any(later.get(name, 0) < peak for name, peak in peaks.items())
-
-
-def _peaks(estimate: Estimate) -> dict[str, int]:
-    """Allocated bytes by moment of the run: what a replay of the allocator would leave as it is."""
-    return {moment.name: moment.allocated_bytes for moment in estimate.counted}
-
-
-def _beside(estimate: Estimate, peaks: Mapping[str, int]) -> int:
-    """Bytes on the device beside the highest of its peaks: the allocator's slack, the context."""
-    return estimate.rough.device_bytes - max(peaks.values(), default=0)
-
-
-def _hoped(peaks: Mapping[str, int], beside: int, chosen: Sequence[_Tried]) -> int:
-    """The device bytes if the savings of the moves added up, moment by moment. What lies beside the peaks
-    shrinks with them: the least that one of the moves leaves is hoped for.
-    """
-    apart = min(beside, *(tried.beside for tried in chosen))
-    rest = [
-        peak - sum(peak - tried.peaks.get(name, peak) for tried in chosen) for name, peak in peaks.items()
-    ]
-    return apart + max(rest, default=0)
-
-
-def _goes_further(ways: dict[str, float], other: dict[str, float]) -> bool:
-    """Whether one combination changes at least all that another changes, and that at least as much."""
-    return all(ways.get(group, 0.0) >= cost for group, cost in other.items())

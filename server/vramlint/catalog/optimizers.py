@@ -63,6 +63,8 @@ class Optimizer:
     """
     smaller: str | None = None
     """The optimizer of the same rule with 8-bit states."""
+    fused: str | None = None
+    """The same optimizer stepping in one kernel, without temporaries."""
     common: bool = False
     """Whether it is worth comparing with others."""
     classes: tuple[str, ...] = ()
@@ -87,6 +89,7 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
         step="foreach",
         temporaries=1,
         smaller="adamw_8bit",
+        fused="adamw_torch_fused",
         common=True,
         classes=("torch.optim.AdamW", "torch.optim.Adam", _TORCHAO + "_AdamW"),
     ),

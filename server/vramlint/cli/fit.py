@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         say("\nexport PYTORCH_ALLOC_CONF=expandable_segments:True makes it fit, and trains the same")
     ways = [] if analysis.verdict == "fits" else list(islice(ways_to_fit(analysis), SHOWN))
     if ways:
-        say("\nany one of these makes it fit, tried on the edited file, the smallest change first:")
+        say("\nany one of these makes it fit, tried on the edited file, the least harmful first:")
     for way in ways:
         say("\n".join(_way(way, capacity)))
     if not ways and analysis.verdict != "fits":

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from vramlint.advice import largest_micro_batch, largest_sequence
-from vramlint.dialects.kit.dialect import Key, ReadResult, SetKey
-from vramlint.dialects.kit.edits import with_keys
+from vramlint.dialects.kit.dialect import Key, SetKey
 from vramlint.document.node import KeyPath
 from vramlint.explain.what_if_ranges import neighbours
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.lint.rereading import estimate_after
 from vramlint.lint.result import Analysis
-from vramlint.memory import estimate_job
-from vramlint.memory.estimate import CannotEstimate, Estimate, Verdict
+from vramlint.memory.estimate import Estimate, Verdict
 
-log = logging.getLogger(__name__)
 _SHOWN = 4
 _LARGEST: Mapping[str, Callable[[TrainingJob, int], int | None]] = {
     "micro_batch_size": largest_micro_batch,
@@ -38,20 +35,7 @@ def estimate_with(analysis: Analysis, path: KeyPath, value: Any) -> Estimate | N
     """The estimate if the file had `value` at `path`; None where the framework refuses the value in this
     file, or the run could not be estimated with it.
     """
-    if analysis.dialect is None or analysis.dialect_context is None:
-        return None
-    try:
-        reading = analysis.dialect.read(
-            with_keys(analysis.values, (SetKey(path, value),)), analysis.dialect_context
-        )
-        if reading.job is None or reading.unusable or _refusals(reading) - _refusals(analysis.reading):
-            return None
-        return estimate_job(reading.job)
-    except CannotEstimate:
-        return None
-    except Exception:
-        log.exception("%s = %r cannot be tried", path, value)
-        return None
+    return estimate_after(analysis, (SetKey(path, value),))
 
 
 def weigh(analysis: Analysis, path: KeyPath, values: Iterable[Any]) -> Iterator[Comparison]:
@@ -61,12 +45,6 @@ def weigh(analysis: Analysis, path: KeyPath, values: Iterable[Any]) -> Iterator[
         if estimate is not None:
             rough = estimate.rough
             yield Comparison(value, rough.device_bytes, rough.verdict(analysis.capacity))
-
-
-def _refusals(reading: ReadResult | None) -> set[tuple[str, KeyPath]]:
-    """What the framework refuses of a file, as read."""
-    problems = reading.problems if reading else ()
-    return {(problem.kind, problem.key) for problem in problems if problem.severity == "error"}
 
 
 def steps(analysis: Analysis, key: Key, path: KeyPath, value: Any) -> tuple[Comparison, ...]:

@@ -89,6 +89,8 @@ class RuleContext:
     cannot: Cannot | None = None
     recheck: Callable[[tuple[TextEdit, ...]], Rechecked] = field(repr=False, compare=False)
     """Analyse the document again with edits applied."""
+    proceed: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    """Called before each step of a long search; it raises where nobody waits for the answer any more."""
     setting_problems: tuple[str, ...] = ()
     settings_file: str | None = None
     """Where settings of this file are written: the file they came from, else the workspace's own."""

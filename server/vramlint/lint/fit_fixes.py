@@ -3,83 +3,111 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from vramlint.dialects.kit.dialect import Changes, SetKey
-from vramlint.dialects.kit.edits import with_keys
 from vramlint.document.edit import TextEdit
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.lint.context import Rechecked, RuleContext
 from vramlint.lint.editing import edits_of_keys
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import gib
-from vramlint.memory.estimate import CannotEstimate, Verdict
+from vramlint.lint.rereading import estimate_after
+from vramlint.memory.estimate import Estimate, Verdict
+
+if TYPE_CHECKING:  # most files fit, and need no advice
+    from vramlint.advice import Advice
+    from vramlint.advice.search import Answer
 
 _MOST_FIXES = 3
-_MOST_TRIES = 20
-_LONG = 10_000
-"""Code points. Reading a longer text again costs more than estimating its values first."""
+_MOST_CHECKS = 40
+"""Edited files that are analysed in a search."""
 
 
 @dataclass(frozen=True, slots=True)
 class WayToFit:
     """Changes after which the file, edited and read again, fits, and no rule finds anything new.
 
-    `safe`: what is trained stays the same. `keys` are what the edits write.
+    `keys` are what the edits write.
     """
 
-    title: str
-    safe: bool
+    advice: Advice
     keys: tuple[SetKey, ...]
     edits: tuple[TextEdit, ...]
     device_bytes: int
     verdict: Verdict
 
+    @property
+    def title(self) -> str:
+        """All moves in words."""
+        return self.advice.title
+
+    @property
+    def safe(self) -> bool:
+        """Whether what is trained stays the same."""
+        return self.advice.safe
+
+
+@dataclass(slots=True)
+class _Tries:
+    """The tries of one search: values read again for each candidate, the edited file for those that fit."""
+
+    context: RuleContext
+    done: dict[str, WayToFit] = field(default_factory=dict)
+    checks: int = 0
+    _before: set[str] | None = None
+
+    def keys(self, changes: Changes) -> tuple[SetKey, ...] | None:
+        """The keys that say some changes; None where the file cannot."""
+        context = self.context
+        if context.dialect is None or context.job is None:
+            return None
+        return context.dialect.edits(context.values, context.job, changes) or None
+
+    def estimate(self, changes: Changes) -> Estimate | None:
+        """What the run needs after changes, without touching the text."""
+        self.context.proceed()
+        keys = self.keys(changes) if changes else ()
+        return None if keys is None else estimate_after(self.context, keys)
+
+    def confirm(self, advice: Advice) -> Answer:
+        """Whether the edited file fits, and no rule finds anything new in it."""
+        self.context.proceed()
+        keys = self.keys(advice.changes)
+        edits = edits_of_keys(self.context.document, keys) if keys else None
+        if not keys or not edits or self.checks >= _MOST_CHECKS:
+            return "refused"
+        self.checks += 1
+        after = self.context.recheck(edits)
+        if after.estimate is None or not _complaints(after) <= self._known():
+            return "refused"
+        if after.verdict != "fits":
+            return "too-large"
+        needed = after.estimate.device_bytes
+        self.done[advice.title] = WayToFit(advice, keys, edits, needed, after.verdict)
+        return "enough"
+
+    def _known(self) -> set[str]:
+        if self._before is None:
+            self._before = _complaints(self.context.recheck(()))
+        return self._before
+
 
 def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
-    """The one search behind `fit`, `check` and the editor: the smallest change first."""
-    job, capacity, dialect, values = context.job, context.capacity, context.dialect, context.values
-    if job is None or capacity is None or dialect is None:
+    """The one search behind `fit`, `check` and the editor: the least harmful change first."""
+    job, capacity = context.job, context.capacity
+    if job is None or capacity is None or context.dialect is None:
         return
-
     from vramlint.advice import suggest  # imported late: most files fit
 
+    tries = _Tries(context)
+
     def expressible(changes: Changes) -> bool:
-        return bool(dialect.edits(values, job, changes))
+        return tries.keys(changes) is not None
 
-    @cache
-    def before() -> set[str]:
-        """Asked for late: what fits has usually nothing left to complain of."""
-        return _complaints(context.recheck(()))
-
-    for advice in islice(suggest(job, capacity, expressible, context.estimate), _MOST_TRIES):
-        keys = dialect.edits(values, job, advice.changes)
-        if not keys or (len(context.document.text) > _LONG and not _may_fit(context, keys)):
-            continue
-        edits = edits_of_keys(context.document, keys)
-        after = context.recheck(edits) if edits else None
-        if not edits or after is None or after.estimate is None or not after.fits:
-            continue
-        complaints = _complaints(after)
-        if not complaints or complaints <= before():
-            needed = after.estimate.device_bytes
-            yield WayToFit(advice.title, advice.safe, keys, edits, needed, after.verdict)
-
-
-def _may_fit(context: RuleContext, keys: tuple[SetKey, ...]) -> bool:
-    """Whether the run fits with these keys, as far as their values say without reading the text again."""
-    from vramlint.memory import estimate_job  # imported late: most files fit
-
-    if context.dialect is None or context.dialect_context is None:
-        return True
-    reading = context.dialect.read(with_keys(context.values, keys), context.dialect_context)
-    if reading.job is None:
-        return False
-    try:
-        return estimate_job(reading.job).rough.verdict(context.capacity) == "fits"
-    except CannotEstimate:
-        return False
+    for advice in suggest(job, capacity, expressible, tries.estimate, tries.confirm):
+        yield tries.done[advice.title]
 
 
 def checked_fixes(context: RuleContext) -> Iterator[Fix]:
@@ -93,5 +121,5 @@ def checked_fixes(context: RuleContext) -> Iterator[Fix]:
 
 
 def _complaints(analysis: Rechecked) -> set[str]:
-    """The codes of what the rules find at warning level and above."""
-    return {finding.code for finding in analysis.findings if finding.severity in ("error", "warning")}
+    """The codes of what the rules find, but for whether it fits."""
+    return {finding.code for finding in analysis.findings if finding.code not in ("VL101", "VL102")}

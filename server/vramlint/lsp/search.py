@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from functools import partial
 
 from vramlint.analysis.analyse import fixes_for
-from vramlint.document.edit import TextEdit
 from vramlint.lazy_dataclasses import replace
-from vramlint.lint.context import Rechecked
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
 from vramlint.lsp.background import beside
@@ -28,7 +25,7 @@ async def all_fixes(session: Session, view: View, analysis: Analysis, finding: F
     if known is not None:
         return known
     abandoned = threading.Event()
-    guarded = replace(analysis, recheck=partial(_unless, abandoned, analysis.recheck))
+    guarded = replace(analysis, proceed=partial(_unless, abandoned))
     try:
         found = await beside(partial(fixes_for, guarded, finding))
     except asyncio.CancelledError:
@@ -44,11 +41,6 @@ async def fit_fixes(session: Session, view: View) -> tuple[Fix, ...]:
     return () if finding is None else await all_fixes(session, view, view.shown, finding)
 
 
-def _unless(
-    abandoned: threading.Event,
-    recheck: Callable[[tuple[TextEdit, ...]], Rechecked],
-    edits: tuple[TextEdit, ...],
-) -> Rechecked:
+def _unless(abandoned: threading.Event) -> None:
     if abandoned.is_set():
         raise Abandoned
-    return recheck(edits)

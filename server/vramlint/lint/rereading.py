@@ -1,0 +1,44 @@
+"""The same file with other values at some keys: its values read again by its dialect, estimated again.
+
+This leaves the text alone. `RuleContext.recheck` edits it, parses it and runs the rules too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from vramlint.dialects.kit.dialect import ReadResult, SetKey
+from vramlint.dialects.kit.edits import with_keys
+from vramlint.document.node import KeyPath
+from vramlint.lint.context import RuleContext
+from vramlint.memory.estimate import CannotEstimate, Estimate
+
+log = logging.getLogger(__name__)
+
+
+def estimate_after(context: RuleContext, keys: Iterable[SetKey]) -> Estimate | None:
+    """The estimate if the file had these keys; None where the framework refuses them in this file, or the run
+    could not be estimated with them.
+    """
+    from vramlint.memory import estimate_job  # imported late: most files are never read again
+
+    if context.dialect is None or context.dialect_context is None:
+        return None
+    keys = tuple(keys)
+    try:
+        reading = context.dialect.read(with_keys(context.values, keys), context.dialect_context)
+        if reading.job is None or reading.unusable or _refusals(reading) - _refusals(context.reading):
+            return None
+        return estimate_job(reading.job)
+    except CannotEstimate:
+        return None
+    except Exception:
+        log.exception("%s cannot be tried", keys)
+        return None
+
+
+def _refusals(reading: ReadResult | None) -> set[tuple[str, KeyPath]]:
+    """What the framework refuses of a file, as read."""
+    problems = reading.problems if reading else ()
+    return {(problem.kind, problem.key) for problem in problems if problem.severity == "error"}
