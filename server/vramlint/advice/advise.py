@@ -27,6 +27,10 @@ class Advice:
     moves: tuple[Move, ...]
     changes: Changes
     estimate: Estimate
+    arithmetic_before: float
+    """Of a step of the unchanged run, in operations a weight and token."""
+    recomputed: float = 0.0
+    """Forward passes that the unchanged run makes twice."""
 
     @property
     def title(self) -> str:
@@ -50,13 +54,25 @@ class Advice:
 
     @property
     def compute_percent(self) -> float:
-        """Arithmetic of a step beyond what it was, in percent, counted in multiplications of weights.
+        """Arithmetic of a step beyond what it was, in percent of that; below 0 where it is less."""
+        again = self.recomputed + sum(move.forwards for move in self.moves)
+        return 100 * (_arithmetic(self.estimate, again) / self.arithmetic_before - 1)
 
-        A forward pass takes 2 operations a weight and token, backward 2 for the gradients of activations and
-        2 for those of each trained weight (Kaplan et al. 2020, section 2.1).
-        """
-        trained = self.estimate.trainable_parameters / max(1, self.estimate.parameters)
-        return 100 * 2 * sum(move.forwards for move in self.moves) / (4 + 2 * min(1.0, trained))
+
+def _arithmetic(estimate: Estimate, again: float) -> float:
+    """Operations of a step a weight and token, with so many forward passes made again.
+
+    Forward takes 2, backward 2 for the gradients of activations and 2 for those of each trained weight
+    (Kaplan et al. 2020, section 2.1).
+    """
+    trained = min(1.0, estimate.trainable_parameters / max(1, estimate.parameters))
+    return 4 + 2 * trained + 2 * again
+
+
+def _recomputed(job: TrainingJob) -> float:
+    """Forward passes that checkpointing makes twice."""
+    every = job.gradient_checkpointing
+    return 0.0 if every == "none" else 1 / every if isinstance(every, int) else 1.0
 
 
 def suggest(
@@ -74,6 +90,9 @@ def suggest(
     `confirm` looks at one that fits by its estimate once more.
     """
     attempt = attempt or partial(_applied, job)
+    before = attempt({})
+    if before is None:
+        return
     steps = _offered(job, expressible)
     tried: dict[State, Advice] = {}
 
@@ -81,9 +100,9 @@ def suggest(
         chosen = _chosen(steps, state)
         changes = together(job, chosen)
         after = None if changes is None else attempt(changes)
-        if changes is None or after is None or after.why_unknown or _overloads(job, after):
+        if changes is None or after is None or after.why_unknown or _overloads(before, after):
             return None
-        tried[state] = Advice(chosen, changes, after)
+        tried[state] = _advice(job, chosen, changes, before, after)
         return after.rough.high_bytes
 
     def confirmed(state: State) -> Answer:
@@ -91,7 +110,24 @@ def suggest(
 
     prices = [[_price(move) for move in way] for way in steps]
     search = Search(prices, _blocks(steps), weigh, confirmed, capacity_bytes, _MOST_ESTIMATES)
-    return (tried[state] for state in search.solutions())
+    for state in search.solutions():
+        yield tried[state]
+
+
+def advice_of(job: TrainingJob, moves: tuple[Move, ...], attempt: Try) -> Advice | None:
+    """What a run needs after some moves; None where they cannot be made."""
+    changes, before = together(job, moves), attempt({})
+    after = attempt(changes) if changes is not None else None
+    if changes is None or before is None or after is None:
+        return None
+    return _advice(job, moves, changes, before, after)
+
+
+def _advice(
+    job: TrainingJob, moves: tuple[Move, ...], changes: Changes, before: Estimate, after: Estimate
+) -> Advice:
+    again = _recomputed(job)
+    return Advice(moves, changes, after, _arithmetic(before, again), again)
 
 
 def savings(
@@ -108,10 +144,10 @@ def savings(
     for way in _offered(job, expressible):
         changes = together(job, way[-1:])
         after = attempt(changes) if changes is not None else None
-        if changes is None or after is None or _overloads(job, after):
+        if changes is None or after is None or _overloads(before, after):
             continue
         if after.rough.device_bytes < before.rough.device_bytes:
-            found.append(Advice(way[-1:], changes, after))
+            found.append(_advice(job, way[-1:], changes, before, after))
     return tuple(
         sorted(found, key=lambda each: (HARMS.index(each.moves[0].harm), each.estimate.rough.device_bytes))
     )
@@ -162,10 +198,11 @@ def _blocks(steps: Sequence[tuple[Move, ...]]) -> list[list[int]]:
     return [[axis for axis, harm in enumerate(worst) if harm == each] for each in range(len(HARMS))]
 
 
-def _overloads(job: TrainingJob, after: Estimate) -> bool:
-    """Whether the host would have to hold more than somebody says that it has."""
+def _overloads(before: Estimate, after: Estimate) -> bool:
+    """Whether the host would have to hold more than it is known to have, and more than before."""
+    held = 0 if before.host is None else before.host.most_bytes_per_node
     host = after.host
-    return host is not None and job.ram is not None and host.verdict == "does_not_fit"
+    return host is not None and host.verdict == "does_not_fit" and host.most_bytes_per_node > held
 
 
 def _applied(job: TrainingJob, changes: Changes) -> Estimate | None:

@@ -111,6 +111,29 @@ def all_gpus() -> list[Gpu]:
     return [_gpu(record) for record in _records()]
 
 
+WIDELY_HAD = (
+    "RTX 4090",
+    "RTX 5090",
+    "A100 40GB SXM",
+    "L40S",
+    "H100 80GB SXM",
+    "H200 141GB SXM",
+    "B200 192GB",
+    "MI300X 192GB",
+    "MI325X 256GB",
+    "B300 288GB",
+    "MI355X 288GB",
+)
+"""What clouds rent out and people buy for training: one of each size."""
+
+
+@lru_cache(maxsize=8)
+def widely_had(vendor: str) -> tuple[Gpu, ...]:
+    """The GPUs of a vendor that are easily had, the smallest first."""
+    named = (gpu for name in WIDELY_HAD if (gpu := find_gpu(name)) and gpu.vendor == vendor)
+    return tuple(sorted(named, key=lambda gpu: gpu.usable_bytes))
+
+
 @lru_cache(maxsize=128)
 def smallest_with(size: int, n: int) -> list[Gpu]:
     """The `n` smallest NVIDIA GPUs that can give `size` bytes, one of each size."""

@@ -1,43 +1,54 @@
-"""`vramlint fit`: print what would make a run fit, and the largest batch and sequence that do."""
+"""`vramlint fit`: print what would make a run fit, and the largest batch and sequence that do; write it."""
 
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from itertools import islice
 
-from vramlint.advice import largest_micro_batch, largest_sequence
+from vramlint.advice import largest_micro_batch, largest_sequence, smallest_hardware
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
-from vramlint.cli.console import Paint, complain, paint_for, say
+from vramlint.cli.console import Failure, complain, paint_for, say
 from vramlint.cli.estimate import Estimated, Refusal, examine, located
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
-from vramlint.cli.output.estimate_text import STYLES
-from vramlint.dialects.kit.dialect import REMOVE
-from vramlint.explain.format import WORDS, size, value_text
+from vramlint.cli.output.fit_report import FitReport
+from vramlint.document.edit import apply_edits
 from vramlint.explain.verdict import needs
-from vramlint.job import TrainingJob
-from vramlint.lint.fit_fixes import WayToFit, ways_to_fit
-from vramlint.lint.format import key_text
+from vramlint.lint.fit_fixes import Grown, WayToFit, largest_ways, partial_savings, ways_to_fit
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
 
 SHOWN = 6
 """How many ways to fit are printed."""
+_FIELDS: dict[str, Grown] = {"micro_batch": "micro_batch_size", "sequence_length": "sequence_length"}
 
 
 def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser(
         "fit",
-        "Print what would make a run fit, each change tried by the memory model, the smallest "
+        "Print what would make a run fit, each change tried by the memory model, the least harmful "
         "first; and the largest batch and sequence that fit. "
         "Exit code 0: it fits, or something would make it; 1: nothing known would; "
         "2: vramlint could not run (bad option, unreadable file).",
     )
     result.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
     add_gpu(result)
+    result.add_argument("--format", choices=("text", "json"), default="text")
+    result.add_argument(
+        "--maximize",
+        choices=tuple(_FIELDS),
+        help="print the largest micro batch or sequence that fits instead; of micro batches first the one "
+        "that keeps the batch of a step",
+    )
+    result.add_argument(
+        "--apply",
+        type=int,
+        metavar="N",
+        help="write the N-th of what would be printed into the file (to standard output for -)",
+    )
     add_color(result)
     return result
 
@@ -46,63 +57,110 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
-    outcome = examine(Reader(Overrides(gpu=options.gpu, named=True)), options.file)
-    if isinstance(outcome, Refusal):
-        complain(located(options.file, outcome))
+    reader = Reader(Overrides(gpu=options.gpu, named=True))
+    outcome = examine(reader, options.file)
+    reasons = _refusals(options.file, outcome)
+    for reason in reasons:
+        complain(reason)
+    if isinstance(outcome, Refusal) or reasons:
         return 2
+    report = _report(options, outcome)
+    if options.apply is not None:
+        return _apply(options, report)
+    if options.format == "json":
+        import json  # imported late: text needs none
+
+        from vramlint.cli.output.fit_json import fit_object
+
+        print(json.dumps(fit_object(report), indent=1))
+    else:
+        from vramlint.cli.output.fit_text import fit_text
+
+        say(fit_text(report, paint_for(sys.stdout, options.color)))
+    return int(report.nothing_fits)
+
+
+def _refusals(path: str, outcome: Estimated | Refusal) -> list[str]:
+    """Why nothing can be said about the file."""
+    if isinstance(outcome, Refusal):
+        return [located(path, outcome)]
     analysis = outcome.analysis
+    if analysis.job is None or analysis.capacity is None:
+        return [
+            f"{path}: no GPU is declared: say --gpu RTX-4090, "
+            "or write the comment # vramlint: gpu=RTX-4090 into the file"
+        ]
+    if analysis.verdict == "unknown":
+        said = needs(outcome.estimate, analysis.gpu)
+        return [f"{path}: {each}" for each in (said, *outcome.estimate.why_unknown)]
+    return []
+
+
+def _report(options: Namespace, outcome: Estimated) -> FitReport:
+    analysis, estimate = outcome.analysis, outcome.estimate
+    job, capacity = analysis.job, analysis.capacity
+    assert job is not None
+    assert capacity is not None
+    shown = max(SHOWN, options.apply or 0)
+    if options.maximize:
+        ways = tuple(largest_ways(analysis, _FIELDS[options.maximize]))
+        return FitReport(options.file, analysis, estimate, capacity, ways, maximized=True)
+    fits = analysis.verdict == "fits"
+    ways = () if fits else tuple(islice(ways_to_fit(analysis), shown))
+    expandable = estimate.fits_expandable
+    report = FitReport(options.file, analysis, estimate, capacity, ways, expandable=expandable)
+    if options.apply is not None:
+        return report
+    same = fits or expandable or any(way.safe for way in ways)
+    return FitReport(
+        options.file,
+        analysis,
+        estimate,
+        capacity,
+        ways,
+        expandable=expandable,
+        savings=partial_savings(analysis) if report.nothing_fits else (),
+        hardware=() if same else smallest_hardware(job),
+        limits=_limits(analysis),
+    )
+
+
+def _limits(analysis: Analysis) -> tuple[tuple[str, int | None, int], ...]:
     job, capacity = analysis.job, analysis.capacity
     if job is None or capacity is None:
-        complain(
-            f"{options.file}: no GPU is declared: say --gpu RTX-4090, "
-            "or write the comment # vramlint: gpu=RTX-4090 into the file"
-        )
-        return 2
-    if analysis.verdict == "unknown":
-        complain(f"{options.file}: {needs(outcome.estimate, analysis.gpu)}")
-        for reason in outcome.estimate.why_unknown:
-            complain(f"{options.file}: {reason}")
-        return 2
-    paint = paint_for(sys.stdout, options.color)
-    say("\n".join(_head(options.file, outcome, paint)))
-    if outcome.estimate.fits_expandable:
-        say("\nexport PYTORCH_ALLOC_CONF=expandable_segments:True makes it fit, and trains the same")
-    ways = [] if analysis.verdict == "fits" else list(islice(ways_to_fit(analysis), SHOWN))
-    if ways:
-        say("\nany one of these makes it fit, tried on the edited file, the least harmful first:")
-    for way in ways:
-        say("\n".join(_way(way, capacity)))
-    if not ways and analysis.verdict != "fits":
-        say(f"\nno change of settings that vramlint knows makes it fit: {_instead(analysis)}")
-    say("\n".join(("", *_limits(analysis, job, capacity))))
-    return int(not ways and analysis.verdict != "fits")
-
-
-def _head(path: str, outcome: Estimated, paint: Paint) -> Iterator[str]:
-    analysis = outcome.analysis
-    verdict = paint(STYLES[analysis.verdict], WORDS[analysis.verdict])
-    yield f"{path}: {verdict}: {needs(outcome.estimate, analysis.gpu)}"
-
-
-def _way(way: WayToFit, capacity: int) -> Iterator[str]:
-    changed = "" if way.safe else "   (changes what is trained)"
-    yield f"\n  {way.title} → {size(way.device_bytes)}, {size(capacity - way.device_bytes)} left{changed}"
-    for key in way.keys:
-        where = key_text(key.path)
-        yield f"    remove {where}" if key.value is REMOVE else f"    {where}: {value_text(key.value)}"
-
-
-def _instead(analysis: Analysis) -> str:
-    return f"a larger GPU or more of them; the next: vramlint estimate {analysis.document.path or '-'}"
-
-
-def _limits(analysis: Analysis, job: TrainingJob, capacity: int) -> Iterator[str]:
-    yield "with everything else as it is, the largest that fits:"
-    batch, length = largest_micro_batch(job, capacity), largest_sequence(job, capacity)
-    rows = (
-        (analysis.called("micro_batch_size"), batch, job.micro_batch_size),
-        (analysis.called("sequence_length"), length, job.sequence_length),
+        return ()
+    return (
+        (
+            analysis.called("micro_batch_size"),
+            largest_micro_batch(job, capacity),
+            job.micro_batch_size,
+        ),
+        (analysis.called("sequence_length"), largest_sequence(job, capacity), job.sequence_length),
     )
-    width = max(len(name) for name, *_ in rows)
-    for name, largest, now in rows:
-        yield f"  {name:<{width}}  {'none' if largest is None else f'{largest:,}'} (now {now:,})"
+
+
+def _apply(options: Namespace, report: FitReport) -> int:
+    """Write one of the ways into the file."""
+    from vramlint.cli.fixing import write  # imported late: most runs write nothing
+    from vramlint.cli.prefilter import STDIN, read
+
+    way = _chosen(options.apply, report)
+    document = report.analysis.document
+    text = apply_edits(document.text, way.edits)
+    if options.file == STDIN:
+        sys.stdout.write(text)
+        return 0
+    data = read(options.file)
+    if Reader(Overrides()).parse(data, options.file).text != document.text:
+        raise Failure(f"{options.file}: changed since it was read; not written")
+    write(options.file, data, text)
+    say(f"{options.file}: {way.title}: {needs(report.estimate)} → fits")
+    return 0
+
+
+def _chosen(number: int, report: FitReport) -> WayToFit:
+    """The way of that number. Raises Failure where there is none."""
+    if not 1 <= number <= len(report.ways):
+        known = f"there are {len(report.ways)}" if report.ways else "there is none"
+        raise Failure(f"--apply {number}: no such way to make {report.path} fit; {known}")
+    return report.ways[number - 1]

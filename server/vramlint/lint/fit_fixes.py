@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vramlint.dialects.kit.dialect import Changes, SetKey
 from vramlint.document.edit import TextEdit
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # most files fit, and need no advice
     from vramlint.advice import Advice
     from vramlint.advice.search import Answer
 
+Grown: TypeAlias = Literal["micro_batch_size", "sequence_length"]
 _MOST_FIXES = 3
 _MOST_CHECKS = 40
 """Edited files that are analysed in a search."""
@@ -108,6 +109,40 @@ def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
 
     for advice in suggest(job, capacity, expressible, tries.estimate, tries.confirm):
         yield tries.done[advice.title]
+
+
+def largest_ways(context: RuleContext, field_name: Grown) -> Iterator[WayToFit]:
+    """The largest value of a field that fits, written into the file, where the file has another: of micro
+    batches the one that keeps the batch of a step, and the largest of all.
+    """
+    job, capacity, tries = context.job, context.capacity, _Tries(context)
+    if job is None or capacity is None or context.dialect is None:
+        return
+    from vramlint.advice.advise import advice_of  # imported late: only `fit --maximize` gets here
+    from vramlint.advice.growth import larger_batches, longer_sequences
+
+    grown = larger_batches if field_name == "micro_batch_size" else longer_sequences
+    for candidates in grown(job, capacity):
+        for move in candidates:
+            if move.changes[field_name] == getattr(job, field_name):
+                if context.verdict == "fits":
+                    break
+                continue
+            advice = advice_of(job, (move,), tries.estimate)
+            if advice is not None and tries.confirm(advice) == "enough":
+                yield tries.done[advice.title]
+                break
+
+
+def partial_savings(context: RuleContext) -> tuple[Advice, ...]:
+    """What each known way saves by itself, where nothing is enough."""
+    job, estimate = context.job, context.estimate
+    if job is None or estimate is None or context.dialect is None:
+        return ()
+    from vramlint.advice import savings  # imported late: most files fit
+
+    tries = _Tries(context)
+    return savings(job, estimate, lambda changes: tries.keys(changes) is not None, tries.estimate)
 
 
 def checked_fixes(context: RuleContext) -> Iterator[Fix]:
