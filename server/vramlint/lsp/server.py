@@ -25,6 +25,7 @@ from vramlint.lsp.links import definition, document_links
 from vramlint.lsp.pages import as_file
 from vramlint.lsp.session import Session
 from vramlint.lsp.settings import SECTION, as_mapping, ask_for_settings, register_for_changes
+from vramlint.lsp.texts import keep_texts
 from vramlint.lsp.view import View
 
 Answer: TypeAlias = Callable[[Session, View, Any], Any]
@@ -76,6 +77,7 @@ def _searches(server: Server) -> None:
 def _lifecycle(server: Server) -> None:
     @server.feature(types.INITIALIZE)
     def initialize(ls: Server, params: types.InitializeParams) -> None:
+        keep_texts(ls.workspace)
         encoding = ls.workspace.position_encoding or types.PositionEncodingKind.Utf16
         ls.session.client = Client.of(params, str(getattr(encoding, "value", encoding)))
         options = as_mapping(params.initialization_options)
