@@ -30,6 +30,16 @@ def fit_line(analysis: Analysis) -> str:
     return " · ".join([head, *parts])
 
 
+def component_keys(analysis: Analysis) -> Iterator[tuple[Component, KeyPath]]:
+    """The key that decides most of each component: the first that is written."""
+    named: set[Component] = set()
+    for row in FIELDS.values():
+        path = analysis.key(row.path) if row.holds is not None and row.holds not in named else None
+        if row.holds is not None and path is not None:
+            named.add(row.holds)
+            yield row.holds, path
+
+
 def key_shares(analysis: Analysis) -> Iterator[tuple[KeyPath, str]]:
     """The keys that decide most of the memory, each component at the first that is written."""
     job, estimate = analysis.job, analysis.estimate

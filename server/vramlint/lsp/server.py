@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from vramlint.lsp import commands, notebooks
+from vramlint.lsp import commands, estimates, notebooks
 from vramlint.lsp.client import Client
 from vramlint.lsp.code_action import KINDS, code_actions
 from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses, resolve_code_lens
@@ -50,6 +50,7 @@ def create_server() -> Server:
     for method, answer, options in REQUESTS:
         _request(server, method, answer, options)
     _searches(server)
+    estimates.register(server)
     return server
 
 

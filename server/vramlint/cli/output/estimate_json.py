@@ -2,94 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from vramlint.cli.output.json import SCHEMA_VERSION
-from vramlint.explain.assumptions import assumptions
+from vramlint.explain.estimate_facts import estimate_facts
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import Component, Estimate
-
-LARGEST = 10
-"""How many of the tensors at the peak are listed."""
+from vramlint.memory.estimate import Estimate
 
 
 def estimate_object(path: str, analysis: Analysis, estimate: Estimate) -> dict[str, Any]:
     """The object of a file that was estimated."""
-    job, dialect, gpu = analysis.job, analysis.dialect, analysis.gpu
-    model = job.model if job else None
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "path": path,
-        "dialect": dialect.name if dialect else None,
-        "dialect_version": analysis.reading.version if analysis.reading else None,
-        "model": {
-            "id": model.name if model else None,
-            "architecture": estimate.architecture or (model.model_type if model else None),
-            "parameters": estimate.parameters,
-            "trainable_parameters": estimate.trainable_parameters,
-            "source": model.source if model else None,
-        },
-        "gpu": gpu
-        and {
-            "name": gpu.name,
-            "memory_bytes": gpu.memory_bytes,
-            "usable_bytes": gpu.usable_bytes,
-            "count": analysis.declared.count if analysis.declared else 1,
-        },
-        "components": _parts(estimate, estimate.components),
-        "component_sizes": _parts(estimate, estimate.component_sizes),
-        "peak_allocated_bytes": estimate.peak_allocated_bytes,
-        "peak_reserved_bytes": estimate.peak_reserved_bytes,
-        "reserved_range": list(estimate.reserved_range),
-        "process_bytes": estimate.process_bytes,
-        "device_bytes": estimate.device_bytes,
-        "peak_phase": estimate.peak_phase,
-        "phase_peaks": dict(estimate.phase_peaks),
-        "moments": [
-            {
-                "name": moment.name,
-                "allocated_bytes": moment.allocated_bytes,
-                "device_bytes": moment.device_bytes,
-                "components": _parts(estimate, moment.components),
-            }
-            for moment in estimate.moments
-        ],
-        "host": estimate.host
-        and {
-            "bytes_per_rank": estimate.host.bytes_per_rank,
-            "bytes_per_node": estimate.host.bytes_per_node,
-            "declared_bytes": estimate.host.declared_bytes,
-            "loading_bytes_per_node": estimate.host.loading_bytes_per_node,
-            "verdict": estimate.host.verdict,
-        },
-        "error_band": estimate.error_band,
-        "verdict": analysis.verdict,
-        "headroom_bytes": analysis.headroom,
-        "largest_at_peak": [
-            {
-                "name": tensor.name,
-                "component": tensor.component,
-                "shape": list(tensor.shape),
-                "dtype": tensor.dtype,
-                "count": tensor.count,
-                "bytes": tensor.bytes,
-            }
-            for tensor in sorted(estimate.tensors, key=lambda tensor: -tensor.bytes)[:LARGEST]
-        ],
-        "assumptions": [
-            {"field": each.field, "value": plain(each.value), "origin": each.origin}
-            for each in assumptions(analysis)
-        ],
-        "notes": list(estimate.notes),
-        "checkpoint_bytes": dict(estimate.checkpoint_bytes),
-    }
-
-
-def _parts(estimate: Estimate, sizes: Mapping[Component, int]) -> dict[str, int]:
-    """Sizes by component, in the order of the report; the generation engine only where there is one."""
-    return {name: sizes.get(name, 0) for name in estimate.parts}
+    return {"schema_version": SCHEMA_VERSION, "path": path, **estimate_facts(analysis, estimate)}
 
 
 def error_object(path: str, dialect: str | None, code: str, message: str, line: int | None) -> dict[str, Any]:
@@ -100,12 +23,3 @@ def error_object(path: str, dialect: str | None, code: str, message: str, line: 
         "dialect": dialect,
         "error": {"code": code, "message": message, "line": line},
     }
-
-
-def plain(value: Any) -> Any:
-    """A value of a job as JSON knows it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | float | str | dict) else str(value)
