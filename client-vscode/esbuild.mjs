@@ -3,17 +3,28 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
+const shared = { bundle: true, minify: true, logLevel: "warning" };
+
+// The panel's page: a script and a style sheet of our own, nothing else.
+await build({
+  ...shared,
+  entryPoints: { panel: "src/webview/page.ts" },
+  outdir: "dist",
+  platform: "browser",
+  target: "es2022",
+  format: "iife",
+});
+await build({ ...shared, entryPoints: ["src/webview/panel.css"], outfile: "dist/panel.css" });
+
 const { metafile } = await build({
+  ...shared,
   entryPoints: ["src/extension.ts"],
   outfile: "dist/extension.js",
-  bundle: true,
-  minify: true,
   metafile: true,
   platform: "node",
   target: "node20",
   format: "cjs",
   external: ["vscode"],
-  logLevel: "warning",
 });
 
 const packageFolder = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/;

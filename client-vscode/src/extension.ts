@@ -4,6 +4,9 @@ import * as vscode from "vscode";
 import { Breakdown } from "./breakdown";
 import { debugInformation } from "./debugInformation";
 import { documentInView } from "./documents";
+import { GpuPicker } from "./gpuPicker";
+import { Meter } from "./meter";
+import { Panels } from "./panel";
 import { Session } from "./session";
 import { LAUNCH_SETTINGS, SECTION } from "./settings";
 import { Status } from "./status";
@@ -15,6 +18,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const status = new Status();
   const running = new Session(context.extensionPath, log, status);
   const breakdown = new Breakdown(running);
+  const panels = new Panels(context.extensionUri, running);
+  const picker = new GpuPicker(running, context.workspaceState);
+  const meter = new Meter(running, (document) => void picker.offer(document));
   session = running;
 
   const command = (name: string, run: (...args: never[]) => unknown): vscode.Disposable =>
@@ -23,9 +29,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     log,
     status,
     breakdown,
-    command("showBreakdown", (config?: string | vscode.Uri) =>
-      breakdown.show(typeof config === "string" ? vscode.Uri.parse(config) : config),
-    ),
+    panels,
+    meter,
+    command("showBreakdown", (config?: string | vscode.Uri) => {
+      panels.show(uriOf(config));
+    }),
+    command("showBreakdownText", (config?: string | vscode.Uri) => breakdown.show(uriOf(config))),
+    command("chooseGpu", (config?: string | vscode.Uri) => picker.choose(uriOf(config))),
     command("restart", () => running.restart()),
     command("showLog", () => {
       log.show();
@@ -40,6 +50,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
 export async function deactivate(): Promise<void> {
   await session?.stop();
+}
+
+/** What a command was given: the server gives text, menus give a URI. */
+function uriOf(config: string | vscode.Uri | undefined): vscode.Uri | undefined {
+  return typeof config === "string" ? vscode.Uri.parse(config) : config;
 }
 
 async function showDebugInformation(

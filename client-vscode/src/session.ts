@@ -1,7 +1,12 @@
 /** One server at a time: started, watched, restarted, and spoken to. */
 
 import * as vscode from "vscode";
-import { ExecuteCommandRequest, type LanguageClient, State } from "vscode-languageclient/node";
+import {
+  ExecuteCommandRequest,
+  type LanguageClient,
+  State,
+  type WorkspaceEdit,
+} from "vscode-languageclient/node";
 import { createClient } from "./client";
 import { Deaths } from "./deaths";
 import { CannotLaunch, findLaunch, type Launch } from "./launch";
@@ -15,6 +20,9 @@ export class Session {
   private failure: string | undefined;
   /** Starts and stops wait for each other here, so that two never overlap. */
   private turn: Promise<void> = Promise.resolve();
+  private readonly started = new vscode.EventEmitter<void>();
+  /** A server has come up, for the first time or again. */
+  readonly onDidStart = this.started.event;
 
   constructor(
     private readonly extensionFolder: string,
@@ -44,6 +52,26 @@ export class Session {
     const params = { command, arguments: args };
     const answer: unknown = await this.client.sendRequest(ExecuteCommandRequest.type, params);
     return typeof answer === "string" ? answer : undefined;
+  }
+
+  /** Send one of the server's own requests; undefined when no server runs or it fails to answer. */
+  async request<T>(method: string, params: object): Promise<T | null | undefined> {
+    await this.turn;
+    if (this.client?.state !== State.Running) return undefined;
+    try {
+      return await this.client.sendRequest<T | null>(method, params);
+    } catch (error) {
+      this.log.warn(`${method}: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  /** Apply an edit that the server has made, as one step of undo. */
+  async apply(edit: WorkspaceEdit): Promise<boolean> {
+    const client = this.client;
+    if (client === undefined) return false;
+    const converted = await client.protocol2CodeConverter.asWorkspaceEdit(edit);
+    return vscode.workspace.applyEdit(converted);
   }
 
   /** How the server was started and how it is, for the debug information. */
@@ -89,10 +117,10 @@ export class Session {
       return;
     }
     this.client = client;
-    this.status.running(this.version());
+    this.up();
     client.onDidChangeState(({ newState }) => {
       if (this.client !== client) return;
-      if (newState === State.Running) this.status.running(this.version());
+      if (newState === State.Running) this.up();
       else if (newState === State.Starting) this.status.starting();
     });
   }
@@ -106,6 +134,11 @@ export class Session {
       this.log.debug(`the server was gone before it was stopped: ${String(error)}`);
     }
     this.status.stopped();
+  }
+
+  private up(): void {
+    this.status.running(this.version());
+    this.started.fire();
   }
 
   private version(): string {

@@ -8,6 +8,9 @@ export const SECTION = "vramlint";
 /** The command of the server's code lens that the extension runs, with a panel of its own. */
 export const SHOW_BREAKDOWN = `${SECTION}.showBreakdown`;
 
+/** The command of the fit meter. */
+export const CHOOSE_GPU = `${SECTION}.chooseGpu`;
+
 /** The settings that decide how the server is started: a change of one restarts it. */
 export const LAUNCH_SETTINGS = [`${SECTION}.serverCommand`, `${SECTION}.interpreter`];
 

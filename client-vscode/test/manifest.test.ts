@@ -7,6 +7,7 @@ import manifest from "../package.json";
 
 const folder = join(import.meta.dirname, "..", "src");
 const source = readdirSync(folder)
+  .filter((name) => name.endsWith(".ts"))
   .map((name) => readFileSync(join(folder, name), "utf8"))
   .join("\n");
 

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { plain, runCommand, until } from "./steps.mjs";
+import { panelOf, plain, runCommand, until } from "./steps.mjs";
 import { said, withWorkbench } from "./workbench.mjs";
 
 const { CONFIG, SCREENSHOT } = process.env;
@@ -93,10 +93,14 @@ await withWorkbench(
     said("half typed, and still there");
 
     await lens.locator("a", { hasText: "weights" }).click();
-    const preview = page.frameLocator("iframe.webview").frameLocator("iframe");
-    await preview.getByText(/GiB/).first().waitFor();
+    await panelOf(page).locator(".verdict", { hasText: /does not fit: needs \d/ }).waitFor();
     await shot("breakdown");
     said("breakdown");
+
+    await runCommand(page, "vramlint: Show Memory Breakdown as Text");
+    const preview = page.frameLocator("iframe.webview >> nth=-1").frameLocator("iframe");
+    await preview.getByText("What was assumed").first().waitFor();
+    said("breakdown as text");
 
     await runCommand(page, "vramlint: Restart Server");
     await runCommand(page, "vramlint: Show Debug Information");

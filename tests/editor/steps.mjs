@@ -35,3 +35,7 @@ export async function runCommand(page, title) {
   });
   await palette.waitFor({ state: "hidden" });
 }
+
+/** The page of the breakdown panel that shows. */
+export const panelOf = (page) =>
+  page.frameLocator("iframe.webview").frameLocator("iframe").locator("#panel");

@@ -49,6 +49,8 @@ def test_holds_what_runs_and_nothing_else(vsix: Path) -> None:
     assert {name for name in names if name.startswith("extension/dist/")} == {
         "extension/dist/extension.js",
         "extension/dist/LICENSES.txt",
+        "extension/dist/panel.css",
+        "extension/dist/panel.js",
     }
 
 

@@ -157,3 +157,21 @@ def test_neovim_sees_what_check_reports(tmp_path: Path) -> None:
         CONFIG=EXAMPLE,
         EXPECTED=json.dumps(expected),
     )
+
+
+@pytest.mark.parametrize("theme", ["Default Light Modern", "Default Dark Modern"])
+def test_meter_picker_and_panel_in_vs_code(editor_home: Path, vsix: Path, theme: str) -> None:
+    renewed = os.environ.get("UPDATE_SCREENSHOT") == "1"
+    name = f"panel-{theme.split()[1].lower()}.png"
+    screenshot = (ROOT / "docs" / "images" if renewed else OUT) / name
+    screenshot.parent.mkdir(parents=True, exist_ok=True)
+    run(
+        ["node", str(HERE / "panel.mjs")],
+        EDITOR_HOME=editor_home,
+        VSIX=vsix,
+        OUT=OUT / name.removesuffix(".png"),
+        CONFIG=EXAMPLE,
+        SCREENSHOT=screenshot,
+        THEME=theme,
+    )
+    assert screenshot.read_bytes().startswith(b"\x89PNG")

@@ -31,6 +31,7 @@ class Control:
     """A field of the run with the values to choose from, its own among them."""
 
     field: str
+    title: str
     label: str
     """What the file calls it."""
     effect: str
@@ -41,15 +42,15 @@ class Control:
 
 
 Values = Callable[[TrainingJob], tuple[Any, ...]]
-_OFFERED: Mapping[str, Values] = {
-    "micro_batch_size": lambda job: _doubled(job.micro_batch_size, _MOST_BATCH),
-    "sequence_length": lambda job: _LENGTHS,
-    "gradient_checkpointing": lambda job: ("none", "full"),
-    "precision.weights": lambda job: ("float32", "bfloat16"),
-    "optimizer": lambda job: tuple(name for name, row in OPTIMIZERS.items() if row.common),
-    "method": lambda job: ("full", "lora", "qlora"),
-    "adapter.r": lambda job: _RANKS if job.adapter is not None else (),
-    "parallel.strategy": lambda job: ("none", "ddp", "zero1", "zero2", "zero3", "fsdp2"),
+_OFFERED: Mapping[str, tuple[str, Values]] = {
+    "micro_batch_size": ("micro batch", lambda job: _doubled(job.micro_batch_size, _MOST_BATCH)),
+    "sequence_length": ("sequence length", lambda job: _LENGTHS),
+    "gradient_checkpointing": ("checkpointing", lambda job: ("none", "full")),
+    "precision.weights": ("precision", lambda job: ("float32", "bfloat16")),
+    "optimizer": ("optimizer", lambda job: tuple(name for name, row in OPTIMIZERS.items() if row.common)),
+    "method": ("method", lambda job: ("full", "lora", "qlora")),
+    "adapter.r": ("adapter rank", lambda job: _RANKS if job.adapter is not None else ()),
+    "parallel.strategy": ("sharding", lambda job: ("none", "ddp", "zero1", "zero2", "zero3", "fsdp2")),
 }
 
 
@@ -58,7 +59,7 @@ def controls(analysis: Analysis) -> Iterator[Control]:
     job = analysis.job
     if job is None or analysis.dialect is None:
         return
-    for name, values in _OFFERED.items():
+    for name, (title, values) in _OFFERED.items():
         offered = values(job)
         if not offered:
             continue
@@ -68,7 +69,9 @@ def controls(analysis: Analysis) -> Iterator[Control]:
         choices = tuple(
             Choice(value, value == now or _writable(analysis, job, name, value)) for value in ordered
         )
-        yield Control(name, analysis.called(name), FIELDS[name].effect, now, choices, analysis.key(name))
+        yield Control(
+            name, title, analysis.called(name), FIELDS[name].effect, now, choices, analysis.key(name)
+        )
 
 
 def _writable(analysis: Analysis, job: TrainingJob, name: str, value: Any) -> bool:

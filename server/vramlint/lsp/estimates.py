@@ -129,6 +129,7 @@ def _answer(view: View, analysis: Analysis, *, replay: bool = False) -> dict[str
 def _control(view: View, control: Control) -> dict[str, Any]:
     return {
         "field": control.field,
+        "title": control.title,
         "label": control.label,
         "effect": control.effect,
         "value": control.value,
