@@ -12,6 +12,8 @@ import tempfile
 from itertools import chain
 from pathlib import Path
 
+from slim import slim
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUNDLED = HERE.parent / "bundled"
@@ -53,6 +55,7 @@ def build() -> None:
     for file in chain(*beside):
         if file.suffix in COMPILED:
             file.unlink()
+    slim(libs)
 
 
 def refuse_compiled() -> None:

@@ -61,7 +61,7 @@ def test_is_pure_python(vsix: Path) -> None:
 
 
 def test_stays_small(vsix: Path) -> None:
-    assert vsix.stat().st_size < 4_000_000
+    assert vsix.stat().st_size < 1_500_000
 
 
 def test_a_bare_python_reports_what_the_installed_command_reports(unpacked: Path, bare_python: Path) -> None:
