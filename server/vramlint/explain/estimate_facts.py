@@ -78,7 +78,7 @@ def estimate_facts(analysis: Analysis, estimate: Estimate, *, replayed: bool = T
             for tensor in sorted(estimate.tensors, key=lambda tensor: -tensor.bytes)[:LARGEST]
         ],
         "assumptions": [
-            {"field": each.field, "value": _plain(each.value), "origin": each.origin}
+            {"field": each.field, "value": plain(each.value), "origin": each.origin}
             for each in assumptions(analysis)
         ],
         "notes": list(estimate.notes),
@@ -91,10 +91,10 @@ def _parts(estimate: Estimate, sizes: Mapping[Component, int]) -> dict[str, int]
     return {name: sizes.get(name, 0) for name in estimate.parts}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value of a job as JSON knows it."""
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value if value is None or isinstance(value, bool | int | float | str | dict) else str(value)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from vramlint.advice import Advice, Hardware
-from vramlint.cli.output.estimate_json import plain
 from vramlint.cli.output.fit_report import FitReport
 from vramlint.cli.output.json import SCHEMA_VERSION
 from vramlint.dialects.kit.dialect import REMOVE
+from vramlint.explain.estimate_facts import plain
 from vramlint.lint.fit_fixes import WayToFit
 from vramlint.lint.format import key_text
 
