@@ -65,6 +65,8 @@ class OffloadNotNeeded(Rule):
         if context.verdict != "fits":
             return
         away = estimate.host.bytes_per_rank
+        if not away:  # the host is needed to load alone
+            return
         whole = _MARGIN * (estimate.device_bytes + away) * (1 + estimate.error_band)
         key = context.key("parallel.offload") or context.key("parallel.strategy")
         if key is None or whole > gpu.usable_bytes:

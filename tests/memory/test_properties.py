@@ -195,10 +195,10 @@ def test_fewer_bits_never_take_more(job: TrainingJob) -> None:
     """Bits of the weights, and of a frozen base."""
     narrow = estimate_job(replace(job, precision=replace(job.precision, weights="bfloat16")))
     wide = estimate_job(replace(job, precision=replace(job.precision, weights="float32")))
-    assert narrow.components["weights"] <= wide.components["weights"]
+    assert narrow.component_sizes["weights"] <= wide.component_sizes["weights"]
     if job.method == "qlora" and job.adapter is not None:
         unpacked = estimate_job(replace(job, method="lora", quantization=None))
-        assert estimate_job(job).components["weights"] <= unpacked.components["weights"]
+        assert estimate_job(job).component_sizes["weights"] <= unpacked.component_sizes["weights"]
 
 
 @examples(60)

@@ -220,7 +220,7 @@ REGISTRY = (
             "actor_rollout_ref", "algorithm.adv_estimator+worker", "model.partial_pretrain",
             "trainer.n_gpus_per_node+data.train_batch_size", ("_target_", starting("verl.")),
             ("hydra.searchpath", naming("verl/trainer/config")), ("defaults", naming("../engine@")),
-            ("defaults", naming("../optim@")), ("*", matching(r"\$\{(oc\.\w+:)?actor_rollout_ref\.")),
+            ("defaults", naming("../optim@")),
         ),
         hint=(
             "trainer.n_gpus_per_node", "trainer.nnodes", "data.max_response_length",

@@ -156,5 +156,6 @@ def checked_fixes(context: RuleContext) -> Iterator[Fix]:
 
 
 def _complaints(analysis: Rechecked) -> set[str]:
-    """The codes of what the rules find, but for whether it fits."""
-    return {finding.code for finding in analysis.findings if finding.code not in ("VL101", "VL102")}
+    """The codes of what the rules find at warning level and above, but for whether it fits."""
+    found = (finding for finding in analysis.findings if finding.severity in ("error", "warning"))
+    return {finding.code for finding in found if finding.code not in ("VL101", "VL102")}
