@@ -15,7 +15,7 @@ class Syntax(Rule):
 
     ## What it finds
 
-    Text that is not YAML, JSON or TOML, and files that are no text at all. The keys around the broken place
+    Text that is not YAML, JSON or TOML, and files that are not text at all. The keys around the broken place
     are still read, so hovers and the other rules go on working while you type. A file that no dialect
     recognises is only mentioned where it was named on the command line.
 

@@ -27,7 +27,7 @@ def parser() -> ArgumentParser:
     result = command_parser(
         "check",
         "Check training configs for memory and consistency problems. "
-        "Files that are no training config are left alone. "
+        "Files that are not training configs are left alone. "
         "Exit code 0: nothing at or above the failing severity; 1: something is; "
         "2: vramlint could not run (bad option, unreadable file).",
     )
@@ -45,7 +45,7 @@ def parser() -> ArgumentParser:
         metavar="CODES",
         help="only these rules: rule codes, code prefixes or names, comma-separated",
     )
-    result.add_argument("--ignore", action="append", metavar="CODES", help="not these rules")
+    result.add_argument("--ignore", action="append", metavar="CODES", help="all rules but these")
     result.add_argument(
         "--fail-on",
         choices=SEVERITIES,
@@ -62,11 +62,15 @@ def parser() -> ArgumentParser:
     result.add_argument(
         "--fix", action="store_true", help="apply safe fixes: those that do not change what is trained"
     )
-    result.add_argument("--unsafe-fixes", action="store_true", help="with --fix or --diff: others too")
+    result.add_argument(
+        "--unsafe-fixes",
+        action="store_true",
+        help="with --fix or --diff: also fixes that change what is trained",
+    )
     result.add_argument(
         "--diff", action="store_true", help="print what --fix would change, and change nothing"
     )
-    result.add_argument("--no-ignores", action="store_true", help="report also what comments suppress")
+    result.add_argument("--no-ignores", action="store_true", help="also report what comments suppress")
     result.add_argument(
         "--stdin-filename", metavar="NAME", help="read standard input as if it were this file"
     )

@@ -15,7 +15,7 @@ def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser("gpus", "List the known GPUs with what a run can use of them, in GiB.")
     result.add_argument(
-        "query", nargs="*", help="words that the name, vendor, class or architecture must hold"
+        "query", nargs="*", help="words that the name, vendor, class or architecture must contain"
     )
     return result
 

@@ -37,7 +37,7 @@ def parser() -> ArgumentParser:
         dest="total",
         choices=("allocated", "reserved", "process"),
         default="allocated",
-        help="what a size is of: max_memory_allocated (the default), max_memory_reserved, or nvidia-smi",
+        help="what the size measures: max_memory_allocated (the default), max_memory_reserved, or nvidia-smi",
     )
     result.add_argument("--format", choices=("text", "json"), default="text")
     add_gpu(result)

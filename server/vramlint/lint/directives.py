@@ -88,7 +88,9 @@ def read_directives(document: Document) -> Directives:
             elif name == "ram":
                 ram = memory_bytes(value)
                 if ram is None:
-                    problems.append(DirectiveProblem(span, f"'{value}' is no amount of memory: ram=512GiB"))
+                    problems.append(
+                        DirectiveProblem(span, f"'{value}' is not an amount of memory: ram=512GiB")
+                    )
             elif name == "dialect":
                 dialect = (value.lower(), span)
             elif name == "versions":

@@ -202,8 +202,12 @@ def _commands(server: Server, known_to_client: set[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve on standard input and output. 1 where the client exits without shutdown, as specified."""
-    parser = argparse.ArgumentParser(prog="vramlint server", description="The language server, on stdio.")
-    parser.add_argument("--stdio", action="store_true", help="speak on standard input and output (always so)")
+    parser = argparse.ArgumentParser(
+        prog="vramlint server", description="Start the language server on standard input and output."
+    )
+    parser.add_argument(
+        "--stdio", action="store_true", help="use standard input and output (the only transport)"
+    )
     parser.add_argument("--log-file", metavar="FILE", help="write the log there instead of standard error")
     parser.add_argument("--verbose", action="store_true", help="log more")
     options = parser.parse_args(arguments)
