@@ -37,7 +37,6 @@ from vramlint.memory.replay.run import Run
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
 from vramlint.memory.sharding import Plan, plan_of
 from vramlint.memory.step import StepProfile, walk
-from vramlint.memory.typical_shape import of_typical_shape
 from vramlint.memory.weights import Weights
 
 ON_DEVICE_LAYERS = 2
@@ -57,6 +56,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         raise CannotEstimate("unknown-optimizer", f"optimizer {job.optimizer!r} is not modelled", "optimizer")
     refuse_implausible(job.model)
     if not job.model.config and job.model.parameters is not None:
+        from vramlint.memory.typical_shape import of_typical_shape  # late: few models are a number
+
         shaped = of_typical_shape(job, job.model.parameters, partial(estimate_job, tensors=tensors))
         return shaped or _bare(job, job.model.parameters, optimizer)
     walked_job = per_rank_job(job)
