@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
@@ -50,18 +50,31 @@ def _set_arguments(document: Document, changes: Iterable[tuple[KeyPath, Any, boo
 
 def difference(before: str, after: str) -> tuple[TextEdit, ...]:
     """The edits, by whole lines, that turn one text into the other."""
-    from difflib import SequenceMatcher  # imported late: only fixes need it
-
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     starts = [0]
     for line in old:
         starts.append(starts[-1] + len(line))
-    opcodes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    head = _equal(old, new)
+    tail = _equal(old[head:][::-1], new[head:][::-1])
+    lines = slice(head, len(old) - tail), slice(head, len(new) - tail)
+    removed, added = old[lines[0]], new[lines[1]]
+    if not removed or not added:
+        edit = TextEdit(starts[head], starts[len(old) - tail], "".join(added))
+        return (edit,) if removed or added else ()
+    from difflib import SequenceMatcher  # late: most edits put lines in at one place
+
+    opcodes = SequenceMatcher(None, removed, added, autojunk=False).get_opcodes()
     return tuple(
-        TextEdit(starts[i1], starts[i2], "".join(new[j1:j2]))
+        TextEdit(starts[head + i1], starts[head + i2], "".join(added[j1:j2]))
         for tag, i1, i2, j1, j2 in opcodes
         if tag != "equal"
     )
+
+
+def _equal(some: Sequence[str], other: Sequence[str]) -> int:
+    """How many items are the same from the beginning."""
+    pairs = enumerate(zip(some, other, strict=False))
+    return next((place for place, (one, two) in pairs if one != two), min(len(some), len(other)))
 
 
 def rewrite(document: Document, span: Span, text: str) -> TextEdit:
