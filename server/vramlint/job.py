@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.vocabulary import (
+    IN_BUFFERS,
     AdapterDtype,
     Attention,
     Autocast,
@@ -127,9 +128,14 @@ class Quantization:
     packed; "packed": always; "unpacked-whole": packed too, and unpacked all at once while they run.
     """
     packed: Literal["parameters", "buffers"] = "parameters"
-    """What GPTQ's and AWQ's packed weights are: parameters that an engine shares out and offloads, or
-    buffers, which none touches.
+    """What packed weights are to an engine: parameters that it shares out and offloads, or buffers, which it
+    leaves as they are (so FSDP2 treats bitsandbytes' integers too).
     """
+
+
+def released_quantized(scheme: str) -> Quantization:
+    """The weights of a model that was released quantised, as transformers' loaders hold them."""
+    return Quantization(scheme, packed="buffers" if scheme in IN_BUFFERS else "parameters")
 
 
 @dataclass(frozen=True, slots=True)

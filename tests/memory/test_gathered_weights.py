@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from configs import analysis_of
+from configs import analysis_of, estimate_of, moment
 
 from vramlint.catalog.facts import Model
 from vramlint.job import Parallel, Precision, TrainingJob
@@ -126,3 +126,27 @@ def test_autocast_stays_on_under_fsdp(tmp_path: Path) -> None:
     names = " ".join(tensor.name for tensor in estimate.tensors)
     assert "float32 by the trainer" in names
     assert "cast by autocast" not in names
+
+
+QLORA = """# vramlint: gpu=RTX-4090 x8
+model_name_or_path: Qwen/Qwen2.5-32B
+dataset_name: d
+output_dir: o
+use_peft: true
+load_in_4bit: true
+dtype: bfloat16
+max_length: 512
+per_device_train_batch_size: 1
+gradient_checkpointing: true
+fsdp: full_shard
+"""
+
+
+def test_fsdp2_shares_four_bit_weights_in_a_floating_container_only(tmp_path: Path) -> None:
+    """accelerate's fsdp2_prepare_model hands integers to `ignored_params`: a whole copy on every GPU."""
+    sizes = [
+        moment(estimate_of(tmp_path, QLORA + storage), "backward").components["weights"]
+        for storage in ("", "bnb_4bit_quant_storage: uint8\n", "bnb_4bit_quant_storage: bfloat16\n")
+    ]
+    assert sizes[0] == sizes[1] > 16e9
+    assert sizes[2] < 4e9

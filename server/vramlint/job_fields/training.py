@@ -100,8 +100,8 @@ MODEL: tuple[JobField, ...] = (
     ),
     JobField(
         "quantization.packed",
-        "What GPTQ's and AWQ's packed weights are. Engines share out parameters; buffers stay whole on every "
-        "GPU, as under transformers.",
+        "What packed weights are to an engine. Parameters are shared out; buffers stay whole on every GPU: "
+        "GPTQ and AWQ under transformers, 4-bit integers under FSDP2.",
     ),
     JobField("precision", moves=Moves("weights")),
     JobField(

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import Model
 from vramlint.catalog.optimizers import Optimizer
-from vramlint.job import Precision, Quantization, RoleModel, TrainingJob, Written
+from vramlint.job import Precision, RoleModel, TrainingJob, Written, released_quantized
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.estimate import CannotEstimate
@@ -94,7 +94,7 @@ def frozen_bytes(job: TrainingJob, weights: Weights, plan: Plan) -> int:
 
 def weights_of(job: TrainingJob, model: Model, scores: bool) -> Weights:
     """The frozen weights of a model in a role; with a head of one output where it `scores`."""
-    quantized = Quantization(model.quantized_as, packed="buffers") if model.quantized_as else None
+    quantized = released_quantized(model.quantized_as) if model.quantized_as else None
     dtype = job.roles.dtype
     precision = job.precision if dtype == "same-as-weights" else Precision(weights=dtype)
     frozen = replace(

@@ -12,7 +12,6 @@ from vramlint.catalog.facts import Model
 from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.hf_trainer import attention
-from vramlint.dialects.engines.loading import released_quantized
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import (
     Kind,
@@ -26,7 +25,8 @@ from vramlint.dialects.kit.reader import (
     positive,
     text,
 )
-from vramlint.job import Adapter, Precision, Quantization
+from vramlint.job import Adapter, Precision, Quantization, released_quantized
+from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import ADAPTER_METHODS, AdapterDtype, Attention, Dtype, KbitPrep, Method
 
 _UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
@@ -83,7 +83,7 @@ def read_quantization(reader: Reader, model: Model, method: str) -> Quantization
         return None
     if model.quantized_as is not None:
         reader.same_origin_as("quantization", "model")
-        return released_quantized(model.quantized_as, kbit_prep=prep)
+        return replace(released_quantized(model.quantized_as), kbit_prep=prep)
     if adapter == "qlora":
         reader.written("quantization.scheme", "load_in_4bit" if reader.has("load_in_4bit") else "adapter")
         options = reader.get("bnb_config_kwargs", mapping) or {}

@@ -17,7 +17,7 @@ from vramlint.dialects.kit.dialect import Key, SetKey
 from vramlint.dialects.kit.edits import spelling
 from vramlint.dialects.kit.reader import Reader, split
 from vramlint.job import Quantization, TrainingJob
-from vramlint.vocabulary import IN_BUFFERS, Loading
+from vramlint.vocabulary import Loading
 
 EFFICIENT_LOADING = Key(
     "fsdp_config.cpu_ram_efficient_loading",
@@ -48,11 +48,6 @@ def loading_of(
         return "device" if quantization is not None or to_gpu else "host"
     stays = quantization is not None and reader.runs("transformers", "5") and not own_map
     return "device" if engine.loading == "rank-0" and stays else engine.loading
-
-
-def released_quantized(scheme: str, **options: Any) -> Quantization:
-    """The weights of a model that was released quantised, as transformers' loaders hold them."""
-    return Quantization(scheme, packed="buffers" if scheme in IN_BUFFERS else "parameters", **options)
 
 
 def efficient_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:

@@ -14,7 +14,7 @@ from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import Half, ParallelPlan, WorldSize
 from vramlint.dialects.engines.evaluation import read_evaluation
 from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping, read_engine
-from vramlint.dialects.engines.loading import loading_of, released_quantized
+from vramlint.dialects.engines.loading import loading_of
 from vramlint.dialects.engines.trainer_checks import TRAINER
 from vramlint.dialects.kit.conflicts import report
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
@@ -47,7 +47,15 @@ from vramlint.dialects.llamafactory.liger import liger_kernels, read_loss
 from vramlint.dialects.llamafactory.megatron import is_megatron, megatron_job
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
 from vramlint.dialects.llamafactory.refusals import REFUSALS
-from vramlint.job import Adapter, Kernels, Parallel, Precision, Quantization, TrainingJob
+from vramlint.job import (
+    Adapter,
+    Kernels,
+    Parallel,
+    Precision,
+    Quantization,
+    TrainingJob,
+    released_quantized,
+)
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import (
     Attention,
@@ -203,7 +211,7 @@ def _quantization(reader: Reader, model: Model) -> Quantization | None:
                 reader.problem("quantization-without-bits", key, message)
         if model.quantized_as:
             reader.same_origin_as("quantization.scheme", "model")
-            return released_quantized(model.quantized_as, double_quant=False)
+            return replace(released_quantized(model.quantized_as), double_quant=False)
         return None
     method = reader.get("quantization_method", text) or "bnb"
     if method == "bitsandbytes" and not reader.runs("llamafactory", "0.9.3"):

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.engines.hf_trainer import attention, read_autocast
-from vramlint.dialects.engines.loading import released_quantized
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import checkpoint_dtype
-from vramlint.job import Adapter, Precision, Quantization
+from vramlint.job import Adapter, Precision, Quantization, released_quantized
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import AdapterDtype, Attention, Autocast, Dtype, Method
 
@@ -48,23 +47,29 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
         return Quantization("bnb-int8", False, compute)
     if model.quantized_as is not None:
         reader.same_origin_as("quantization", "model")
-        return released_quantized(model.quantized_as, compute=compute)
+        return replace(released_quantized(model.quantized_as), compute=compute)
     return None
 
 
 def prepared(
     reader: Reader, quantization: Quantization | None, engine: ParallelPlan, autocast: Autocast
 ) -> Quantization | None:
-    """The base as TRL's trainers prepared it up to 0.24: PEFT raises what is not quantised to float32
+    """The base as the engine and TRL's trainers have it.
+
+    FSDP2 leaves 4-bit weights in integers alone (accelerate 1.15, utils/fsdp_utils.py, fsdp2_prepare_model:
+    ignored_params). Up to TRL 0.24 PEFT raises what is not quantised to float32
     (peft 0.4 to 0.17, utils/other.py, prepare_model_for_kbit_training), and from 0.7.5 on TRL casts all but
     the norms of a 4-bit base back under bf16. From 0.8 on it leaves 4-bit weights alone that an engine shares
     out (trl 0.4.7 to 0.24, trainer/sft_trainer.py and models/utils.py).
     """
-    if quantization is None or reader.framework != "trl" or reader.runs("trl", "0.25"):
-        return quantization
-    if not quantization.scheme.startswith("bnb-"):
+    if quantization is None or not quantization.scheme.startswith("bnb-"):
         return quantization
     four_bit = quantization.scheme != "bnb-int8"
+    integers = reader.get("bnb_4bit_quant_storage", text) in (None, "uint8")
+    if four_bit and integers and engine.parallel.strategy == "fsdp2":
+        quantization = replace(quantization, packed="buffers")
+    if reader.framework != "trl" or reader.runs("trl", "0.25"):
+        return quantization
     shared = engine.parallel.strategy in ("zero3", "fsdp1", "fsdp2")
     if four_bit and shared and reader.runs("trl", "0.8"):
         return quantization

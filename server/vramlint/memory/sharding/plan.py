@@ -11,7 +11,6 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
 from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
-from vramlint.vocabulary import IN_BUFFERS
 
 Trained: TypeAlias = "Sequence[tuple[Parameter, int]]"
 """Trained weights with the number of their occurrences."""
@@ -65,9 +64,7 @@ class Plan:
     def is_buffer(self, parameter: Parameter) -> bool:
         """Whether a packed weight is no parameter, which no engine touches."""
         quantization = self.job.quantization
-        if parameter.scheme is None or quantization is None or quantization.packed == "parameters":
-            return False
-        return quantization.scheme in IN_BUFFERS
+        return parameter.scheme is not None and quantization is not None and quantization.packed == "buffers"
 
     def gradient_elements(self, parameter: Parameter) -> int:
         """Elements of a gradient that this rank keeps after backward."""
