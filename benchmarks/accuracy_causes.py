@@ -109,13 +109,6 @@ VERDICTS: tuple[tuple[str, str], ...] = (
             "rows may be shorter. The reading, 76.3 of 80 GiB, is that of a full GPU"
         ),
     ),
-    (
-        r"^mb-.*norec$",
-        (
-            "Megatron-Bridge, whose layers keep less (fused norms, FP8 inputs, interleaved stages); the job "
-            "names no runtime, so that the layers are transformers'"
-        ),
-    ),
 )
 """Wrong verdicts: (expression that the id matches, what is known)."""
 FIGURES: tuple[tuple[str, str], ...] = (
