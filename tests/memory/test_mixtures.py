@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from configs import estimate_of
 
-from vramlint.catalog.facts import Model
+from vramlint.catalog.facts import GIB, Model
 from vramlint.catalog.models import Models
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 from vramlint.memory import estimate_job
@@ -123,3 +125,40 @@ def test_states_of_experts_are_shared_by_more_ranks_than_there_are_experts() -> 
     assert estimate.component_sizes["optimizer_states"] == pytest.approx(
         4 * estimate.parameters / 64, rel=0.1
     )
+
+
+GPT_OSS = """\
+# vramlint: gpu=A100-80GB x4 versions=axolotl@{release}
+base_model: openai/gpt-oss-20b
+model_quantization_config: Mxfp4Config
+model_quantization_config_kwargs: {{dequantize: true}}
+plugins: [axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin]
+experimental_skip_move_to_device: true
+datasets: [{{path: HuggingFaceH4/Multilingual-Thinking, type: chat_template}}]
+output_dir: ./outputs/gpt-oss-out/
+sequence_len: 4096
+sample_packing: true
+gradient_accumulation_steps: 2
+micro_batch_size: 1
+optimizer: adamw_torch_8bit
+bf16: true
+attn_implementation: kernels-community/vllm-flash-attn3
+gradient_checkpointing: true
+activation_offloading: true
+fsdp_version: 2
+fsdp_config:
+  state_dict_type: SHARDED_STATE_DICT
+  auto_wrap_policy: TRANSFORMER_BASED_WRAP
+  transformer_layer_cls_to_wrap: GptOssDecoderLayer
+  reshard_after_forward: true
+"""
+"""Axolotl's examples/gpt-oss/gpt-oss-20b-fft-fsdp2.yaml, whose README says 46 GiB reserved on 4 GPUs."""
+
+
+def test_gpt_oss_takes_its_experts_out_one_by_one_before_transformers_5(tmp_path: Path) -> None:
+    """Copies of a layer's weights, and a second gradient of the larger projection."""
+    older, newer = (estimate_of(tmp_path, GPT_OSS.format(release=release)) for release in ("0.12", "0.16"))
+    held = {tensor.name: tensor.bytes for tensor in older.tensors}
+    assert held["mlp.experts.gate_up_proj, copied expert by expert"] == 32 * 5760 * 2880 * 2
+    assert not any("copied expert by expert" in tensor.name for tensor in newer.tensors)
+    assert 40 * GIB < older.peak_reserved_bytes < 49 * GIB

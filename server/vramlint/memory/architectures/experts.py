@@ -144,6 +144,10 @@ class Mixture:
             self.bias,
         )
 
+        # 4.55.4, models/gpt_oss/modeling_gpt_oss.py, GptOssExperts.forward: `self.gate_up_proj[expert_idx]`.
+        if self.activation == "clamped" and older(version_of("transformers", weights.job), "5"):
+            for layer in (up, down):
+                layer.indexed = layer.weight.scheme is None
         return lambda t, x, scores: grouped_experts(t, x, scores, up, down, self.activation, self.gates)
 
     def _linears(self, decoder: Decoder, weights: Weights) -> Experts:

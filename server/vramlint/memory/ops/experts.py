@@ -5,6 +5,7 @@ integrations/moe.py).
 from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.ops.activations import activated, shifted
 from vramlint.memory.ops.basic import activation, cast, mul, promoted
 from vramlint.memory.ops.generic import operation
@@ -24,6 +25,10 @@ class StackedWeight:
     bias: Parameter | None = None
     lora: LoraWeights | None = None
     unpacked: str | None = None
+    indexed: bool = False
+    """Each expert's weight is taken out by a tensor of indices: a copy, which the product keeps, and whose
+    gradient begins as zeros of the whole.
+    """
 
     @property
     def dtype(self) -> str:
@@ -99,7 +104,9 @@ def grouped_matmul(t: Tape, x: Tensor, layer: StackedWeight, weight: Parameter |
     shape, given, target = (x.shape[0], base.shape[1]), x.shape, base.shape
     if not (t.recording and (flows or trains)):
         return t.new(shape, dtype, name)
-    saved = t.save(t.kept_input(x) if trains else None, weight if flows else None)
+    copies = t.new(target, dtype, f"{base.name}, copied expert by expert") if layer.indexed else None
+    saved = t.save(t.kept_input(x) if trains else None, weight if flows else None, copies)
+    del copies
     parent = weight if isinstance(weight, Parameter) else weight.node
     del weight
     if base.scheme is not None and layer.unpacked is None:
@@ -110,6 +117,8 @@ def grouped_matmul(t: Tape, x: Tensor, layer: StackedWeight, weight: Parameter |
         held = saved.open()
         to_input = t.new(given, dtype, f"gradient of {name}'s input") if flows else None
         to_weight = t.new(target, dtype, f"gradient of {base.name}") if trains else None
+        if trains and layer.indexed:
+            t.scratch(DTYPE_BYTES[dtype] * base.numel, f"gradient of one expert in zeros of {base.name}")
         del held
         return to_weight, to_input
 
