@@ -291,3 +291,27 @@ def test_edits_read_back_as_what_was_asked(config: dict[str, Any], changes: dict
 
 def test_another_recipe_is_no_edit() -> None:
     assert DIALECT.edits(FULL, job_of(FULL), {"method": "lora"}) is None
+
+
+PPO = """
+tokenizer: {_component_: torchtune.models.mistral.mistral_tokenizer, max_seq_len: 512}
+policy_model: {_component_: torchtune.models.mistral.mistral_7b}
+reward_and_value_model: {_component_: torchtune.modules.classifier_model}
+batch_size: 64
+ppo_batch_size: 32
+forward_batch_size: 16
+gradient_accumulation_steps: 4
+max_generated_tokens: 58
+optimizer: {_component_: bitsandbytes.optim.PagedAdamW}
+loss: {_component_: torchtune.rlhf.loss.PPOLoss}
+dtype: bf16
+"""
+
+
+def test_ppo_runs_on_one_gpu_in_parts_of_its_own_batch() -> None:
+    """Backward passes of ppo_batch_size / gradient_accumulation_steps rows; completions of 16."""
+    job = job_of(PPO, gpus=8)
+    assert job.parallel.world_size == 1
+    assert (job.micro_batch_size, job.gradient_accumulation_steps, job.sequence_length) == (8, 4, 570)
+    assert job.generation is not None
+    assert (job.generation.batch, job.generation.completion_length) == (16, 58)

@@ -32,7 +32,7 @@ from vramlint.dialects.torchtune.edits import edits
 from vramlint.dialects.torchtune.keys import KEYS
 from vramlint.dialects.torchtune.models import torchtune_builder, torchtune_config, torchtune_model
 from vramlint.dialects.torchtune.parallel import read_parallel, with_offload
-from vramlint.job import Adapter, Generation, Precision, Quantization, TrainingJob
+from vramlint.job import Adapter, Generation, Parallel, Precision, Quantization, TrainingJob
 from vramlint.vocabulary import Attention, Checkpointing, Dtype, Fp8, Loss, Method, Objective, Reference
 
 VERSION = "0.6.1"
@@ -105,7 +105,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     if reader.get("dtype", text) == "fp16":
         reader.problem("fp16-refused", "dtype", "dtype: fp16 is refused by every recipe; write bf16", "error")
     objective, reference = _objective(reader, method)
-    parallel = read_parallel(reader, context)
+    # 0.6.1 has one recipe for PPO, ppo_full_finetune_single_device.
+    parallel = Parallel() if objective == "ppo" else read_parallel(reader, context)
     optimizer, offloaded = _optimizer(reader)
     packing = _packed(reader)
     job = TrainingJob(
@@ -118,9 +119,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         precision=Precision(weights=dtype, fp8=_fp8(reader)),
         optimizer=optimizer,
         optimizer_in_backward=reader.read("optimizer_in_bwd", boolean),
-        micro_batch_size=_batch(reader),
+        micro_batch_size=_batch(reader, objective),
         gradient_accumulation_steps=reader.read("gradient_accumulation_steps", positive),
-        sequence_length=_length(reader, packing),
+        sequence_length=_length(reader, packing) + _completion(reader, objective),
         packing=packing,
         gradient_checkpointing=_checkpointing(reader),
         activation_offload=reader.read("enable_activation_offloading", boolean),
@@ -131,7 +132,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_clipping=_clipping(reader),
         parallel=parallel if not offloaded else with_offload(parallel),
         reference_model=reference,
-        generation=_generation(reader) if objective == "grpo" else None,
+        generation=_generation(reader, objective) if objective in ("grpo", "ppo") else None,
         origins=reader.record.origins,
         **hardware(context),
     )
@@ -202,7 +203,19 @@ def _objective(reader: Reader, method: str) -> tuple[Objective, Reference]:
     return "sft", "none"
 
 
-def _generation(reader: Reader) -> Generation:
+def _completion(reader: Reader, objective: str) -> int:
+    """Tokens that PPO's completions add to prompts at the tokenizer's limit."""
+    return reader.read("max_generated_tokens", positive, 58) if objective == "ppo" else 0
+
+
+def _generation(reader: Reader, objective: str) -> Generation:
+    if objective == "ppo":
+        return Generation(
+            engine="in-process",
+            batch=reader.get("forward_batch_size", positive),
+            completion_length=reader.read("max_generated_tokens", positive, 58),
+            completions=1,
+        )
     return Generation(
         engine="in-process",
         completion_length=reader.read("max_generated_tokens", positive, 512),
@@ -210,7 +223,13 @@ def _generation(reader: Reader) -> Generation:
     )
 
 
-def _batch(reader: Reader) -> int:
+def _batch(reader: Reader, objective: str) -> int:
+    """Rows of a backward pass: of PPO a part of `ppo_batch_size`, where `forward_batch_size` is that of the
+    completions (0.6.1, recipes/ppo_full_finetune_single_device.py, _setup_training_hyperparameters).
+    """
+    if objective == "ppo" and (rows := reader.get("ppo_batch_size", positive)):
+        reader.written("micro_batch_size", "ppo_batch_size")
+        return max(rows // (reader.get("gradient_accumulation_steps", positive) or 1), 1)
     batch = reader.get("batch_size", positive)
     if batch is None:
         reader.assume("micro_batch_size", "batch_size is not set, and the recipes have no default; 1 taken")
