@@ -62,7 +62,7 @@ class OffloadNotNeeded(Rule):
         job, estimate, gpu = context.job, context.estimate, context.gpu
         if job is None or estimate is None or gpu is None or estimate.host is None:
             return
-        if context.verdict != "fits":
+        if context.verdict != "fits" or job.parallel.offload == "none":
             return
         away = estimate.host.bytes_per_rank
         if not away:  # the host is needed to load alone

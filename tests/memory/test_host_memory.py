@@ -145,7 +145,10 @@ def test_every_rank_reads_the_model_where_loading_is_not_efficient(tmp_path: Pat
     assert each.estimate is not None
     assert each.estimate.host is not None
     assert each.estimate.host.loading_bytes_per_node == 8 * once.estimate.host.loading_bytes_per_node
-    assert any("loading reads" in found.message for found in each.findings if found.code == "VL103")
+    assert each.estimate.host.verdict == "does_not_fit"
+    assert [found.code for found in each.findings if found.code in ("VL103", "VL113")] == ["VL113"]
+    small = analysis_of(tmp_path, FSDP.replace("EFFICIENT", "true").replace("400GiB", "100GiB"))
+    assert any("loading reads" in found.message for found in small.findings if found.code == "VL103")
 
 
 OFFLOAD = """# vramlint: gpu=24GiB RAM
