@@ -101,7 +101,9 @@ def describe(
         nodes = ranks.nodes.value if ranks.nodes else 1
         context = replace(context, gpu_count=ranks.per_node, nodes=nodes, gpu_declared=True)
     companion = partial(_companion, around.open, script.files)
-    context = replace(context, launch=run.launch, trainer=run.trainer, open=companion)
+    context = replace(
+        context, launch=run.launch, trainer=run.trainer, open=companion, environment=run.variables
+    )
     unknown = list(run.open)
     unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
     unknown += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]

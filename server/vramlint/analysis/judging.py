@@ -87,6 +87,7 @@ def dialect_context(
         versions={**around.versions, **directives.versions},
         open=around.open,
         launch=launcher.run.launch if launcher and launcher.run else None,
+        environment=launcher.run.variables if launcher and launcher.run else {},
     )
 
 

@@ -69,7 +69,7 @@ def _of_program(
     if len(found) != 1:
         return None
     own = found[0].run
-    joined = replace(own, launch=run.launch, environment=run.environment, rooms={})
+    joined = replace(own, launch=run.launch, environment={**run.environment, **own.environment}, rooms={})
     return _described(found[0]._replace(run=joined), header, text, document, around, overrides)
 
 

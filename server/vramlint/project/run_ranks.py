@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple
 
-from vramlint.dialects.kit.launches import GPU_OPTIONS, LaunchSpec, batch_options
+from vramlint.dialects.kit.launches import GPU_OPTIONS, LaunchSpec, batch_options, takes_all, visible_devices
 from vramlint.dialects.kit.reader import look_up, positive
-from vramlint.dialects.kit.run import Given, Run
+from vramlint.dialects.kit.run import Given
 from vramlint.document.place import Place
 from vramlint.lazy_dataclasses import replace
 from vramlint.project.run_subject import Source, Subject
@@ -22,7 +22,6 @@ class Ranks(NamedTuple):
     per_node: int | None
 
 
-_DEVICES = ("CUDA_VISIBLE_DEVICES",)
 _ENTRIES = frozenset(("python", "uv", "coverage", "time", "nohup", "env", "poetry", "conda"))
 """Launchers that start one process. So does `tune run` without a count (_cli/run.py of torchtune 0.6), and a
 notebook's machine is taken to have one GPU where nothing says more.
@@ -93,21 +92,17 @@ def _implied(subject: Subject, header: LaunchSpec | None, script: str) -> Given 
     """One process where nothing starts more; the visible or allotted GPUs where a launcher takes them all."""
     run = subject.run
     by = [name for name in run.launch.by if name not in ("srun",)]
-    takes_all = by[-1:] in (["deepspeed"], ["llamafactory-cli"], ["lmf"], ["accelerate"])
-    if takes_all:
+    if takes_all(run):
         alone = Given(1, run.launch.place, "implied") if by[:1] == ["notebook"] else None
-        return _visible(run) or _allotted(header, script) or alone
+        return visible_devices(run) or _allotted(header, script) or alone
     if by[-1:] == ["swift"]:
-        return replace(found, value=1) if (found := _visible(run)) else Given(1, run.launch.place, "implied")
+        return (
+            replace(found, value=1)
+            if (found := visible_devices(run))
+            else Given(1, run.launch.place, "implied")
+        )
     one = by[:1] == ["notebook"] or by[-1:] == ["tune"] or (set(by) <= _ENTRIES and by)
     return Given(1, run.launch.place, "implied") if one else None
-
-
-def _visible(run: Run) -> Given | None:
-    given = next((run.environment[name] for name in _DEVICES if name in run.environment), None)
-    if given is None or not isinstance(given.value, str) or not given.value:
-        return None
-    return replace(given, value=given.value.count(",") + 1)
 
 
 def _allotted(header: LaunchSpec | None, script: str) -> Given | None:

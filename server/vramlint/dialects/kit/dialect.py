@@ -139,6 +139,8 @@ class Context:
     """What starts the run, where a launch line of the workspace names the file."""
     trainer: Trainer | None = None
     """The trainer, where a script makes it."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the launch line or the script sets for the run."""
 
 
 Severity: TypeAlias = Literal["error", "warning", "information"]

@@ -98,9 +98,25 @@ def of_run(run: Run, whole: LaunchSpec | None) -> LaunchSpec:
     count, processes = _whole(launch.per_node), _whole(launch.processes)
     if count is None and processes is not None and processes % (nodes or 1) == 0:
         count = processes // (nodes or 1)
+    if count is None and base.count is None and takes_all(run):
+        visible = visible_devices(run)
+        count = visible.value if visible is not None else None
     named = tuple(dict.fromkeys(str(given.value) for given in run.configs))
     below = tuple(name for name in base.configs if any(name.endswith(f"/{own}") for own in named))
     return replace(base, count=count or base.count, nodes=nodes, configs=named + below)
+
+
+def takes_all(run: Run) -> bool:
+    """Whether the launcher starts a process for each GPU that it sees, where nothing says how many."""
+    return run.launch.by[-1:] in (("deepspeed",), ("llamafactory-cli",), ("lmf",), ("accelerate",))
+
+
+def visible_devices(run: Run) -> Given | None:
+    """The number of GPUs that the run may see; None where the environment does not say."""
+    given = run.environment.get("CUDA_VISIBLE_DEVICES")
+    if given is None or not isinstance(given.value, str) or not given.value:
+        return None
+    return replace(given, value=given.value.count(",") + 1)
 
 
 def _whole(given: Given | None) -> int | None:

@@ -168,6 +168,8 @@ class Reader:
     """"auto" stands for what the front end decides, as in a DeepSpeed file under the Trainer."""
     at_prefix: bool = False
     """The values do not stand in the document: every key of theirs is placed at `prefix`."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that the run is started with."""
     places: Mapping[str, KeyPath] = field(default_factory=dict)
     """Where keys are written that the document has under other names."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.catalog.releases import together
 from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Key, Obstacle, ReadResult
+from vramlint.dialects.kit.environment import in_environment
 from vramlint.dialects.kit.plausible import implausible
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.job import RoleModel, TrainingJob
@@ -24,7 +25,8 @@ def framework_reader(
     """
     version = context.versions.get(framework, known)
     releases = together({**context.versions, framework: version}, framework)
-    return Reader(values, framework, version, keys, known=known, releases=releases)
+    environment = context.environment
+    return Reader(values, framework, version, keys, known=known, releases=releases, environment=environment)
 
 
 def find_model(reader: Reader, context: Context, path: str) -> Model | Obstacle:
@@ -112,6 +114,7 @@ def hardware(context: Context) -> dict[str, Any]:
 
 def finish(dialect: Dialect, reader: Reader, outcome: TrainingJob | Obstacle) -> ReadResult:
     """The reading that a dialect returns."""
+    outcome = in_environment(dialect.name, reader, outcome)
     job = outcome if isinstance(outcome, TrainingJob) else None
     return ReadResult(
         dialect=dialect,

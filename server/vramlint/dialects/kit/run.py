@@ -100,3 +100,8 @@ class Run:
     open: tuple[Unknown, ...] = ()
     trainer: Trainer | None = None
     rooms: Mapping[str, Room] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The environment without what is open in it."""
+        return {name: str(given.value) for name, given in self.environment.items() if given.value is not None}

@@ -76,9 +76,16 @@ def runs_in_program(
         return ()
     document, command = started or (None, None)
     reading = Evaluation(command, load).read(cells_of(text, language, document))
-    found = [run for made in reading.made if (run := _run(made, reading)) is not None]
+    found = [_with_environment(run, reading) for made in reading.made if (run := _run(made, reading))]
     found += (ScriptRun(run, {}, files) for run, files in chain(shell_runs(reading), started_runs(reading)))
     return tuple(sorted(found, key=lambda each: each.run.launch.place.span.start))
+
+
+def _with_environment(each: ScriptRun, reading: Evaluation) -> ScriptRun:
+    """The run with the variables that the script sets."""
+    known = {name: value for name, value in reading.environment.items() if isinstance(value, Known)}
+    environment = {name: given(value, each.run.launch.place) for name, value in known.items()}
+    return each._replace(run=replace(each.run, environment=environment)) if environment else each
 
 
 def _run(made: Made, reading: Evaluation) -> ScriptRun | None:

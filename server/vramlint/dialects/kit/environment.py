@@ -1,0 +1,30 @@
+"""What the environment that a run is started with changes of it."""
+
+from __future__ import annotations
+
+from vramlint.dialects.kit.dialect import Obstacle
+from vramlint.dialects.kit.reader import Reader
+from vramlint.job import Assumed, TrainingJob
+from vramlint.lazy_dataclasses import replace
+
+_ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")
+"""The newer name counts where both are set (c10/core/AllocatorConfig.h of torch 2.13)."""
+_YES = ("true", "y", "1")
+"""What LLaMA-Factory takes for on (extras/misc.py of 0.9.5, is_env_enabled)."""
+
+
+def in_environment(dialect: str, reader: Reader, outcome: TrainingJob | Obstacle) -> TrainingJob | Obstacle:
+    """The same under the variables that the run is started with. Frameworks set the allocator only where the
+    environment does not; LLaMA-Factory's launcher sets it for several GPUs whatever stands there
+    (launcher.py of 0.9.5).
+    """
+    if isinstance(outcome, Obstacle) or not reader.environment:
+        return outcome
+    megatron = reader.environment.get("USE_MCA", "").lower() in _YES
+    if dialect == "llamafactory" and megatron and outcome.runtime != "megatron":
+        return Obstacle("not-modelled", "USE_MCA=1 trains with Megatron-Core, which is not modelled here")
+    name = next((name for name in _ALLOCATOR if name in reader.environment), None)
+    if name is None or (dialect == "llamafactory" and outcome.allocator):
+        return outcome
+    origins = {**outcome.origins, "allocator": Assumed(f"{name} is set where the run is started")}
+    return replace(outcome, allocator=reader.environment[name], origins=origins)

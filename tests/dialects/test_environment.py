@@ -1,0 +1,91 @@
+"""Variables of a launch line reach the run: allocator, visible GPUs, what LLaMA-Factory trains with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vramlint.analysis.analyse import analyse
+from vramlint.document import Document
+from vramlint.lint.result import Analysis
+from vramlint.project.overrides import Overrides
+from vramlint.project.workspace import Workspace
+
+CONFIG = """\
+base_model: Qwen/Qwen2.5-7B
+datasets: [{path: a/b, type: alpaca}]
+sequence_len: 1024
+micro_batch_size: 1
+bf16: true
+"""
+FACTORY = """\
+model_name_or_path: Qwen/Qwen2.5-7B
+stage: sft
+do_train: true
+finetuning_type: full
+per_device_train_batch_size: 1
+cutoff_len: 1024
+bf16: true
+"""
+TRAINER = """\
+import os
+os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
+from trl import SFTConfig, SFTTrainer
+SFTTrainer("Qwen/Qwen2.5-0.5B", SFTConfig()).train()
+"""
+
+
+def analysed(folder: Path, name: str) -> Analysis:
+    document = Document.read(str(folder / name))
+    return analyse(document, Workspace(folder), Overrides(gpu="A100-80GB"))
+
+
+@pytest.mark.parametrize("variable", ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"])
+def test_the_allocator_of_the_line_beats_that_of_the_framework(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    (tmp_path / "run.sh").write_text(
+        f"export {variable}=max_split_size_mb:128\naccelerate launch -m axolotl.cli.train a.yaml\n"
+    )
+    for name in ("run.sh", "a.yaml"):
+        job = analysed(tmp_path, name).job
+        assert job is not None
+        assert job.allocator == "max_split_size_mb:128"
+    (tmp_path / "run.sh").write_text("accelerate launch -m axolotl.cli.train a.yaml\n")
+    job = analysed(tmp_path, "a.yaml").job
+    assert job is not None
+    assert "expandable_segments:True" in job.allocator
+
+
+def test_a_program_sets_its_own_allocator(tmp_path: Path) -> None:
+    (tmp_path / "sft.py").write_text(TRAINER)
+    job = analysed(tmp_path, "sft.py").job
+    assert job is not None
+    assert job.allocator == "expandable_segments:True"
+    (tmp_path / "run.sh").write_text("PYTORCH_ALLOC_CONF=max_split_size_mb:64 python sft.py\n")
+    job = analysed(tmp_path, "run.sh").job
+    assert job is not None
+    assert job.allocator == "max_split_size_mb:64"  # the newer name counts where both are set
+
+
+def test_the_visible_gpus_are_those_that_a_launcher_takes(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    (tmp_path / "run.sh").write_text(
+        "CUDA_VISIBLE_DEVICES=0,1,2 accelerate launch -m axolotl.cli.train a.yaml\n"
+    )
+    for name in ("run.sh", "a.yaml"):
+        job = analysed(tmp_path, name).job
+        assert job is not None
+        assert job.gpu_count == 3
+
+
+@pytest.mark.parametrize(("value", "modelled"), [("1", False), ("true", False), ("0", True), ("no", True)])
+def test_megatron_in_place_of_the_trainer_is_said(tmp_path: Path, value: str, modelled: bool) -> None:
+    (tmp_path / "a.yaml").write_text(FACTORY)
+    (tmp_path / "run.sh").write_text(f"USE_MCA={value} llamafactory-cli train a.yaml\n")
+    for name in ("run.sh", "a.yaml"):
+        analysis = analysed(tmp_path, name)
+        assert (analysis.estimate is not None) == modelled
+        if not modelled:
+            assert analysis.cannot is not None
+            assert "USE_MCA=1" in analysis.cannot.message
