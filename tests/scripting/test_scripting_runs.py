@@ -145,3 +145,50 @@ def test_unsloth_raises_the_batch_to_a_group_of_completions(tmp_path: Path) -> N
     )
     (run,) = described(tmp_path, notebook(*cells), "fit.ipynb")
     assert (run.fields["micro_batch"].value, run.fields["method"].value) == (6, "grpo")
+
+
+MODAL = """\
+import modal
+app = modal.App("fit")
+
+@app.function(gpu="L40S:2", timeout=60)
+def fit(model: str = "Qwen/Qwen2.5-0.5B"):
+    from trl import SFTConfig, SFTTrainer
+    SFTTrainer(model, SFTConfig(max_length=512)).train()
+
+@app.local_entrypoint()
+def main():
+    fit.remote(model="Qwen/Qwen2.5-1.5B")
+"""
+
+
+def test_the_gpu_that_modal_is_asked_for_is_declared(tmp_path: Path) -> None:
+    (run,) = described(tmp_path, MODAL)
+    assert run.fields["model"].value == "Qwen/Qwen2.5-1.5B"
+    assert run.declared is not None
+    assert (run.declared.gpu.name, run.declared.source, run.verdict) == ("L40S", "launcher", "fits")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name"),
+    [
+        ({"accelerator": "GPU", "colab": {"gpuType": "T4"}}, "T4"),
+        ({"kaggle": {"accelerator": "nvidiaTeslaT4"}}, "T4"),
+        ({"accelerator": "GPU", "colab": {"gpuType": "A100"}}, None),  # 40 GB or 80
+        ({"accelerator": "GPU"}, None),
+        ({}, None),
+    ],
+)
+def test_the_gpu_in_the_metadata_of_a_notebook_is_declared(
+    tmp_path: Path, metadata: dict[str, Any], name: str | None
+) -> None:
+    text = json.dumps({**json.loads(notebook(*UNSLOTH)), "metadata": metadata})
+    (run,) = described(tmp_path, text, "fit.ipynb")
+    assert (run.declared.gpu.name if run.declared else None) == name
+    text = "# %%\n" + "\n# %%\n".join(UNSLOTH)  # as an editor has it, the file beside
+    document = Document.parse(text, str(tmp_path / "fit.ipynb"))
+    around = Workspace().surroundings(document.path, Overrides())
+    (run,) = program_runs(document, around, Overrides())
+    assert (run.declared.gpu.name if run.declared else None) == name
+    (run,) = described(tmp_path, text.replace("length = ", "# vramlint: gpu=A100-80GB\nlength = "), "a.ipynb")
+    assert run.declared.source == "directive"

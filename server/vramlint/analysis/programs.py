@@ -15,11 +15,15 @@ from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script
 from vramlint.dialects.launching.scheduler import scheduler_variables
 from vramlint.dialects.launching.snippets import snippets
+from vramlint.dialects.scripting.machine import hosted_gpu
 from vramlint.dialects.scripting.script import ScriptRun, runs_in_program, started
 from vramlint.document import Document
+from vramlint.document.document import MAX_SIZE
 from vramlint.document.node import KeyPath
 from vramlint.document.place import Place
+from vramlint.document.python.cells import SEPARATOR
 from vramlint.document.python.values import Loaded
+from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import replace
 from vramlint.project.overrides import Overrides
 from vramlint.project.surroundings import Surroundings
@@ -28,11 +32,24 @@ from vramlint.project.surroundings import Surroundings
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
     found = runs_in_program(document.text, document.language, partial(_load, around))
-    return tuple(
-        described
-        for each in found
-        if (described := _described(each, None, "", document, around, overrides)) is not None
+    host = _host(document) if found and document.text.startswith(SEPARATOR) else None
+    described = (
+        _described(each, _asked(each.gpu or host), "", document, around, overrides) for each in found
     )
+    return tuple(each for each in described if each is not None)
+
+
+def _asked(gpu: str | None) -> LaunchSpec | None:
+    """What a program's host is asked for."""
+    return LaunchSpec(gpu, None, None, (), exact=False) if gpu is not None else None
+
+
+def _host(document: Document) -> str | None:
+    """The GPU in the metadata of a notebook whose cells an editor holds: its file has them."""
+    try:
+        return hosted_gpu(read_text(document.path or "", 4 * MAX_SIZE))
+    except Unreadable:
+        return None
 
 
 def script_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:

@@ -18,6 +18,7 @@ from vramlint.dialects.scripting.facts import (
     given,
     model_facts,
 )
+from vramlint.dialects.scripting.machine import asked_gpu, hosted_gpu
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
 from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
@@ -64,6 +65,8 @@ class ScriptRun(NamedTuple):
     stated: Mapping[str, Given]
     files: Files
     """What the script writes itself."""
+    gpu: str | None = None
+    """The GPU that the script asks its host for."""
 
 
 def runs_in_program(
@@ -78,7 +81,9 @@ def runs_in_program(
     reading = Evaluation(command, load).read(cells_of(text, language, document))
     found = [_with_environment(run, reading) for made in reading.made if (run := _run(made, reading))]
     found += (ScriptRun(run, {}, files) for run, files in chain(shell_runs(reading), started_runs(reading)))
-    return tuple(sorted(found, key=lambda each: each.run.launch.place.span.start))
+    gpu = hosted_gpu(text) if language == "notebook" else asked_gpu(reading.made)
+    ordered = sorted(found, key=lambda each: each.run.launch.place.span.start)
+    return tuple(each._replace(gpu=gpu) for each in ordered)
 
 
 def _with_environment(each: ScriptRun, reading: Evaluation) -> ScriptRun:

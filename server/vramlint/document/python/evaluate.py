@@ -140,6 +140,8 @@ class Evaluation:
             case ast.Import() | ast.ImportFrom():
                 _import(node, scope, self.locate(node))
             case ast.FunctionDef() | ast.AsyncFunctionDef():
+                for decorator in node.decorator_list:
+                    evaluate(decorator, scope, self)
                 scope.names[node.name] = Function(node, scope, self.locate)
             case ast.ClassDef():
                 scope.names[node.name] = _class(node, scope, self)
