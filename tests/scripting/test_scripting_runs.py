@@ -192,3 +192,43 @@ def test_the_gpu_in_the_metadata_of_a_notebook_is_declared(
     assert (run.declared.gpu.name if run.declared else None) == name
     (run,) = described(tmp_path, text.replace("length = ", "# vramlint: gpu=A100-80GB\nlength = "), "a.ipynb")
     assert run.declared.source == "directive"
+
+
+KBIT = """\
+from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, Trainer, TrainingArguments
+bits = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+name = "Qwen/Qwen2.5-7B"
+model = AutoModelForCausalLM.from_pretrained(name, quantization_config=bits, torch_dtype="bfloat16")
+model = prepare_model_for_kbit_training(model)
+model = get_peft_model(model, LoraConfig(r=8))
+Trainer(model, TrainingArguments("o", per_device_train_batch_size=1), max_length=512).train()
+"""
+
+
+def test_what_prepare_model_for_kbit_training_does_is_part_of_the_run(tmp_path: Path) -> None:
+    """utils/other.py of peft 0.21.2: 16-bit weights become float32; checkpointing over a quantized base."""
+    text = KBIT.replace(", max_length=512", "")
+    text = text.replace(
+        "Trainer(model,", "tokens = tok('x', truncation=True, max_length=512)\nTrainer(model,"
+    )
+    text = "from transformers import AutoTokenizer\ntok = AutoTokenizer.from_pretrained('q')\n" + text
+    jobs = {}
+    for name, changed in {
+        "prepared": text,
+        "plain": text.replace("model = prepare_model_for_kbit_training(model)\n", ""),
+        "whole": text.replace(", quantization_config=bits", ""),
+        "kept": text.replace("training(model)", "training(model, use_gradient_checkpointing=False)"),
+    }.items():
+        (run,) = described(tmp_path, changed, gpu="A100-80GB")
+        assert run.reading is not None
+        jobs[name] = run.reading.job, run.estimate
+    assert jobs["prepared"][0].quantization.kbit_prep == "fp32-norms-embeddings-head"
+    assert jobs["prepared"][0].gradient_checkpointing == "full"
+    # Embedding and head of Qwen2.5-7B: 2 × 152,064 × 3,584, two bytes more for each.
+    more = jobs["prepared"][1].components["weights"] - jobs["plain"][1].components["weights"]
+    assert more == pytest.approx(2 * 2 * 152_064 * 3_584, rel=0.01)
+    assert jobs["plain"][0].gradient_checkpointing == "none"
+    assert jobs["whole"][0].precision.weights == "float32"
+    assert jobs["whole"][0].gradient_checkpointing == "none"
+    assert jobs["kept"][0].gradient_checkpointing == "none"

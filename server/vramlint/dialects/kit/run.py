@@ -74,10 +74,13 @@ class WrittenFile(NamedTuple):
 
 
 class Trainer(NamedTuple):
-    """The trainer that a script makes: the library that it is of, and its method."""
+    """The trainer that a script makes: its library, its method, and whether the model went through
+    PEFT's prepare_model_for_kbit_training.
+    """
 
     library: Literal["trl", "transformers", "unsloth"]
     objective: Objective
+    prepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -88,7 +89,8 @@ def _made(value: Made) -> Facts | None:
         config = value.argument("peft_config", 1)
         return _over(model_facts(inner, value.place), adapter_facts(config, value.place))
     if kind in ("prepare_model_for_kbit_training", "prepare_model_for_int8_training"):
-        return _over(model_facts(inner, value.place), _prepared(value))
+        below = model_facts(inner, value.place)
+        return _over(below, _prepared(value, below or {}))
     if name in WRAPPERS:
         return model_facts(inner, value.place)
     if kind == "0" and value.owner is not None:
@@ -215,14 +217,28 @@ _NOT_SHAPE = frozenset(
 )
 
 
-def _prepared(value: Made) -> Facts:
-    """Checkpointing is switched on unless the call says not to (utils/other.py of peft 0.21.2)."""
+PREPARED = "prepared"
+"""Stands for the call among the facts of a model."""
+
+
+_STORED = re.compile(r"4-?bit|8-?bit|int[48]|gptq|awq|nf4|fp4", re.IGNORECASE)
+"""In the names of checkpoints that are stored quantized."""
+
+
+def _prepared(value: Made, below: Facts) -> Facts:
+    """What is not quantized is raised to float32, and over a quantized base checkpointing is switched on
+    unless the call says not to (utils/other.py of peft 0.21.2).
+    """
+    asked = any(name in below and below[name].value is not False for name in ("load_in_4bit", "load_in_8bit"))
+    if not asked and not _STORED.search(str(as_value(below, MODEL))):
+        return {PREPARED: Given(True, value.place, "implied")}
     switch = value.argument("use_gradient_checkpointing", 1)
+    raised = {PREPARED: Given(True, value.place, "implied")}
     if isinstance(switch, Known) and not switch.value:
-        return {}
+        return raised
     if isinstance(switch, Open):
-        return {"gradient_checkpointing": given(switch, value.place)}
-    return {"gradient_checkpointing": Given(True, value.place, "implied")}
+        return {**raised, "gradient_checkpointing": given(switch, value.place)}
+    return {**raised, "gradient_checkpointing": Given(True, value.place, "implied")}
 
 
 _CASTS: Mapping[str, str] = {"half": "float16", "bfloat16": "bfloat16", "float": "float32"}

@@ -11,6 +11,7 @@ from vramlint.dialects.launching.arguments import CONFIG_OPTIONS
 from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, is_arguments, trainer_of
 from vramlint.dialects.scripting.facts import (
     MODEL,
+    PREPARED,
     Facts,
     adapter_facts,
     argument_of,
@@ -176,6 +177,11 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     if checkpoints is not None:
         # Both switch it on: the method of the model acts whatever the arguments say, unless they say it too.
         arguments["gradient_checkpointing"] = checkpoints
+    prepared = arguments.pop(PREPARED, None)
+    if prepared is not None:
+        trainer = trainer._replace(prepared=bool(prepared.value))
+        if prepared.value is None:
+            opened.append(Unknown("weights_dtype", prepared.why, prepared.place))
     objective: Objective = "pretrain" if arguments.pop("fresh", None) else trainer.objective
     room = rooms(arguments, config, reading.made)
     if "unsloth" in arguments:

@@ -51,6 +51,7 @@ from vramlint.dialects.trl.method import (
 from vramlint.dialects.trl.refusals import REFUSALS
 from vramlint.dialects.trl.weights import (
     prepared,
+    raised,
     read_adapter,
     read_attention,
     read_method,
@@ -141,7 +142,10 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         report(reader, [found for found in (float32_compute(reader),) if found])
     named = "sft_model_path" if reader.has("sft_model_path") else "model_name_or_path"
     model = find_model(reader, context, named)
-    return finish(DIALECT, reader, model if isinstance(model, Obstacle) else job_of(reader, context, model))
+    outcome = model if isinstance(model, Obstacle) else job_of(reader, context, model)
+    if isinstance(outcome, TrainingJob) and context.trainer is not None and context.trainer.prepared:
+        outcome = raised(outcome)
+    return finish(DIALECT, reader, outcome)
 
 
 def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Context]:

@@ -13,7 +13,7 @@ from vramlint.dialects.engines.hf_trainer import attention, read_autocast
 from vramlint.dialects.engines.peft_targets import DEFAULT_TARGETS
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import checkpoint_dtype
-from vramlint.job import Adapter, Precision, Quantization, released_quantized
+from vramlint.job import Adapter, Assumed, Precision, Quantization, TrainingJob, released_quantized
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import AdapterDtype, Attention, Autocast, Dtype, Method
 
@@ -75,6 +75,22 @@ def prepared(
         return quantization
     cast_back = four_bit and autocast == "bfloat16" and reader.runs("trl", "0.7.5")
     return replace(quantization, kbit_prep="fp32-norms" if cast_back else "fp32-norms-embeddings-head")
+
+
+def raised(job: TrainingJob) -> TrainingJob:
+    """A job whose script hands the model to PEFT's prepare_model_for_kbit_training: every weight in 16 bits
+    becomes float32, of a base that is not quantized all (utils/other.py of peft 0.21.2).
+    """
+    reason = Assumed(
+        "the script calls prepare_model_for_kbit_training, which raises 16-bit weights to float32"
+    )
+    if job.quantization is None:
+        origins = {**job.origins, "precision.weights": reason}
+        return replace(job, precision=replace(job.precision, weights="float32"), origins=origins)
+    if not job.quantization.scheme.startswith("bnb-"):
+        return job
+    kept = replace(job.quantization, kbit_prep="fp32-norms-embeddings-head")
+    return replace(job, quantization=kept, origins={**job.origins, "quantization.kbit_prep": reason})
 
 
 def read_method(reader: Reader, quantization: Quantization | None) -> Method:
