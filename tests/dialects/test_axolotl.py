@@ -156,7 +156,7 @@ def test_one_gpu(config: str, fields: dict[str, Any]) -> None:
     [
         pytest.param(BASE, {"parallel.strategy": "ddp", "parallel.data": 8}, id="ddp"),
         pytest.param(
-            BASE + "fsdp_config: {offload_params: false}",
+            BASE + "fsdp_version: 1\nfsdp_config: {offload_params: false}",
             {
                 "parallel.strategy": "fsdp1",
                 "precision.weights": "float32",
@@ -170,7 +170,7 @@ def test_one_gpu(config: str, fields: dict[str, Any]) -> None:
             id="fsdp 2 upcasts nothing",
         ),
         pytest.param(
-            LORA + "fsdp_config: {offload_params: true}",
+            LORA + "fsdp_version: 1\nfsdp_config: {offload_params: true}",
             {"precision.weights": "bfloat16", "parallel.offload": "both", "adapter.fused_kernels": False},
             id="a frozen base stays as loaded",
         ),
@@ -262,7 +262,7 @@ def test_origins() -> None:
     assert job.origin("micro_batch_size") == Written(("micro_batch_size",))
     assert job.origin("adapter.r") == Written(("lora_r",))
     assert isinstance(job.origin("sequence_length"), FrameworkDefault)
-    assert str(job.origin("sequence_length")) == "default of axolotl 0.19"
+    assert str(job.origin("sequence_length")) == "default of axolotl 0.21"
 
 
 def test_an_unknown_model_is_named() -> None:
@@ -304,6 +304,29 @@ def test_compilation_reaches_the_job(value: str, compiled: bool) -> None:
 
 @pytest.mark.parametrize(("gpus", "fused"), [(1, True), (2, False)])
 def test_no_fused_kernels_under_the_first_fsdp(gpus: int, fused: bool) -> None:
-    job = job_of(LORA + "fsdp_config: {offload_params: false}\n", gpus=gpus)
+    job = job_of(LORA + "fsdp_version: 1\nfsdp_config: {offload_params: false}\n", gpus=gpus)
     assert job.adapter is not None
     assert job.adapter.fused_kernels is fused
+
+
+@pytest.mark.parametrize(
+    ("config", "versions", "strategy"),
+    [
+        ("fsdp_config: {offload_params: false}", {}, "fsdp2"),
+        ("fsdp_config: {offload_params: false}", {"axolotl": "0.19"}, "fsdp1"),
+        ("fsdp_config: {fsdp_limit_all_gathers: true}", {}, "fsdp1"),
+        ("fsdp: [full_shard, auto_wrap]\nfsdp_config: {fsdp_offload_params: false}", {}, "fsdp1"),
+    ],
+)
+def test_fsdp_is_the_second_from_0_20_on_unless_options_of_the_first_date_the_file(
+    config: str, versions: dict[str, str], strategy: str
+) -> None:
+    found = reading(BASE + config + "\n", gpus=8, versions=versions)
+    assert found.job is not None
+    assert found.job.parallel.strategy == strategy
+    assert not [problem for problem in found.problems if problem.severity == "error"]
+
+
+def test_a_declared_release_without_the_first_fsdp_refuses_it() -> None:
+    found = reading(BASE + "fsdp_version: 1\nfsdp_config: {a: 1}\n", gpus=8, versions={"axolotl": "0.21"})
+    assert [problem.kind for problem in found.problems] == ["fsdp1-removed"]

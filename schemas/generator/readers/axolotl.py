@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from generator.emit import LAX_STRINGS, Reader
-from generator.entry import Facts
+from generator.entry import Entries, Facts
 from generator.packages import unpack
 from generator.source import Source
 
@@ -20,11 +20,19 @@ READER = Reader(
 )
 
 
-def facts(folder: Path) -> Facts:
+VERSION, OLDER = "0.21.0", "0.19.0"
+
+
+def facts(folder: Path, version: str = VERSION) -> Facts:
     """Its pydantic model, and the models of its plugins (whose keys exist only where the plugin is
     listed)."""
-    version = "0.19.0"
-    package = unpack("axolotl", version, folder) / "axolotl"
+    keys = _keys(unpack("axolotl", version, folder) / "axolotl")
+    older = _keys(unpack("axolotl", OLDER, folder) / "axolotl")
+    removed = {key: OLDER.rpartition(".")[0] for key in older if key not in keys}
+    return Facts("axolotl", version, keys, removed)
+
+
+def _keys(package: Path) -> Entries:
     schemas = sorted((package / "utils/schemas").glob("*.py"))
     source = Source(schemas)
     keys = source.fields("AxolotlInputConfig")
@@ -41,4 +49,4 @@ def facts(folder: Path) -> Facts:
     ]:
         alias = f"fsdp_{key.partition('.')[2]}"
         keys[key] = replace(keys[key], aliases=(*keys[key].aliases, alias))
-    return Facts("axolotl", version, keys)
+    return keys

@@ -20,9 +20,11 @@ READER = Reader(
 )
 
 
-def facts(folder: Path) -> Facts:
+VERSION = "0.5.13"
+
+
+def facts(folder: Path, version: str = VERSION) -> Facts:
     """The signatures of its training scripts."""
-    version = "0.5.13"
     package = unpack("litgpt", version, folder) / "litgpt"
     keys: Entries = {}
     scripts = (

@@ -36,9 +36,11 @@ the code compares for equality without an else (0.9.5, `model/model_utils/quanti
 """
 
 
-def facts(folder: Path) -> Facts:
+VERSION = "0.9.5"
+
+
+def facts(folder: Path, version: str = VERSION) -> Facts:
     """The five argument classes over the newest transformers it admits, and those of its second engine."""
-    version = "0.9.5"
     package = unpack("llamafactory", version, folder) / "llamafactory"
     trainer = trainer_files(unpack("transformers", "5.6.0", folder))
     base = Source(trainer)

@@ -29,12 +29,12 @@ _COMMANDS = ("SftArguments", "PretrainArguments", "RLHFArguments")
 _MEGATRON = ("MegatronSftArguments", "MegatronPretrainArguments", "MegatronRLHFArguments")
 
 
-def facts(folder: Path) -> Facts:
+def facts(folder: Path, version: str = VERSION) -> Facts:
     """The union over its commands, with the arguments of the Trainer; what 3.12 had is known as removed."""
-    keys = _keys(unpack("ms-swift", VERSION, folder) / "swift", folder, "5.19.0")
+    keys = _keys(unpack("ms-swift", version, folder) / "swift", folder, "5.19.0")
     older = _keys(unpack("ms-swift", OLDER, folder) / "swift", folder, "4.57.6")
     removed = {key: OLDER.rpartition(".")[0] for key in older if key not in keys}
-    return Facts("ms-swift", VERSION, keys, removed)
+    return Facts("ms-swift", version, keys, removed)
 
 
 def _keys(package: Path, folder: Path, transformers: str) -> Entries:

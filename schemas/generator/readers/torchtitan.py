@@ -12,9 +12,11 @@ from generator.source import Source
 READER = Reader("accepted", "refused", "refused", {}, {})
 
 
-def facts(folder: Path) -> Facts:
+VERSION = "0.2.2"
+
+
+def facts(folder: Path, version: str = VERSION) -> Facts:
     """The last release that reads TOML."""
-    version = "0.2.2"
     package = unpack("torchtitan", version, folder) / "torchtitan"
     keys = Source([package / "config/job_config.py"]).fields("JobConfig")
     sections = {key.partition(".")[0] for key in keys if "." in key}

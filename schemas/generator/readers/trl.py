@@ -56,10 +56,12 @@ CLASSES = (
 )
 
 
-def facts(folder: Path) -> Facts:
+VERSION = "1.16.0"
+
+
+def facts(folder: Path, version: str = VERSION) -> Facts:
     """The union over its trainers' configuration classes, with the arguments of its scripts and of the
     transformers Trainer."""
-    version = "1.16.0"
     package = unpack("trl", version, folder) / "trl"
     trainer = trainer_files(unpack("transformers", "5.23.0", folder))
     keys: Entries = {}

@@ -32,6 +32,7 @@ _OF_TIMES = ("torch", "transformers", "bitsandbytes", "accelerate")
 _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
     "axolotl": (
         ("0.21", {"transformers": "5.20.1", "trl": "1.14.1", "peft": "0.21.2", "accelerate": "1.15.0"}),
+        ("0.20", {"transformers": "5.17.0", "trl": "1.13.0", "peft": "0.21.0", "accelerate": "1.15.0"}),
         ("0.19", {"transformers": "5.16.1", "trl": "1.9.0", "peft": "0.20.0", "accelerate": "1.13.0"}),
         ("0.18", {"transformers": "5.14.1", "trl": "1.8.0", "peft": "0.19.1", "accelerate": "1.13.0"}),
         ("0.17", {"transformers": "5.9.0", "trl": "1.5.1", "peft": "0.19.1", "accelerate": "1.13.0"}),
@@ -131,7 +132,7 @@ _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
 """A framework's releases, newest first, and what runs with each; before the first, as with the first.
 
 Pins and upper bounds: requirements.txt and pyproject.toml of axolotl 0.3 to 0.18 and of LLaMA-Factory 0.5.3
-to 0.9.5, the metadata of axolotl 0.19 and 0.21, upper bounds in the metadata of ms-swift 2.6 to 4.6
+to 0.9.5, the metadata of axolotl 0.19 to 0.21, upper bounds in the metadata of ms-swift 2.6 to 4.6
 and oumi 0.9,
 pyproject.toml of unsloth 2024.5 to 2026.7, litgpt 0.5.13 (finetune/lora.py warns of any other
 bitsandbytes). Of TRL, which sets floors only, and of the releases above

@@ -18,16 +18,35 @@ def plugin(reader: Reader, name: str) -> bool:
     return any(name in item for item in reader.get("plugins", names) or ())
 
 
+_OF_FSDP1 = (
+    *("sharding_strategy", "forward_prefetch", "backward_prefetch", "backward_prefetch_policy"),
+    *("limit_all_gathers", "sync_module_states", "use_orig_params"),
+)
+"""Options that only FSDP 1 has (0.21, utils/schemas/validation.py, FSDP1_ONLY_*)."""
+
+
 def fsdp(reader: Reader) -> int | None:
-    """The version of FSDP that runs, or None. Version 1 where none is written."""
+    """The version of FSDP that runs, or None."""
     if not reader.get("fsdp_config", mapping) and not reader.get("fsdp", names):
         return None
-    return (
-        reader.get("fsdp_version", integer)
-        or reader.get("fsdp_config.fsdp_version", integer)
-        or reader.get("fsdp_config.version", integer)
-        or 1
-    )
+    written = _fsdp_version(reader)
+    return written or (1 if fsdp1_by(reader) else reader.default_of("fsdp_version"))
+
+
+def _fsdp_version(reader: Reader) -> int | None:
+    paths = ("fsdp_version", "fsdp_config.fsdp_version", "fsdp_config.version")
+    return next((version for path in paths if (version := reader.get(path, integer))), None)
+
+
+def fsdp1_by(reader: Reader) -> str | None:
+    """The key that says FSDP 1, which 0.20 removed."""
+    if reader.get("fsdp", names):
+        return "fsdp"
+    version = _fsdp_version(reader)
+    if version is not None:
+        return "fsdp_version" if version == 1 else None
+    options = (f"fsdp_config.{prefix}{name}" for name in _OF_FSDP1 for prefix in ("", "fsdp_"))
+    return next((path for path in options if reader.has(path)), None)
 
 
 def deepspeed(reader: Reader) -> bool:

@@ -1,6 +1,6 @@
 """axolotl: one flat YAML; weights, gradients and moments in bf16 by default, no float32 master.
 
-Semantics of axolotl 0.19 (`loaders/model.py`, `loaders/adapter.py`, `utils/config/`, `core/builders/`).
+Semantics of axolotl 0.21 (`loaders/model.py`, `loaders/adapter.py`, `utils/config/`, `core/builders/`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from vramlint.dialects.axolotl.checks import (
     checkpoints,
     deepspeed,
     fsdp,
+    fsdp1_by,
     plugin,
     unlisted_plugin_keys,
 )
@@ -60,7 +61,8 @@ from vramlint.job import Evaluation, Generation, Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Loss, Objective
 
-VERSION = "0.19"
+VERSION = "0.21"
+LAST_FSDP1 = "0.19"
 _TABLE = table(KEYS)
 
 EXPANDABLE = "expandable_segments:True"
@@ -80,6 +82,13 @@ _OBJECTIVES: Mapping[str, Objective] = {
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that an axolotl config describes."""
     reader = framework_reader(values, context, "axolotl", VERSION, _TABLE)
+    if (key := fsdp1_by(reader)) is not None and "axolotl" not in context.versions:
+        # FSDP 1 was removed in 0.20: whoever writes it runs an older one.
+        context = replace(context, versions={**context.versions, "axolotl": LAST_FSDP1})
+        reader = framework_reader(values, context, "axolotl", VERSION, _TABLE)
+    elif key is not None and reader.runs("axolotl", "0.20"):
+        message = f"{key}: FSDP 1 is refused since axolotl 0.20; write fsdp_version: 2"
+        reader.problem("fsdp1-removed", key, message, "error")
     report(reader, CONFLICTS)
     report(reader, REFUSALS)
     report(reader, unlisted_plugin_keys(reader))
@@ -213,7 +222,7 @@ def _engine(
     batch: Batch,
 ) -> ParallelPlan:
     version = fsdp(reader)
-    flavour = FsdpDefaults(version=version or 1, wrap="layer", upcast="none" if version == 2 else "trainable")
+    flavour = FsdpDefaults(version=version or 2, wrap="layer", upcast="none" if version == 2 else "trainable")
     given = {
         name: reader.get(path, positive)
         for name, path in (("data", "dp_shard_size"), ("replicate", "dp_replicate_size"))

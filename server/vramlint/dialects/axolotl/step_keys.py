@@ -1,5 +1,5 @@
 """The keys of an axolotl config that decide the step: batch, activations, optimizer, loss, engine, method
-(axolotl 0.19).
+(axolotl 0.21).
 """
 
 from __future__ import annotations
@@ -275,9 +275,10 @@ STEP_KEYS: tuple[Key, ...] = (
         "fsdp_version",
         "parallel.strategy",
         "1 keeps trained shards in float32: 16 bytes a weight divided by the GPUs. 2 leaves them in "
-        "the load dtype: 8 bytes. 1 where it is left out.",
-        1,
+        "the load dtype: 8 bytes. 2 where it is left out; before 0.20, 1.",
+        2,
         (1, 2),
+        by_release=(before(1, axolotl="0.20"),),
     ),
     Key("fsdp_config", "parallel.strategy", "Shards weights, gradients and states over the GPUs.", None),
     Key(

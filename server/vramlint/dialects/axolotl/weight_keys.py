@@ -1,5 +1,5 @@
 """The keys of an axolotl config that decide what is held: model, adapter, quantization, precision (axolotl
-0.19).
+0.21).
 """
 
 from __future__ import annotations

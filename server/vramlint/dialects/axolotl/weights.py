@@ -1,6 +1,6 @@
 """axolotl's weights: which are trained and in which dtype, what is quantized, what an adapter adds.
 
-Semantics of axolotl 0.19 (`loaders/model.py`, `loaders/adapter.py`, `utils/config/__init__.py`).
+Semantics of axolotl 0.21 (`loaders/model.py`, `loaders/adapter.py`, `utils/config/__init__.py`).
 """
 
 from __future__ import annotations
