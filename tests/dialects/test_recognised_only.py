@@ -40,7 +40,6 @@ NEMO = {
 }
 SILENT: Mapping[str, Mapping[str, Any]] = {
     "prime-rl": {"deployment": {"num_train_gpus": 2}, "model": {"name": "Qwen/Qwen3-1.7B"}},
-    "h2o-llm-studio": {"llm_backbone": "h2oai/h2o-danube2-1.8b-base", "training": {"lora": True}},
     "nemo": {**NEMO, "distillation": {"num_prompts_per_step": 32}},
 }
 

@@ -85,6 +85,9 @@ _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
         ("0", {"transformers": "4.38"}),
     ),
     "litgpt": (("0", {"bitsandbytes": "0.42.0"}),),
+    "h2o-llm-studio": (
+        ("0", {"transformers": "4.56.1", "peft": "0.17.1", "torch": "2.8.0", "deepspeed": "0.17.5"}),
+    ),
     "oumi": (("0", {"transformers": "5.16.0", "trl": "1.6.0", "peft": "0.19.1", "accelerate": "1.15.0"}),),
     "ms-swift": (
         ("4.6", {"transformers": "5.19.0", "trl": "0.29.1"}),
@@ -133,9 +136,8 @@ _BY_RELEASE: Mapping[str, tuple[tuple[str, Libraries], ...]] = {
 
 Pins and upper bounds: requirements.txt and pyproject.toml of axolotl 0.3 to 0.18 and of LLaMA-Factory 0.5.3
 to 0.9.5, the metadata of axolotl 0.19 to 0.21, upper bounds in the metadata of ms-swift 2.6 to 4.6
-and oumi 0.9,
-pyproject.toml of unsloth 2024.5 to 2026.7, litgpt 0.5.13 (finetune/lora.py warns of any other
-bitsandbytes). Of TRL, which sets floors only, and of the releases above
+and oumi 0.9, pyproject.toml of unsloth 2024.5 to 2026.7 and H2O LLM Studio 1.14, litgpt 0.5.13
+(finetune/lora.py warns of any other bitsandbytes). Of TRL, which sets floors only, and of the releases above
 that name no pin: the newest transformers on the day of the tag. transformers 5.3 and later leave accelerate
 open: 1.13, of those months, is known for a fault that later releases do not have.
 """

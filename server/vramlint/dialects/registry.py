@@ -279,7 +279,7 @@ REGISTRY = (
         hint=("ckpt", "optim.lr", "data.micro_batch_size", "renderer"),
         foreign=(*_COMPOSED, "vramlint", "training", "job", "model.flavor", "train", "lora"),
     )),
-    Entry("h2o-llm-studio", "others.h2o_llm_studio", "recognised", Signs(
+    Entry("h2o-llm-studio", "h2o_llm_studio.read", "recognised", Signs(
         decisive=("llm_backbone",),
         hint=(
             "architecture.backbone_dtype", "problem_type", "environment.gpus", "training.grad_accumulation",

@@ -1,0 +1,1 @@
+"""H2O LLM Studio: the YAML that it writes for an experiment."""
