@@ -12,7 +12,9 @@ from vramlint.cli.output import FORMATS, render
 from vramlint.cli.report import Annotation, FileReport, Placed
 from vramlint.document import Span
 from vramlint.document.edit import TextEdit
+from vramlint.lazy_dataclasses import replace
 from vramlint.lint.finding import At, Finding, Fix
+from vramlint.project.severity import Severity
 
 TEXT = "# 😀 a comment\nbase_model: m\nnote: {😀: 1, micro_batch_size: 4}\nlast: 1\n"
 START = TEXT.index("4}")
@@ -64,6 +66,48 @@ def test_full_shows_the_lines_with_carets_below() -> None:
         "1 error in 1 file",
         "1 run: 1 does not fit",
     ]
+
+
+def of_many(severity: Severity, messages: list[str]) -> list[FileReport]:
+    """A report a message, each of another file."""
+    return [
+        FileReport(
+            f"{index}.yaml",
+            "axolotl",
+            text=TEXT,
+            findings=(
+                Placed(replace(finding(message), severity=severity, code="VL407"), Span(START, START + 1)),
+            ),
+        )
+        for index, message in enumerate(messages)
+    ]
+
+
+def test_full_says_once_what_is_said_of_many_files() -> None:
+    reports = of_many("information", [f"logits of {rows} rows" for rows in range(12)])
+    assert render("full", reports, PLAIN).splitlines() == [
+        "0.yaml:3:32: information[VL407] logits of 0 rows",
+        "    the like in 1.yaml, 2.yaml, 3.yaml and 8 more files; --output-format concise lists all",
+        "",
+        "12 information in 12 files",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("severity", "messages", "blocks"),
+    [
+        ("information", ["a"] * 9, 9),  # few files: each is shown
+        ("warning", ["a"] * 10, 1),
+        ("warning", [str(index) for index in range(10)], 10),  # other words: another thing to do
+        ("hint", [str(index) for index in range(10)], 1),
+        ("error", ["a"] * 10, 10),
+    ],
+)
+def test_full_shows_each_error_and_each_warning_of_its_own(
+    severity: Severity, messages: list[str], blocks: int
+) -> None:
+    shown = render("full", of_many(severity, messages), PLAIN)
+    assert shown.count(f"{severity}[VL407]") == blocks
 
 
 def test_full_leaves_out_lines_between_places_and_keeps_tabs() -> None:

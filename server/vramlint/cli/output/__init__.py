@@ -23,7 +23,9 @@ class Format(NamedTuple):
 
 
 FORMATS: Mapping[str, Format] = {
-    "full": Format("the source with carets, and the fixes (the default)", fixes=True),
+    "full": Format(
+        "the source with carets, and the fixes; what many files share once (the default)", fixes=True
+    ),
     "concise": Format("one line a finding"),
     "json": Format("all that is known, with the fixes ([its keys](json.md))", fixes=True),
     "github": Format("annotations of a GitHub workflow"),

@@ -1,6 +1,7 @@
 """For people.
 
-The finding, the lines it speaks of with carets below the keys, and the fixes that were checked.
+The finding, the lines it speaks of with carets below the keys, and the fixes that were checked. What is said
+of many files is said once, with the names of some.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from vramlint.cli.console import Paint
 from vramlint.cli.output.concise import STYLES, headline, summary
-from vramlint.cli.report import Annotation, FileReport, Placed, pairs
-from vramlint.lint.inert import inert_line
+from vramlint.cli.report import Annotation, FileReport, Placed, count, pairs
+from vramlint.lint.inert import inert, inert_line
 
 if TYPE_CHECKING:
     from vramlint.document import LineIndex, Span
@@ -20,10 +21,49 @@ WIDEST_LINE = 160
 """Longer source lines are cut: a data line of a thousand columns helps nobody."""
 
 
+MANY = 10
+"""Files from which on a finding that is not an error is shown once for all of them."""
+NAMED = 3
+"""Files that are named then, beside the first."""
+
+
 def render(reports: Sequence[FileReport], paint: Paint) -> str:
-    """All findings, an empty line after each, and the sum."""
-    blocks = ["\n".join(_block(report, placed, paint)) for report, placed in pairs(reports)]
+    """All findings, an empty line after each; then what many files share, and the sum."""
+    together = _together(reports)
+    gathered = {id(placed) for found in together.values() for _, placed in found}
+    blocks = [
+        "\n".join(_block(report, placed, paint))
+        for report, placed in pairs(reports)
+        if id(placed) not in gathered
+    ]
+    blocks += ["\n".join(_grouped(found, paint)) for found in together.values()]
     return "\n\n".join([*blocks, summary(reports)])
+
+
+def _together(reports: Sequence[FileReport]) -> dict[tuple[str, ...], list[tuple[FileReport, Placed]]]:
+    """The findings that are shown once: information and hints of one rule, and warnings in the same words,
+    where many files have them.
+    """
+    groups: dict[tuple[str, ...], list[tuple[FileReport, Placed]]] = {}
+    for report, placed in pairs(reports):
+        finding = placed.finding
+        if finding.severity == "error":
+            continue
+        said = (finding.message,) if finding.severity == "warning" else ()
+        groups.setdefault((finding.severity, finding.code, *said), []).append((report, placed))
+    return {key: found for key, found in groups.items() if len({report.path for report, _ in found}) >= MANY}
+
+
+def _grouped(found: Sequence[tuple[FileReport, Placed]], paint: Paint) -> Iterator[str]:
+    """The first finding of many, and the files of the others."""
+    report, placed = found[0]
+    yield headline(report, placed, paint)
+    others = list(dict.fromkeys(other.path for other, _ in found if other.path != report.path))
+    same = "the same" if len({each.finding.message for _, each in found}) == 1 else "the like"
+    listed = ", ".join(inert(path) for path in others[:NAMED])
+    rest = len(others) - NAMED
+    more = f" and {count(rest, 'more file')}; --output-format concise lists all" if rest > 0 else ""
+    yield f"    {same} in {listed}{more}"
 
 
 def _block(report: FileReport, placed: Placed, paint: Paint) -> Iterator[str]:
