@@ -81,6 +81,7 @@ NoVerdict
 NothingAdapted
 OffloadNotNeeded
 OffloadWithoutCheckpointing
+OlderRelease
 OptimizerPeak
 OptimizerRefused
 OversizedBucket

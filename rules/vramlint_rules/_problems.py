@@ -49,6 +49,7 @@ CLAIMS: Mapping[str, frozenset[str]] = {
             "fractional-steps",
         }
     ),
+    "VL229": frozenset({"older-release"}),
     "VL307": frozenset({"degrees-exceed-world"}),
 }
 """The kinds of problems that have a rule of their own, by its code."""

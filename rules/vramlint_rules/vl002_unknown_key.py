@@ -51,6 +51,11 @@ class UnknownKey(Rule):
     model: mistralai/Mistral-7B-v0.1
     micro_batch_size: 4
     ```
+
+    ## Fixes
+
+    The nearest spelling, or what replaces a key that is gone. What the key then does changes the run, so it
+    is not called safe.
     """
 
     code = "VL002"

@@ -75,6 +75,10 @@ class WrongType(Rule):
       "zero_optimization": {"stage": 3, "overlap_comm": true}
     }
     ```
+
+    ## Fixes
+
+    The value as the framework reads it, where it can mean only one.
     """
 
     code = "VL003"

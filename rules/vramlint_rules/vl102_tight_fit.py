@@ -48,6 +48,10 @@ class TightFit(Rule):
     sequence_length: 1280
     gradient_checkpointing: full
     ```
+
+    ## Fixes
+
+    Those of VL101, checked to fit with the whole band. Only those that train the same are called safe.
     """
 
     code = "VL102"

@@ -46,6 +46,10 @@ class NoVerdict(Rule):
     vramlint: 1
     model: meta-llama/Llama-3.1-8B
     ```
+
+    ## Fixes
+
+    A comment that declares one of the smallest GPUs that the run fits. Only a person may choose it.
     """
 
     code = "VL104"

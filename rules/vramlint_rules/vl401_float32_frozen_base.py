@@ -45,6 +45,10 @@ class Float32FrozenBase(Rule):
     adapter: {r: 16}
     precision: {weights: bfloat16}
     ```
+
+    ## Fixes
+
+    The base in bfloat16. The rounding of the forward pass is another one, so it is not called safe.
     """
 
     code = "VL401"

@@ -57,6 +57,11 @@ class SpareMemory(Rule):
     gradient_accumulation_steps: 1
     sequence_length: 1024
     ```
+
+    ## Fixes
+
+    The larger micro batch, checked to fit. Padding and the order of sums change a little, so it is not called
+    safe.
     """
 
     code = "VL402"

@@ -42,6 +42,10 @@ class UnknownGpu(Rule):
     vramlint: 1
     model: HuggingFaceTB/SmolLM2-360M
     ```
+
+    ## Fixes
+
+    The name of a GPU that is spelled nearly so, or one of each size. What is trained stays the same.
     """
 
     code = "VL901"

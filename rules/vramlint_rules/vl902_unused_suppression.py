@@ -41,6 +41,10 @@ class UnusedSuppression(Rule):
     model: HuggingFaceTB/SmolLM2-360M
     micro_batch_size: 1
     ```
+
+    ## Fixes
+
+    The comment, or the code in it, is removed. What is trained stays the same.
     """
 
     code = "VL902"

@@ -43,6 +43,11 @@ class UnknownModel(Rule):
     vramlint: 1
     model: mistralai/Mistral-7B-v0.1
     ```
+
+    ## Fixes
+
+    An entry of the settings that names a model of the same shapes, or the nearest id. Only a person may
+    choose it: another model is another run.
     """
 
     code = "VL903"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import analyse
+from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.analysis.registry import built_in, entries
 from vramlint.document import Document
 from vramlint.lint.rule import Rule
@@ -30,6 +30,15 @@ def test_page_is_complete(rule: Rule) -> None:
     assert rule.summary
     headings = re.findall(r"^## (.+)$", rule.page(), re.MULTILINE)
     assert headings[:4] == ["What it finds", "Why it matters", "Example", "Use instead"]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_a_page_says_how_safe_the_fixes_are(rule: Rule, tmp_path: Path) -> None:
+    language, text = rule.examples()["Example"]
+    document = Document.parse(text, str(tmp_path / f"example.{language}"))
+    analysis = analyse(document, Workspace(tmp_path), Overrides(select=(rule.code,)))
+    offered = [fix for finding in analysis.findings for fix in fixes_for(analysis, finding, 1)]
+    assert not offered or "\n## Fixes\n" in rule.page()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
