@@ -84,9 +84,10 @@ def no_estimate(context: RuleContext) -> bool:
     return context.cannot is not None
 
 
-def declared(context: RuleContext) -> bool:
-    """Files for which a GPU is declared, known or not."""
-    return context.declared is not None
+def unclear_gpu(context: RuleContext) -> bool:
+    """Files for which a GPU is declared that is not known, or by a name that GPUs of several sizes have."""
+    declared = context.declared
+    return declared is not None and (declared.gpu is None or bool(declared.other_sizes))
 
 
 def missing_companion(context: RuleContext) -> bool:
@@ -94,9 +95,11 @@ def missing_companion(context: RuleContext) -> bool:
     return context.reading is not None and bool(context.reading.missing_companions)
 
 
-def over(context: RuleContext) -> bool:
-    """Runs that do not fit, or only just."""
-    return context.gpu is not None and context.verdict in ("does_not_fit", "tight")
+def rows_over(context: RuleContext) -> bool:
+    """Runs that do not fit, or only just, with rows that differ in length."""
+    if context.gpu is None or context.job is None or context.job.packing:
+        return False
+    return context.verdict in ("does_not_fit", "tight")
 
 
 def fits_by_assumption(context: RuleContext) -> bool:
@@ -113,17 +116,52 @@ def ranks(context: RuleContext) -> bool:
     return job is not None and job.parallel.world_size > 1 and gpus is not None and gpus.counted
 
 
-def quantized_on_gpu(context: RuleContext) -> bool:
-    """Jobs over a quantized base, on a declared GPU."""
-    return context.gpu is not None and context.job is not None and context.job.quantization is not None
+def int8_on_gpu(context: RuleContext) -> bool:
+    """Jobs over a base in 8 bits, on a declared GPU."""
+    quantization = context.job.quantization if context.job is not None else None
+    return context.gpu is not None and quantization is not None and quantization.scheme == "bnb-int8"
 
 
-def long(context: RuleContext) -> bool:
-    """Jobs with rows longer than the shortest context there is, of a model of a known one."""
+def tensor_without_nvlink(context: RuleContext) -> bool:
+    """Tensor parallelism on a GPU without NVLink."""
+    return context.job is not None and context.job.parallel.tensor > 1 and lacks("nvlink")(context)
+
+
+def beyond_positions(context: RuleContext) -> bool:
+    """Jobs with rows longer than the positions of the model, or nearly so."""
     job = context.job
-    return job is not None and job.sequence_length > 500 and not job.model.spread
+    if job is None or job.model.spread:
+        return False
+    text = job.model.config.get("text_config")
+    parts = (job.model.config, text if isinstance(text, dict) else {})
+    known = [part.get(key) for part in parts for key in ("max_position_embeddings", "n_positions")]
+    return any(isinstance(each, int) and job.sequence_length > each - _PADDING for each in known)
 
 
+def large_logits(context: RuleContext) -> bool:
+    """Runs whose whole logits take some GiB."""
+    job = context.job
+    if context.estimate is None or job is None or job.loss != "full-logits":
+        return False
+    text = job.model.config.get("text_config")
+    words = job.model.config.get("vocab_size") or (text.get("vocab_size") if isinstance(text, dict) else 0)
+    return not isinstance(words, int) or job.micro_batch_size * job.sequence_length * words > _LOGITS
+
+
+def large_checkpoints(context: RuleContext) -> bool:
+    """Runs that write checkpoints of some GiB, to disks that the file decides about."""
+    estimate, dialect = context.estimate, context.dialect
+    if estimate is None or dialect is None or dialect.name not in ("axolotl", "llamafactory", "trl"):
+        return False
+    return estimate.checkpoint_bytes.get("resume_state", 0) > _CHECKPOINT
+
+
+_PADDING = 2
+"""Positions that RoBERTa's padding takes."""
+_LOGITS = 2**29
+"""Numbers."""
+_CHECKPOINT = 2**32
+"""Bytes."""
 packed = estimated(lambda job: job.quantization is not None and job.quantization.packed == "buffers")
 
 
@@ -144,7 +182,6 @@ fsdp_accumulates = estimated(
 )
 float32 = estimated(lambda job: job.precision.weights == "float32" and job.precision.autocast == "none")
 eager = estimated(lambda job: job.attention in ("eager", "sdpa-math"))
-full_logits = estimated(lambda job: job.loss == "full-logits")
 wide_modules = estimated(lambda job: bool(job.precision.fp32_modules))
 paged = estimated(lambda job: job.optimizer.startswith("paged"))
 preference = estimated(lambda job: job.objective in ("dpo", "kto") and job.reference_model != "none")
@@ -152,4 +189,9 @@ whole_modules = estimated(lambda job: job.adapter is not None and bool(job.adapt
 nodes = job(lambda job: job.parallel.tensor > 1 and job.nodes > 1)
 zero = job(lambda job: job.parallel.strategy.startswith("zero"))
 adapts = estimated(lambda job: job.method in ADAPTER_METHODS)
+adapts_float32 = estimated(
+    lambda job: (
+        job.method in ADAPTER_METHODS and job.quantization is None and job.precision.weights == "float32"
+    )
+)
 sharded = estimated(lambda job: job.parallel.strategy in ("zero3", "fsdp2"))
