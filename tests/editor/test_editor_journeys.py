@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 OUT = ROOT / "out" / "editor"
 EXAMPLE = ROOT / "examples" / "axolotl-llama-3.1-8b-full.yaml"
+VRAMLINT = str(Path(sys.executable).with_name("vramlint"))
 
 pytestmark = pytest.mark.editor
 
@@ -141,21 +142,40 @@ def test_vs_code_takes_the_interpreter_of_the_python_extension(
     )
 
 
-def test_neovim_sees_what_check_reports(tmp_path: Path) -> None:
-    vramlint = str(Path(sys.executable).with_name("vramlint"))
+def reported() -> str:
+    """What `vramlint check` reports of the example, as JSON."""
     report = subprocess.run(
-        [vramlint, "check", "--exit-zero", "--output-format", "json", str(EXAMPLE)],
+        [VRAMLINT, "check", "--exit-zero", "--output-format", "json", str(EXAMPLE)],
         capture_output=True,
         check=True,
     )
     (file,) = json.loads(report.stdout)["files"]
     expected = [{"code": finding["code"], **finding["range"]["start"]} for finding in file["findings"]]
     assert expected
+    return json.dumps(expected)
+
+
+def test_neovim_sees_what_check_reports(tmp_path: Path) -> None:
     run(
         ["nvim", "--headless", "-u", "NONE", "-i", "NONE", "-n", "-S", str(HERE / "neovim.lua")],
-        SERVER_COMMAND=json.dumps([vramlint, "server"]),
+        SERVER_COMMAND=json.dumps([VRAMLINT, "server"]),
         CONFIG=EXAMPLE,
-        EXPECTED=json.dumps(expected),
+        EXPECTED=reported(),
+    )
+
+
+def test_emacs_sees_what_check_reports_with_the_recipe_of_its_page(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "editors" / "emacs.md").read_text()
+    (tmp_path / "recipe.el").write_text(page.partition("```elisp\n")[2].partition("```")[0])
+    config = tmp_path / "train.yaml"
+    config.write_text(EXAMPLE.read_text())
+    run(
+        ["emacs", "--batch", "--eval", "(package-initialize)", "-l", str(HERE / "eglot.el")],
+        HOME=tmp_path,
+        PATH=f"{Path(VRAMLINT).parent}{os.pathsep}{os.environ['PATH']}",
+        RECIPE=tmp_path / "recipe.el",
+        CONFIG=config,
+        EXPECTED=reported(),
     )
 
 
