@@ -128,7 +128,11 @@ class Editor:
         context = types.CodeActionContext(diagnostics=[], only=only)  # type: ignore[arg-type]
         params = types.CodeActionParams(types.TextDocumentIdentifier(uri), where, context)
         found = await self.client.text_document_code_action_async(params)
-        return [action for action in found or [] if isinstance(action, types.CodeAction)]
+        offered = [action for action in found or [] if isinstance(action, types.CodeAction)]
+        return [
+            action if action.edit else await self.client.code_action_resolve_async(action)
+            for action in offered
+        ]
 
     async def complete(self, uri: str, needle: str) -> list[types.CompletionItem]:
         """What is offered right after `needle`."""

@@ -21,10 +21,39 @@ async def test_each_fix_of_a_run_that_does_not_fit_makes_it_fit(editor: Editor) 
         await editor.change(uri, FULL)
         action = (await editor.actions(uri, found.range))[index]
         assert action.kind == types.CodeActionKind.QuickFix
-        assert action.title.endswith("fits")
+        assert action.title.endswith("fits (changes the training)")
         assert action.diagnostics
         await editor.apply(uri, action.edit)
         assert "VL101" not in await editor.codes(uri), action.title
+
+
+LONG = FULL.replace("RTX-4090", "A100-80GB").replace("micro_batch_size: 4", "micro_batch_size: 1")
+
+
+async def test_fixes_that_keep_the_training_come_first_and_only_the_first_is_preferred(
+    editor: Editor,
+) -> None:
+    uri = await editor.open(LONG)
+    found = next(each for each in await editor.diagnostics(uri) if each.code in ("VL101", "VL102"))
+    actions = [each for each in await editor.actions(uri, found.range) if "fits" in each.title]
+    keeping = ["keeps the training the same" in each.title for each in actions]
+    assert any(keeping)
+    assert keeping == sorted(keeping, reverse=True)
+    assert [bool(each.is_preferred) for each in actions] == [True] + [False] * (len(actions) - 1)
+
+
+async def test_an_action_that_was_offered_for_an_earlier_text_has_no_edit(editor: Editor) -> None:
+    uri = await editor.open(FULL)
+    (found,) = await editor.diagnostics(uri)
+    params = types.CodeActionParams(
+        types.TextDocumentIdentifier(uri), found.range, types.CodeActionContext(diagnostics=[])
+    )
+    offered = await editor.client.text_document_code_action_async(params)
+    (ignore,) = [each for each in offered or [] if "ignore" in each.title]
+    assert isinstance(ignore, types.CodeAction)
+    assert ignore.edit is None
+    await editor.change(uri, "\n" + FULL)
+    assert (await editor.client.code_action_resolve_async(ignore)).edit is None
 
 
 async def test_unknown_key_is_renamed(editor: Editor) -> None:

@@ -70,9 +70,11 @@ async def test_links_and_definitions_lead_to_companions_and_the_model(editor: Ed
     where = types.DefinitionParams(identifier, editor.position(uri, "zero.json"))
     found = await editor.client.text_document_definition_async(where)
     assert isinstance(found, list | tuple)
-    assert [place.uri for place in found if isinstance(place, types.Location)] == [
-        (editor.folder / "zero.json").as_uri()
-    ]
+    (place,) = found
+    assert isinstance(place, types.Location)
+    assert place.uri == (editor.folder / "zero.json").as_uri()
+    line = (editor.folder / "zero.json").read_text().splitlines()[place.range.start.line]
+    assert line[place.range.start.character :].startswith('"stage"')
 
 
 async def test_a_settings_file_that_appears(editor: Editor) -> None:

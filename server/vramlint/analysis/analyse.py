@@ -24,6 +24,7 @@ from vramlint.memory.estimate import Verdict
 from vramlint.project.hardware import counted_by, file_key, implied, stated
 from vramlint.project.launchers import Launcher, starts_something
 from vramlint.project.overrides import Overrides
+from vramlint.project.settings import settings_of_text
 from vramlint.project.surroundings import Surroundings
 from vramlint.project.workspace import Workspace
 
@@ -73,6 +74,8 @@ def understand(
     """Everything that is known of a document before the rules run."""
     directives = read_directives(document)
     values = document.values()
+    if (own := settings_of_text(document.text, document.path)) is not None:
+        around = replace(around, settings=own)
     detection, dialect, problem = _dialect_of(values, directives, around)
     in_file = file_key(values, dialect.gpu_key) if dialect else None
     launcher = _launcher(document, around) if dialect and dialect.role == "training" else None

@@ -15,19 +15,25 @@ _NEGLIGIBLE = 2**26
 """Components under 64 MiB are left out of one-line summaries."""
 
 
+def fit_head(analysis: Analysis) -> str:
+    """ "98.5 of 23.5 GiB ✗ RTX 4090"; without a GPU "98.5 GiB per GPU"; why, where there is no estimate."""
+    estimate = analysis.estimate
+    if estimate is None:
+        return f"no estimate: {analysis.cannot.message}" if analysis.cannot else ""
+    if analysis.capacity is None or analysis.gpu is None:
+        return f"{size(estimate.device_bytes)} per GPU"
+    mark = MARKS[analysis.verdict]
+    return f"{gib(estimate.device_bytes)} of {gib(analysis.capacity)} GiB {mark} {gpu_name(analysis.gpu)}"
+
+
 def fit_line(analysis: Analysis) -> str:
     """ "98.5 of 23.5 GiB ✗ RTX 4090 · weights 15.0 · gradients 15.0 · activations 55.1"."""
     estimate = analysis.estimate
     if estimate is None:
-        return f"no estimate: {analysis.cannot.message}" if analysis.cannot else ""
-    if analysis.capacity is not None and analysis.gpu is not None:
-        mark = MARKS[analysis.verdict]
-        head = f"{gib(estimate.device_bytes)} of {gib(analysis.capacity)} GiB {mark} {gpu_name(analysis.gpu)}"
-    else:
-        head = f"{size(estimate.device_bytes)} per GPU"
+        return fit_head(analysis)
     shown = [name for name in estimate.parts if estimate.component_sizes.get(name, 0) > _NEGLIGIBLE]
     parts = [f"{LABELS[name]} {gib(estimate.component_sizes[name])}" for name in shown]
-    return " · ".join([head, *parts])
+    return " · ".join([fit_head(analysis), *parts])
 
 
 def component_keys(analysis: Analysis) -> Iterator[tuple[Component, KeyPath]]:

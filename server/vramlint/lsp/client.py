@@ -27,6 +27,9 @@ class Client:
     versioned_edits: bool = False
     creates_files: bool = False
     """An edit of the workspace may create a file."""
+    resolves_edits: bool = False
+    """The edit of a code action may come when the action is chosen."""
+    nests_symbols: bool = False
     refreshes_code_lens: bool = False
     refreshes_inlay_hints: bool = False
     configuration: bool = False
@@ -54,6 +57,10 @@ class Client:
             versioned_edits=has("workspace.workspace_edit.document_changes"),
             creates_files=types.ResourceOperationKind.Create
             in (get_capability(capabilities, "workspace.workspace_edit.resource_operations") or ()),
+            resolves_edits="edit"
+            in (get_capability(capabilities, "text_document.code_action.resolve_support.properties") or ())
+            and has("text_document.code_action.data_support"),
+            nests_symbols=has("text_document.document_symbol.hierarchical_document_symbol_support"),
             refreshes_code_lens=has("workspace.code_lens.refresh_support"),
             refreshes_inlay_hints=has("workspace.inlay_hint.refresh_support"),
             configuration=has("workspace.configuration"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from lsprotocol import types
 
@@ -16,7 +17,7 @@ from vramlint.lint.format import gib, gpu_name
 from vramlint.lsp.diagnostics import diagnostic
 from vramlint.lsp.search import all_fixes
 from vramlint.lsp.session import Session
-from vramlint.lsp.suppress_action import suppression_edit
+from vramlint.lsp.suppress_action import may_be_suppressed, suppression_edit
 from vramlint.lsp.view import View
 
 FIX_ALL = "source.fixAll.vramlint"
@@ -43,21 +44,51 @@ async def code_actions(
 
 async def _quick_fixes(session: Session, view: View, finding: Finding) -> list[types.CodeAction]:
     """The fixes of one finding, those that keep the training the same first, and the comment that silences
-    it. Only such a fix is preferred: editors apply preferred ones unasked.
+    it. Only the first of those is preferred: editors apply preferred ones unasked.
     """
     shown = [diagnostic(view, finding)]
     actions = []
     fixes = await all_fixes(session, view, view.analysis, finding)
     for index, fix in enumerate(sorted(fixes, key=lambda fix: not fix.safe)):
         if fix.elsewhere is None:
-            actions.append(_action(view, fix.title, fix.edits, shown, preferred=index == 0 and fix.safe))
+            preferred = index == 0 and fix.safe
+            actions.append(_action(view, _title(fix), fix.edits, shown, preferred=preferred))
         elif edit := view.append_edit(fix.elsewhere):
             kind = types.CodeActionKind.QuickFix
             actions.append(types.CodeAction(title=fix.title, kind=kind, diagnostics=shown, edit=edit))
-    comment = suppression_edit(view.analysis, finding)
-    if comment is not None:
-        actions.append(_action(view, f"ignore {finding.code} on this line", (comment,), shown))
+    title = f"ignore {finding.code} on this line"
+    if view.client.resolves_edits and may_be_suppressed(view.analysis):
+        actions.append(_later(view, title, shown, finding))
+    elif comment := suppression_edit(view.analysis, finding):
+        actions.append(_action(view, title, (comment,), shown))
     return actions
+
+
+def _title(fix: Fix) -> str:
+    """Of changes that make a run fit also what they do to the training: editors show no groups of fixes."""
+    if fix.verdict_after is None:
+        return fix.title
+    return f"{fix.title} ({'keeps the training the same' if fix.safe else 'changes the training'})"
+
+
+def _later(view: View, title: str, shown: list[types.Diagnostic], finding: Finding) -> types.CodeAction:
+    """The comment that silences a finding, looked for when it is chosen: it is tried by an analysis."""
+    data = {"uri": view.uri, "version": view.version, "finding": view.analysis.findings.index(finding)}
+    return types.CodeAction(title, kind=types.CodeActionKind.QuickFix, diagnostics=shown, data=data)
+
+
+def resolve_code_action(session: Session, action: types.CodeAction) -> types.CodeAction:
+    """The action with its edit; without one where the document has changed since, or no comment can stand."""
+    data: Any = action.data
+    uri = data.get("uri") if isinstance(data, dict) else None
+    view = session.view(uri) if isinstance(uri, str) else None
+    index = data.get("finding") if isinstance(data, dict) else None
+    if view is None or not isinstance(index, int) or data.get("version") != view.version:
+        return action
+    if 0 <= index < len(view.analysis.findings):
+        comment = suppression_edit(view.analysis, view.analysis.findings[index])
+        action.edit = view.workspace_edit((comment,)) if comment else None
+    return action
 
 
 def _declarations(view: View, here: Span) -> Iterator[types.CodeAction]:

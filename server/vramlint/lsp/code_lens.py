@@ -1,4 +1,4 @@
-"""Code lenses: the whole run in one line above the document, and what would make it fit."""
+"""Code lenses: the verdict above the document, and what would make the run fit."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from typing import Any
 
 from lsprotocol import types
 
-from vramlint.explain.lines import fit_line
+from vramlint.explain.lines import fit_head
 from vramlint.lint.finding import Fix
+from vramlint.lint.format import shorten
 from vramlint.lsp.search import fit_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
 SHOW_BREAKDOWN = "vramlint.showBreakdown"
 MAKE_IT_FIT = "vramlint.makeItFit"
+_LONGEST = 60
+"""Characters of a title above the text."""
 
 
 def code_lenses(session: Session, view: View, params: types.CodeLensParams) -> list[types.CodeLens]:
-    """The fit line; and where the run does not fit a second one, whose fix is searched for when the client
+    """The verdict; and where the run does not fit a second one, whose fix is searched for when the client
     resolves it.
     """
     if view.shown.estimate is None and view.shown.cannot is None:
@@ -27,7 +30,7 @@ def code_lenses(session: Session, view: View, params: types.CodeLensParams) -> l
         return []  # in a notebook the cell that starts the run has them
     top = types.Range(types.Position(0, 0), types.Position(0, 0))
     stale = " (as last parsed)" if view.stale else ""
-    title = fit_line(view.shown) + stale
+    title = fit_head(view.shown) + stale
     lenses = [types.CodeLens(top, command=types.Command(title, SHOW_BREAKDOWN, arguments=[view.uri]))]
     unfit = view.unfit
     if unfit is None or view.stale:
@@ -58,4 +61,6 @@ async def resolve_code_lens(session: Session, lens: types.CodeLens) -> types.Cod
 
 
 def _make_it_fit(uri: str, fix: Fix) -> types.Command:
-    return types.Command(f"make it fit: {fix.title}", MAKE_IT_FIT, arguments=[uri])
+    """The title without its figures: those are told by the fix, and the lens next to this one."""
+    title = shorten(fix.title.partition(":")[0], _LONGEST)
+    return types.Command(f"make it fit: {title}", MAKE_IT_FIT, arguments=[uri])

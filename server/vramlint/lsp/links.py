@@ -9,12 +9,15 @@ from pathlib import Path
 from lsprotocol import types
 
 from vramlint.document.node import Span, walk
+from vramlint.job import Written
+from vramlint.job_fields import FIELDS
 from vramlint.lint.format import model_name
 from vramlint.lsp.diagnostics import companion_uri
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_TOP = types.Range(types.Position(0, 0), types.Position(0, 0))
 HUB = "https://huggingface.co"
 
 
@@ -44,10 +47,36 @@ def _link(view: View, span: Span, target: str, tooltip: str) -> types.DocumentLi
 
 
 def definition(session: Session, view: View, params: types.DefinitionParams) -> list[types.Location]:
-    """The companion file named under the cursor."""
+    """The companion file named under the cursor, at the key of it that decides most of the run."""
     offset = view.offset(params.position)
-    top = types.Range(types.Position(0, 0), types.Position(0, 0))
-    return [types.Location(uri, top) for span, uri in _companions(view) if span.start <= offset <= span.end]
+    return [_decides(view, uri) for span, uri in _companions(view) if span.start <= offset <= span.end]
+
+
+def _decides(view: View, uri: str) -> types.Location:
+    """The place of a companion that decides the first of the job's fields, who shares the run before all
+    else: that is what such files are about. Its first line where it decides none.
+    """
+    job = view.analysis.job
+    for name in sorted(FIELDS, key=lambda name: not name.startswith("parallel")):
+        origin = job.origins.get(name) if job else None
+        if isinstance(origin, Written) and origin.document and companion_uri(view, origin.document) == uri:
+            return _location(view, uri, origin)
+    return types.Location(uri, _TOP)
+
+
+def _location(view: View, uri: str, origin: Written) -> types.Location:
+    """The place of a key in a companion as it was read."""
+    told = view.analysis.dialect_context
+    companion = told.open(origin.document) if told and origin.document else None
+    document = companion.document if companion else None
+    span = document.key_span(origin.key) if document else None
+    if document is None or span is None:
+        return types.Location(uri, _TOP)
+    start, end = (
+        types.Position(*document.lines.line_character(at, view.client.encoding))
+        for at in (span.start, span.end)
+    )
+    return types.Location(uri, types.Range(start, end))
 
 
 def _companions(view: View) -> Iterator[tuple[Span, str]]:

@@ -14,7 +14,7 @@ from pygls.uris import to_fs_path
 
 from vramlint.lsp import commands, estimates, notebooks
 from vramlint.lsp.client import Client
-from vramlint.lsp.code_action import KINDS, code_actions
+from vramlint.lsp.code_action import KINDS, code_actions, resolve_code_action
 from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses, resolve_code_lens
 from vramlint.lsp.completion import TRIGGERS, completions
 from vramlint.lsp.diagnostics import diagnostics
@@ -25,8 +25,10 @@ from vramlint.lsp.links import definition, document_links
 from vramlint.lsp.pages import as_file
 from vramlint.lsp.session import Session
 from vramlint.lsp.settings import SECTION, as_mapping, ask_for_settings, register_for_changes
+from vramlint.lsp.symbols import document_symbols
 from vramlint.lsp.texts import keep_texts
 from vramlint.lsp.view import View
+from vramlint.project.settings import SETTINGS_FILES
 
 Answer: TypeAlias = Callable[[Session, View, Any], Any]
 REQUESTS: tuple[tuple[str, Answer, Any], ...] = (
@@ -36,6 +38,7 @@ REQUESTS: tuple[tuple[str, Answer, Any], ...] = (
     (types.TEXT_DOCUMENT_COMPLETION, completions, types.CompletionOptions(trigger_characters=TRIGGERS)),
     (types.TEXT_DOCUMENT_DOCUMENT_LINK, document_links, None),
     (types.TEXT_DOCUMENT_DEFINITION, definition, None),
+    (types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, document_symbols, types.DocumentSymbolOptions(label="vramlint")),
 )
 """Requests about one document, and who answers them."""
 
@@ -63,12 +66,16 @@ def _request(server: Server, method: str, answer: Answer, options: Any) -> None:
 
 def _searches(server: Server) -> None:
     """Requests that may have to search for fixes: they wait off the server's thread and can be cancelled."""
-    options = types.CodeActionOptions(code_action_kinds=list(KINDS))
+    options = types.CodeActionOptions(code_action_kinds=list(KINDS), resolve_provider=True)
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     async def actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction] | None:
         view = ls.session.view(params.text_document.uri)
         return None if view is None else await code_actions(ls.session, view, params)
+
+    @server.feature(types.CODE_ACTION_RESOLVE)
+    def action(ls: Server, params: types.CodeAction) -> types.CodeAction:
+        return resolve_code_action(ls.session, params)
 
     @server.feature(types.CODE_LENS_RESOLVE)
     async def lens(ls: Server, params: types.CodeLens) -> types.CodeLens:
@@ -131,11 +138,14 @@ def _surroundings(server: Server) -> None:
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def files_changed(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
-        paths = {to_fs_path(change.uri) for change in params.changes if not ls.session.is_open(change.uri)}
-        names = {Path(path).name for path in paths if path}
-        if names & {"pyproject.toml", "vramlint.toml", "config.json"}:
+        changed = {to_fs_path(change.uri): ls.session.is_open(change.uri) for change in params.changes}
+        paths = {path for path, is_open in changed.items() if path and not is_open}
+        names = {Path(path).name for path in paths}
+        # Settings are read from the disk, those that are open in the editor too.
+        names |= {Path(path).name for path in changed if path} & set(SETTINGS_FILES)
+        if names & {*SETTINGS_FILES, "config.json"}:
             ls.publisher.recheck()
-        elif users := {uri for path in paths if path for uri in ls.session.users_of(path)}:
+        elif users := {uri for path in paths for uri in ls.session.users_of(path)}:
             ls.publisher.recheck(users)
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)

@@ -20,6 +20,11 @@ def suppression_edit(analysis: Analysis, finding: Finding) -> TextEdit | None:
     return None
 
 
+def may_be_suppressed(analysis: Analysis) -> bool:
+    """Whether a comment can stand in the document at all, as far as that is known without trying."""
+    return analysis.document.language in ("yaml", "toml")
+
+
 def _candidates(analysis: Analysis, finding: Finding) -> Iterator[TextEdit]:
     document = analysis.document
     line = document.lines.line(analysis.span(finding.at).start)

@@ -107,6 +107,10 @@ _MENTIONED = re.compile(r"^\s*\[+\s*tool\s*(\]|\..*\bvramlint\b)|^\s*tool\s*[.=]
 """What a pyproject.toml that has `[tool.vramlint]` has a line with; others are not parsed."""
 
 
+SETTINGS_FILES = ("vramlint.toml", "pyproject.toml")
+"""Where settings are, the stronger first."""
+
+
 class SettingsResolver:
     """Finds the settings of a file. Remembers what it read until told to forget."""
 
@@ -133,7 +137,7 @@ class SettingsResolver:
 
 def read_folder(folder: Path) -> Settings | None:
     """The settings that the folder itself holds; vramlint.toml before pyproject.toml."""
-    for name in ("vramlint.toml", "pyproject.toml"):
+    for name in SETTINGS_FILES:
         file = folder / name
         try:
             text = read_text(file, _LARGEST)
@@ -147,6 +151,32 @@ def read_folder(folder: Path) -> Settings | None:
         if settings is not None:
             return settings
     return None
+
+
+def settings_of_text(text: str, path: str | None) -> Settings | None:
+    """The settings that a document holds which is itself a settings file; None for any other."""
+    name = Path(path).name if path else ""
+    if (
+        path is None
+        or name not in SETTINGS_FILES
+        or (name == "pyproject.toml" and not _MENTIONED.search(text))
+    ):
+        return None
+    settings = parse_settings(text, path)
+    if settings is None or settings.gpu is None or settings.gpu.strip().lower() == "auto":
+        return settings
+    return replace(settings, problems=settings.problems + _of_gpu(settings.gpu))
+
+
+def _of_gpu(text: str) -> tuple[str, ...]:
+    from vramlint.catalog.gpu_spec import parse_declaration  # imported late: only editors of settings need it
+    from vramlint.catalog.gpus import nearest_gpus
+
+    declared = parse_declaration(text)
+    if declared.gpu is not None:
+        return ()
+    near = ", ".join(nearest_gpus(declared.name, 3) or nearest_gpus(text, 3))
+    return (f"`gpu` is {text!r}, which is not a known GPU" + (f"; nearest: {near}" if near else ""),)
 
 
 def parse_settings(text: str, source: str) -> Settings | None:
