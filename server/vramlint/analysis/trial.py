@@ -119,7 +119,7 @@ def gpu_edits(analysis: Analysis, gpu: str) -> tuple[TextEdit, ...] | None:
         return (TextEdit(span.start, span.end, gpu),)
     if declared is not None and declared.source == "file" and declared.key:
         return edits_of_keys(analysis.document, (SetKey(declared.key, gpu),))
-    if analysis.document.language == "json":
+    if not analysis.document.takes_comments:
         return None
     return (comment_at_top(analysis.document, f"vramlint: gpu={gpu}"),)
 

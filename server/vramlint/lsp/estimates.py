@@ -148,7 +148,7 @@ def _places(view: View) -> dict[str, Any]:
 
 def _key_range(view: View, key: KeyPath | None) -> Any:
     span = view.document.key_span(key) if key else None
-    return None if span is None else view.range(span)
+    return None if span is None or not view.shows(span) else view.range(span)
 
 
 def _changes(analysis: Analysis, asked: object) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def document_symbols(
     keys = []
     for path, share in key_shares(analysis):
         key, value = analysis.document.key_span(path), analysis.document.value_span(path)
-        if key is not None and value is not None:
+        if key is not None and value is not None and view.shows(key):
             pair = Span(key.start, max(key.end, value.end))
             keys.append(
                 types.DocumentSymbol(
