@@ -27,7 +27,7 @@ async def test_each_fix_of_a_run_that_does_not_fit_makes_it_fit(editor: Editor) 
         assert "VL101" not in await editor.codes(uri), action.title
 
 
-LONG = FULL.replace("RTX-4090", "A100-80GB").replace("micro_batch_size: 4", "micro_batch_size: 1")
+LONG = FULL.replace("RTX-4090", "A100-80GB")
 
 
 async def test_fixes_that_keep_the_training_come_first_and_only_the_first_is_preferred(
