@@ -90,7 +90,7 @@ VERDICTS: tuple[tuple[str, str], ...] = (
         (
             "LLM.int8 of May 2023 on a T4, of which only the outcome is known: the run of half the length "
             "trained, so that 512 tokens more decide. Weights (6.6 GiB), float32 embeddings and head, and a "
-            "checkpointed step are counted; nothing in bitsandbytes 0.39 to 0.43 accounts for 5 GiB more"
+            "checkpointed step are counted; what takes 5 GiB more is not known"
         ),
     ),
     (
