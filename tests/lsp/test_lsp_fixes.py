@@ -21,7 +21,8 @@ async def test_each_fix_of_a_run_that_does_not_fit_makes_it_fit(editor: Editor) 
         await editor.change(uri, FULL)
         action = (await editor.actions(uri, found.range))[index]
         assert action.kind == types.CodeActionKind.QuickFix
-        assert action.title.endswith("fits (changes the training)")
+        assert action.title.endswith("fits")
+        assert "(changes the training): " in action.title
         assert action.diagnostics
         await editor.apply(uri, action.edit)
         assert "VL101" not in await editor.codes(uri), action.title

@@ -68,7 +68,8 @@ def _title(fix: Fix) -> str:
     """Of changes that make a run fit also what they do to the training: editors show no groups of fixes."""
     if fix.verdict_after is None:
         return fix.title
-    return f"{fix.title} ({'keeps the training the same' if fix.safe else 'changes the training'})"
+    what, _, figures = fix.title.rpartition(": ")
+    return f"{what} ({'keeps the training the same' if fix.safe else 'changes the training'}): {figures}"
 
 
 def _later(view: View, title: str, shown: list[types.Diagnostic], finding: Finding) -> types.CodeAction:
