@@ -1,15 +1,18 @@
-"""Makes the bundle smaller: takes out docstrings, which nothing reads at run time but the pages of rules, and
-what an installer keeps for itself. Every statement stays on its line, so that tracebacks name the same lines
-as a checkout.
+"""Makes the bundle smaller: takes out docstrings, which nothing reads at run time but the pages of rules,
+modules that nothing imports, and what an installer keeps for itself. Every statement stays on its line, so
+that tracebacks name the same lines as a checkout.
 """
 
 from __future__ import annotations
 
 import ast
+import shutil
 from pathlib import Path
 
 KEPT = ("vramlint_rules",)
 """Packages whose docstrings are shown."""
+OF_PACKAGING = ("__init__.py", "version.py", "_structures.py", "errors.py")
+"""Of `packaging` only versions are read (vramlint/versions.py)."""
 OF_INSTALLERS = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "direct_url.json", "top_level.txt")
 
 
@@ -18,6 +21,12 @@ def slim(libs: Path) -> None:
     for folder in libs.glob("*.dist-info"):
         for name in OF_INSTALLERS:
             (folder / name).unlink(missing_ok=True)
+    unread = [*libs.rglob("*.pyi"), *libs.rglob("py.typed")]
+    unread += [file for file in (libs / "packaging").glob("*.py") if file.name not in OF_PACKAGING]
+    for file in unread:
+        file.unlink()
+    for folder in (libs / "packaging" / "licenses", libs / "cattr"):  # cattr is cattrs by its old name
+        shutil.rmtree(folder, ignore_errors=True)
     for file in libs.rglob("*.py"):
         if file.relative_to(libs).parts[0] not in KEPT:
             file.write_text(without_docstrings(file.read_text("utf-8")), "utf-8")

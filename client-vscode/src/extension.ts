@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import { Breakdown } from "./breakdown";
 import { debugInformation } from "./debugInformation";
 import { documentInView } from "./documents";
+import { openExample } from "./example";
 import { GpuPicker } from "./gpuPicker";
 import { Meter } from "./meter";
 import { Panels } from "./panel";
@@ -35,6 +36,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       panels.show(uriOf(config));
     }),
     command("showBreakdownText", (config?: string | vscode.Uri) => breakdown.show(uriOf(config))),
+    command("openExample", openExample),
     command("chooseGpu", (config?: string | vscode.Uri) => picker.choose(uriOf(config))),
     command("restart", () => running.restart()),
     command("showLog", () => {

@@ -42,6 +42,7 @@ def test_holds_what_runs_and_nothing_else(vsix: Path) -> None:
         "changelog.md",
         "dist",
         "license.txt",
+        "media",
         "package.json",
         "readme.md",
         "toml-language.json",
