@@ -7,7 +7,7 @@ float32 weights, gradients and moments sharded by FSDP, gathered in bf16 and red
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from vramlint.dialects.engines.distribution import WorldSize
 from vramlint.dialects.engines.megatron import MegatronDefaults, precision_of, read_recomputation
@@ -80,7 +80,7 @@ def hold_megatron(reader: Reader, world: World) -> Held | Obstacle:
     if isinstance(recomputed, Obstacle):
         return recomputed
     size = WorldSize(world.size, world.nodes)
-    half: Any = reader.get(f"{section}.dtype", choice(DTYPES)) or "bfloat16"
+    half: Dtype = reader.get(f"{section}.dtype", choice(DTYPES)) or "bfloat16"
     parallel = read_parallel_degrees(reader, size, _MEGATRON, f"{section}.")
     return Held(section, parallel, precision_of(half, _MEGATRON), recomputed)
 
