@@ -64,9 +64,9 @@ class DoesNotFit(Rule):
     ## Fixes
 
     The changes offered are tried first: each one is written into the file, the file is read and estimated
-    again, and only what then fits and brings no new finding is offered. What trains the same comes first, a
-    smaller micro batch with more accumulation among it; then what rounds otherwise, then another method, then
-    shorter sequences. Only the first kind is ever applied by "fix all".
+    again, and only what then fits and brings no error or warning is offered. What trains the same comes
+    first, a smaller micro batch with more accumulation among it; then what rounds otherwise, then another
+    method, then shorter sequences. Only the first kind is ever applied by "fix all".
     """
 
     code = "VL101"

@@ -109,7 +109,8 @@ def suggest(
         return confirm(tried[state])
 
     prices = [[_price(move) for move in way] for way in steps]
-    search = Search(prices, _blocks(steps), weigh, confirmed, capacity_bytes, _MOST_ESTIMATES)
+    doubtful = [axis for axis, way in enumerate(steps) if any(move.may_add for move in way)]
+    search = Search(prices, _blocks(steps), weigh, confirmed, capacity_bytes, _MOST_ESTIMATES, doubtful)
     for state in search.solutions():
         yield tried[state]
 

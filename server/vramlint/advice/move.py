@@ -28,6 +28,8 @@ class Move:
     """Forward passes that a step makes more than before."""
     traffic: str = ""
     """What crosses a link more than before, in words."""
+    may_add: bool = False
+    """Whether it adds memory to some runs."""
     effect: str = ""
     """What it does to the training, in words; empty where that stays the same."""
 

@@ -93,13 +93,13 @@ def _least_share(job: TrainingJob) -> float:
 
 
 def loss(job: TrainingJob) -> Iterator[Move]:
-    """A head that never holds all logits: Liger's computes each gradient beside its logits, TRL's chunks are
-    computed again in backward.
+    """A head that never holds all logits: Liger's computes each gradient beside its logits, also that of a
+    frozen head, which short sequences would not need; TRL's chunks are computed again in backward.
     """
     if is_smallest(job, "loss"):
         return
     title = "use a fused linear cross-entropy (no logits in memory)"
-    yield Move("loss", title, {"loss": "fused-linear"}, 0.6)
+    yield Move("loss", title, {"loss": "fused-linear"}, 0.6, may_add=True)
     if job.loop.startswith("trl"):
         title, again = "compute the loss in chunks", _head_share(job)
         yield Move("loss", title, {"loss": "trl-chunked"}, 0.6, forwards=again)
@@ -144,6 +144,7 @@ def checkpointing(job: TrainingJob) -> Iterator[Move]:
             2.6,
             forwards=again,
             traffic="saved activations cross PCIe twice a step",
+            may_add=True,
         )
 
 
@@ -168,7 +169,8 @@ def micro_batch(job: TrainingJob) -> Iterator[Move]:
         title = f"micro batch {smaller} with {steps} accumulation steps"
         changes = {"micro_batch_size": smaller, "gradient_accumulation_steps": steps}
         cost = 1.2 + 0.1 * factor.bit_length() + 0.001 * factor
-        yield Move("micro batch", title, changes, cost, traffic=_oftener(job, factor))
+        keeps = job.gradient_accumulation_steps == 1
+        yield Move("micro batch", title, changes, cost, traffic=_oftener(job, factor), may_add=keeps)
 
 
 def _oftener(job: TrainingJob, factor: int) -> str:

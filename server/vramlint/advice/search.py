@@ -6,16 +6,14 @@ fits must go further on some way than the grown one does. So the next candidate 
 further than each grown one somewhere, and the first candidate that fits is the cheapest of all (the implicit
 hitting sets of Moreno-Centeno and Karp 2013).
 
-A step mostly saves, but not always: smaller micro batches keep gradients between them. The ways on which a
-step was seen to add memory, alone or on top of all others, are doubtful: a combination counts as too large
-only if it is so without each of them too.
+A step mostly saves, but not always: smaller micro batches keep gradients between them. On such doubtful ways
+a combination counts as too large only if it is so without their steps too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
-from itertools import chain, combinations
 from typing import Literal, TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass, field
@@ -25,7 +23,8 @@ State: TypeAlias = tuple[int, ...]
 Answer: TypeAlias = Literal["enough", "too-large", "refused"]
 Price: TypeAlias = tuple[float, ...]
 """What a combination costs, the worst part first; prices add up part by part."""
-_MOST_DOUBTS = 3
+_MOST_ADDED = 1.5
+"""No step adds half of what a run needs: gradients kept between micro batches are a quarter of it or less."""
 
 
 @dataclass(slots=True)
@@ -43,13 +42,14 @@ class Search:
     confirm: Callable[[State], Answer]
     limit: int
     most: int
+    doubtful: Sequence[int] = ()
+    """The ways whose steps may add memory to some combinations."""
     too_large: list[State] = field(default_factory=list)
     refused: list[State] = field(default_factory=list)
     weights: dict[State, int | None] = field(default_factory=dict)
     _confirmed: dict[State, Answer] = field(default_factory=dict)
     _has_found: bool = False
     """From then on, a combination as heavy as one that was not confirmed is not confirmed either."""
-    _doubtful: tuple[int, ...] | None = None
 
     def solutions(self) -> Iterator[State]:
         """The combinations that are enough, the cheapest first; none goes further than another on each way.
@@ -130,11 +130,15 @@ class Search:
         return state
 
     def _grown(self, state: State) -> State:
-        """A combination that goes at least as far, is too large too, and would not be one step further."""
+        """A combination that goes at least as far, is too large too, and would not be one step further in the
+        first block in which that matters.
+        """
         if self._weighed(state) == "enough":  # by its weight; known better by a closer look
             return state
         for block in self.blocks:
             state = self._raised(state, block)
+            if any(state[axis] < len(self.prices[axis]) for axis in block):
+                break  # something fits without more harm than this; what does more is not yet needed
         return state
 
     def _raised(self, state: State, block: Sequence[int]) -> State:
@@ -156,33 +160,18 @@ class Search:
         return _with(state, axis, low)
 
     def _is_too_large(self, state: State) -> bool:
-        """Whether a combination is too large, and is so without steps that may add memory."""
-        doubtful = [axis for axis in self._doubts() if state[axis]]
-        return self._weighed(state) == "too-large" and all(
-            self._weighed(_without(state, axes)) != "enough" for axes in _subsets(doubtful)
-        )
-
-    def _doubts(self) -> tuple[int, ...]:
-        """The ways on which a step adds memory to nothing else, or the last one to all else."""
-        if self._doubtful is None:
-            start = tuple(0 for _ in self.prices)
-            most = start
-            for block in reversed(self.blocks):
-                far = self._gone(most, block)
-                most = most if self._weighed(far) == "refused" else far
-            found = [
-                axis
-                for axis in range(len(self.prices))
-                if self._adds(start, _with(start, axis, 1)) or self._adds(_with(most, axis, 0), most)
-            ]
-            self._doubtful = tuple(found[:_MOST_DOUBTS])
-        return self._doubtful
-
-    def _adds(self, less: State, more: State) -> bool:
-        for state in (less, more):
-            self._weighed(state)
-        before, after = self.weights[less], self.weights[more]
-        return before is not None and after is not None and after > before
+        """Whether a combination is too large, and stays so without steps that may add memory."""
+        if self._weighed(state) != "too-large":
+            return False
+        weight = self.weights[state] or 0
+        for axis in self.doubtful if weight <= _MOST_ADDED * self.limit else ():
+            less = _with(state, axis, 0)
+            if state[axis] and self._weighed(less) != "refused":
+                without = self.weights[less] or 0
+                if without <= self.limit:
+                    return False
+                state, weight = (less, without) if without < weight else (state, weight)
+        return True
 
     def _gone(self, state: State, block: Sequence[int]) -> State:
         return tuple(len(self.prices[axis]) if axis in block else level for axis, level in enumerate(state))
@@ -195,15 +184,6 @@ class Search:
 
 def _with(state: State, axis: int, level: int) -> State:
     return (*state[:axis], level, *state[axis + 1 :])
-
-
-def _without(state: State, axes: Iterable[int]) -> State:
-    return tuple(0 if axis in axes else level for axis, level in enumerate(state))
-
-
-def _subsets(axes: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """All choices of axes but none of them."""
-    return chain.from_iterable(combinations(axes, size) for size in range(1, len(axes) + 1))
 
 
 def _goes_as_far(state: State, other: State) -> bool:

@@ -43,8 +43,8 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
     rules, problems = rules_in_force(context.settings.rules)
     if not files:
         rules = tuple(rule for rule in rules if not rule.code.startswith("VL0"))
-    for setting in ("select", "ignore", "severity"):
-        problems += unknown_selectors(setting, getattr(context.settings, setting), rules)
+    for setting, entries in context.settings.selectors.items():
+        problems += unknown_selectors(setting, entries, rules)
     if problems:
         context = replace(context, setting_problems=context.setting_problems + problems)
     findings = list(_run(rules, context, overrides, after_suppressions=False))

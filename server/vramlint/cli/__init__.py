@@ -23,11 +23,14 @@ COMMANDS = {
     "gpus": "list the known GPUs with what a run can use of them",
     "models": "list the known models",
     "schema": "print the JSON Schema of a dialect, for other editors",
+    "completion": "print what completes the command line in bash, zsh or fish",
     "server": "start the language server",
 }
 
 FAILED = 2
 INTERRUPTED = 130
+UNREAD = 141
+"""Nobody reads the output any more (`vramlint … | head`): what shells report of programs that it ends."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +61,7 @@ def process() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:  # the reader has gone
-        code = FAILED
+        code = UNREAD
     os._exit(code)
 
 
@@ -80,7 +83,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         close_quietly()
-        return FAILED
+        return UNREAD
     except Exception as error:
         if os.environ.get("VRAMLINT_DEBUG"):
             raise

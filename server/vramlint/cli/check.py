@@ -3,100 +3,52 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
 
-from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.check_file import Checker
-from vramlint.cli.console import complain, paint_for, say
-from vramlint.cli.options import Task, codes, refuse_unknown_gpu, refuse_unknown_rules
+from vramlint.cli.check_options import parser
+from vramlint.cli.console import Failure, complain, paint_for, say
+from vramlint.cli.options import (
+    Task,
+    codes,
+    refuse_unknown_gpu,
+    refuse_unknown_rules,
+    refuse_unusable_config,
+)
 from vramlint.cli.output import FORMATS, render
 from vramlint.cli.parallel import in_order
 from vramlint.cli.prefilter import STDIN
-from vramlint.cli.report import at_or_above
+from vramlint.cli.report import FileReport, at_or_above
 from vramlint.cli.walk import files_in
+from vramlint.project.ignored import Ignored
 from vramlint.project.overrides import Overrides
-from vramlint.project.severity import SEVERITIES
+from vramlint.project.selection import Selection
+from vramlint.project.settings import SettingsResolver
 
+__all__ = ["main", "parser"]
 MANY_FILES = 200
 """From here on a second process saves more than its start costs."""
-
-
-def parser() -> ArgumentParser:
-    """The options of the command."""
-    result = command_parser(
-        "check",
-        "Check training configs for memory and consistency problems. "
-        "Files that are not training configs are left alone. "
-        "Exit code 0: nothing at or above the failing severity; 1: something is; "
-        "2: vramlint could not run (bad option, unreadable file).",
-    )
-    result.add_argument(
-        "paths",
-        nargs="*",
-        metavar="PATH",
-        help="files and folders (default: the current folder; -: standard input)",
-    )
-    add_gpu(result)
-    result.add_argument("--output-format", choices=FORMATS, default="full")
-    result.add_argument(
-        "--select",
-        action="append",
-        metavar="CODES",
-        help="only these rules: rule codes, code prefixes or names, comma-separated",
-    )
-    result.add_argument("--ignore", action="append", metavar="CODES", help="all rules but these")
-    result.add_argument(
-        "--fail-on",
-        choices=SEVERITIES,
-        default="error",
-        metavar="LEVEL",
-        help=f"the least severity that makes the exit code 1: {', '.join(SEVERITIES)} (default: %(default)s)",
-    )
-    result.add_argument(
-        "--require-verdict",
-        action="store_true",
-        help="a run without a verdict is an error, whatever is ignored",
-    )
-    result.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
-    result.add_argument(
-        "--fix", action="store_true", help="apply safe fixes: those that do not change what is trained"
-    )
-    result.add_argument(
-        "--unsafe-fixes",
-        action="store_true",
-        help="with --fix or --diff: also fixes that change what is trained",
-    )
-    result.add_argument(
-        "--diff", action="store_true", help="print what --fix would change, and change nothing"
-    )
-    result.add_argument("--no-ignores", action="store_true", help="also report what comments suppress")
-    result.add_argument(
-        "--stdin-filename", metavar="NAME", help="read standard input as if it were this file"
-    )
-    result.add_argument(
-        "--with-users",
-        action="store_true",
-        help="check also the files below the current folder that read one of those named",
-    )
-    add_color(result)
-    return result
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
-    refuse_unknown_gpu(options.gpu)
-    refuse_unknown_rules("--select", codes(options.select))
-    refuse_unknown_rules("--ignore", codes(options.ignore))
-    stdin_only = options.stdin_filename and not options.paths
-    files = [STDIN] if stdin_only else list(files_in(options.paths or ["."]))
+    resolver = SettingsResolver(options.config, options.isolated)
+    _refuse(options, resolver)
+    files = _files(options, resolver)
+    if options.show_settings:
+        from vramlint.cli.show_settings import shown  # imported late: a check needs none of it
+
+        say(shown(files, _task(options).overrides))
+        return 0
     users: list[str] = []
     if options.with_users:
         from vramlint.cli.users import possible_users, reads_any  # late: hooks alone ask for it
 
         users = possible_users(files)
-    reports = list(in_order(Checker, _task(options), files + users, MANY_FILES))
+    answers = in_order(Checker, _task(options), files + users, MANY_FILES, options.jobs)
+    reports = list(_progress(answers, len(files) + len(users)))
     if users:
         own = reports[: len(files)]
         reports = own + [each for each in reports[len(files) :] if reads_any(each, files)]
@@ -104,35 +56,103 @@ def main(arguments: Sequence[str]) -> int:
         if report.failure:
             complain(report.failure)
     failed = any(report.failure or report.invalid_settings for report in reports)
-    reports = [report for report in reports if not report.failure]
+    if options.generate_baseline:
+        from vramlint.cli.baseline import write
+
+        say(write(options.generate_baseline, reports))
+        return 2 if failed else 0
+    if options.baseline:
+        from vramlint.cli.baseline import without
+
+        reports = without(options.baseline, reports)
+    found = _print(options, reports, files)
+    if options.require_verdict:
+        found |= any(report.verdict == "unknown" for report in reports)
+    return 2 if failed else int(found and not options.exit_zero)
+
+
+def _refuse(options: Namespace, resolver: SettingsResolver) -> None:
+    """Whatever is wrong with the flags ends the run before anything is read. Raises Failure."""
+    refuse_unknown_gpu(options.gpu)
+    refuse_unusable_config(options.config, resolver)
+    for flag in ("select", "ignore", "extend_select", "extend_ignore"):
+        refuse_unknown_rules(f"--{flag.replace('_', '-')}", codes(getattr(options, flag)), resolver)
+
+
+def _files(options: Namespace, resolver: SettingsResolver) -> list[str]:
+    if options.stdin_filename and not options.paths:
+        return [STDIN]
+    respects = not options.no_gitignore and resolver.for_file(None).respect_gitignore
+    passed = Ignored(resolver, tuple(options.exclude), gitignore=respects)
+    files = files_in(options.paths or ["."], passed=passed)
+    if not options.force_exclude:
+        return list(files)
+    return [file for file in files if file == STDIN or not passed.holds_for(file)]
+
+
+def _print(options: Namespace, reports: Sequence[FileReport], files: Sequence[str]) -> bool:
+    """Print what was found; whether it makes the run fail."""
     if options.diff:
         for report in reports:
             sys.stdout.write(report.change)
-        found = any(report.change for report in reports)
+        return any(report.change for report in reports if not report.failure)
+    read = (
+        reports if FORMATS[options.output_format].failures else [each for each in reports if not each.failure]
+    )
+    paint = paint_for(sys.stdout, "never" if options.output_file else options.color)
+    if options.statistics:
+        from vramlint.cli.output.statistics import statistics
+
+        text = statistics(read, options.output_format, paint)
     else:
-        text = render(options.output_format, reports, paint_for(sys.stdout, options.color))
+        text = render(options.output_format, read, paint)
+    if options.output_file:
+        _write(options.output_file, text)
+    elif text:
         to_stderr = options.fix and STDIN in files  # standard output holds the mended file
-        if text:
-            say(text, sys.stderr if to_stderr else sys.stdout)
-        found = at_or_above(reports, options.fail_on)
-        found |= options.require_verdict and any(report.verdict == "unknown" for report in reports)
-    return 2 if failed else int(found and not options.exit_zero)
+        say(text, sys.stderr if to_stderr else sys.stdout)
+    return at_or_above(reports, options.fail_on)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
+            file.write(f"{text}\n" if text else "")
+    except OSError as error:
+        raise Failure(f"--output-file {path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _task(options: Namespace) -> Task:
     overrides = Overrides(
         gpu=options.gpu,
-        select=codes(options.select),
-        ignore=codes(options.ignore),
+        rules=Selection(
+            codes(options.select),
+            (*codes(options.ignore), *codes(options.extend_ignore)),
+            codes(options.extend_select),
+        ),
+        config=options.config,
+        isolated=options.isolated,
         ignore_comments=options.no_ignores,
         require_verdict=options.require_verdict,
     )
-    with_fixes = FORMATS[options.output_format].fixes
+    with_fixes = FORMATS[options.output_format].fixes and not options.generate_baseline
     return Task(
         overrides,
         options.stdin_filename,
-        with_fixes,
+        with_fixes and not (options.statistics and options.output_format == "full"),
         options.fix or options.diff,
         options.unsafe_fixes,
         options.diff,
     )
+
+
+def _progress(reports: Iterator[FileReport], total: int) -> Iterator[FileReport]:
+    """The reports; on a terminal a line on standard error counts them while there are many."""
+    if total <= MANY_FILES or not sys.stderr.isatty():
+        yield from reports
+        return
+    for number, report in enumerate(reports, 1):
+        if number % 50 == 0:
+            print(f"\r{number:,} of {total:,} files", end="", file=sys.stderr, flush=True)
+        yield report
+    print("\r\033[K", end="", file=sys.stderr, flush=True)

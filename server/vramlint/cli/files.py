@@ -11,6 +11,7 @@ from vramlint.cli.prefilter import STDIN, read
 from vramlint.document import Document
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
+from vramlint.project.settings import SettingsResolver
 from vramlint.project.workspace import Workspace
 
 
@@ -24,7 +25,7 @@ class Reader:
     def __init__(self, overrides: Overrides, stdin_name: str | None = None) -> None:
         self.overrides = overrides
         self.stdin_name = stdin_name
-        self.workspace = Workspace()
+        self.workspace = Workspace(settings=SettingsResolver(overrides.config, overrides.isolated))
         if not os.environ.get("VRAMLINT_DEBUG"):
             failures.listen(_complain)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from vramlint.cli.console import Failure
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.project.overrides import Overrides
+from vramlint.project.settings import SettingsResolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +36,22 @@ def refuse_unknown_gpu(text: str | None) -> None:
         )
 
 
-def refuse_unknown_rules(flag: str, entries: Sequence[str]) -> None:
+def refuse_unknown_rules(flag: str, entries: Sequence[str], resolver: SettingsResolver) -> None:
     """A rule that was asked for by flag and is none fails the run, with the nearest name."""
     if not entries:
         return
     from vramlint.analysis.registry import rules_in_force, unknown_selectors
-    from vramlint.project.settings import SettingsResolver
 
-    rules, _ = rules_in_force(SettingsResolver().for_file(None).rules)
+    rules, _ = rules_in_force(resolver.for_file(None).rules)
     for problem in unknown_selectors(flag, entries, rules):
         raise Failure(problem)
+
+
+def refuse_unusable_config(config: str | None, resolver: SettingsResolver) -> None:
+    """A settings file that was asked for by flag and cannot be read fails the run."""
+    if config is not None:
+        for problem in resolver.for_file(None).problems:
+            raise Failure(f"--config {config}: {problem}")
 
 
 def codes(lists: Sequence[str] | None) -> tuple[str, ...]:

@@ -17,17 +17,22 @@ Worker = Callable[[str], Answer]
 
 
 def in_order(
-    make: Callable[[Plan], Worker[Answer]], plan: Plan, files: Sequence[str], each: int
+    make: Callable[[Plan], Worker[Answer]],
+    plan: Plan,
+    files: Sequence[str],
+    each: int,
+    most: int | None = None,
 ) -> Iterator[Answer]:
     """What `make(plan)` answers for each file, in the order given.
 
-    `each`: files from which on one more process saves more than its start costs. `make` is a class or
+    `each`: files from which on one more process saves more than its start costs; `most`: processes, else one
+    a processor. `make` is a class or
     function of a module, `plan` and answers are plain data: they are sent between processes. Standard input
     is read by this process alone.
     """
     if len(files) > each:
         gc.enable()
-    workers = 1 if STDIN in files else min(processors(), len(files) // each + 1)
+    workers = 1 if STDIN in files else min(most or processors(), len(files) // each + 1)
     if workers == 1:
         yield from map(make(plan), files)
         return

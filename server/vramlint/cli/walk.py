@@ -36,24 +36,38 @@ def is_wanted(name: str) -> bool:
     return is_config(name) or is_script(name) or is_program(name)
 
 
-def files_in(paths: Iterable[str], wanted: Callable[[str], bool] = is_wanted) -> Iterator[str]:
+Passed = Callable[[str, str, bool], bool]
+"""Whether an entry of an absolute folder, by name and whether it is a folder, is passed over."""
+
+
+def files_in(
+    paths: Iterable[str], wanted: Callable[[str], bool] = is_wanted, passed: Passed | None = None
+) -> Iterator[str]:
     """The named files as they were named, and below each folder its candidates in the order of their names.
 
     Each once.
     """
     seen = set()
     for path in paths:
-        for file in _walk(path, wanted) if Path(path).is_dir() else (path,):
+        for file in _walk(path, wanted, passed) if Path(path).is_dir() else (path,):
             if file not in seen:
                 seen.add(file)
                 yield file
 
 
-def _walk(top: str, wanted: Callable[[str], bool]) -> Iterator[str]:
+def _walk(top: str, wanted: Callable[[str], bool], passed: Passed | None) -> Iterator[str]:
+    absolute = os.path.abspath(top)  # noqa: PTH100 (links are not followed)
     for folder, folders, names in os.walk(top, onerror=_say):
         here = Path(folder)
-        folders[:] = sorted(name for name in folders if not _skipped(here / name))
-        yield from (str(here / name) for name in sorted(names) if wanted(name) and _small(here / name))
+        within = os.path.normpath(os.path.join(absolute, os.path.relpath(folder, top)))  # noqa: PTH118
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not _skipped(here / name) and not (passed and passed(within, name, True))
+        )
+        for name in sorted(names):
+            if wanted(name) and _small(here / name) and not (passed and passed(within, name, False)):
+                yield str(here / name)
 
 
 def _say(error: OSError) -> None:

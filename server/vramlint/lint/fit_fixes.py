@@ -81,9 +81,14 @@ class _Tries:
             return "refused"
         self.checks += 1
         after = self.context.recheck(edits)
-        if after.estimate is None or not _complaints(after) <= self._known():
+        if after.estimate is None:
             return "refused"
-        if after.verdict != "fits":
+        by_count = after.estimate.rough.verdict(self.context.capacity) == "fits"
+        if by_count and not after.fits:
+            return "too-large"
+        if not _complaints(after) <= self._known():
+            return "refused"
+        if not by_count and not after.fits:
             return "too-large"
         needed = after.estimate.device_bytes
         self.done[advice.title] = WayToFit(advice, keys, edits, needed, after.verdict)
@@ -157,5 +162,5 @@ def checked_fixes(context: RuleContext) -> Iterator[Fix]:
 
 def _complaints(analysis: Rechecked) -> set[str]:
     """The codes of what the rules find at warning level and above, but for whether it fits."""
-    found = (finding for finding in analysis.findings if finding.severity in ("error", "warning"))
-    return {finding.code for finding in found if finding.code not in ("VL101", "VL102")}
+    grave = (finding for finding in analysis.findings if finding.severity in ("error", "warning"))
+    return {finding.code for finding in grave if finding.code not in ("VL101", "VL102")}

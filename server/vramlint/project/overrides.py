@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vramlint.lazy_dataclasses import dataclass, field, replace
+from vramlint.project.selection import Selection
 from vramlint.project.settings import Settings
 
 
@@ -18,8 +19,12 @@ class Overrides:
     """Releases by framework or library; stronger than the settings, weaker than a comment in the file."""
     problems: tuple[str, ...] = ()
     """What is wrong with these overrides, as the settings' problems are."""
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
+    rules: Selection = field(default_factory=Selection)
+    """What the command line selects and ignores; stronger than the settings."""
+    config: str | None = None
+    """The one settings file that holds for all files, instead of the nearest of each."""
+    isolated: bool = False
+    """No settings file holds."""
     ignore_comments: bool = False
     """Report also what comments suppress."""
     require_verdict: bool = False
@@ -31,11 +36,4 @@ class Overrides:
 
     def over(self, settings: Settings) -> Settings:
         """The settings of a file with these on top."""
-        if not (self.versions or self.select or self.ignore):
-            return settings
-        return replace(
-            settings,
-            versions={**settings.versions, **self.versions},
-            select=self.select or settings.select,
-            ignore=settings.ignore + self.ignore,
-        )
+        return replace(settings, versions={**settings.versions, **self.versions}, flags=self.rules)

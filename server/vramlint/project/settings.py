@@ -12,6 +12,7 @@ from vramlint.catalog.amounts import memory_bytes
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import dataclass, field, fields, replace
 from vramlint.project.glob import matches
+from vramlint.project.selection import Selection, specificity
 from vramlint.project.severity import SEVERITIES, Severity
 from vramlint.versions import refusal
 
@@ -43,7 +44,14 @@ class Settings:
     versions: Mapping[str, str] = field(default_factory=dict)
     select: tuple[str, ...] = ()
     """Only these rules (codes, code prefixes, names); all where empty."""
+    extend_select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    extend_ignore: tuple[str, ...] = ()
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Rules that are off in the files of a pattern."""
+    exclude: tuple[str, ...] = ()
+    """Files and folders that no search enters, as in a .gitignore."""
+    respect_gitignore: bool = True
     severity: Mapping[str, Level] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
     """Distributions with further rule packs."""
@@ -58,10 +66,14 @@ class Settings:
     source: str | None = None
     """The file they came from."""
     problems: tuple[str, ...] = ()
+    flags: Selection = field(default_factory=Selection)
+    """What the command line selects, over all above."""
+    ignored_here: tuple[str, ...] = ()
+    """Rules that are off in this very file, whatever is selected."""
 
     def for_path(self, path: str | None) -> Settings:
         """These settings with the sections of `per-path` that match the file, in the order written."""
-        if path is None or not self.per_path or self.source is None:
+        if path is None or self.source is None or not (self.per_path or self.per_file_ignores):
             return self
         folder, file = Path(self.source).resolve().parent, Path(path).resolve()
         if not file.is_relative_to(folder):
@@ -76,30 +88,49 @@ class Settings:
                     ram=section.ram or settings.ram,
                     dialect=section.dialect or settings.dialect,
                     versions={**settings.versions, **section.versions},
-                    ignore=settings.ignore + section.ignore,
+                    ignored_here=settings.ignored_here + section.ignore,
                 )
-        return settings
+        here = (
+            entry
+            for pattern, entries in self.per_file_ignores.items()
+            if matches(pattern, relative)
+            for entry in entries
+        )
+        return replace(settings, ignored_here=(*settings.ignored_here, *here))
 
     def names(self, code: str, name: str) -> bool:
         """Whether the settings ask for the rule, by its code, a prefix of it, or its name."""
-        asked = [*self.select, *(entry for entry, level in self.severity.items() if level != "off")]
-        return any(_names(entry, code, name) for entry in asked)
+        severe = (entry for entry, level in self.severity.items() if level != "off")
+        file, flags = (*self.select, *self.extend_select), (*self.flags.select, *self.flags.extend_select)
+        return specificity((*file, *flags, *severe), code, name) >= 0
 
     def level(self, code: str, name: str, severity: Severity) -> Severity | None:
         """The severity of a finding after these settings; None where the rule is off."""
-        if any(_names(entry, code, name) for entry in self.ignore):
+        if specificity(self.ignored_here, code, name) >= 0:
             return None
-        if self.select and not any(_names(entry, code, name) for entry in self.select):
+        file = Selection(self.select, self.ignore + self.extend_ignore, self.extend_select)
+        if not self.flags.decide(code, name, file.decide(code, name, True)):
             return None
-        matching = [entry for entry in self.severity if _names(entry, code, name)]
+        matching = [entry for entry in self.severity if specificity((entry,), code, name) >= 0]
         if matching:
-            level = self.severity[max(matching, key=len)]
+            level = self.severity[max(matching, key=lambda entry: specificity((entry,), code, name))]
             return None if level == "off" else level
         return severity
 
-
-def _names(entry: str, code: str, name: str) -> bool:
-    return entry.upper() == "ALL" or code.startswith(entry.upper()) or entry.lower() == name
+    @property
+    def selectors(self) -> Mapping[str, tuple[str, ...]]:
+        """All selectors of rules, by the setting that holds them."""
+        sections = {f"per-path.{each.pattern}.ignore": each.ignore for each in self.per_path}
+        files = {f"per-file-ignores.{pattern}": entries for pattern, entries in self.per_file_ignores.items()}
+        return {
+            "select": self.select,
+            "extend-select": self.extend_select,
+            "ignore": self.ignore,
+            "extend-ignore": self.extend_ignore,
+            "severity": tuple(self.severity),
+            **sections,
+            **files,
+        }
 
 
 _LARGEST = 1 << 20
@@ -114,17 +145,27 @@ SETTINGS_FILES = ("vramlint.toml", "pyproject.toml")
 class SettingsResolver:
     """Finds the settings of a file. Remembers what it read until told to forget."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: str | None = None, isolated: bool = False) -> None:
+        """`config`: the one file that holds everywhere; `isolated`: none does."""
         self._known: dict[Path, Settings | None] = {}
+        self._config, self._isolated = config, isolated
+        self._everywhere: Settings | None = None
 
     def for_file(self, path: str | None) -> Settings:
         """The settings that hold for the file at `path` (for the current folder where None)."""
+        if self._isolated:
+            return Settings()
+        if self._config is not None:
+            if self._everywhere is None:
+                self._everywhere = read_settings(self._config)
+            return self._everywhere.for_path(path)
         folder = Path(path).resolve().parent if path else Path.cwd()
         return (self._nearest(folder) or Settings()).for_path(path)
 
     def forget(self) -> None:
         """Read settings files again at the next question."""
         self._known.clear()
+        self._everywhere = None
 
     def _nearest(self, folder: Path) -> Settings | None:
         if folder not in self._known:
@@ -133,6 +174,16 @@ class SettingsResolver:
                 found = self._nearest(folder.parent)
             self._known[folder] = found
         return self._known[folder]
+
+
+def read_settings(path: str) -> Settings:
+    """The settings of a file that was named; what is wrong with it among its problems."""
+    try:
+        text = read_text(path, _LARGEST)
+    except Unreadable as error:
+        return Settings(source=path, problems=(f"cannot be read: {error}",))
+    found = parse_settings(text, path)
+    return found or Settings(source=path, problems=("there is no table [tool.vramlint] in it",))
 
 
 def read_folder(folder: Path) -> Settings | None:
@@ -200,12 +251,13 @@ def parse_settings(text: str, source: str) -> Settings | None:
     return _settings(table, source)
 
 
+_NOT_WRITTEN = ("source", "problems", "flags", "ignored_here")
+
+
 def _settings(table: dict[str, Any], source: str) -> Settings:
     problems: list[str] = []
     values: dict[str, Any] = {}
-    known = {
-        f.name.replace("_", "-"): f.name for f in fields(Settings) if f.name not in ("source", "problems")
-    }
+    known = {f.name.replace("_", "-"): f.name for f in fields(Settings) if f.name not in _NOT_WRITTEN}
     for key, value in table.items():
         name = known.get(key)
         if name is None:
@@ -260,8 +312,12 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
         problems.append(
             f'`{key}` is not tables like [tool.vramlint.models."org/name"] with config.json\'s keys'
         )
-    elif name in ("select", "ignore", "rules"):
-        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
+    elif name == "per_file_ignores":
+        if isinstance(value, dict) and all(map(_is_texts, value.values())):
+            return {pattern: tuple(entries) for pattern, entries in value.items()}
+        problems.append(f'`{key}` is not a table of lists, like "old/**" = ["VL101"]')
+    elif name in ("select", "ignore", "extend_select", "extend_ignore", "exclude", "rules"):
+        if _is_texts(value):
             return tuple(value)
         problems.append(f'`{key}` is {value!r}, a list of texts is expected, like ["VL101"]')
     elif name == "versions":
@@ -277,6 +333,10 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
     else:
         problems.append(f"`{key}` is {value!r}, true or false is expected")
     return None
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 def usable_versions(key: str, declared: Mapping[str, str], problems: list[str]) -> dict[str, str]:

@@ -20,6 +20,8 @@ class Format(NamedTuple):
     """What it prints, as the documentation says it."""
     fixes: bool = False
     """Whether it shows fixes, which are worked out for it."""
+    failures: bool = False
+    """Whether it says which files could not be read."""
 
 
 FORMATS: Mapping[str, Format] = {
@@ -28,9 +30,10 @@ FORMATS: Mapping[str, Format] = {
     ),
     "concise": Format("one line a finding"),
     "json": Format("all that is known, with the fixes ([its keys](json.md))", fixes=True),
+    "jsonl": Format("one object a line for each finding, with its fixes", fixes=True),
     "github": Format("annotations of a GitHub workflow"),
     "gitlab": Format("a code quality report of GitLab"),
-    "sarif": Format("SARIF 2.1.0, with the fixes", fixes=True),
+    "sarif": Format("SARIF 2.1.0, with the fixes", fixes=True, failures=True),
     "junit": Format("JUnit's XML"),
 }
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
-from hashlib import sha256
 
 from vramlint.cli.console import Paint
-from vramlint.cli.report import FileReport, pairs
-from vramlint.lint.format import key_text
+from vramlint.cli.fingerprints import fingerprinted
+from vramlint.cli.report import FileReport
 from vramlint.project.severity import Severity
 
 SEVERITY: dict[Severity, str] = {"error": "major", "warning": "minor", "information": "info", "hint": "info"}
@@ -18,21 +16,16 @@ SEVERITY: dict[Severity, str] = {"error": "major", "warning": "minor", "informat
 def render(reports: Sequence[FileReport], paint: Paint) -> str:
     """All issues. A fingerprint is made of file, rule and key, so that it outlives a change of line."""
     issues = []
-    seen: Counter[str] = Counter()
-    for report, placed in pairs(reports):
+    for report, placed, fingerprint in fingerprinted(reports):
         finding, lines = placed.finding, report.lines()
         (line, column), (end_line, end_column) = (
             lines.line_character(offset, "utf-32") for offset in placed.span
         )
-        identity = f"{report.path}:{finding.code}:{key_text(finding.at.key)}"
-        seen[identity] += 1
         issues.append(
             {
                 "description": finding.message,
                 "check_name": finding.code,
-                "fingerprint": sha256(
-                    f"{identity}:{seen[identity]}".encode(errors="surrogateescape")
-                ).hexdigest(),
+                "fingerprint": fingerprint,
                 "severity": SEVERITY[finding.severity],
                 "location": {
                     "path": report.path,

@@ -32,11 +32,12 @@ def _file(report: FileReport) -> dict[str, Any]:
         "dialect": report.dialect,
         "verdict": report.verdict,
         "device_bytes": report.device_bytes,
-        "findings": [_finding(placed, lines) for placed in report.findings],
+        "findings": [finding_object(placed, lines) for placed in report.findings],
     }
 
 
-def _finding(placed: Placed, lines: LineIndex) -> dict[str, Any]:
+def finding_object(placed: Placed, lines: LineIndex) -> dict[str, Any]:
+    """The object of a finding."""
     finding = placed.finding
     return {
         "code": finding.code,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
 from vramlint import __version__
 from vramlint.analysis.registry import find_rule
 from vramlint.cli.console import Paint
+from vramlint.cli.fingerprints import fingerprinted
 from vramlint.cli.report import FileReport, Placed, pairs
 from vramlint.document import LineIndex, Span
 from vramlint.lint.finding import Fix
@@ -23,9 +25,29 @@ def render(reports: Sequence[FileReport], paint: Paint) -> str:
     """One log with one run."""
     codes = sorted({placed.finding.code for _, placed in pairs(reports)})
     driver = {"name": "vramlint", "version": __version__, "rules": [_rule(code) for code in codes]}
-    results = [_result(report, placed) for report, placed in pairs(reports)]
-    run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}
+    results = [_result(*each) for each in fingerprinted(reports)]
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [_invocation(reports)],
+        "columnKind": "utf16CodeUnits",
+        "results": results,
+    }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
+
+
+def _invocation(reports: Sequence[FileReport]) -> dict[str, Any]:
+    """Whether all files could be read, with what stood against the others."""
+    unread = [
+        {
+            "level": "error",
+            "message": {"text": report.failure},
+            "locations": [_location(report.path, None, None)],
+        }
+        for report in reports
+        if report.failure
+    ]
+    said = {"executionSuccessful": not unread}
+    return said | ({"toolExecutionNotifications": unread} if unread else {})
 
 
 def _rule(code: str) -> dict[str, Any]:
@@ -36,18 +58,33 @@ def _rule(code: str) -> dict[str, Any]:
         "id": code,
         "name": rule.name,
         "shortDescription": {"text": rule.summary},
+        **({"helpUri": f"{pages}#{code.lower()}-{rule.name}"} if (pages := _pages()) else {}),
         "help": {"text": rule.page(), "markdown": rule.page()},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
     }
 
 
-def _result(report: FileReport, placed: Placed) -> dict[str, Any]:
+@cache
+def _pages() -> str | None:
+    """Where the pages of the rules are, as the installed release says; None where it says nothing."""
+    from importlib import metadata
+
+    try:
+        said = metadata.metadata("vramlint").get_all("Project-URL") or ()
+    except metadata.PackageNotFoundError:
+        return None
+    urls = dict(entry.split(", ", 1) for entry in said if ", " in entry)
+    return f"{urls['Documentation']}/rules.md" if "Documentation" in urls else None
+
+
+def _result(report: FileReport, placed: Placed, fingerprint: str) -> dict[str, Any]:
     finding, lines = placed.finding, report.lines()
     result: dict[str, Any] = {
         "ruleId": finding.code,
         "level": LEVELS[finding.severity],
         "message": {"text": finding.message},
         "locations": [_location(report.path, lines, placed.span)],
+        "partialFingerprints": {"vramlintFileRuleKey/v1": fingerprint},
     }
     if placed.related:
         result["relatedLocations"] = [
@@ -60,9 +97,9 @@ def _result(report: FileReport, placed: Placed) -> dict[str, Any]:
     return result
 
 
-def _location(path: str, lines: LineIndex | None, span: Span) -> dict[str, Any]:
+def _location(path: str, lines: LineIndex | None, span: Span | None) -> dict[str, Any]:
     physical: dict[str, Any] = {"artifactLocation": _artifact(path)}
-    if lines is not None:
+    if lines is not None and span is not None:
         physical["region"] = _region(lines, span)
     return {"physicalLocation": physical}
 

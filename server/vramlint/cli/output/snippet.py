@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, SetKey
-from vramlint.document import Language
+from vramlint.document.language import Language
 from vramlint.document.write import write_key, write_value
 from vramlint.lint.format import key_text
 

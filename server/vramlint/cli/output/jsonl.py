@@ -1,0 +1,20 @@
+"""One object a line for each finding, with the path of its file; docs/json.md describes their keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from vramlint.cli.console import Paint
+from vramlint.cli.output.json import finding_object
+from vramlint.cli.report import FileReport
+
+
+def render(reports: Sequence[FileReport], paint: Paint) -> str:
+    """All findings; nothing where there are none."""
+    lines = []
+    for report in reports:
+        index = report.lines()
+        head = {"path": report.path, "dialect": report.dialect, "verdict": report.verdict}
+        lines += [json.dumps(head | finding_object(placed, index)) for placed in report.findings]
+    return "\n".join(lines)
