@@ -56,6 +56,14 @@ await withWorkbench(
     said("hover with the four components and the fit line");
     await page.screenshot({ path: SCREENSHOT, clip: PICTURE });
 
+    await hover.locator("a", { hasText: "VL101" }).first().click();
+    const rule = page.frameLocator("iframe.webview").frameLocator("iframe");
+    await rule.getByRole("heading", { name: "What it finds" }).waitFor();
+    await shot("rule");
+    said("the page of the rule, rendered");
+    await runCommand(page, "View: Close Editor");
+    await squiggle.waitFor({ state: "attached" });
+
     await page.keyboard.press("Escape");
     await page.mouse.move(5, 700);
     await page.mouse.click(box.x + 2, box.y + box.height / 2);
