@@ -11,6 +11,7 @@ from work import processor_seconds
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
+from vramlint.project.selection import Selection
 from vramlint.project.workspace import Workspace
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -35,7 +36,7 @@ def test_checking_files_costs_little_more_than_a_trainer_takes_to_read_them() ->
     def check() -> None:
         workspace = Workspace(CORPUS)
         for file, text in texts.items():
-            analyse(Document.parse(text, str(file)), workspace, Overrides(select=("ALL",)))
+            analyse(Document.parse(text, str(file)), workspace, Overrides(rules=Selection(select=("ALL",))))
 
     assert processor_seconds(check, runs=2) <= TIMES * processor_seconds(read, runs=2)
 

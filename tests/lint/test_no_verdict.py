@@ -12,6 +12,7 @@ from vramlint.document.edit import apply_edits
 from vramlint.lint.inert import LONGEST_MESSAGE
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
+from vramlint.project.selection import Selection
 from vramlint.project.workspace import Workspace
 
 AXOLOTL = (
@@ -131,7 +132,9 @@ def test_without_a_gpu_the_need_is_said_and_gpus_that_suffice_are_offered(tmp_pa
     ids=["no-gpu", "unknown-model", "ignored"],
 )
 def test_a_required_verdict_that_is_missing_is_an_error(text: str, tmp_path: Path) -> None:
-    analysis = check(text, tmp_path, gpu=None, require_verdict=True, ignore=("VL104", "VL903"))
+    analysis = check(
+        text, tmp_path, gpu=None, require_verdict=True, rules=Selection(ignore=("VL104", "VL903"))
+    )
     assert "error" in {finding.severity for finding in (*analysis.findings, *analysis.suppressed)}
 
 

@@ -12,6 +12,7 @@ from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN
 from vramlint.lsp.publish import PAUSE, QUICK
 from vramlint.lsp.server import REQUESTS, create_server
 from vramlint.lsp.session import overrides_of
+from vramlint.project.overrides import Overrides
 
 PAGE = (Path(__file__).parents[2] / "docs" / "editor.md").read_text(encoding="utf-8")
 
@@ -34,6 +35,8 @@ def test_commands_and_kinds() -> None:
 def test_settings_and_pauses() -> None:
     named = re.findall(r"^\| `vramlint\.(\w+)` \| (?:text|table)", PAGE, re.MULTILINE)
     read = overrides_of({"gpu": "T4", "versions": {"trl": "1"}})
-    assert named == [field.name for field in fields(read) if getattr(read, field.name)]
+    assert named == [
+        field.name for field in fields(read) if getattr(read, field.name) != getattr(Overrides(), field.name)
+    ]
     assert f"{1000 * QUICK:.0f} ms" in PAGE
     assert f"{1000 * PAUSE:.0f} ms after" in PAGE

@@ -10,6 +10,7 @@ from vramlint.analysis.registry import built_in, entries
 from vramlint.document import Document
 from vramlint.lint.rule import Rule
 from vramlint.project.overrides import Overrides
+from vramlint.project.selection import Selection
 from vramlint.project.workspace import Workspace
 
 RULES = built_in()
@@ -19,7 +20,7 @@ def codes(rule: Rule, heading: str, folder: Path) -> list[str]:
     """What is found in an example of the rule; where it must be asked for, of this rule alone."""
     language, text = rule.examples()[heading]
     document = Document.parse(text, str(folder / f"example.{language}"))
-    asked = Overrides(select=(rule.code,) if rule.opt_in else ())
+    asked = Overrides(rules=Selection(select=(rule.code,) if rule.opt_in else ()))
     return [finding.code for finding in analyse(document, Workspace(folder), asked).findings]
 
 
@@ -36,7 +37,7 @@ def test_page_is_complete(rule: Rule) -> None:
 def test_a_page_says_how_safe_the_fixes_are(rule: Rule, tmp_path: Path) -> None:
     language, text = rule.examples()["Example"]
     document = Document.parse(text, str(tmp_path / f"example.{language}"))
-    analysis = analyse(document, Workspace(tmp_path), Overrides(select=(rule.code,)))
+    analysis = analyse(document, Workspace(tmp_path), Overrides(rules=Selection(select=(rule.code,))))
     offered = [fix for finding in analysis.findings for fix in fixes_for(analysis, finding, 1)]
     assert not offered or "\n## Fixes\n" in rule.page()
 

@@ -11,6 +11,7 @@ from vramlint.document import Document
 from vramlint.lint.format import key_text
 from vramlint.lint.rule import Rule
 from vramlint.project.overrides import Overrides
+from vramlint.project.selection import Selection
 from vramlint.project.workspace import Workspace
 
 SEARCHED = ("VL101", "VL102")
@@ -21,7 +22,7 @@ SEARCHED = ("VL101", "VL102")
 def test_what_is_said(rule: Rule, tmp_path: Path, snapshot: Callable[[str, str], None]) -> None:
     language, text = rule.examples()["Example"]
     document = Document.parse(text, str(tmp_path / f"example.{language}"))
-    analysis = analyse(document, Workspace(tmp_path), Overrides(select=(rule.code,)))
+    analysis = analyse(document, Workspace(tmp_path), Overrides(rules=Selection(select=(rule.code,))))
     lines = []
     for finding in analysis.findings:
         lines.append(f"{finding.severity} {key_text(finding.at.key) or finding.at.part}: {finding.message}")

@@ -25,6 +25,7 @@ _PER_PATH: Mapping[str, Any] = {
     "ignore": _said(_TEXTS, f"{_CODES} that are off in these files"),
 }
 PROPERTIES: Mapping[str, Mapping[str, Any]] = {
+    "ram": _said(_TEXT, "host memory of a node: 512GiB"),
     "gpu": _said(_TEXT, 'a catalog name, a cloud machine, "24GiB x2", or "auto": ask this machine'),
     "dialect": _said(_TEXT, 'what every file is, or "none"; by content where left out'),
     "versions": _said(_VERSIONS, "releases whose behaviour is assumed"),
