@@ -132,9 +132,8 @@ def test_without_a_gpu_the_need_is_said_and_gpus_that_suffice_are_offered(tmp_pa
     ids=["no-gpu", "unknown-model", "ignored"],
 )
 def test_a_required_verdict_that_is_missing_is_an_error(text: str, tmp_path: Path) -> None:
-    analysis = check(
-        text, tmp_path, gpu=None, require_verdict=True, rules=Selection(ignore=("VL104", "VL903"))
-    )
+    ignored = Selection(ignore=("VL104", "VL903"))
+    analysis = check(text, tmp_path, gpu=None, require_verdict=True, rules=ignored)
     assert "error" in {finding.severity for finding in (*analysis.findings, *analysis.suppressed)}
 
 

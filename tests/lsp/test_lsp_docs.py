@@ -35,8 +35,8 @@ def test_commands_and_kinds() -> None:
 def test_settings_and_pauses() -> None:
     named = re.findall(r"^\| `vramlint\.(\w+)` \| (?:text|table)", PAGE, re.MULTILINE)
     read = overrides_of({"gpu": "T4", "versions": {"trl": "1"}})
-    assert named == [
-        field.name for field in fields(read) if getattr(read, field.name) != getattr(Overrides(), field.name)
-    ]
+    silent = Overrides()
+    said = [each.name for each in fields(read) if getattr(read, each.name) != getattr(silent, each.name)]
+    assert named == said
     assert f"{1000 * QUICK:.0f} ms" in PAGE
     assert f"{1000 * PAUSE:.0f} ms after" in PAGE

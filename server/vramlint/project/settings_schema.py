@@ -20,13 +20,14 @@ def _said(schema: Mapping[str, Any], description: str) -> dict[str, Any]:
 
 _PER_PATH: Mapping[str, Any] = {
     "gpu": _said(_TEXT, "the GPU of these files"),
+    "ram": _said(_TEXT, "host memory of a node for these files"),
     "dialect": _said(_TEXT, "what these files are"),
     "versions": _said(_VERSIONS, "releases that these files are for"),
     "ignore": _said(_TEXTS, f"{_CODES} that are off in these files"),
 }
 PROPERTIES: Mapping[str, Mapping[str, Any]] = {
-    "ram": _said(_TEXT, "host memory of a node: 512GiB"),
     "gpu": _said(_TEXT, 'a catalog name, a cloud machine, "24GiB x2", or "auto": ask this machine'),
+    "ram": _said(_TEXT, "host memory of a node: 512GiB"),
     "dialect": _said(_TEXT, 'what every file is, or "none"; by content where left out'),
     "versions": _said(_VERSIONS, "releases whose behaviour is assumed"),
     "select": _said(_TEXTS, f"only these rules: {_CODES}; all where left out"),
