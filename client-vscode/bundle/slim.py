@@ -1,18 +1,22 @@
 """Makes the bundle smaller: takes out docstrings, which nothing reads at run time but the pages of rules,
-modules that nothing imports, and what an installer keeps for itself. Every statement stays on its line, so
-that tracebacks name the same lines as a checkout.
+comments, modules that nothing imports, notes that are written into the documentation, and what an installer
+keeps for itself. Every statement stays on its line, so that tracebacks name the same lines as a checkout.
 """
 
 from __future__ import annotations
 
 import ast
+import io
 import shutil
+import tokenize
 from pathlib import Path
 
 KEPT = ("vramlint_rules",)
 """Packages whose docstrings are shown."""
 OF_PACKAGING = ("__init__.py", "version.py", "_structures.py", "errors.py")
 """Of `packaging` only versions are read (vramlint/versions.py)."""
+UNREAD = ("packaging/licenses", "cattr", "cattrs/preconf", "cattrs/strategies")
+"""Folders that nothing imports: licences as data, cattrs by its old name, its other formats."""
 OF_INSTALLERS = ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "direct_url.json", "top_level.txt")
 
 
@@ -21,15 +25,19 @@ def slim(libs: Path) -> None:
     for folder in libs.glob("*.dist-info"):
         for name in OF_INSTALLERS:
             (folder / name).unlink(missing_ok=True)
-    unread = [*libs.rglob("*.pyi"), *libs.rglob("py.typed")]
+        metadata = folder / "METADATA"
+        metadata.write_text(metadata.read_text("utf-8").partition("\n\n")[0] + "\n", "utf-8")
+    unread = [*libs.rglob("*.pyi"), *libs.rglob("py.typed"), *libs.rglob("notes.md")]
+    unread += libs.glob("vramlint_schemas/catalog/README.md")
+    unread += [*libs.glob("jsonschema/cli.py"), *libs.glob("jsonschema/__main__.py")]
     unread += [file for file in (libs / "packaging").glob("*.py") if file.name not in OF_PACKAGING]
     for file in unread:
         file.unlink()
-    for folder in (libs / "packaging" / "licenses", libs / "cattr"):  # cattr is cattrs by its old name
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in UNREAD:
+        shutil.rmtree(libs / folder, ignore_errors=True)
     for file in libs.rglob("*.py"):
         if file.relative_to(libs).parts[0] not in KEPT:
-            file.write_text(without_docstrings(file.read_text("utf-8")), "utf-8")
+            file.write_text(without_comments(without_docstrings(file.read_text("utf-8"))), "utf-8")
 
 
 def without_docstrings(source: str) -> str:
@@ -50,6 +58,16 @@ def without_docstrings(source: str) -> str:
     result = b"\n".join(lines).decode()
     compile(result, "bundled", "exec")
     return result
+
+
+def without_comments(source: str) -> str:
+    """The source without its comments."""
+    lines = source.split("\n")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            line, column = token.start
+            lines[line - 1] = lines[line - 1][:column].rstrip()
+    return "\n".join(lines)
 
 
 def _is_text(statement: ast.stmt) -> bool:
