@@ -20,7 +20,13 @@ async function open(page, name) {
 }
 
 await withWorkbench(
-  { files, open: names[0], settings: { "editor.hover.above": false } },
+  {
+    files,
+    open: names[0],
+    settings: { "editor.hover.above": false },
+    // The notebook's last cell is in view, too.
+    viewport: { width: 1280, height: 1300 },
+  },
   async ({ page, shot }) => {
     for (const name of names) {
       await open(page, name);
