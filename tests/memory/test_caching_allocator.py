@@ -90,6 +90,15 @@ def test_expandable_segments_in_one_loop(events: list[Event], streams: int) -> N
     assert expanded(on_streams) == replayed_with(EXPANDABLE, on_streams)
 
 
+def test_a_tensor_larger_than_the_gpu_is_counted_where_there_is_room() -> None:
+    settings_of_unsloth = parsed(UNSLOTH)
+    events: list[Event] = [(1, 3 * MIB), (2, 90 * MIB), (2, 0), (1, 0)]
+    taken = replayed_with(settings_of_unsloth, events, device=40 * MIB)
+    assert taken.reserved >= 93 * MIB
+    with pytest.raises(OutOfMemory):
+        replayed_with(settings_of_unsloth, events, capacity=40 * MIB, device=40 * MIB)
+
+
 def test_settings_by_name() -> None:
     assert parsed("") == Settings()
     assert parsed("expandable_segments:True, max_split_size_mb:128") == Settings(True, 128 * MIB)
