@@ -267,7 +267,7 @@ class CachingAllocator:
                 each = each.after
             if room >= size:
                 return first
-        # One tensor larger than that never gets its memory; with room for any number of bytes it still counts.
+        # A larger tensor never gets its memory; with room for any number of bytes it still counts.
         span = -(-max(self.device + self.device // 8, size) // pool.page) * pool.page
         made = Block(self.next_address, span, pool, free=True, mapped=False)
         self.next_address += span + GRAIN
