@@ -35,8 +35,9 @@ await withWorkbench(
       await squiggle.waitFor({ state: "attached" });
       said(`squiggle in ${name}`);
       const hover = page.locator(".monaco-hover:visible", { hasText: "VL101" }).first();
-      const box = await squiggle.boundingBox();
       await until(`hover in ${name}`, async () => {
+        const box = await squiggle.boundingBox(); // asked again: a lens may move the line down
+        if (box === null) return false;
         await page.mouse.move(box.x + 2 + Math.random() * 4, box.y + box.height / 2);
         return hover.waitFor({ timeout: 1500 }).then(() => true, () => false);
       });
