@@ -15,13 +15,15 @@ from typing import NamedTuple
 from vramlint.document.node import Span
 from vramlint.document.place import Place
 from vramlint.document.python import calls
+from vramlint.document.python.binding import bind
 from vramlint.document.python.cells import Cell
+from vramlint.document.python.conditions import fits, leaves
+from vramlint.document.python.definitions import bring_in, class_of, entries
 from vramlint.document.python.expressions import attribute, evaluate
 from vramlint.document.python.magics import Magic
 from vramlint.document.python.methods import method
 from vramlint.document.python.operations import binary, truth
 from vramlint.document.python.values import (
-    Class,
     Function,
     Items,
     Known,
@@ -84,7 +86,7 @@ class Evaluation:
                 known = {name: each for name, each in self.top.names.items() if isinstance(each, Known)}
                 self.stops.append(Stop(cell.magics, known, dict(self.environment)))
         for cell in cells:
-            for function in _entries(cell, cells):
+            for function in entries(cell, cells):
                 value = self.top.names.get(function.name)
                 if function not in self.called and isinstance(value, Function):
                     self._cell = cell
@@ -138,13 +140,13 @@ class Evaluation:
             case ast.Raise() | ast.Continue() | ast.Break():
                 return False
             case ast.Import() | ast.ImportFrom():
-                _import(node, scope, self.locate(node))
+                bring_in(node, scope, self.locate(node))
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 for decorator in node.decorator_list:
                     evaluate(decorator, scope, self)
                 scope.names[node.name] = Function(node, scope, self.locate)
             case ast.ClassDef():
-                scope.names[node.name] = _class(node, scope, self)
+                scope.names[node.name] = class_of(node, scope, self)
             case ast.If(test=test, body=body, orelse=other):
                 return self._branch(truth(evaluate(test, scope, self)), node, body, other, scope)
             case ast.Match():
@@ -213,12 +215,12 @@ class Evaluation:
         before = dict(scope.names)
         ends: list[dict[str, Value]] = []
         place = self.locate(node)
-        leaves = [_leaves(way) for way in ways]
-        for way, left in zip(ways, leaves, strict=True):
+        gone = [leaves(way) for way in ways]
+        for way, left in zip(ways, gone, strict=True):
             if left:
                 continue
             scope.names = dict(before)
-            sure = sum(not each for each in leaves) == 1
+            sure = sum(not each for each in gone) == 1
             with self._only(not sure, Open("decided by a condition that only the run knows", place)):
                 if self.block(way, scope):
                     ends.append(scope.names)
@@ -263,7 +265,7 @@ class Evaluation:
         subject = evaluate(node.subject, scope, self)
         if isinstance(subject, Known):
             for case in node.cases:
-                if _fits(case.pattern, subject.value):
+                if fits(case.pattern, subject.value):
                     return self.block(case.body, scope)
             return True
         return self._ways(node, [case.body for case in node.cases], scope)
@@ -311,7 +313,7 @@ class Evaluation:
         self.called.add(node)
         inner = Scope({}, function.scope)
         outer_cell = self._cell
-        self._bind(function, arguments, keywords, inner, place)
+        bind(function, arguments, keywords, inner, place, self)
         self._depth += 1
         if isinstance(node, ast.Lambda):
             found: Value = evaluate(node.body, inner, self)
@@ -325,148 +327,3 @@ class Evaluation:
         self._depth -= 1
         self._cell = outer_cell
         return found
-
-    def _injected(self, function: Function) -> Value | None:
-        """What a decorator hands to the function: the config of `hydra.main`."""
-        for node in getattr(function.node, "decorator_list", ()):
-            decorator = evaluate(node, function.scope, self)
-            if isinstance(decorator, Made) and decorator.name == "hydra.main":
-                name = _named_config(decorator)
-                found = self.load(name, decorator.place) if name is not None else None
-                if isinstance(found, Table):
-                    calls.override(found, self.command or {})
-                return found
-        return None
-
-    def _bind(
-        self,
-        function: Function,
-        arguments: list[Value],
-        keywords: dict[str, Value],
-        inner: Scope,
-        place: Place,
-    ) -> None:
-        spec = function.node.args
-        if function.owner is not None:
-            arguments = [function.owner, *arguments]
-        names = [each.arg for each in (*spec.posonlyargs, *spec.args)]
-        defaults = dict(zip(reversed(names), reversed(spec.defaults), strict=False))
-        defaults |= {
-            each.arg: default
-            for each, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
-            if default is not None
-        }
-        given = dict(zip(names, arguments, strict=False))
-        known = {*names, *(each.arg for each in spec.kwonlyargs)}
-        for name in known:
-            if name in keywords:
-                inner.names[name] = calls.handed(keywords[name], "call-argument")
-            elif name in given:
-                inner.names[name] = calls.handed(given[name], "call-argument")
-            elif name in defaults:
-                default = evaluate(defaults[name], function.scope, self)
-                inner.names[name] = calls.handed(default, "declared-default")
-            else:
-                inner.names[name] = self._injected(function) or Open(
-                    f"{name} is given by whoever calls the function", place
-                )
-        if spec.kwarg:
-            rest = {name: value for name, value in keywords.items() if name not in known}
-            inner.names[spec.kwarg.arg] = Table(rest, place)
-        if spec.vararg:
-            inner.names[spec.vararg.arg] = Items(arguments[len(names) :], place)
-
-
-def _named_config(decorator: Made) -> str | None:
-    """The file that `hydra.main` hands to the function below it."""
-    folder, name = decorator.argument("config_path", 0), decorator.argument("config_name", 1)
-    if not isinstance(name, Known):
-        return None
-    above = f"{folder.value}/" if isinstance(folder, Known) and folder.value else ""
-    file = str(name.value)
-    return above + (file if file.endswith((".yaml", ".yml")) else f"{file}.yaml")
-
-
-def _leaves(body: Sequence[ast.stmt]) -> bool:
-    """Whether a way ends the whole run: it raises or exits."""
-    last = body[-1] if body else None
-    if isinstance(last, ast.Raise):
-        return True
-    called = last.value.func if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
-    return called is not None and ast.unparse(called) in ("sys.exit", "exit", "quit", "os._exit")
-
-
-def _fits(pattern: ast.pattern, value: object) -> bool:
-    match pattern:
-        case ast.MatchValue(value=ast.Constant(value=wanted)):
-            return bool(wanted == value)
-        case ast.MatchSingleton(value=wanted):
-            return wanted is value
-        case ast.MatchOr(patterns=patterns):
-            return any(_fits(each, value) for each in patterns)
-        case ast.MatchAs(pattern=inner):
-            return inner is None or _fits(inner, value)
-    return False
-
-
-def _import(node: ast.Import | ast.ImportFrom, scope: Scope, place: Place) -> None:
-    if isinstance(node, ast.Import):
-        for name in node.names:
-            own = name.asname or name.name.partition(".")[0]
-            scope.names[own] = Symbol(name.name if name.asname else own, place)
-        return
-    for name in node.names:
-        scope.names[name.asname or name.name] = Symbol(f"{node.module or ''}.{name.name}", place)
-
-
-def _class(node: ast.ClassDef, scope: Scope, run: Evaluation) -> Class:
-    bases = [evaluate(base, scope, run) for base in node.bases]
-    found = Class(node.name, "", {}, {}, (), run.locate(node))
-    for base in reversed(bases):
-        if isinstance(base, Symbol):
-            found.base = base.name
-        elif isinstance(base, Class):
-            found.base = base.base or found.base
-            found.defaults |= base.defaults
-            found.functions |= base.functions
-            found.fields = (*base.fields, *found.fields)
-    own = Scope({}, scope)
-    for statement in node.body:
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            found.functions[statement.name] = Function(statement, scope, run.locate)
-        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            found.fields = (*found.fields, statement.target.id)
-        if isinstance(statement, ast.Assign | ast.AnnAssign):
-            run.statement(statement, own)
-    found.defaults |= {name: _default(value) for name, value in own.names.items()}
-    return found
-
-
-def _default(value: Value) -> Value:
-    """The default of a field of a dataclass."""
-    if isinstance(value, Made) and value.kind in ("field", "Field"):
-        default = value.argument("default", 0 if value.kind == "Field" else None)
-        return (
-            calls.handed(default, "declared-default")
-            if default is not None
-            else Open("no default", value.place)
-        )
-    return calls.handed(value, "declared-default")
-
-
-def _entries(cell: Cell, cells: Sequence[Cell]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Functions that something outside starts: those under a decorator, and `main`, if nothing here uses
-    them.
-    """
-    used = {
-        node.id
-        for each in cells
-        if each.tree is not None
-        for node in ast.walk(each.tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    for node in cell.tree.body if cell.tree is not None else ():
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name in used:
-            continue
-        if node.decorator_list or node.name == "main":
-            yield node

@@ -180,6 +180,9 @@ class Evaluation(Protocol):
     def locate(self, node: ast.AST) -> Place:
         """Where a node stands."""
 
+    def statement(self, node: ast.stmt, scope: Scope) -> bool:
+        """Read one statement; False where what follows it is not reached."""
+
     def merged(self, left: Value, right: Value, place: Place) -> Value:
         """One value where two are possible."""
 

@@ -1,0 +1,77 @@
+"""What a script defines: imported names, classes with their fields, functions that something else starts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from vramlint.document.place import Place
+from vramlint.document.python import calls
+from vramlint.document.python.cells import Cell
+from vramlint.document.python.expressions import evaluate
+from vramlint.document.python.values import Class, Evaluation, Function, Made, Open, Scope, Symbol, Value
+
+
+def bring_in(node: ast.Import | ast.ImportFrom, scope: Scope, place: Place) -> None:
+    """Bind what an import brings."""
+    if isinstance(node, ast.Import):
+        for name in node.names:
+            own = name.asname or name.name.partition(".")[0]
+            scope.names[own] = Symbol(name.name if name.asname else own, place)
+        return
+    for name in node.names:
+        scope.names[name.asname or name.name] = Symbol(f"{node.module or ''}.{name.name}", place)
+
+
+def class_of(node: ast.ClassDef, scope: Scope, run: Evaluation) -> Class:
+    """A class with what it inherits from those that the script defines."""
+    bases = [evaluate(base, scope, run) for base in node.bases]
+    found = Class(node.name, "", {}, {}, (), run.locate(node))
+    for base in reversed(bases):
+        if isinstance(base, Symbol):
+            found.base = base.name
+        elif isinstance(base, Class):
+            found.base = base.base or found.base
+            found.defaults |= base.defaults
+            found.functions |= base.functions
+            found.fields = (*base.fields, *found.fields)
+    own = Scope({}, scope)
+    for statement in node.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.functions[statement.name] = Function(statement, scope, run.locate)
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            found.fields = (*found.fields, statement.target.id)
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            run.statement(statement, own)
+    found.defaults |= {name: _default(value) for name, value in own.names.items()}
+    return found
+
+
+def _default(value: Value) -> Value:
+    """The default of a field of a dataclass."""
+    if isinstance(value, Made) and value.kind in ("field", "Field"):
+        default = value.argument("default", 0 if value.kind == "Field" else None)
+        return (
+            calls.handed(default, "declared-default")
+            if default is not None
+            else Open("no default", value.place)
+        )
+    return calls.handed(value, "declared-default")
+
+
+def entries(cell: Cell, cells: Sequence[Cell]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Functions that something outside starts: those under a decorator, and `main`, if nothing here uses
+    them.
+    """
+    used = {
+        node.id
+        for each in cells
+        if each.tree is not None
+        for node in ast.walk(each.tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    for node in cell.tree.body if cell.tree is not None else ():
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name in used:
+            continue
+        if node.decorator_list or node.name == "main":
+            yield node
