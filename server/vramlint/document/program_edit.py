@@ -6,18 +6,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from vramlint.document.document import Document
 from vramlint.document.node import KeyPath, Span
 from vramlint.document.python.cells import SEPARATOR
-
-
-class Replacement(NamedTuple):
-    """The text that takes the place of `span`."""
-
-    span: Span
-    text: str
+from vramlint.document.replacement import Replacement, replaced
 
 
 def set_arguments(document: Document, changes: Iterable[tuple[KeyPath, Any, bool]]) -> str | None:
@@ -32,10 +26,7 @@ def set_arguments(document: Document, changes: Iterable[tuple[KeyPath, Any, bool
         if edit is None:
             return None
         found.append(edit)
-    text = document.text
-    for span, new in sorted(found, key=lambda each: each.span, reverse=True):
-        text = text[: span.start] + new + text[span.end :]
-    return text
+    return replaced(document.text, found)
 
 
 def set_argument(document: Document, path: KeyPath, value: Any) -> Replacement | None:
