@@ -86,7 +86,8 @@ class _Tries:
         by_count = after.estimate.rough.verdict(self.context.capacity) == "fits"
         if by_count and not after.fits:
             return "too-large"
-        if not _complaints(after) <= self._known():
+        complaints = _complaints(after)
+        if complaints and not complaints <= self._known():
             return "refused"
         if not by_count and not after.fits:
             return "too-large"
@@ -95,6 +96,7 @@ class _Tries:
         return "enough"
 
     def _known(self) -> set[str]:
+        """What the rules find in the file as it is, which few searches have to ask."""
         if self._before is None:
             self._before = _complaints(self.context.recheck(()))
         return self._before
