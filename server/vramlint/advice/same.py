@@ -227,11 +227,7 @@ def tensor(job: TrainingJob) -> Iterator[Move]:
         divides = all(not isinstance(width, int) or width % degree == 0 for width in widths)
         if not divides or degree > job.gpu_count or parallel.data % factor:
             continue
-        changes = {
-            "parallel.tensor": degree,
-            "parallel.data": parallel.data // factor,
-            "gradient_accumulation_steps": job.gradient_accumulation_steps * factor,
-        }
+        changes = _from_data(job, "parallel.tensor", factor)
         traffic = f"activations are exchanged in every layer by {degree} GPUs"
         title = f"tensor parallelism over {degree} GPUs"
         yield Move("tensor", title, changes, 2.0 + 0.2 * factor.bit_length(), traffic=traffic)
@@ -246,11 +242,17 @@ def context(job: TrainingJob) -> Iterator[Move]:
         degree = parallel.context * factor
         if job.sequence_length % (2 * degree) or parallel.data % factor:
             continue
-        changes = {
-            "parallel.context": degree,
-            "parallel.data": parallel.data // factor,
-            "gradient_accumulation_steps": job.gradient_accumulation_steps * factor,
-        }
+        changes = _from_data(job, "parallel.context", factor)
         traffic = f"keys and values go round {degree} GPUs in every layer"
         title = f"context parallelism over {degree} GPUs"
         yield Move("context", title, changes, 2.2 + 0.2 * factor.bit_length(), traffic=traffic)
+
+
+def _from_data(job: TrainingJob, degree: str, factor: int) -> Changes:
+    """A degree so many times as large, by GPUs that shared the batch, which stays as it is."""
+    parallel = job.parallel
+    return {
+        degree: getattr(parallel, degree.partition(".")[2]) * factor,
+        "parallel.data": parallel.data // factor,
+        "gradient_accumulation_steps": job.gradient_accumulation_steps * factor,
+    }
