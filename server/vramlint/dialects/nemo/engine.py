@@ -19,10 +19,10 @@ from vramlint.dialects.kit.reading import unmodelled
 from vramlint.dialects.nemo.keys import DTENSOR, LORA
 from vramlint.job import Adapter, Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Runtime
+from vramlint.vocabulary import Autocast, Runtime
 
 _MEGATRON = "policy.megatron_cfg"
-_COMPUTE: Mapping[Any, Any] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "none"}
+_COMPUTE: Mapping[str, Autocast] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "none"}
 
 
 @dataclass(frozen=True, slots=True)
