@@ -76,9 +76,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_try_repo_reports_the_file_that_does_not_fit(hook: Path, project: Path) -> None:
-    commit_all(project)
-    result = subprocess.run(
+def try_repo(hook: Path, project: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-m", "pre_commit", "try-repo", str(hook), "vramlint", "--all-files"],
         cwd=project,
         capture_output=True,
@@ -86,6 +85,11 @@ def test_try_repo_reports_the_file_that_does_not_fit(hook: Path, project: Path) 
         stdin=subprocess.DEVNULL,
         check=False,
     )
+
+
+def test_try_repo_reports_the_file_that_does_not_fit(hook: Path, project: Path) -> None:
+    commit_all(project)
+    result = try_repo(hook, project)
     assert result.returncode == 1, result.stdout + result.stderr
     assert "full.yaml" in result.stdout
     assert "VL101" in result.stdout
@@ -164,14 +168,7 @@ def test_scripts_and_notebooks_are_checked_and_other_code_is_not(hook: Path, pro
     (project / "Makefile").write_text("all:\n\techo done\n")
     (project / "other.py").write_text("print('SFTTrainer(')\n")
     commit_all(project)
-    result = subprocess.run(
-        [sys.executable, "-m", "pre_commit", "try-repo", str(hook), "vramlint", "--all-files"],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    result = try_repo(hook, project)
     assert result.returncode == 1, result.stdout + result.stderr
     for name in ("fit.slurm", "fit.py", "fit.ipynb"):
         assert f"{name}:" in result.stdout

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from findings import does_not_fit, shown
 
 from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
-from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
@@ -60,15 +60,6 @@ def notebook(*cells: str) -> str:
 
 def analysed(text: str, root: Path, name: str = "fit.py", gpu: str | None = None) -> Analysis:
     return analyse(Document.parse(text, str(root / name)), Workspace(root), Overrides(gpu=gpu))
-
-
-def does_not_fit(analysis: Analysis) -> Finding:
-    (finding,) = (each for each in analysis.findings if each.code == "VL101")
-    return finding
-
-
-def shown(analysis: Analysis, finding: Finding) -> str:
-    return analysis.document.text[slice(*analysis.span(finding.at))]
 
 
 def test_a_finding_is_at_the_argument_that_decides(tmp_path: Path) -> None:

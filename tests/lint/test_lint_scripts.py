@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from findings import does_not_fit, shown
 
 from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
@@ -12,7 +13,6 @@ from vramlint.document.edit import apply_edits
 from vramlint.document.node import Span
 from vramlint.document.shell.edit import set_arguments
 from vramlint.document.shell.view import Argument, view
-from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
@@ -33,15 +33,6 @@ CUDA_VISIBLE_DEVICES=0 llamafactory-cli train \\
 
 def analysed(text: str, root: Path, name: str = "run.sh", gpu: str | None = None) -> Analysis:
     return analyse(Document.parse(text, str(root / name)), Workspace(root), Overrides(gpu=gpu))
-
-
-def does_not_fit(analysis: Analysis) -> Finding:
-    (finding,) = (each for each in analysis.findings if each.code == "VL101")
-    return finding
-
-
-def shown(analysis: Analysis, finding: Finding) -> str:
-    return analysis.document.text[slice(*analysis.span(finding.at))]
 
 
 def test_a_finding_is_at_the_word_that_decides(tmp_path: Path) -> None:
