@@ -44,11 +44,14 @@ class PersistentBytes:
 
 
 class States(NamedTuple):
-    """Bytes of the states of one weight: on the GPU, in unified memory; `times` weights have as many."""
+    """Bytes of the states of one weight: on the GPU, in unified memory, and of the first those of a float32
+    master copy; `times` weights have as many.
+    """
 
     times: int
     bytes: int
     paged: int
+    master: int
 
 
 def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer) -> PersistentBytes:
@@ -136,7 +139,7 @@ def state_sizes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optim
         paged = optimizer.paged and held.numel >= PAGED_FROM
         master = rounded(share * 4) if precision.master_weights == "float32" else 0
         here = 0 if paged or optimizer.on_host else size
-        yield States(count, here + master, size if paged else 0)
+        yield States(count, here + master, size if paged else 0, master)
 
 
 def frees_gradients(job: TrainingJob, optimizer: Optimizer) -> bool:

@@ -102,13 +102,10 @@ def _states(run: Run) -> Iterator[Term]:
     sizes = state_sizes(run.job, run.weights, run.plan, run.optimizer)
     for (parameter, count), state in zip(_trained(run), sizes, strict=True):
         kept = run.plan.state_elements(parameter)
-        master = rounded(kept * 4) if run.job.precision.master_weights == "float32" else 0
-        size = state.bytes + state.paged
-        if master:
-            yield Term("float32 master weights", count * parameter.numel, count * kept, count * master)
-        yield Term(
-            f"states of {run.job.optimizer}", count * parameter.numel, count * kept, count * (size - master)
-        )
+        own = state.bytes + state.paged - state.master
+        if state.master:
+            yield Term("float32 master weights", count * parameter.numel, count * kept, count * state.master)
+        yield Term(f"states of {run.job.optimizer}", count * parameter.numel, count * kept, count * own)
 
 
 def _trained(run: Run) -> Sequence[tuple[Parameter, int]]:
