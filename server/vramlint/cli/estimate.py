@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, Paint, complain, paint_for, say
@@ -18,6 +18,7 @@ from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
 from vramlint.project.overrides import Overrides
 
+Format: TypeAlias = Literal["text", "json", "jsonl"]
 MANY_FILES = 16
 """From here on a second process saves more than its start costs."""
 
@@ -32,7 +33,7 @@ def parser() -> ArgumentParser:
     result.add_argument("files", nargs="+", metavar="FILE", help="a training config; - reads standard input")
     result.add_argument(
         "--format",
-        choices=("text", "json", "jsonl"),
+        choices=get_args(Format),
         default="text",
         help="jsonl: one object a line, errors included",
     )
@@ -73,7 +74,7 @@ class Asked:
     """What is printed of every file. Plain data: it is sent to worker processes."""
 
     overrides: Overrides
-    format: str
+    format: Format
     show_job: bool
     explain: bool
     color: bool
