@@ -10,10 +10,10 @@ from cli_running import Run
 
 from vramlint.catalog.gpus import find_gpu
 from vramlint.catalog.table import FOLDER, Table
-from vramlint.plan.candidates import ANY, MEANS, families, layouts
-from vramlint.plan.rates import rates_of
-from vramlint.plan.step_time import Setting, step_time
-from vramlint.plan.work import Work
+from vramlint.planning.candidates import ANY, MEANS, families, layouts
+from vramlint.planning.rates import rates_of
+from vramlint.planning.step_time import Setting, step_time
+from vramlint.planning.work import Work
 
 LLAMA_70B = Work(
     layers=80,

@@ -20,10 +20,10 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.format import gpu_name, key_text, model_name
 from vramlint.lint.result import Analysis
 from vramlint.memory import CannotEstimate
-from vramlint.plan.candidates import ANY, MEANS, Means
-from vramlint.plan.layout import changes_of
-from vramlint.plan.ranking import NoPlan, Proposal, plan
-from vramlint.plan.rates import rates_of
+from vramlint.planning.candidates import ANY, MEANS, Means
+from vramlint.planning.layout import changes_of
+from vramlint.planning.ranking import NoPlan, Proposal, plan
+from vramlint.planning.rates import rates_of
 from vramlint.project.overrides import Overrides
 
 MOST = 10

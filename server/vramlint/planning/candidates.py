@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.plan.layout import Family, Layout, Recompute, Sharding
-from vramlint.plan.work import Work
+from vramlint.planning.layout import Family, Layout, Recompute, Sharding
+from vramlint.planning.work import Work
 
 NODE = 8
 """Tensor parallelism never leaves a node (G 2.1, M guideline 2), and no published layout has more."""

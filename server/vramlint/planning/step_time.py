@@ -7,9 +7,9 @@ by simplicity there.
 from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.plan.layout import Layout, Recompute
-from vramlint.plan.rates import Rates
-from vramlint.plan.work import Work
+from vramlint.planning.layout import Layout, Recompute
+from vramlint.planning.rates import Rates
+from vramlint.planning.work import Work
 
 MOVED_FOR_EACH_SAVED = 3
 """Times that a byte between matrix products crosses memory: written, read by the next operation, read or

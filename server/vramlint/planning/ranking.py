@@ -9,11 +9,11 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory import CannotEstimate, Estimate, estimate_job
 from vramlint.memory.estimate import Verdict
-from vramlint.plan.candidates import Means, families, layouts
-from vramlint.plan.layout import Layout, applied
-from vramlint.plan.rates import Rates
-from vramlint.plan.step_time import Setting, StepTime, step_time
-from vramlint.plan.work import work_of
+from vramlint.planning.candidates import Means, families, layouts
+from vramlint.planning.layout import Layout, applied
+from vramlint.planning.rates import Rates
+from vramlint.planning.step_time import Setting, StepTime, step_time
+from vramlint.planning.work import work_of
 
 PENALTIES = {"tensor": 0.012, "pipeline": 0.012, "context": 0.02, "full": 0.03, "expert": 0.02}
 """What a doubling of a degree, full recomputation and experts outside the domain count in the order: below a
