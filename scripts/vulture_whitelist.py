@@ -8,6 +8,10 @@ sort_text
 _name_
 _value_
 
+# For those who import the library (docs/api.md).
+headroom_bytes
+as_dict
+
 # For those who write rule packs: a rule's page is its test (CONTRIBUTING.md, "Adding a rule").
 examples
 

@@ -12,7 +12,7 @@ from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.parallel import in_order
-from vramlint.document import Document
+from vramlint.explain.why_not import why_not
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
@@ -144,42 +144,8 @@ def examine(reader: Reader, path: str) -> Estimated | Refusal:
     analysis = reader.analyse(document)
     if analysis.estimate is not None:
         return Estimated(analysis, analysis.estimate)
-    code, message, line = _reason(analysis)
+    code, message, line = why_not(analysis)
     return Refusal(code, message, line, analysis)
-
-
-def _reason(analysis: Analysis) -> tuple[str, str, int | None]:
-    """Code, message and line of what stands between a file and its estimate."""
-    document, cannot = analysis.document, analysis.cannot
-    if cannot is not None:
-        line = document.lines.line(document.nearest_span(cannot.key).start) if cannot.key else None
-        return cannot.code, cannot.message, line
-    if document.problems and not isinstance(analysis.values, dict):
-        problem = document.problems[0]
-        return problem.kind, problem.message, document.lines.line(problem.span.start)
-    if not isinstance(analysis.values, dict):
-        return "not-a-training-file", f"not a training config: {_shape(document, analysis.values)}", None
-    return "unknown-dialect", f"not a training config that vramlint knows: {_evidence(analysis)}", None
-
-
-def _shape(document: Document, values: Any) -> str:
-    if values is None or not document.text.strip():
-        return "the file is empty"
-    return (
-        "the top level is a list, not a mapping"
-        if isinstance(values, list)
-        else "there are no keys at the top level"
-    )
-
-
-def _evidence(analysis: Analysis) -> str:
-    seen = analysis.detection.evidence[:2] if analysis.detection else ()
-    said = [
-        f"{', '.join(evidence.keys[:4])} could be {entry.load().title}"
-        for entry, evidence in seen
-        if evidence.keys
-    ]
-    return "; ".join([*said, "not enough to be sure"]) if said else "none of its keys says so"
 
 
 def located(path: str, refusal: Refusal) -> str:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from vramlint.analysis.layouts import Cluster, PlannedLayout, cluster_of, layouts_for
 from vramlint.cli.arguments import add_color, command_parser
 from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.estimate import Refusal, examine, located
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
-from vramlint.dialects.kit.dialect import REMOVE
 from vramlint.explain.format import size, value_text
-from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import dataclass
-from vramlint.lint.format import gpu_name, key_text, model_name
-from vramlint.lint.result import Analysis
+from vramlint.lint.format import gpu_name, model_name
 from vramlint.memory import CannotEstimate
-from vramlint.planning.candidates import ANY, MEANS, Means
-from vramlint.planning.layout import changes_of
-from vramlint.planning.ranking import NoPlan, Proposal, plan
-from vramlint.planning.rates import rates_of
+from vramlint.planning.ranking import NoPlan
 from vramlint.project.overrides import Overrides
 
-MOST = 10
+_SPENT = {
+    "compute": "compute",
+    "exchange": "exchange in the layers",
+    "bubble": "waiting in the pipeline",
+    "sharding": "gathering and reducing",
+    "optimizer": "optimizer",
+}
 
 
 def parser() -> ArgumentParser:
@@ -51,82 +52,47 @@ def parser() -> ArgumentParser:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a plan is made for."""
-
-    analysis: Analysis
-    job: TrainingJob
-    gpus: int
-    global_batch: int
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpus)
+    for flag, number in (("--nodes", options.nodes), ("--global-batch", options.global_batch)):
+        if number is not None and number < 1:
+            raise Failure(f"{flag}: {number} is no number of them")
     outcome = examine(Reader(Overrides(gpu=options.gpus, named=True)), options.file)
     analysis = outcome.analysis
     if analysis is None or analysis.job is None:
         assert isinstance(outcome, Refusal)
         complain(located(options.file, outcome))
         return 2
-    asked = _asked(options, analysis, analysis.job)
     try:
-        proposals = _proposals(asked)
+        cluster = cluster_of(analysis, options.nodes, options.global_batch)
+        layouts = layouts_for(cluster)
     except (CannotEstimate, NoPlan) as reason:
         raise Failure(f"{options.file}: {reason}") from reason
     if options.format == "json":
-        print(json.dumps(_object(options.file, asked, proposals), indent=1))
+        print(json.dumps(_object(options.file, cluster, layouts), indent=1))
     else:
-        say("\n".join(_text(options.file, asked, proposals, paint_for(sys.stdout, options.color))))
-    return 0 if proposals else 1
+        say("\n".join(_text(options.file, cluster, layouts, paint_for(sys.stdout, options.color))))
+    return 0 if layouts else 1
 
 
-def _asked(options: Namespace, analysis: Analysis, job: TrainingJob) -> Asked:
-    declared = analysis.declared
-    if job.gpu is None or declared is None:
-        raise Failure(f"{options.file}: no GPU is declared: say --gpus 64xH100")
-    for flag, number in (("--nodes", options.nodes), ("--global-batch", options.global_batch)):
-        if number is not None and number < 1:
-            raise Failure(f"{flag}: {number} is no number of them")
-    gpus = declared.count * (options.nodes or declared.nodes)
-    now = job.micro_batch_size * job.gradient_accumulation_steps * job.parallel.data * job.parallel.replicate
-    return Asked(analysis, job, gpus, options.global_batch or now)
-
-
-def _proposals(asked: Asked) -> list[Proposal]:
-    gpu = asked.job.gpu
-    assert gpu is not None
-    rates = rates_of(gpu)
-    if rates is None:
-        raise NoPlan(f"how fast {gpu_name(gpu)} computes and sends is not known, so no order can be given")
-    return plan(asked.job, rates, asked.gpus, asked.global_batch, _means(asked.analysis, asked.job), MOST)
-
-
-def _means(analysis: Analysis, job: TrainingJob) -> Means:
-    """What the framework can do; a job file is for a training loop of one's own, which can do anything."""
-    if analysis.dialect is not None and analysis.dialect.name == "job" and not job.written("runtime"):
-        return ANY
-    return MEANS.get(job.runtime, ANY)
-
-
-def _text(path: str, asked: Asked, proposals: Sequence[Proposal], paint: Paint) -> Iterator[str]:
-    job = asked.job
+def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: Paint) -> Iterator[str]:
+    job = cluster.job
     assert job.gpu is not None
     yield (
-        f"{path}: {model_name(job.model)} on {asked.gpus} × {gpu_name(job.gpu)}, "
-        f"{job.sequence_length:,} tokens a row, {asked.global_batch:,} rows a step"
+        f"{path}: {model_name(job.model)} on {cluster.gpus} × {gpu_name(job.gpu)}, "
+        f"{job.sequence_length:,} tokens a row, {cluster.global_batch:,} rows a step"
     )
-    if not proposals:
+    if not layouts:
         yield "no layout that the framework can do fits: more GPUs, or larger ones"
         return
-    for number, proposal in enumerate(proposals, 1):
+    for number, layout in enumerate(layouts, 1):
         yield ""
-        yield paint("bold", f"{number:>2}. {_degrees(proposal)}")
-        yield f"    {_rest(proposal)}"
-        yield f"    {_why(proposal)}"
-    if keys := _keys(asked, proposals[0]):
+        yield paint("bold", f"{number:>2}. {_degrees(layout)}")
+        yield f"    {_rest(layout)}"
+        yield f"    {_why(layout)}"
+    if keys := layouts[0].keys:
         yield ""
         yield "to write the first:"
         yield from (f"  {name}: {value_text(value)}" for name, value in keys.items())
@@ -134,11 +100,10 @@ def _text(path: str, asked: Asked, proposals: Sequence[Proposal], paint: Paint) 
     yield "step times are a roofline's: a few percent apart they say nothing, and the simpler layout is first"
 
 
-def _degrees(proposal: Proposal) -> str:
-    family, layout = proposal.layout.family, proposal.layout
+def _degrees(layout: PlannedLayout) -> str:
     said = []
     for name in ("tensor", "pipeline", "context", "expert"):
-        degree = getattr(family, name)
+        degree = getattr(layout, name)
         if degree > 1:
             chunks = (
                 f" of {layout.virtual_stages} chunks"
@@ -146,81 +111,37 @@ def _degrees(proposal: Proposal) -> str:
                 else ""
             )
             said.append(f"{name} {degree}{chunks}")
-    said.append(f"data {family.data} ({family.sharding})")
+    said.append(f"data {layout.data} ({layout.sharding})")
     return ", ".join(said)
 
 
-def _rest(proposal: Proposal) -> str:
-    layout = proposal.layout
+def _rest(layout: PlannedLayout) -> str:
     recompute = {"none": "no recomputation", "full": "full recomputation"}.get(
         layout.recompute, f"{layout.recompute} recomputation"
     )
-    needs = f"{size(proposal.estimate.device_bytes)}, {proposal.verdict.replace('_', ' ')}"
-    return f"micro batch {layout.micro_batch} × {layout.accumulation}, {recompute}: {needs}"
+    needs = f"{size(layout.device_bytes)}, {layout.verdict.replace('_', ' ')}"
+    return f"micro batch {layout.micro_batch} × {layout.gradient_accumulation_steps}, {recompute}: {needs}"
 
 
-def _why(proposal: Proposal) -> str:
+def _why(layout: PlannedLayout) -> str:
     """Where the predicted time goes."""
-    time = proposal.time
-    parts = {
-        "compute": time.compute,
-        "exchange in the layers": time.exchange,
-        "waiting in the pipeline": time.bubble,
-        "gathering and reducing": time.sharding,
-        "optimizer": time.optimizer,
-    }
     shares = ", ".join(
-        f"{name} {part / time.total:.0%}" for name, part in parts.items() if part >= 0.01 * time.total
+        f"{_SPENT[name]} {part / layout.step_seconds:.0%}"
+        for name, part in layout.seconds.items()
+        if part >= 0.01 * layout.step_seconds
     )
-    return f"about {time.total:.3g} s a step: {shares}"
+    return f"about {layout.step_seconds:.3g} s a step: {shares}"
 
 
-def _keys(asked: Asked, proposal: Proposal) -> Mapping[str, Any]:
-    """The keys of the file that say the layout, where its dialect can."""
-    analysis = asked.analysis
-    if analysis.dialect is None:
-        return {}
-    changes = changes_of(asked.job, proposal.layout)
-    keys = analysis.dialect.edits(analysis.values, asked.job, changes) or ()
-    return {key_text(key.path): None if key.value is REMOVE else key.value for key in keys}
-
-
-def _object(path: str, asked: Asked, proposals: Sequence[Proposal]) -> dict[str, Any]:
-    gpu = asked.job.gpu
+def _object(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout]) -> dict[str, Any]:
+    gpu = cluster.job.gpu
     return {
         "schema_version": 1,
         "path": path,
-        "model": asked.job.model.name,
+        "model": cluster.job.model.name,
         "gpu": gpu.name if gpu else None,
-        "gpus": asked.gpus,
-        "global_batch": asked.global_batch,
-        "sequence_length": asked.job.sequence_length,
-        "proposals": [_proposal(asked, proposal) for proposal in proposals],
-    }
-
-
-def _proposal(asked: Asked, proposal: Proposal) -> dict[str, Any]:
-    layout, family, time = proposal.layout, proposal.layout.family, proposal.time
-    return {
-        "tensor": family.tensor,
-        "pipeline": family.pipeline,
-        "virtual_stages": layout.virtual_stages,
-        "context": family.context,
-        "expert": family.expert,
-        "data": family.data,
-        "sharding": family.sharding,
-        "micro_batch": layout.micro_batch,
-        "gradient_accumulation_steps": layout.accumulation,
-        "recompute": layout.recompute,
-        "device_bytes": proposal.estimate.device_bytes,
-        "verdict": proposal.verdict,
-        "step_seconds": time.total,
-        "seconds": {
-            "compute": time.compute,
-            "exchange": time.exchange,
-            "bubble": time.bubble,
-            "sharding": time.sharding,
-            "optimizer": time.optimizer,
-        },
-        "keys": dict(_keys(asked, proposal)),
+        "gpus": cluster.gpus,
+        "global_batch": cluster.global_batch,
+        "sequence_length": cluster.job.sequence_length,
+        "proposals": [asdict(layout) for layout in layouts],
     }

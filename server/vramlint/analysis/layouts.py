@@ -1,0 +1,126 @@
+"""Layouts for the run of a file: what its framework can do, over the GPUs that are declared for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.dialects.kit.dialect import REMOVE
+from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass
+from vramlint.lint.format import gpu_name, key_text
+from vramlint.lint.result import Analysis
+from vramlint.memory.estimate import Verdict
+from vramlint.planning.candidates import ANY, MEANS, Means
+from vramlint.planning.layout import Recompute, Sharding, changes_of
+from vramlint.planning.ranking import NoPlan, Proposal, plan
+from vramlint.planning.rates import rates_of
+
+MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLayout:
+    """One way to share a run out over GPUs that fits, with the time a step is predicted to take.
+
+    `tensor`, `pipeline`, `context` and `data` multiply to the number of GPUs.
+    """
+
+    tensor: int
+    pipeline: int
+    virtual_stages: int
+    context: int
+    expert: int
+    data: int
+    sharding: Sharding
+    micro_batch: int
+    gradient_accumulation_steps: int
+    recompute: Recompute
+    device_bytes: int
+    """What the fullest GPU must offer."""
+    verdict: Verdict
+    step_seconds: float
+    """Predicted by a roofline: a few percent apart two layouts are equal."""
+    seconds: Mapping[str, float]
+    """Of a step, by what takes them: `compute`, `exchange`, `bubble`, `sharding`, `optimizer`."""
+    keys: Mapping[str, Any]
+    """Keys of the file that say the layout, None for one that goes; empty where its dialect cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a plan is made for."""
+
+    analysis: Analysis
+    job: TrainingJob
+    gpus: int
+    global_batch: int
+    """Rows of an optimizer step."""
+
+
+def cluster_of(analysis: Analysis, nodes: int | None = None, global_batch: int | None = None) -> Cluster:
+    """The GPUs that are declared for a run, as many of each node as that says, and the rows of its step
+    where `global_batch` says no other. Raises NoPlan where there is no run or no GPU.
+    """
+    job, declared = analysis.job, analysis.declared
+    if job is None:
+        raise NoPlan("there is no run to plan for")
+    if job.gpu is None or declared is None:
+        raise NoPlan("no GPU is declared: say --gpus 64xH100")
+    now = job.micro_batch_size * job.gradient_accumulation_steps * job.parallel.data * job.parallel.replicate
+    return Cluster(analysis, job, declared.count * (nodes or declared.nodes), global_batch or now)
+
+
+def layouts_for(cluster: Cluster) -> list[PlannedLayout]:
+    """The layouts that fit, best first. Raises NoPlan and CannotEstimate."""
+    gpu = cluster.job.gpu
+    rates = rates_of(gpu) if gpu is not None else None
+    if gpu is None or rates is None:
+        name = gpu_name(gpu) if gpu else "this GPU"
+        raise NoPlan(f"how fast {name} computes and sends is not known, so no order can be given")
+    means = _means(cluster.analysis, cluster.job)
+    found = plan(cluster.job, rates, cluster.gpus, cluster.global_batch, means, MOST)
+    return [_planned(cluster, proposal) for proposal in found]
+
+
+def _means(analysis: Analysis, job: TrainingJob) -> Means:
+    """What the framework can do; a job file is for a training loop of one's own, which can do anything."""
+    if analysis.dialect is not None and analysis.dialect.name == "job" and not job.written("runtime"):
+        return ANY
+    return MEANS.get(job.runtime, ANY)
+
+
+def _planned(cluster: Cluster, proposal: Proposal) -> PlannedLayout:
+    layout, family, time = proposal.layout, proposal.layout.family, proposal.time
+    return PlannedLayout(
+        tensor=family.tensor,
+        pipeline=family.pipeline,
+        virtual_stages=layout.virtual_stages,
+        context=family.context,
+        expert=family.expert,
+        data=family.data,
+        sharding=family.sharding,
+        micro_batch=layout.micro_batch,
+        gradient_accumulation_steps=layout.accumulation,
+        recompute=layout.recompute,
+        device_bytes=proposal.estimate.device_bytes,
+        verdict=proposal.verdict,
+        step_seconds=time.total,
+        seconds={
+            "compute": time.compute,
+            "exchange": time.exchange,
+            "bubble": time.bubble,
+            "sharding": time.sharding,
+            "optimizer": time.optimizer,
+        },
+        keys=_keys(cluster, proposal),
+    )
+
+
+def _keys(cluster: Cluster, proposal: Proposal) -> Mapping[str, Any]:
+    analysis = cluster.analysis
+    if analysis.dialect is None:
+        return {}
+    changes = changes_of(cluster.job, proposal.layout)
+    keys = analysis.dialect.edits(analysis.values, cluster.job, changes) or ()
+    return {key_text(key.path): None if key.value is REMOVE else key.value for key in keys}
