@@ -83,8 +83,10 @@ def test_a_release_has_links_that_work_on_the_index(released: Path, tmp_path: Pa
 
 
 def test_a_build_without_an_address_claims_none(tmp_path: Path) -> None:
-    said = metadata(build(ROOT, tmp_path, "wheel", None))
+    wheel = build(ROOT, tmp_path, "wheel", None)
+    said = metadata(wheel)
     text = str(said.get_payload())
+    assert "vramlint/explain/memory-model.md" in zipfile.ZipFile(wheel).namelist()
     assert said.get_all("Project-URL") is None
     assert text.startswith("# vramlint\n")
     assert not RELATIVE_LINK.search(text)

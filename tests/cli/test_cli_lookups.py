@@ -6,15 +6,43 @@ import re
 from typing import Any
 
 import pytest
-from cli_running import Run
+from cli_running import ROOT, Run
 
 from vramlint.analysis.registry import built_in
+from vramlint.explain.topics import TOPICS
+
+MODEL = (ROOT / "docs" / "memory-model.md").read_text(encoding="utf-8")
 
 
 def test_explain_lists_every_rule(run: Run) -> None:
     outcome = run("explain")
     assert outcome.code == 0
-    assert [line.split()[0] for line in outcome.out.splitlines()] == [rule.code for rule in built_in()]
+    rules = outcome.out.partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in rules] == [rule.code for rule in built_in()]
+
+
+def test_every_topic_is_a_chapter(run: Run) -> None:
+    listed = run("explain").out
+    for topic, title in TOPICS.items():
+        assert f"{topic} " in listed
+        chapter = run("explain", topic).out
+        assert chapter.startswith((f"## {title}\n", f"### {title}\n"))
+        assert len(chapter) > 300
+        assert len(re.findall(r"^## ", chapter, re.MULTILINE)) <= 1
+    assert set(re.findall(r"^## (.+)$", MODEL, re.MULTILINE)) == {
+        title for title in TOPICS.values() if f"\n## {title}\n" in MODEL
+    }
+
+
+def test_explain_tells_what_a_key_does_in_each_framework(run: Run) -> None:
+    told = run("explain", "sample_packing").out
+    assert told.startswith("Axolotl: sample_packing\n")
+    assert run("explain", "axolotl.sample_packing").out == told
+    both = run("explain", "gradient_accumulation_steps").out
+    assert {"Axolotl", "LLaMA-Factory"} <= set(re.findall(r"^([\w-]+): gradient_acc", both, re.MULTILINE))
+    near = run("explain", "fsdp_confg")
+    assert near.code == 2
+    assert "nearest: fsdp_config" in near.err
 
 
 def test_explain_takes_code_and_name(run: Run) -> None:
@@ -23,7 +51,9 @@ def test_explain_takes_code_and_name(run: Run) -> None:
     assert run("explain", "does-not-fit").out == run("explain", "vl101").out == page
     missing = run("explain", "VL999")
     assert missing.code == 2
-    assert missing.err == 'vramlint: no rule "VL999"; `vramlint explain` lists all\n'
+    assert (
+        missing.err == 'vramlint: no rule, topic or key "VL999"; `vramlint explain` lists rules and topics\n'
+    )
 
 
 def test_gpus_shows_total_and_usable(run: Run) -> None:

@@ -19,7 +19,7 @@ COMMANDS = {
     "fit": "print what would make a run fit, and the largest batch and sequence that do",
     "plan": "print the layouts over many GPUs that fit, the fastest first",
     "verify": "compare an estimate with what was measured, and name the component that differs",
-    "explain": "print the page of a rule, or list all rules",
+    "explain": "print the page of a rule, a chapter of the memory model, or what a key does",
     "gpus": "list the known GPUs with what a run can use of them",
     "models": "list the known models",
     "schema": "print the JSON Schema of a dialect, for other editors",

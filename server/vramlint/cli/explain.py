@@ -1,9 +1,10 @@
-"""`vramlint explain`: print the page of a rule, or list all rules."""
+"""`vramlint explain`: print the page of a rule, a chapter of the memory model, or what a key does."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from vramlint.analysis.registry import find_rule, rules_in_force
 from vramlint.cli.arguments import command_parser
@@ -13,21 +14,56 @@ from vramlint.project.settings import SettingsResolver
 
 def parser() -> ArgumentParser:
     """The options of the command."""
-    result = command_parser("explain", "Print the page of a rule, or list all rules.")
-    result.add_argument("rule", nargs="?", metavar="CODE|NAME", help="VL101, or does-not-fit")
+    result = command_parser(
+        "explain",
+        "Print the page of a rule, a chapter of the memory model, or what a key does in each framework that "
+        "has it; list rules and topics where nothing is asked.",
+    )
+    result.add_argument(
+        "subject",
+        nargs="?",
+        metavar="RULE|TOPIC|KEY",
+        help="VL101, does-not-fit, zero3, sample_packing, axolotl.sample_packing",
+    )
     return result
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
-    wanted = parser().parse_args(arguments).rule
+    wanted = parser().parse_args(arguments).subject
     packs = SettingsResolver().for_file(None).rules
-    if wanted is None:
-        rules = [entry.load() for entry in rules_in_force(packs)[0]]
-        say("\n".join(f"{rule.code}  {rule.name:<32} {rule.summary}" for rule in rules))
-        return 0
-    rule = find_rule(wanted, packs)
-    if rule is None:
-        raise Failure(f'no rule "{wanted}"; `vramlint explain` lists all')
-    say(rule.page().rstrip())
+    say(_list(packs) if wanted is None else _page(wanted, packs))
     return 0
+
+
+def _list(packs: Sequence[str]) -> str:
+    from vramlint.explain.topics import TOPICS
+
+    rules = [entry.load() for entry in rules_in_force(packs)[0]]
+    width = max(map(len, TOPICS))
+    return "\n".join(
+        [
+            *(f"{rule.code}  {rule.name:<32} {rule.summary}" for rule in rules),
+            "",
+            *(f"{topic:<{width}}  {title}" for topic, title in TOPICS.items()),
+        ]
+    )
+
+
+def _page(wanted: str, packs: Sequence[str]) -> str:
+    rule = find_rule(wanted, packs)
+    if rule is not None:
+        return rule.page().rstrip()
+    from vramlint.explain.topics import TOPICS, chapter, key_names, keys_named
+
+    if title := TOPICS.get(wanted.lower().replace("_", "-")):
+        if text := chapter(title):
+            return text
+        raise Failure(
+            "the page of the memory model is not part of this installation: see docs/memory-model.md"
+        )
+    if paragraphs := "\n\n".join(keys_named(wanted)):
+        return paragraphs
+    near = get_close_matches(wanted, [*TOPICS, *key_names()], n=3)
+    nearest = f"nearest: {', '.join(near)}" if near else "`vramlint explain` lists rules and topics"
+    raise Failure(f'no rule, topic or key "{wanted}"; {nearest}')
