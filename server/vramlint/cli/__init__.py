@@ -25,6 +25,7 @@ COMMANDS = {
     "schema": "print the JSON Schema of a dialect, for other editors",
     "completion": "print what completes the command line in bash, zsh or fish",
     "server": "start the language server",
+    "mcp": "serve estimates to agents over the Model Context Protocol",
 }
 
 FAILED = 2

@@ -105,7 +105,7 @@ class Estimator:
         if self.asked.format == "text":
             write = _solution if self.asked.explain else _text
             return Answer(write(path, outcome, Paint(self.asked.color)), complaint=complaint)
-        made = _object(path, outcome)
+        made = outcome_object(path, outcome)
         if self.asked.format == "jsonl":
             return Answer(_dumps(made), complaint=complaint)
         return Answer(object=made, complaint=complaint)
@@ -141,7 +141,11 @@ def examine(reader: Reader, path: str) -> Estimated | Refusal:
         document = reader.document(path)
     except Failure as failure:
         return Refusal("unreadable-file", str(failure).removeprefix(f"{path}: "))
-    analysis = reader.analyse(document)
+    return outcome_of(reader.analyse(document))
+
+
+def outcome_of(analysis: Analysis) -> Estimated | Refusal:
+    """The estimate of a document that was analysed, or why there is none."""
     if analysis.estimate is not None:
         return Estimated(analysis, analysis.estimate)
     code, message, line = why_not(analysis)
@@ -154,7 +158,8 @@ def located(path: str, refusal: Refusal) -> str:
     return f"{place}: {refusal.message}"
 
 
-def _object(path: str, outcome: Estimated | Refusal) -> dict[str, Any]:
+def outcome_object(path: str, outcome: Estimated | Refusal) -> dict[str, Any]:
+    """What programs read of a file, estimated or not."""
     from vramlint.cli.output.estimate_json import error_object, estimate_object
 
     if isinstance(outcome, Estimated):

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     wanted = parser().parse_args(arguments).subject
     packs = SettingsResolver().for_file(None).rules
-    say(_list(packs) if wanted is None else _page(wanted, packs))
+    say(_list(packs) if wanted is None else page_of(wanted, packs))
     return 0
 
 
@@ -50,7 +50,8 @@ def _list(packs: Sequence[str]) -> str:
     )
 
 
-def _page(wanted: str, packs: Sequence[str]) -> str:
+def page_of(wanted: str, packs: Sequence[str] = ()) -> str:
+    """What there is to say of a rule, a topic or a key. Raises Failure where it is none."""
     rule = find_rule(wanted, packs)
     if rule is not None:
         return rule.page().rstrip()

@@ -59,12 +59,12 @@ def main(arguments: Sequence[str]) -> int:
     refuse_unknown_gpu(options.gpu)
     reader = Reader(Overrides(gpu=options.gpu, named=True))
     outcome = examine(reader, options.file)
-    reasons = _refusals(options.file, outcome)
+    reasons = refusals(options.file, outcome)
     for reason in reasons:
         complain(reason)
     if isinstance(outcome, Refusal) or reasons:
         return 2
-    report = _report(options, outcome)
+    report = report_of(options.file, outcome, options.maximize, options.apply)
     if options.apply is not None:
         return _apply(options, report)
     if options.format == "json":
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     return int(report.nothing_fits)
 
 
-def _refusals(path: str, outcome: Estimated | Refusal) -> list[str]:
+def refusals(path: str, outcome: Estimated | Refusal) -> list[str]:
     """Why nothing can be said about the file."""
     if isinstance(outcome, Refusal):
         return [located(path, outcome)]
@@ -96,24 +96,29 @@ def _refusals(path: str, outcome: Estimated | Refusal) -> list[str]:
     return []
 
 
-def _report(options: Namespace, outcome: Estimated) -> FitReport:
+def report_of(
+    path: str, outcome: Estimated, maximize: str | None = None, apply: int | None = None
+) -> FitReport:
+    """What would make a file fit that can be judged: all that is printed, or no more than the way that is to
+    be applied, by its number.
+    """
     analysis, estimate = outcome.analysis, outcome.estimate
     job, capacity = analysis.job, analysis.capacity
     assert job is not None
     assert capacity is not None
-    shown = max(SHOWN, options.apply or 0)
-    if options.maximize:
-        ways = tuple(largest_ways(analysis, _FIELDS[options.maximize]))
-        return FitReport(options.file, analysis, estimate, capacity, ways, maximized=True)
+    shown = max(SHOWN, apply or 0)
+    if maximize:
+        ways = tuple(largest_ways(analysis, _FIELDS[maximize]))
+        return FitReport(path, analysis, estimate, capacity, ways, maximized=True)
     fits = analysis.verdict == "fits"
     ways = () if fits else tuple(islice(ways_to_fit(analysis), shown))
     expandable = estimate.fits_expandable
-    report = FitReport(options.file, analysis, estimate, capacity, ways, expandable=expandable)
-    if options.apply is not None:
+    report = FitReport(path, analysis, estimate, capacity, ways, expandable=expandable)
+    if apply is not None:
         return report
     same = fits or expandable or any(way.safe for way in ways)
     return FitReport(
-        options.file,
+        path,
         analysis,
         estimate,
         capacity,

@@ -6,8 +6,6 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from vramlint.analysis.layouts import Cluster, PlannedLayout, cluster_of, layouts_for
 from vramlint.cli.arguments import add_color, command_parser
@@ -71,7 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     except (CannotEstimate, NoPlan) as reason:
         raise Failure(f"{options.file}: {reason}") from reason
     if options.format == "json":
-        print(json.dumps(_object(options.file, cluster, layouts), indent=1))
+        from vramlint.cli.output.plan_json import plan_object
+
+        print(json.dumps(plan_object(options.file, cluster, layouts), indent=1))
     else:
         say("\n".join(_text(options.file, cluster, layouts, paint_for(sys.stdout, options.color))))
     return 0 if layouts else 1
@@ -131,17 +131,3 @@ def _why(layout: PlannedLayout) -> str:
         if part >= 0.01 * layout.step_seconds
     )
     return f"about {layout.step_seconds:.3g} s a step: {shares}"
-
-
-def _object(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout]) -> dict[str, Any]:
-    gpu = cluster.job.gpu
-    return {
-        "schema_version": 1,
-        "path": path,
-        "model": cluster.job.model.name,
-        "gpu": gpu.name if gpu else None,
-        "gpus": cluster.gpus,
-        "global_batch": cluster.global_batch,
-        "sequence_length": cluster.job.sequence_length,
-        "proposals": [asdict(layout) for layout in layouts],
-    }

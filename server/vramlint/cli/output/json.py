@@ -21,11 +21,12 @@ SCHEMA_VERSION = 1
 def render(reports: Sequence[FileReport], paint: Paint) -> str:
     """One object."""
     return json.dumps(
-        {"schema_version": SCHEMA_VERSION, "files": [_file(report) for report in reports]}, indent=1
+        {"schema_version": SCHEMA_VERSION, "files": [file_object(report) for report in reports]}, indent=1
     )
 
 
-def _file(report: FileReport) -> dict[str, Any]:
+def file_object(report: FileReport) -> dict[str, Any]:
+    """The object of a file."""
     lines = report.lines()
     return {
         "path": report.path,
