@@ -6,7 +6,7 @@ Semantics of axolotl 0.21 (`loaders/model.py`, `loaders/adapter.py`, `utils/conf
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.catalog.optimizers import steps_in_backward
@@ -24,6 +24,13 @@ from vramlint.dialects.axolotl.checks import (
 from vramlint.dialects.axolotl.edits import edits
 from vramlint.dialects.axolotl.keys import KEYS, RENAMED
 from vramlint.dialects.axolotl.liger import liger_kernels
+from vramlint.dialects.axolotl.objective import (
+    OBJECTIVES,
+    read_evaluation,
+    read_generation,
+    read_objective,
+    read_reference,
+)
 from vramlint.dialects.axolotl.refusals import REFUSALS
 from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
 from vramlint.dialects.axolotl.weights import (
@@ -51,32 +58,20 @@ from vramlint.dialects.kit.reader import (
     boolean,
     mapping,
     names,
-    number,
     positive,
     table,
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
-from vramlint.job import Evaluation, Generation, Kernels, Precision, TrainingJob
+from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Loss, Objective
+from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Loss
 
 VERSION = "0.21"
 LAST_FSDP1 = "0.19"
 _TABLE = table(KEYS)
 
 EXPANDABLE = "expandable_segments:True"
-
-_OBJECTIVES: Mapping[str, Objective] = {
-    "dpo": "dpo",
-    "ipo": "dpo",
-    "gdpo": "grpo",
-    "simpo": "dpo",
-    "kto": "kto",
-    "orpo": "orpo",
-    "grpo": "grpo",
-    "ebft": "grpo",
-}
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -108,7 +103,7 @@ def _trained_elsewhere(reader: Reader) -> Obstacle | None:
 
 def _unknown_training(reader: Reader) -> Obstacle | None:
     """A way to train that nothing is known of: never taken for full fine-tuning or SFT."""
-    for path, known in (("adapter", ADAPTERS), ("rl", _OBJECTIVES)):
+    for path, known in (("adapter", ADAPTERS), ("rl", OBJECTIVES)):
         word = reader.get(path, text)
         if word is not None and word not in known:
             message = f"{path}: {word} is not modelled; known are {', '.join(known)}"
@@ -131,7 +126,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     optimizer = reader.read("optimizer", text)
     return TrainingJob(
         model=model,
-        objective=_objective(reader),
+        objective=read_objective(reader),
         method=method,
         trainable_parameters=trained_names(reader, method),
         adapter=adapter,
@@ -154,9 +149,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         compile=reader.raw("torch_compile") in (True, "auto"),
         gradient_clipping=read_clipping(reader),
         parallel=engine.parallel,
-        reference_model=_reference(reader, method),
+        reference_model=read_reference(reader, method),
         saving=engine.saving,
-        evaluation=_evaluation(reader, batch.micro),
+        evaluation=read_evaluation(reader, batch.micro),
         # loaders/model.py: _build_model's device maps, and _apply_post_lora_load_setup's move of all else.
         loading=loading_of(
             reader,
@@ -165,7 +160,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
             to_gpu=_moves_to_gpu(reader),
             own_map=engine.parallel.strategy == "fsdp2",
         ),
-        generation=_generation(reader, batch.micro, batch.accumulation),
+        generation=read_generation(reader, batch.micro, batch.accumulation),
         origins=reader.record.origins,
         **hardware(context),
     )
@@ -333,73 +328,6 @@ def _kernels(reader: Reader, model: Model) -> Kernels:
     if pieces is None and reader.runs("axolotl", "0.21"):
         pieces = -(-reader.read("sequence_len", positive) // 32768)
     return Kernels(liger, tiled_mlp=True, tiled_mlp_pieces=pieces)
-
-
-def _objective(reader: Reader) -> Objective:
-    rl = reader.get("rl", text)
-    if rl is not None and rl in _OBJECTIVES:
-        reader.written("objective", "rl")
-        return _OBJECTIVES[rl]
-    flags: tuple[tuple[str, Objective], ...] = (
-        ("reward_model", "reward"),
-        ("process_reward_model", "classification"),
-    )
-    for path, objective in flags:
-        if reader.flag(path):
-            reader.written("objective", path)
-            return objective
-    if reader.has("pretraining_dataset"):
-        reader.written("objective", "pretraining_dataset")
-        return "pretrain"
-    reader.default("objective")
-    return "sft"
-
-
-def _reference(reader: Reader, method: str) -> Literal["auto", "none", "resident"]:
-    """The second model. An adapter can be switched off instead; SimPO and ORPO have no use for one."""
-    rl = reader.get("rl", text)
-    if rl is None:
-        return "auto"
-    reader.written("reference_model", "rl")
-    if rl in ("orpo", "simpo", "ebft") or reader.flag("precompute_ref_log_probs"):
-        return "none"
-    if rl in ("grpo", "gdpo") and not (reader.get("trl.beta", number) or 0) > 0:
-        return "none"
-    return "none" if method in ADAPTER_METHODS else "resident"
-
-
-def _evaluation(reader: Reader, micro: int) -> Evaluation | None:
-    """Evaluation on a part of the data, or on data of its own (0.21, core/builders/base.py,
-    _configure_save_and_eval_strategy; utils/config/__init__.py, normalize_config).
-    """
-    share, own = (reader.get("val_set_size", number) or 0) > 0, bool(reader.raw("test_datasets"))
-    strategy = reader.get("eval_strategy", text) or reader.get("evaluation_strategy", text)
-    if not (share or own) or strategy == "no" or reader.raw("eval_strategy") is False:
-        return None
-    reader.written("evaluation", "test_datasets" if own else "val_set_size")
-    return Evaluation(batch=reader.read("eval_batch_size", positive, micro))
-
-
-def _generation(reader: Reader, micro: int, accumulation: int) -> Generation | None:
-    if reader.get("rl", text) not in ("grpo", "gdpo"):
-        return None
-    vllm = reader.flag("trl.use_vllm")
-    colocated = vllm and reader.get("trl.vllm_mode", text) == "colocate"
-    if reader.has("trl.use_vllm"):
-        reader.written("generation.colocated", "trl.use_vllm")
-    asleep = colocated and reader.read("trl.vllm_enable_sleep_mode", boolean)
-    return Generation(
-        engine="vllm" if vllm else "in-process",
-        colocated=colocated,
-        memory_fraction=reader.read("vllm.gpu_memory_utilization", number)
-        if colocated
-        else reader.default_of("vllm.gpu_memory_utilization"),
-        tensor=reader.read("vllm.tensor_parallel_size", positive, 1) if colocated else 1,
-        sleep="weights" if asleep else "none",
-        batch=micro * accumulation,
-        completion_length=reader.read("trl.max_completion_length", positive),
-        completions=reader.read("trl.num_generations", positive),
-    )
 
 
 DIALECT = Dialect(

@@ -21,21 +21,18 @@ from vramlint.dialects.engines.hf_trainer import (
 )
 from vramlint.dialects.engines.liger import fused_loss, read_liger
 from vramlint.dialects.engines.loading import loading_of
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
-from vramlint.dialects.kit.edits import Editor, edit, key, spelling
+from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
-    choice,
     mapping,
-    names,
-    number,
     positive,
     table,
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
 from vramlint.dialects.ms_swift import megatron
+from vramlint.dialects.ms_swift.edits import edits
 from vramlint.dialects.ms_swift.keys import KEYS, OLD, OLDER, RENAMED, VERSION
 from vramlint.dialects.ms_swift.online import (
     read_generation,
@@ -45,27 +42,22 @@ from vramlint.dialects.ms_swift.online import (
     row_length,
 )
 from vramlint.dialects.ms_swift.presets import DEEPSPEED, FSDP2
-from vramlint.job import Adapter, Kernels, Precision, Quantization, TrainingJob
+from vramlint.dialects.ms_swift.weights import (
+    METHODS,
+    NO_IMAGES,
+    read_adapter,
+    read_method,
+    read_precision,
+    read_quantization,
+)
+from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Attention, Dtype, Method, Scheme
+from vramlint.vocabulary import Attention
 
 UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
 ROWS = 16
 """Rows of a step that accumulation makes up where the file is silent (trainers/arguments.py)."""
-_DTYPES: Mapping[Any, Any] = {
-    "bfloat16": "bfloat16", "float16": "float16", "float32": "float32",
-    "bf16": "bfloat16", "fp16": "float16", "fp32": "float32",
-}  # fmt: skip
-_SCHEMES: Mapping[tuple[str, int], Scheme] = {
-    ("bnb", 8): "bnb-int8",
-    ("hqq", 8): "bnb-int8",
-    ("eetq", 8): "bnb-int8",
-    ("hqq", 4): "hqq-int4",
-}
-_METHODS: Mapping[Any, Any] = {"full": "full", "lora": "lora", "vera": "vera"}
-_IMAGES = r"(?!.*(visual|vision|image|audio|merger|projector|connector|aligner|mlp1))"
-"""Names of weights that are not of a tower or of what joins it to the language model."""
 _FROZEN = (
     *("freeze_parameters", "freeze_parameters_regex", "freeze_parameters_ratio", "trainable_parameters"),
     "trainable_parameters_regex",
@@ -99,7 +91,7 @@ def _obstacle(reader: Reader) -> Obstacle | None:
                 "not-modelled", f"{name}: an argument of ms-swift 1 and 2, read from 3 on", (name,)
             )
     named = reader.get(("tuner_type" if reader.has("tuner_type") else "train_type"), text) or "lora"
-    if named not in _METHODS:
+    if named not in METHODS:
         path = "tuner_type" if reader.has("tuner_type") else "train_type"
         return Obstacle("not-modelled", f"{path}: what {named} trains is not modelled", (path,))
     if reader.get("tuner_backend", text) == "unsloth":
@@ -122,9 +114,9 @@ def _obstacle(reader: Reader) -> Obstacle | None:
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     objective = read_objective(reader)
-    quantization = _quantization(reader, model)
-    method = _method(reader, quantization)
-    precision = _precision(reader, model)
+    quantization = read_quantization(reader, model)
+    method = read_method(reader, quantization)
+    precision = read_precision(reader, model)
     world = _world(reader, context)
     ring = reader.read("sequence_parallel_size", positive)
     batch = _batch(reader, world)
@@ -139,8 +131,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         model=model,
         objective=objective,
         method="freeze" if frozen else method,
-        trainable_parameters=(_IMAGES,) if frozen else (),
-        adapter=None if method == "full" else _adapter(reader, engine, reads_images, method),
+        trainable_parameters=(NO_IMAGES,) if frozen else (),
+        adapter=None if method == "full" else read_adapter(reader, engine, reads_images, method),
         quantization=quantization if method != "full" else None,
         precision=engine.precision,
         optimizer=_optimizer(reader),
@@ -189,55 +181,6 @@ def _batch(reader: Reader, world: WorldSize) -> Batch:
     return Batch(micro, max(1, -(-ROWS // (micro * world.size))))
 
 
-def _quantization(reader: Reader, model: Model) -> Quantization | None:
-    """How the frozen base is stored. A base that was released quantised stays so."""
-    dtype = reader.get("torch_dtype", choice(_DTYPES)) or model.dtype
-    compute: Dtype = "bfloat16" if dtype == "bfloat16" else "float32"
-    given = reader.get("bnb_4bit_compute_dtype", choice(_DTYPES))
-    if model.quantized_as is not None:
-        reader.same_origin_as("quantization", "model")
-        return Quantization(model.quantized_as, True, given or compute)
-    kind, bits = reader.get("quant_method", text), reader.get("quant_bits", positive)
-    if kind is None or bits is None:
-        return None
-    scheme = _SCHEMES.get((kind, bits))
-    if (kind, bits) == ("bnb", 4):
-        scheme = "bnb-fp4" if reader.get("bnb_4bit_quant_type", text) == "fp4" else "bnb-nf4"
-    reader.written("quantization", "quant_bits")
-    double = reader.read("bnb_4bit_use_double_quant", boolean)
-    return Quantization(scheme or f"{kind}-{bits}", double and bits == 4, given or compute)
-
-
-def _method(reader: Reader, quantization: Quantization | None) -> Method:
-    named: Method = reader.read(("tuner_type", "train_type"), choice(_METHODS))
-    if named != "lora":
-        return named
-    if reader.flag("use_dora"):
-        reader.written("method", "use_dora")
-        return "dora"
-    return "qlora" if quantization is not None else "lora"
-
-
-def _precision(reader: Reader, model: Model) -> Precision:
-    """Weights in `torch_dtype`, autocast in the 16-bit dtype that follows it (base_args/model_args.py,
-    _init_mixed_precision: float16 for float32 weights).
-    """
-    weights = reader.get("torch_dtype", choice(_DTYPES))
-    if weights is not None:
-        reader.written("precision.weights", "torch_dtype")
-    else:
-        reader.default("precision.weights", "the checkpoint's own dtype")
-        weights = _DTYPES.get(model.dtype, "bfloat16")
-    follows = {"fp16": weights != "bfloat16", "bf16": weights == "bfloat16"}
-    flags = {name: reader.get(name, boolean) for name in follows}
-    half = next((name for name, given in flags.items() if (follows[name] if given is None else given)), None)
-    if half is not None and flags[half] is not None:
-        reader.written("precision.autocast", half)
-    else:
-        reader.default("precision.autocast", "it follows the dtype of the weights")
-    return Precision(weights=weights, autocast=_DTYPES[half] if half else "none")
-
-
 def _engine(
     reader: Reader, context: Context, world: WorldSize, model: Model, precision: Precision, method: str
 ) -> ParallelPlan:
@@ -256,47 +199,6 @@ def _engine(
         # What the preset says is placed at the key that names it.
         inner = replace(inner, auto=True)
     return read_engine(inner, context, world, model, precision, full=method == "full")
-
-
-def _adapter(reader: Reader, engine: ParallelPlan, reads_images: bool, method: Method) -> Adapter:
-    given = reader.get("lora_dtype", choice(_DTYPES))
-    if given is not None:
-        reader.written("adapter.dtype", "lora_dtype")
-    elif engine.adapter_dtype is not None:
-        reader.same_origin_as("adapter.dtype", "parallel.strategy")
-    else:
-        reader.default("adapter.dtype", "PEFT raises adapters to float32")
-    dtype: Dtype = engine.adapter_dtype or given or "float32"
-    if method == "vera":
-        return Adapter(
-            r=reader.read("vera_rank", positive), targets=_targets(reader, reads_images), dtype=dtype
-        )
-    saved = reader.get("modules_to_save", names) or ()
-    if saved:
-        reader.written("adapter.modules_to_save", "modules_to_save")
-    return Adapter(
-        r=reader.read("lora_rank", positive),
-        alpha=reader.read("lora_alpha", number),
-        dropout=reader.read("lora_dropout", number),
-        targets=_targets(reader, reads_images),
-        dtype=dtype,
-        target_parameters=reader.get("target_parameters", names) or (),
-        modules_to_save=tuple("embed_tokens" if name == "all-embedding" else name for name in saved),
-    )
-
-
-def _targets(reader: Reader, reads_images: bool) -> str | tuple[str, ...]:
-    """All linears but the head, of the language model alone where images are taken."""
-    expression = reader.get("target_regex", text)
-    if expression is not None:
-        reader.written("adapter.targets", "target_regex")
-        return expression
-    default: tuple[str, ...] = ("all-linear",)
-    chosen = reader.read("target_modules", names, default)
-    if "all-linear" in chosen:
-        alone = reads_images and reader.get("freeze_vit", boolean) is not False
-        return _IMAGES + r"(?!lm_head).*" if alone else "all-linear"
-    return chosen
 
 
 def _optimizer(reader: Reader) -> str:
@@ -362,34 +264,6 @@ def _loss(reader: Reader, model: Model, objective: str) -> Any:
         return fused_loss(reader, model) if objective == "sft" else "fused-linear"
     reader.default("loss", "the whole logits of a row")
     return "full-logits"
-
-
-def _tuner(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
-    path = spelling(values, "tuner_type", "train_type")
-    if value == "qlora":
-        return (SetKey((path,), "lora"), SetKey(("quant_method",), "bnb"), SetKey(("quant_bits",), 4))
-    return (SetKey((path,), value),) if value in ("full", "lora") and job.quantization is None else None
-
-
-def _reentrant(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
-    return (SetKey(("gradient_checkpointing",), value != "none"),) if value in ("none", "full") else None
-
-
-_EDITORS: Mapping[str, Editor] = {
-    "method": _tuner,
-    "adapter.r": key("lora_rank"),
-    "micro_batch_size": key("per_device_train_batch_size"),
-    "gradient_accumulation_steps": key("gradient_accumulation_steps"),
-    "sequence_length": key("max_length"),
-    "gradient_checkpointing": _reentrant,
-    "optimizer": key("optim"),
-    "generation.memory_fraction": key("vllm_gpu_memory_utilization"),
-}
-
-
-def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
-    """The keys that say `changes`; None where the arguments cannot."""
-    return edit(_EDITORS, values, job, changes)
 
 
 DIALECT = Dialect(

@@ -1,0 +1,38 @@
+"""Writing changes of a job into arguments of ms-swift."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.dialects.kit.dialect import Changes, SetKey
+from vramlint.dialects.kit.edits import Editor, edit, key, spelling
+from vramlint.job import TrainingJob
+
+
+def _tuner(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    path = spelling(values, "tuner_type", "train_type")
+    if value == "qlora":
+        return (SetKey((path,), "lora"), SetKey(("quant_method",), "bnb"), SetKey(("quant_bits",), 4))
+    return (SetKey((path,), value),) if value in ("full", "lora") and job.quantization is None else None
+
+
+def _reentrant(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    return (SetKey(("gradient_checkpointing",), value != "none"),) if value in ("none", "full") else None
+
+
+_EDITORS: Mapping[str, Editor] = {
+    "method": _tuner,
+    "adapter.r": key("lora_rank"),
+    "micro_batch_size": key("per_device_train_batch_size"),
+    "gradient_accumulation_steps": key("gradient_accumulation_steps"),
+    "sequence_length": key("max_length"),
+    "gradient_checkpointing": _reentrant,
+    "optimizer": key("optim"),
+    "generation.memory_fraction": key("vllm_gpu_memory_utilization"),
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """The keys that say `changes`; None where the arguments cannot."""
+    return edit(_EDITORS, values, job, changes)
