@@ -12,9 +12,9 @@ Each rule has a stable code, a name, a severity that the [settings](settings.md)
 that `vramlint explain CODE` prints. The two examples of every page are run as tests. This page is made from
 the rules by `scripts/generate`.
 
-A rule that is asked for by name would speak of many runs that are as their authors want them. It is on
-where `select` or `severity` of the settings, or `--select`, names it, its code or the beginning of its code;
-`--select ALL` turns all on.
+Rules "asked for by name" would report many runs that are as their authors intend. Such a rule is off unless
+`select` or `severity` in the settings, or `--select`, has its name, its code or a prefix of its code;
+`--select ALL` turns all rules on.
 
 VL0xx: the file itself · VL1xx: memory · VL2xx: contradictions · VL3xx: the hardware · VL4xx: waste ·
 VL5xx: disk · VL9xx: vramlint's own

@@ -24,10 +24,10 @@ def step_bytes(estimate: Estimate) -> int:
 
 
 class MomentRule(Rule):
-    """Base of the rules that each speak of one moment. Not a rule itself."""
+    """Base of the rules that each report one moment of the run. Not a rule itself."""
 
     moment: ClassVar[MomentName]
-    dies: ClassVar[str]
+    fails: ClassVar[str]
     """What becomes of a run whose step fits and whose moment does not."""
     advice: ClassVar[str]
 
@@ -47,7 +47,7 @@ class MomentRule(Rule):
             fits = step * (1 + estimate.error_band) <= gpu.usable_bytes
             if context.verdict not in ("does_not_fit", "tight") or not fits:
                 return
-            fate = self.dies
+            fate = self.fails
             compared += f", of {gib(gpu.usable_bytes)} that {gpu_name(gpu)} has"
         key = moment_key(context, job, estimate) or context.key("model") or ()
         yield self.finding(f"{fate}: {moment_reason(job, estimate)}; {compared}: {self.advice}", key)

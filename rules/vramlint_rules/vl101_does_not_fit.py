@@ -58,14 +58,14 @@ class DoesNotFit(Rule):
     A file may leave the length of the longest sample open, or how its several GPUs share the run: FSDP and
     DeepSpeed are often named only on the command line. It is then assumed, the message says so, and the
     finding is a warning. A launch line of the workspace that names the file is read: `accelerate launch
-    --config_file zero3.yaml train.py --config sft.yaml`. So it is where a file of the engine is named and
-    not there (VL904), and where the model is assumed from its name.
+    --config_file zero3.yaml train.py --config sft.yaml`. The same holds where the engine's own file is
+    missing (VL904), and where the model is assumed from its name.
 
     ## Fixes
 
     The changes offered are tried first: each one is written into the file, the file is read and estimated
     again, and only what then fits and brings no error or warning is offered. What trains the same comes
-    first, a smaller micro batch with more accumulation among it; then what rounds otherwise, then another
+    first, such as a smaller micro batch with more accumulation; then what rounds differently, then another
     method, then shorter sequences. Only the first kind is ever applied by "fix all".
     """
 

@@ -13,7 +13,7 @@ from vramlint_rules._fit import blame, or_expandable
 
 
 class TightFit(Rule):
-    """The run may or may not fit: the limit lies inside the estimate's error band.
+    """The run may or may not fit: the limit is inside the estimate's error band.
 
     ## What it finds
 
@@ -57,7 +57,7 @@ class TightFit(Rule):
     code = "VL102"
     name = "tight-fit"
     severity = "warning"
-    summary = "the limit lies inside the estimate's error band"
+    summary = "the limit is inside the estimate's error band"
     needs_verdict = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from vramlint_rules._moments import MomentRule
 
 
 class EvaluationPeak(MomentRule):
-    """Evaluation needs more memory than the training step: the run dies at its first evaluation.
+    """Evaluation needs more memory than the training step: the run fails at its first evaluation.
 
     ## What it finds
 
@@ -23,7 +23,7 @@ class EvaluationPeak(MomentRule):
     The evaluation batch has a key of its own, which transformers' Trainer sets to 8 where nobody does. No
     gradients are kept then, but the logits are: tokens × vocabulary, in 16 bits and again in float32. In the
     example that is 16 × 2,048 × 151,936 numbers, 46.5 GiB with what is beside them, and the step needs 7.6.
-    The first evaluation comes after an hour or a day; by then nobody watches.
+    The first evaluation comes after an hour or a day; by then nobody is watching.
 
     ## Example
 
@@ -61,7 +61,7 @@ class EvaluationPeak(MomentRule):
     severity = "information"
     summary = "evaluation needs more memory than the training step"
     moment = "evaluation"
-    dies = "the run trains until its first evaluation and dies there"
+    fails = "the run trains until its first evaluation and runs out of memory there"
     advice = "use a smaller evaluation batch"
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

@@ -11,7 +11,7 @@ from vramlint_rules._moments import MomentRule
 
 
 class LoadingPeak(MomentRule):
-    """The whole model comes to every GPU before it is sharded: the run dies while it loads.
+    """Every GPU gets the whole model before it is sharded: the run fails while loading.
 
     ## What it finds
 
@@ -22,8 +22,8 @@ class LoadingPeak(MomentRule):
 
     FSDP and ZeRO-3 divide the weights by the GPUs, but what is read before they do is not divided.
     bitsandbytes quantizes on the GPU, so with transformers 5 each rank holds a quantized model whole until it
-    is sharded. In the example 70 billion parameters, in 4 bits but for
-    embedding and head, are 42.3 GiB on each of eight GPUs, and the step needs 12.8.
+    is sharded. In the example 70 billion parameters, in 4 bits except for embedding and head, are 42.3 GiB on
+    each of eight GPUs, and the step needs 12.8.
 
     ## Example
 
@@ -62,7 +62,7 @@ class LoadingPeak(MomentRule):
     severity = "information"
     summary = "loading needs more memory than the training step"
     moment = "load"
-    dies = "the run dies while the model is loaded, before the first step"
+    fails = "the run runs out of memory while loading the model, before the first step"
     advice = "the model must fit a GPU whole before it is sharded"
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

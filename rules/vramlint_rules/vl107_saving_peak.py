@@ -6,7 +6,7 @@ from vramlint_rules._moments import MomentRule
 
 
 class SavingPeak(MomentRule):
-    """The sharded model is made whole on a GPU to be saved: the run dies at its first checkpoint.
+    """The sharded model is gathered on one GPU to be saved: the run fails at its first checkpoint.
 
     ## What it finds
 
@@ -54,5 +54,5 @@ class SavingPeak(MomentRule):
     severity = "information"
     summary = "saving needs more memory than the training step"
     moment = "save"
-    dies = "the run trains until its first checkpoint and dies there"
+    fails = "the run trains until its first checkpoint and runs out of memory there"
     advice = "save a sharded checkpoint"

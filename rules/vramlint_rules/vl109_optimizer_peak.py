@@ -30,7 +30,7 @@ class OptimizerPeak(Rule):
     the trained weights. Gradients and states are all there at that moment too. The fused kernel computes the
     same update in registers and allocates nothing. In the example 1.5 billion weights make the step 15.1 GiB
     where the backward pass takes 12.7. Since states are made in the first step, a run can get through its
-    first backward pass and die after it.
+    first backward pass and fail after it.
 
     ## Example
 

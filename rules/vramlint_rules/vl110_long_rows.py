@@ -27,8 +27,8 @@ class LongRows(Rule):
 
     Activations grow with the tokens of the longest sample of a batch. In the example 4 × 2,048 tokens keep
     14.6 GiB beside 5 of everything else, and the GPU has 11.7: batches of up to about 4 × 800 tokens fit. The
-    run trains well on shorter samples, for hours perhaps, and dies at the first long ones. Packed rows all
-    have one length, so a run that survives its first step goes on.
+    run trains well on shorter samples, for hours perhaps, and runs out of memory at the first long ones.
+    Packed rows all have one length, so a run that survives its first step goes on.
 
     ## Example
 
@@ -65,7 +65,7 @@ class LongRows(Rule):
     needs_verdict = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
-        """Say from what length on it dies: activations are taken in proportion to the tokens."""
+        """Say from what length on it fails: activations are taken in proportion to the tokens."""
         job, estimate, gpu = context.job, context.estimate, context.gpu
         if job is None or estimate is None or gpu is None or job.packing:
             return
@@ -84,6 +84,6 @@ class LongRows(Rule):
         full = f"{batch}{job.sequence_length:,} tokens need {gib(estimate.device_bytes)} GiB"
         yield self.finding(
             f"rows are as long as their samples: batches up to about {batch}{longest:,} tokens fit "
-            f"{gpu_name(gpu)}, and {full}; the run dies when such a batch comes",
+            f"{gpu_name(gpu)}, and {full}; such a batch runs out of memory",
             key,
         )

@@ -25,9 +25,9 @@ class AssumedToFit(Rule):
 
     ## Why it matters
 
-    "Fits" is as good as what it was worked out from. Where no key cuts the samples, the longest one decides,
-    and no config says how long that is. In the example no length is written, 2,048 tokens are taken, and from
-    about 2,700 on the run does not fit.
+    "Fits" is only as good as the values it was worked out from. Where no key cuts the samples, the longest
+    decides, and no config says how long that is. In the example no length is written, 2,048 tokens are
+    taken, and from about 2,700 on the run does not fit.
 
     ## Example
 

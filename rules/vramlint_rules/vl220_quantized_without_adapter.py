@@ -6,7 +6,7 @@ from vramlint_rules._problems import ProblemRule
 
 
 class QuantizedWithoutAdapter(ProblemRule):
-    """The base is quantized, and nothing beside it is trained.
+    """The base is quantized, and no adapter is trained on it.
 
     ## What it finds
 

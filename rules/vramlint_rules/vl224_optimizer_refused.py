@@ -15,8 +15,8 @@ class OptimizerRefused(ProblemRule):
 
     ## Why it matters
 
-    bitsandbytes' kernels take plain CUDA tensors, and shards of FSDP 2 are none; weights on the host cannot
-    be stepped by them either. Optimizers that cut a matrix to a low rank need all of it. torchao's 8-bit
+    bitsandbytes' kernels take plain CUDA tensors, which FSDP 2's shards are not; nor can they step weights on
+    the host. Optimizers that cut a matrix to a low rank need all of it. torchao's 8-bit
     AdamW keeps the same 2 bytes a weight and steps shards.
 
     ## Example

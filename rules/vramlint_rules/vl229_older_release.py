@@ -16,7 +16,7 @@ class OlderRelease(ProblemRule):
     ## Why it matters
 
     Defaults change between releases, and memory with them. The estimate is that of the release that the
-    file was written for. Under a newer one the key is dropped without a word, and the default takes its
+    file was written for. Under a newer one the key is silently dropped, and the default takes its
     place: in the example rows are cut at 1,024 tokens, which happens to be TRL's default, and would be
     whatever else was written.
 

@@ -12,7 +12,7 @@ from vramlint.lint.rule import Rule
 
 
 class UnusedSuppression(Rule):
-    """A comment silences a rule that finds nothing there; or a vramlint comment says nothing.
+    """A comment suppresses a rule that finds nothing there, or a vramlint comment has no effect.
 
     ## What it finds
 
@@ -50,7 +50,7 @@ class UnusedSuppression(Rule):
     code = "VL902"
     name = "unused-suppression"
     severity = "warning"
-    summary = "the comment silences nothing"
+    summary = "the comment suppresses nothing"
     after_suppressions = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:

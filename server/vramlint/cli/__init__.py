@@ -14,16 +14,16 @@ from importlib import import_module
 
 COMMANDS = {
     "check": "check training configs for memory and consistency problems",
-    "estimate": "print what a run will hold in GPU memory, component by component",
+    "estimate": "print the GPU memory that a run needs, component by component",
     "runs": "print every run that launch scripts describe, field by field",
-    "fit": "print what would make a run fit, and the largest batch and sequence that do",
-    "plan": "print the layouts over many GPUs that fit, the fastest first",
-    "verify": "compare an estimate with what was measured, and name the component that differs",
-    "explain": "print the page of a rule, a chapter of the memory model, or what a key does",
-    "gpus": "list the known GPUs with what a run can use of them",
+    "fit": "print changes that make a run fit, and the largest batch and sequence that fit",
+    "plan": "print the parallel layouts that fit on many GPUs, the fastest first",
+    "verify": "compare an estimate with a measurement, and name the component that differs",
+    "explain": "print the page of a rule, a chapter of the memory model, or the effect of a key",
+    "gpus": "list the known GPUs with the memory that a run can use",
     "models": "list the known models",
     "schema": "print the JSON Schema of a dialect, for other editors",
-    "completion": "print what completes the command line in bash, zsh or fish",
+    "completion": "print the shell completion for bash, zsh or fish",
     "server": "start the language server",
     "mcp": "serve estimates to agents over the Model Context Protocol",
 }

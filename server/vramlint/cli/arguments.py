@@ -20,7 +20,7 @@ def add_gpu(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--gpu",
         metavar="NAME[xN]",
-        help="the GPU that runs are for, stronger than files and settings: RTX-4090, A100-80GBx8, 24GiB",
+        help="the GPU to check against, over files and settings: RTX-4090, A100-80GBx8, 24GiB",
     )
 
 

@@ -15,7 +15,7 @@ def parser() -> ArgumentParser:
         "check",
         "Check training configs for memory and consistency problems. "
         "Files that are not training configs are left alone. "
-        "Exit code 0: nothing at or above the failing severity; 1: something is; "
+        "Exit code 0: no finding at or above the failing severity; 1: there is one; "
         "2: vramlint could not run (bad option, unreadable file).",
     )
     result.add_argument(
@@ -36,9 +36,11 @@ def parser() -> ArgumentParser:
 
 def _add_output(result: ArgumentParser) -> None:
     result.add_argument("--output-format", choices=FORMATS, default="full")
-    result.add_argument("--output-file", metavar="FILE", help="write the report there")
+    result.add_argument("--output-file", metavar="FILE", help="write the report to this file")
     result.add_argument(
-        "--statistics", action="store_true", help="print how often each rule spoke, not the findings"
+        "--statistics",
+        action="store_true",
+        help="print the number of findings by rule instead of the findings",
     )
 
 
@@ -47,12 +49,18 @@ def _add_rules(result: ArgumentParser) -> None:
     result.add_argument("--select", action="append", metavar="CODES", help=f"only these rules: {codes}")
     result.add_argument("--ignore", action="append", metavar="CODES", help="not these rules")
     result.add_argument(
-        "--extend-select", action="append", metavar="CODES", help="these rules too, over what settings ignore"
+        "--extend-select",
+        action="append",
+        metavar="CODES",
+        help="these rules too, even if settings ignore them",
     )
     result.add_argument(
-        "--extend-ignore", action="append", metavar="CODES", help="not these rules either; as --ignore"
+        "--extend-ignore",
+        action="append",
+        metavar="CODES",
+        help="not these rules either; the same as --ignore",
     )
-    result.add_argument("--config", metavar="FILE", help="the settings file that holds for all files")
+    result.add_argument("--config", metavar="FILE", help="use this settings file for all files")
     result.add_argument("--isolated", action="store_true", help="use no settings file")
     result.add_argument(
         "--show-settings", action="store_true", help="print the settings of each path, and check nothing"
@@ -65,18 +73,18 @@ def _add_gate(result: ArgumentParser) -> None:
         choices=SEVERITIES,
         default="error",
         metavar="LEVEL",
-        help=f"the least severity that makes the exit code 1: {', '.join(SEVERITIES)} (default: %(default)s)",
+        help=f"lowest severity that makes the exit code 1: {', '.join(SEVERITIES)} (default: %(default)s)",
     )
     result.add_argument(
         "--require-verdict",
         action="store_true",
         help="a run without a verdict is an error, whatever is ignored",
     )
-    result.add_argument("--exit-zero", action="store_true", help="exit with 0 whatever is found")
+    result.add_argument("--exit-zero", action="store_true", help="exit with 0 regardless of findings")
     result.add_argument("--no-ignores", action="store_true", help="also report what comments suppress")
     result.add_argument("--baseline", metavar="FILE", help="report only what is not in this baseline")
     result.add_argument(
-        "--generate-baseline", metavar="FILE", help="write what is found as a baseline, and exit with 0"
+        "--generate-baseline", metavar="FILE", help="write the findings as a baseline, and exit with 0"
     )
 
 
@@ -100,19 +108,19 @@ def _add_files(result: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATTERN",
-        help="files and folders that no search enters, as in a .gitignore; beside those of the settings",
+        help="files and folders to skip, as in a .gitignore; in addition to those of the settings",
     )
     result.add_argument(
-        "--force-exclude", action="store_true", help="pass over excluded files that were named too"
+        "--force-exclude", action="store_true", help="skip excluded files even if they are named"
     )
-    result.add_argument("--no-gitignore", action="store_true", help="look also at what .gitignore excludes")
+    result.add_argument("--no-gitignore", action="store_true", help="also check what .gitignore excludes")
     result.add_argument(
         "--with-users",
         action="store_true",
-        help="check also the files below the current folder that read one of those named",
+        help="also check the files below the current folder that read one of those named",
     )
     result.add_argument(
-        "--jobs", type=_jobs, metavar="N", help="processes at most (default: one a processor)"
+        "--jobs", type=_jobs, metavar="N", help="at most this many processes (default: one per processor)"
     )
     result.add_argument(
         "--stdin-filename", metavar="NAME", help="read standard input as if it were this file"

@@ -16,7 +16,7 @@ def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser(
         "completion",
-        "Print what completes the command line in a shell: "
+        "Print the completion script for a shell: "
         'eval "$(vramlint completion bash)", vramlint completion fish | source.',
     )
     result.add_argument("shell", choices=tuple(SHELLS))

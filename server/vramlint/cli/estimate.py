@@ -1,4 +1,4 @@
-"""`vramlint estimate`: print what a run will hold in GPU memory, component by component."""
+"""`vramlint estimate`: print the GPU memory that a run needs, component by component."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser(
         "estimate",
-        "Print what a run will hold in GPU memory, component by component. "
-        "Exit code 0: every file was estimated; 2: some could not be, standard error says why.",
+        "Print the GPU memory that a run needs, component by component. "
+        "Exit code 0: every file was estimated; 2: some could not be, with the reason on standard error.",
     )
     result.add_argument("files", nargs="+", metavar="FILE", help="a training config; - reads standard input")
     result.add_argument(
         "--format",
         choices=get_args(Format),
         default="text",
-        help="jsonl: one object a line, errors included",
+        help="jsonl: one object per line, errors included",
     )
     add_gpu(result)
     result.add_argument(
-        "--show-job", action="store_true", help="print the run as a job file, vramlint's own dialect, instead"
+        "--show-job", action="store_true", help="print the run as a job file (vramlint's own format) instead"
     )
     result.add_argument(
         "--explain", action="store_true", help="print how each figure is worked out, factor by factor"

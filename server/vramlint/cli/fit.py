@@ -29,9 +29,9 @@ def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser(
         "fit",
-        "Print what would make a run fit, each change tried by the memory model, the least harmful "
-        "first; and the largest batch and sequence that fit. "
-        "Exit code 0: it fits, or something would make it; 1: nothing known would; "
+        "Print changes that make a run fit, each checked with the memory model, the least harmful first; "
+        "and the largest batch and sequence that fit. "
+        "Exit code 0: it fits, or a known change makes it fit; 1: none does; "
         "2: vramlint could not run (bad option, unreadable file).",
     )
     result.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
@@ -40,14 +40,14 @@ def parser() -> ArgumentParser:
     result.add_argument(
         "--maximize",
         choices=tuple(_FIELDS),
-        help="print the largest micro batch or sequence that fits instead; of micro batches first the one "
-        "that keeps the batch of a step",
+        help="print the largest micro batch or sequence that fits instead; for micro batches, the one that "
+        "keeps the batch of a step comes first",
     )
     result.add_argument(
         "--apply",
         type=int,
         metavar="N",
-        help="write the N-th of what would be printed into the file (to standard output for -)",
+        help="write the N-th printed change into the file (to standard output for -)",
     )
     add_color(result)
     return result

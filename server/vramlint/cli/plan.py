@@ -33,17 +33,19 @@ def parser() -> ArgumentParser:
     result = command_parser(
         "plan",
         "Print the layouts over many GPUs that fit: tensor, pipeline, context, expert and data degrees, "
-        "sharding, recomputation and micro batch, in the order of the step time that a roofline predicts. "
-        "Exit code 0: there are some; 1: none fits; 2: vramlint could not run (bad option, unreadable file).",
+        "sharding, recomputation and micro batch, ordered by the step time that a roofline model predicts. "
+        "Exit code 0: some fit; 1: none fits; 2: vramlint could not run (bad option, unreadable file).",
     )
     result.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
     result.add_argument("--gpus", metavar="NxNAME", help="the GPUs to plan for, on one node or many: 64xH100")
-    result.add_argument("--nodes", type=int, metavar="N", help="as many nodes, each with the GPUs of --gpus")
+    result.add_argument(
+        "--nodes", type=int, metavar="N", help="number of nodes, each with the GPUs of --gpus"
+    )
     result.add_argument(
         "--global-batch",
         type=int,
         metavar="N",
-        help="rows of an optimizer step (default: as the file has it)",
+        help="rows per optimizer step (default: as in the file)",
     )
     result.add_argument("--format", choices=("text", "json"), default="text")
     add_color(result)

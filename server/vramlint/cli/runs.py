@@ -24,7 +24,7 @@ def parser() -> ArgumentParser:
     result = command_parser(
         "runs",
         "Print every training run that launch scripts and configs describe, with the line that decides each "
-        "value. Exit code 0: every file was read; 2: some could not be, standard error says why.",
+        "value. Exit code 0: every file was read; 2: some could not be, with the reason on standard error.",
     )
     result.add_argument(
         "paths", nargs="*", metavar="PATH", help="scripts, configs and folders (default: the current folder)"

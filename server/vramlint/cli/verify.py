@@ -22,7 +22,7 @@ def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser(
         "verify",
-        "Compare an estimate with what was measured, and name the component that differs. "
+        "Compare an estimate with a measurement, and name the component that differs. "
         "Exit code 0: they agree within the estimate's band; 1: they differ; 2: vramlint could not run.",
     )
     result.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
