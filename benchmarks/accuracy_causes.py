@@ -65,7 +65,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (
         r"^litgpt-hub-.*qlora",
         (
-            "about a quarter of a byte a quantised weight more than LitGPT's code explains; its versions "
+            "about a quarter of a byte a quantized weight more than LitGPT's code explains; its versions "
             "are not stated"
         ),
     ),
@@ -126,7 +126,7 @@ FIGURES: tuple[tuple[str, str], ...] = (
     (r"^s1-106", "see the verdicts"),
     (
         r"^axo-602-lora8",
-        "printed as 7gb, rounded, without the card; LLM.int8 in bitsandbytes 0.41, as in the missed run",
+        "printed as 7gb, rounded, without the GPU; LLM.int8 in bitsandbytes 0.41, as in the missed run",
     ),
     (r"^ds-zero2-liger", "Liger saves 19 GiB against the stock run by the readings, 25 by the model"),
 )

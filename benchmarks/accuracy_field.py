@@ -101,9 +101,10 @@ def section(runs: Sequence[Reported], layouts: Sequence[Reported]) -> Iterator[s
     """The paragraphs and tables."""
     yield "## What happened to reported runs"
     yield (
-        "Config files of runs that people reported in public threads and tables, with what happened. A run "
-        "that went out of memory and is called one that fits is a missed one; one that trained and is called "
-        "one that does not fit is a false alarm. Each wrong verdict stands below with what is known of it."
+        "Config files of runs that people reported in public threads and tables, with the outcome. A run "
+        "that ran out of memory although the verdict is `fits` is a miss; a run that trained although the"
+        " verdict is `does not fit` is a false alarm. Each wrong verdict is listed below with what is "
+        "known about it."
     )
     yield from _verdicts(runs)
     figures = [run for run in runs if run.error is not None]
@@ -111,7 +112,7 @@ def section(runs: Sequence[Reported], layouts: Sequence[Reported]) -> Iterator[s
         summary_row(name, summary(run.error for run in group))
         for name, group in grouped(figures, lambda run: run.source).items()
     ]
-    yield "The figures that they printed, by source, and each that is more than ten percent off:"
+    yield "The figures in these reports, by source, and each estimate that is more than ten percent off:"
     yield table(("source", *SUMMARY_HEAD[1:]), rows)
     far = sorted(figures, key=lambda run: -abs(run.error or 0))
     yield table(
@@ -153,7 +154,7 @@ def _layouts(layouts: Sequence[Reported]) -> Iterator[str]:
     errors = [abs(run.error) for run in layouts if run.error is not None]
     missed = [run for run in layouts if (run.outcome, run.verdict) == ("oom", "fits")]
     yield (
-        f"One model in many layouts: BLOOM's sweep on A100-80GB, what nvidia-smi showed. {len(errors)} "
-        f"readings, median error {percent(statistics.median(errors))}; of its runs out of memory that a job "
-        f"file can say, {len(missed)} {'is' if len(missed) == 1 else 'are'} called one that fits."
+        f"One model in many layouts: BLOOM's sweep on A100-80GB, as shown by nvidia-smi. {len(errors)} "
+        f"readings, median error {percent(statistics.median(errors))}. Of its out-of-memory runs that a job "
+        f"file can describe, {len(missed)} {'has' if len(missed) == 1 else 'have'} the verdict `fits`."
     )

@@ -51,20 +51,19 @@ def _opening(found: Sequence[Answer]) -> Iterator[str]:
     ]
     yield "# How accurate the estimates are"
     yield (
-        "This page is written by `benchmarks/accuracy.py` from its last run; nothing on it is typed "
-        "in by hand but the causes of the worst rows. Errors are relative: +10 % is an estimate ten "
-        "percent above what was measured."
+        "`benchmarks/accuracy.py` writes this page from its last run; only the causes of the worst rows "
+        "are written by hand. Errors are relative: +10 % is an estimate ten percent above the "
+        "measurement."
     )
     yield (
-        "Two kinds of measurement stand against each other. **Counted steps** are real model classes "
-        "of transformers run for one whole optimizer step with every storage followed from allocation "
-        "to release; they hold what `torch.cuda.max_memory_allocated()` would say, to the byte, and "
-        "nothing else. **Published runs** are figures that other people measured on their GPUs with "
-        "their software and put on the web: real hardware, but often without the exact versions, and "
-        "rounded as their authors rounded. Nobody who works on vramlint produced a published figure. "
-        "Each is compared with the total that its metric means: allocated, reserved, or what the "
-        "driver shows for the process; where nobody says, with the nearest point between the totals "
-        "that it can be."
+        "There are two kinds of measurement. **Counted steps** are real model classes of transformers run"
+        " for one whole optimizer step, with every storage tracked from allocation to release; they give "
+        "what `torch.cuda.max_memory_allocated()` would report, to the byte, and nothing else. "
+        "**Published runs** are figures that other people measured on their GPUs with their software and "
+        "published: real hardware, but often without exact versions, and rounded by their authors. Nobody"
+        " who works on vramlint produced a published figure. Each is compared with the total that its "
+        "metric means: allocated, reserved, or what the driver shows for the process. If the metric is "
+        "not stated, it is compared with the nearest point in the range of totals that it can mean."
     )
     if truth is not None and published is not None:
         known = [source.median for source in sources if source is not None]
@@ -111,14 +110,14 @@ def _breakdown(title: str, items: Sequence[Answer], key: Callable[[Answer], str]
 def _truth(found: Sequence[Answer]) -> Iterator[str]:
     items = [answer for answer in found if answer.case.data == "truth"]
     yield "## Counted steps"
-    yield "By what was read: the same case as a framework's own config and as a job file."
+    yield "By kind of file: the same case as a framework's own config and as a job file."
     yield _breakdown("dialect", items, lambda answer: answer.dialect)
     yield _breakdown("method", items, lambda answer: answer.case.method)
     yield _breakdown("family", items, lambda answer: answer.case.family)
     yield (
-        "The components at the peak against the counted ones, over the cases where the component has "
-        "more than a mebibyte then. A gradient that is still being summed from two uses of one weight "
-        "counts as a temporary there until it is stored."
+        "The components at the peak compared with the counted ones, over the cases where the component is"
+        " larger than a mebibyte at that moment. In the counts, a gradient that is still being summed "
+        "from two uses of one weight is a temporary until it is stored."
     )
     errors: dict[str, list[float]] = {name: [] for name in COMPONENTS}
     for answer in items:
@@ -143,9 +142,9 @@ def _published(found: Sequence[Answer]) -> Iterator[str]:
     yield _breakdown("family", items, lambda answer: answer.case.family)
     yield _breakdown("metric", items, lambda answer: answer.case.detail["metric"])
     yield (
-        "`fms-acceleration` has more than half of the records and its neighbours differ by one flag, "
-        "so the mean over sources is the fairer number. The figures of `qwen-readme` print a bare G, "
-        "taken for GiB, which leaves about 7 % of doubt in them."
+        "`fms-acceleration` has more than half of the records, and many of them differ by a single flag, "
+        "so the mean over sources is the fairer number. The figures of `qwen-readme` are given in G, "
+        "which is read as GiB and leaves an uncertainty of about 7 %."
     )
 
 
@@ -176,9 +175,9 @@ def _band(found: Sequence[Answer]) -> Iterator[str]:
     items = [answer for answer in found if answer.inside is not None]
     yield "## The error band"
     yield (
-        "Every estimate carries a band, a relative half-width that should hold the measured figure in "
-        "nine runs of ten. How it is made is in [memory-model.md](memory-model.md#the-error-band); "
-        "this is how often it held, and how wide it was."
+        "Every estimate has a band, a relative half-width that should contain the measured figure in nine"
+        " runs of ten. [memory-model.md](memory-model.md#the-error-band) explains how it is made; the "
+        "table shows how often the figure was inside, and how wide the band was."
     )
     rows = []
     for name, group in [
@@ -205,9 +204,9 @@ def _band(found: Sequence[Answer]) -> Iterator[str]:
     )
     runs, held = sum(runs for runs, *_ in unseen.values()), sum(held for _, held, _ in unseen.values())
     yield (
-        "Would a band hold for a source that nobody has seen? Each published run against the band that the "
-        "*other* sources' runs of its class ask for: whether transformers' Trainer runs the steps, and "
-        f"whether its releases were read. {percent(held / max(1, runs))} of {runs} lie inside."
+        "Would a band hold for a new source? Each published run is compared with the band that the *other* "
+        "sources' runs of its class need; the class is whether transformers' Trainer runs the steps, and "
+        f"whether its releases were read. {percent(held / max(1, runs))} of {runs} are inside."
     )
     yield table(
         ("source left out", "runs", "inside", "widest band"),
@@ -226,7 +225,7 @@ def _worst(found: Sequence[Answer]) -> Iterator[str]:
     items = [answer for answer in of_dialect(found, "job") if not answer.case.ran_out]
     items.sort(key=lambda answer: -abs(answer.error) if answer.error is not None else -9.0)
     yield f"## The worst {WORST}"
-    yield "Of all counted and published runs, each once, with what is known of the cause."
+    yield "Of all counted and published runs, each listed once, with what is known about the cause."
     rows = [
         [
             "no estimate" if answer.error is None else percent(answer.error, True),
@@ -244,12 +243,12 @@ def _peers(found: Sequence[Answer], peers: Mapping[str, Any]) -> Iterator[str]:
     items = [answer for answer in of_dialect(found, "job") if not answer.case.ran_out]
     yield "## Other estimators on the same runs"
     yield (
-        "Each was given every run that its inputs can describe: the method, adapter, quantisation, "
-        "optimizer, dtype and sharding. A run that it cannot be told is *not attempted* and is in "
-        "none of its figures. What an estimator has no notion of at all (attention kernel, loss, "
-        "versions) is no reason to leave a run out, since its answer claims to hold. Where one "
-        "separates overhead from tensors, runs measured as allocated bytes are compared without the "
-        "overhead. The last columns are vramlint on exactly those runs."
+        "Each was given every run that its inputs can describe: the method, adapter, quantization, "
+        "optimizer, dtype and sharding. A run that its inputs cannot describe is *not attempted* and is "
+        "in none of its figures. A run is not left out for what an estimator does not consider at all "
+        "(attention kernel, loss, versions), since the estimator gives its answer regardless. If an "
+        "estimator separates overhead from tensors, runs measured as allocated bytes are compared without"
+        " the overhead. The last columns are vramlint on exactly those runs."
     )
     yield table(
         ("estimator", "version", "", "what it can be told"),
@@ -351,9 +350,9 @@ def _reasons(said: Mapping[str, Any]) -> str:
 def _again() -> Iterator[str]:
     yield "## To run it again"
     yield (
-        "The measured data is expected beside the checkout, in `../shared`. `python "
+        "The measured data is expected next to the checkout, in `../shared`. `python "
         "benchmarks/accuracy.py` runs vramlint on all of it and writes this page and "
-        "`benchmarks/data/accuracy.json`, a row an estimate. `benchmarks/run_peers.py` asks the other "
-        "estimators and writes `benchmarks/data/peers.json`; its first lines name the packages that "
-        "its environment needs. `benchmarks/peers/` holds one adapter an estimator."
+        "`benchmarks/data/accuracy.json`, one row per estimate. `benchmarks/run_peers.py` runs the other "
+        "estimators and writes `benchmarks/data/peers.json`; its first lines name the packages that it "
+        "needs. `benchmarks/peers/` has one adapter per estimator."
     )

@@ -21,7 +21,7 @@ GPUS = "from vramlint.catalog.gpus import find_gpu, find_instance"
 CASES = {
     "a model": (MODELS, "Models().model('meta-llama/Llama-3.1-8B')", True),
     "the last model of the table": (MODELS, "Models().model('Zyphra/Zamba2-1.2B')", True),
-    "a quantised re-upload by suffix": (MODELS, "Models().model('meta-llama/Llama-3.1-8B-AWQ')", True),
+    "a quantized re-upload by suffix": (MODELS, "Models().model('meta-llama/Llama-3.1-8B-AWQ')", True),
     "an unknown model": (MODELS, "Models().model('no/such')", False),
     "the nearest names": (MODELS, "Models().nearest('meta-lama/Llama-3.1-8b', 3)", True),
     "a gpu": (GPUS, "find_gpu('A100-80GB')", True),

@@ -18,7 +18,7 @@ SOURCES = [file for folder in ("server", "rules") for file in sorted((ROOT / fol
 PAGES = sorted(
     file
     for file in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "server").rglob("notes.md"))
-    if file.name not in ("style.md", "accuracy.md")
+    if file.name != "style.md"
 )
 
 

@@ -1,7 +1,7 @@
 """Other estimators, each behind an adapter that says which runs it has the inputs for.
 
 Rule: an adapter raises NotAttempted where its estimator has no way to be told the method, the adapter, the
-quantisation, the optimizer, the dtype or the sharding of a run. What an estimator has no notion of at all
+quantization, the optimizer, the dtype or the sharding of a run. What an estimator has no notion of at all
 (the attention kernel, the loss, packing, versions) is no reason: its answer claims to hold. Where an
 estimator separates overhead from tensors, runs measured as allocated bytes are compared without the
 overhead.

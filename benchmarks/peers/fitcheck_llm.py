@@ -38,7 +38,7 @@ def estimate(case: Any) -> float:
     if adapter and adapter["targets"] != "all-linear":
         targets = [_target(name) for name in adapter["targets"]]
     scheme = (
-        QUANTIZATIONS[only(quantization["scheme"], QUANTIZATIONS, "quantisation")] if quantization else "none"
+        QUANTIZATIONS[only(quantization["scheme"], QUANTIZATIONS, "quantization")] if quantization else "none"
     )
     try:
         with contextlib.redirect_stderr(io.StringIO()):

@@ -32,7 +32,7 @@ def estimate(case: Any) -> float:
     only(case.method, ("full", "lora", "qlora", "lora8"), "method")
     quantization, adapter = job.get("quantization"), job.get("adapter")
     scheme = (
-        QUANTIZATIONS[only(quantization["scheme"], QUANTIZATIONS, "quantisation")] if quantization else "none"
+        QUANTIZATIONS[only(quantization["scheme"], QUANTIZATIONS, "quantization")] if quantization else "none"
     )
     optimizer = OPTIMIZERS[only(job["optimizer"], OPTIMIZERS, "optimizer")]
     with tempfile.TemporaryDirectory() as folder:

@@ -134,7 +134,7 @@ class Quantization:
 
 
 def released_quantized(scheme: str) -> Quantization:
-    """The weights of a model that was released quantised, as transformers' loaders hold them."""
+    """The weights of a model that was released quantized, as transformers' loaders hold them."""
     return Quantization(scheme, packed="buffers" if scheme in IN_BUFFERS else "parameters")
 
 

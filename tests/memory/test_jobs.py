@@ -134,9 +134,9 @@ def test_paged_states_are_told_and_not_counted() -> None:
 
 def test_four_bits_store_a_quarter() -> None:
     base = replace(LLAMA, method="lora", adapter=Adapter(targets=("q_proj",)))
-    quantised = replace(base, method="qlora", quantization=Quantization())
+    quantized = replace(base, method="qlora", quantization=Quantization())
     linear = 16 * (2048 * 2048 * 2 + 2048 * 512 * 2 + 3 * 2048 * 8192)
-    saved = estimate_job(base).components["weights"] - estimate_job(quantised).components["weights"]
+    saved = estimate_job(base).components["weights"] - estimate_job(quantized).components["weights"]
     assert saved == pytest.approx(linear * (2 - 0.5159), rel=0.01)
 
 

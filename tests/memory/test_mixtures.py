@@ -57,9 +57,9 @@ def mixtral(**changes: object) -> TrainingJob:
 
 def test_experts_are_quantised_where_they_are_linear_layers() -> None:
     """bitsandbytes sees no linear layers in transformers 5's experts: 47 B parameters stay in 16 bits."""
-    quantised = {"method": "qlora", "quantization": Quantization()}
-    newest = estimate_job(mixtral(**quantised)).components["weights"]
-    before = estimate_job(mixtral(**quantised, versions={"transformers": "4.57.0"})).components["weights"]
+    quantized = {"method": "qlora", "quantization": Quantization()}
+    newest = estimate_job(mixtral(**quantized)).components["weights"]
+    before = estimate_job(mixtral(**quantized, versions={"transformers": "4.57.0"})).components["weights"]
     assert newest > 80 * 10**9
     assert 22 * 2**30 < before < 24 * 2**30
 

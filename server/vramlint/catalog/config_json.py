@@ -106,7 +106,7 @@ def _kind(model_type: str, config: Mapping[str, Any]) -> str:
 
 
 def quantization_scheme(config: Mapping[str, Any]) -> str | None:
-    """How the released weights are stored, as `job.Quantization.scheme` names it; None if not quantised."""
+    """How the released weights are stored, as `job.Quantization.scheme` names it; None if not quantized."""
     stored = config.get("quantization_config")
     if not isinstance(stored, Mapping):
         return None

@@ -42,7 +42,7 @@ class Model:
     dtype: str | None = None
     """Dtype of the released weights."""
     quantized_as: str | None = None
-    """Scheme of a re-upload stored quantised: "bnb-nf4", "gptq-int4" … (see `job.Quantization.scheme`)."""
+    """Scheme of a re-upload stored quantized: "bnb-nf4", "gptq-int4" … (see `job.Quantization.scheme`)."""
     kind: str = "decoder"
     title: str | None = None
     source: str = "catalog"

@@ -141,7 +141,7 @@ class Models:
             name=name,
             quantized_as=scheme,
             dtype=original.dtype or found.dtype,
-            source=f"catalog ({'quantised ' if scheme else ''}re-upload of {found.name})",
+            source=f"catalog ({'quantized ' if scheme else ''}re-upload of {found.name})",
         )
 
     def _download(self, name: str) -> Model | None:

@@ -1,6 +1,6 @@
 """Copies whose name says what they are copies of: re-uploads on the hub and downloads on disk.
 
-Only names that cannot mean another model count: a listed id with the suffix of a quantisation or a dtype,
+Only names that cannot mean another model count: a listed id with the suffix of a quantization or a dtype,
 or the same repository name under an account that re-uploads without change. Fine-tunes under names of their
 own are not guessed: a wrong number is worse than none.
 """

@@ -14,7 +14,7 @@ from vramlint.lint.format import count, gib, model_name
 from vramlint.lint.result import Analysis
 
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
-"""Bytes a weight in NF4 with double quantisation: 4 bits, an 8-bit scale per 64 weights, a float32 per 256
+"""Bytes a weight in NF4 with double quantization: 4 bits, an 8-bit scale per 64 weights, a float32 per 256
 scales (Dettmers et al. 2023, section 3)."""
 
 _SHAPE: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -1,4 +1,4 @@
-"""What a quantised weight takes on the GPU."""
+"""What a quantized weight takes on the GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def stored_bytes(count: int, shape: Shape, quantization: Quantization) -> int:
     the allocator.
 
     bitsandbytes 0.50 (functional.py, quantize_4bit): half a byte an element; one float32 absmax a block of
-    64, or with double quantisation one uint8 a block and a float32 per 256 blocks; a codebook of 16 (and
+    64, or with double quantization one uint8 a block and a float32 per 256 blocks; a codebook of 16 (and
     256) float32 values and an offset beside each. int8: one byte and a float32 a row. GPTQ and AWQ (group
     size 128): packed values, 16-bit scales and packed zeros a group. HQQ: the same with 16-bit zeros.
     """

@@ -62,7 +62,7 @@ class Whole(Tensor):
 
 class Parameter:
     """A weight. Its own bytes are counted outside the tape; `grad` holds its gradient, `scheme` how a frozen
-    one is quantised.
+    one is quantized.
 
     `dtype` is what operations see, `stored` what lies on the GPU between them (a float32 shard behind a
     gathered bfloat16 weight). `uses` counts the operations that will send it a gradient: one of several (a

@@ -45,7 +45,7 @@ WHOLE_MODULES: dict[str, frozenset[str]] = {
 
 
 def _prepared(kbit_prep: str, role: str) -> bool:
-    """Whether preparing a quantised model for training casts this unquantised weight to float32."""
+    """Whether preparing a quantized model for training casts this unquantized weight to float32."""
     if kbit_prep == "fp32-norms":
         return role == "norms"
     return kbit_prep == "fp32-norms-embeddings-head"
@@ -166,7 +166,7 @@ class Weights:
         quantizable: bool = True,
         role: str = "linear",
     ) -> Linear:
-        """A linear layer [out, in], quantised where the job says so, with an adapter where it is a target."""
+        """A linear layer [out, in], quantized where the job says so, with an adapter where it is a target."""
         job = self.job
         scheme = (
             job.quantization.compute
@@ -186,8 +186,8 @@ class Weights:
     ) -> StackedWeight:
         """One projection of all experts as a single parameter [experts, out, in].
 
-        bitsandbytes quantises linear layers, which experts were before transformers 5; checkpoints that
-        were quantised before stay so.
+        bitsandbytes quantizes linear layers, which experts were before transformers 5; checkpoints that
+        were quantized before stay so.
 
         `modules` are the names of the linear layers it was before transformers 5: a LoRA on those goes on
         the parameter, with their ranks added up (peft 0.21.2, utils/transformers_weight_conversion.py).
@@ -310,7 +310,7 @@ class Weights:
 
     @property
     def eight_bit(self) -> bool:
-        """Whether quantised linear layers are LLM.int8's."""
+        """Whether quantized linear layers are LLM.int8's."""
         return self.job.quantization is not None and self.job.quantization.scheme == "bnb-int8"
 
     @property

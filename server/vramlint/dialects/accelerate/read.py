@@ -83,7 +83,7 @@ KEYS: tuple[Key, ...] = (
         "fsdp_config.fsdp_cpu_ram_efficient_loading",
         "loading",
         "One rank of a node reads the weights and sends them out one by one; false: every rank reads the "
-        "whole model, a quantised one on its GPU.",
+        "whole model, a quantized one on its GPU.",
         True,
         (True, False),
     ),

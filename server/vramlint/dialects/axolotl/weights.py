@@ -103,7 +103,7 @@ def read_quantization(reader: Reader, model: Model, method: str) -> Quantization
 
 
 def _experts(reader: Reader) -> Literal["auto", "unpacked-whole"]:
-    """How experts in one parameter are quantised (0.21, monkeypatch/moe_quant.py)."""
+    """How experts in one parameter are quantized (0.21, monkeypatch/moe_quant.py)."""
     if reader.flag("quantize_moe_experts"):
         reader.written("quantization.experts", "quantize_moe_experts")
         return "unpacked-whole"

@@ -26,7 +26,7 @@ class ParallelPlan:
     checkpointing: Checkpointing | None = None
     adapter_dtype: Dtype | None = None
     loading: Loading = "auto"
-    """Where transformers reads an unquantised model under this engine, before the engine shards it."""
+    """Where transformers reads an unquantized model under this engine, before the engine shards it."""
     saving: Saving = "auto"
 
 

@@ -1,10 +1,10 @@
 """Where a front end on transformers reads the released weights before its engine shards them.
 
-bitsandbytes quantises on the GPU, and transformers gives a quantised model without a device map to it whole
+bitsandbytes quantizes on the GPU, and transformers gives a quantized model without a device map to it whole
 (quantizers/quantizer_bnb_4bit.py, update_device_map). Until 4.57 each weight then went back to the host under
 FSDP's efficient loading and ZeRO-3 (modeling_utils.py, _load_state_dict_into_meta_model); 5.0 leaves it there
 (core_model_loading.py). DeepSpeed moves a model that was not read in shards to the GPU whole
-(0.19.8, runtime/engine.py, _configure_distributed_model), and never reads a quantised one in shards.
+(0.19.8, runtime/engine.py, _configure_distributed_model), and never reads a quantized one in shards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EFFICIENT_LOADING = Key(
     "fsdp_config.cpu_ram_efficient_loading",
     "loading",
     "true: one rank of a node reads the weights and sends them out one by one. false: every rank reads the "
-    "whole model, a quantised one on its GPU.",
+    "whole model, a quantized one on its GPU.",
     False,
     (True, False),
 )
@@ -40,7 +40,7 @@ def loading_of(
     """Where the weights are read under `engine`.
 
     `to_gpu`: the front end moves a model to the GPU that every rank read for itself. `own_map`: it maps what
-    the first rank reads to the host, quantised or not.
+    the first rank reads to the host, quantized or not.
     """
     if engine.parallel.strategy == "zero3":
         return "device" if quantization is not None else engine.loading
@@ -51,7 +51,7 @@ def loading_of(
 
 
 def efficient_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
-    """Switches efficient loading on, where the file itself has FSDP's options and nothing is quantised."""
+    """Switches efficient loading on, where the file itself has FSDP's options and nothing is quantized."""
     if (
         value != "rank-0"
         or job.quantization is not None

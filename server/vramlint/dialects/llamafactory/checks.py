@@ -12,7 +12,7 @@ _LORA_ONLY = ("use_dora", "use_rslora", "pissa_init", "loraplus_lr_ratio")
 
 
 def check_released(reader: Reader, model: Model, engine: ParallelPlan) -> None:
-    """What is refused of a base that was released quantised."""
+    """What is refused of a base that was released quantized."""
     if model.quantized_as in ("", "fp8", None) or engine.parallel.strategy not in ("zero3", "fsdp1", "fsdp2"):
         return
     message = (

@@ -197,7 +197,7 @@ def _allocator(reader: Reader, world: WorldSize) -> str:
 
 
 def _quantization(reader: Reader, model: Model) -> Quantization | None:
-    """A base that was released quantised stays so, whatever is asked for (llamafactory 0.9.5,
+    """A base that was released quantized stays so, whatever is asked for (llamafactory 0.9.5,
     model/model_utils/quantization.py, configure_quantization).
     """
     bits = reader.get("quantization_bit", positive)

@@ -1,4 +1,4 @@
-"""ms-swift's weights: which are trained and in which dtype, what is quantised, what an adapter adds (4.6.0,
+"""ms-swift's weights: which are trained and in which dtype, what is quantized, what an adapter adds (4.6.0,
 `arguments/base_args/`, `pipelines/train/tuner.py`).
 """
 
@@ -29,7 +29,7 @@ NO_IMAGES = r"(?!.*(visual|vision|image|audio|merger|projector|connector|aligner
 
 
 def read_quantization(reader: Reader, model: Model) -> Quantization | None:
-    """How the frozen base is stored. A base that was released quantised stays so."""
+    """How the frozen base is stored. A base that was released quantized stays so."""
     dtype = reader.get("torch_dtype", choice(_DTYPES)) or model.dtype
     compute: Dtype = "bfloat16" if dtype == "bfloat16" else "float32"
     given = reader.get("bnb_4bit_compute_dtype", choice(_DTYPES))
@@ -48,7 +48,7 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
 
 
 def read_method(reader: Reader, quantization: Quantization | None) -> Method:
-    """What is trained: everything, or an adapter; LoRA over a quantised base is QLoRA."""
+    """What is trained: everything, or an adapter; LoRA over a quantized base is QLoRA."""
     named: Method = reader.read(("tuner_type", "train_type"), choice(METHODS))
     if named != "lora":
         return named

@@ -57,7 +57,7 @@ def prepared(
     """The base as the engine and TRL's trainers have it.
 
     FSDP2 leaves 4-bit weights in integers alone (accelerate 1.15, utils/fsdp_utils.py, fsdp2_prepare_model:
-    ignored_params). Up to TRL 0.24 PEFT raises what is not quantised to float32
+    ignored_params). Up to TRL 0.24 PEFT raises what is not quantized to float32
     (peft 0.4 to 0.17, utils/other.py, prepare_model_for_kbit_training), and from 0.7.5 on TRL casts all but
     the norms of a 4-bit base back under bf16. From 0.8 on it leaves 4-bit weights alone that an engine shares
     out (trl 0.4.7 to 0.24, trainer/sft_trainer.py and models/utils.py).

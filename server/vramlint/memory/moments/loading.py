@@ -30,7 +30,7 @@ def loading_moment(
     """The GPU at the fullest moment of loading. `weights` are those of the rank before data parallelism."""
     stay = persistent.weights + persistent.models
     if not plan.shares_weights:
-        return Held("load", stay, activations=_quantising(job, weights))
+        return Held("load", stay, activations=_quantizing(job, weights))
     if _whole_on_gpu(job, plan):
         whole = sum(count * _loaded(job, parameter) for parameter, count in weights.all())
         # accelerate's fsdp2_prepare_model holds the state dict of the whole model until all is sharded.
@@ -47,7 +47,7 @@ def _whole_on_gpu(job: TrainingJob, plan: Plan) -> bool:
         return job.loading == "device"
     if job.quantization is None or not job.in_trainer:
         return False
-    # bitsandbytes quantises on the GPU (transformers, quantizers/quantizer_bnb_4bit.py). With accelerate's
+    # bitsandbytes quantizes on the GPU (transformers, quantizers/quantizer_bnb_4bit.py). With accelerate's
     # efficient loading, which is its default, FSDP's weights went back to the host before release 5.0
     # (4.48.1, modeling_utils.py, _load_state_dict_into_meta_model).
     return plan.deepspeed or at_least(version_of("transformers", job), "5")
@@ -74,8 +74,8 @@ def _unit(job: TrainingJob, network: Network) -> int:
     return copies * max(_sum(job, unit) for unit in units)
 
 
-def _quantising(job: TrainingJob, weights: Weights) -> int:
-    """The 16-bit weight that is being quantised on the GPU, the largest of those that are."""
+def _quantizing(job: TrainingJob, weights: Weights) -> int:
+    """The 16-bit weight that is being quantized on the GPU, the largest of those that are."""
     if job.quantization is None or not job.quantization.scheme.startswith("bnb-"):
         return 0
     return max(

@@ -110,7 +110,7 @@ def grouped_matmul(t: Tape, x: Tensor, layer: StackedWeight, weight: Parameter |
     parent = weight if isinstance(weight, Parameter) else weight.node
     del weight
     if base.scheme is not None and layer.unpacked is None:
-        t.scratch(2 * base.numel / base.shape[0], f"{base.name}, one expert dequantised")
+        t.scratch(2 * base.numel / base.shape[0], f"{base.name}, one expert dequantized")
     out = t.new(shape, dtype, name)
 
     def backward(grad: Tensor) -> Gradients:

@@ -25,10 +25,10 @@ def lora_of(layer: Linear) -> LoraWeights:
 
 
 def unpacked(t: Tape, layer: Linear, dtype: str) -> Tensor | None:
-    """The dequantised weight, where it is quantised."""
+    """The dequantized weight, where it is quantized."""
     if layer.weight.scheme is None:
         return None
-    return t.new(layer.weight.shape, dtype, f"{layer.weight.name}, dequantised")
+    return t.new(layer.weight.shape, dtype, f"{layer.weight.name}, dequantized")
 
 
 def product(t: Tape, x: Tensor, layer: Linear, dtype: str, name: str) -> Tensor:

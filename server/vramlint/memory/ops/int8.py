@@ -8,7 +8,7 @@ from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
 
 def int8_matmul(t: Tape, x: Tensor, weight: Parameter, name: str) -> Tensor:
     """MatMul8bitLt (bitsandbytes 0.45.0 to 0.50.2, autograd/_functions.py; backends/cuda/ops.py): the input
-    is quantised by rows, the product made in int32 and scaled to float16; backward unpacks the weight.
+    is quantized by rows, the product made in int32 and scaled to float16; backward unpacks the weight.
 
     The input hangs on the node itself (`ctx.tensors`), where checkpointing does not see it: without
     reentrancy it is kept for every layer, recomputed or not. Until 0.44 its columns' codes hang there too.
@@ -32,7 +32,7 @@ def int8_matmul(t: Tape, x: Tensor, weight: Parameter, name: str) -> Tensor:
     del columns
 
     def backward(grad: Tensor) -> Gradients:
-        unpacked = t.new(weight.shape, given, f"{weight.name}, dequantised")
+        unpacked = t.new(weight.shape, given, f"{weight.name}, dequantized")
         result = t.new(shape, given, f"gradient of {name}'s input")
         del unpacked
         hanging.clear()

@@ -1,4 +1,4 @@
-"""Matrix products with weights: plain, under autocast, quantised, and with LoRA around them."""
+"""Matrix products with weights: plain, under autocast, quantized, and with LoRA around them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LoraWeights:
     dropout: float
     quantized_base: bool = False
     clones: bool = True
-    """The output of a quantised base is cloned first, as PEFT does over 4 bits."""
+    """The output of a quantized base is cloned first, as PEFT does over 4 bits."""
     fused: bool = False
     more: tuple[Parameter, ...] = ()
     """Trained tensors of adapters that have others than two matrices."""
@@ -117,13 +117,13 @@ def matmul(t: Tape, x: Tensor, weight: Parameter, bias: Parameter | None, name: 
 def quantized_matmul(
     t: Tape, x: Tensor, weight: Parameter, bias: Parameter | None, compute: str, name: str
 ) -> Tensor:
-    """A matrix product with a frozen 4-bit weight: dequantised for a moment, forward and again backward;
+    """A matrix product with a frozen 4-bit weight: dequantized for a moment, forward and again backward;
     saves only the packed weight (bitsandbytes 0.50, autograd/_functions.py MatMul4Bit; nn/modules.py
     Linear4bit casts to the compute dtype and back).
     """
     given = x.dtype
     x = cast(t, x, compute, f"{name} input, cast")
-    unpacked = t.new(weight.shape, compute, f"{weight.name}, dequantised")
+    unpacked = t.new(weight.shape, compute, f"{weight.name}, dequantized")
     out = t.new((*x.shape[:-1], weight.shape[0]), compute, name)
     del unpacked
     if t.recording and x.node is not None:
@@ -132,7 +132,7 @@ def quantized_matmul(
 
         def backward(grad: Tensor) -> Gradients:
             saved.open()
-            unpacked = t.new(weight.shape, compute, f"{weight.name}, dequantised")
+            unpacked = t.new(weight.shape, compute, f"{weight.name}, dequantized")
             result = t.new(shape, compute, f"gradient of {name}'s input")
             del unpacked
             return (result,)

@@ -122,7 +122,7 @@ class _Timeline:
         self.batch = new
 
     def _load(self) -> None:
-        """Each weight in the model's order; what is quantised on the GPU arrives in 16 bits first, what is
+        """Each weight in the model's order; what is quantized on the GPU arrives in 16 bits first, what is
         cast to float32 for training too; adapters come last.
         """
         run = self.run
@@ -163,7 +163,7 @@ class _Timeline:
 
     def _quantized(self, parameter: Parameter, size: int) -> None:
         """bitsandbytes 0.50 (nn/modules.py, Params4bit._quantize; functional.py, quantize_4bit): the weight
-        in 16 bits, its codes, the block maxima in float32, these quantised in turn.
+        in 16 bits, its codes, the block maxima in float32, these quantized in turn.
         """
         job, elements = self.run.job, self.run.plan.weight_elements(parameter)
         scheme = job.quantization.scheme if job.quantization is not None else ""
