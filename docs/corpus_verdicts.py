@@ -151,11 +151,11 @@ def page(
     lines = [
         "# Verdicts that changed on real configs",
         "",
-        f"`vramlint estimate` over {files} config files of public repositories, each once for "
-        f"{' and once for '.join(f'`--gpu {gpu}`' for gpu in GPUS)}, whatever hardware its author had. "
+        f"`vramlint estimate` over {files} config files of public repositories, once with "
+        f"{' and once with '.join(f'`--gpu {gpu}`' for gpu in GPUS)}, whatever hardware the author had. "
         f"Between `{span[0][:7]}` and `{span[1][:7]}`, {len(causes)} of {len(new)} verdicts changed. "
-        "They are listed by the commit that changed them; where several commits moved a figure, it is the "
-        "one at which the verdict became what it is now. `docs/corpus_verdicts.py` makes this page.",
+        "They are listed by the commit that changed them. If several commits changed a figure, it is the one "
+        "at which the verdict became what it is now. `docs/corpus_verdicts.py` writes this page.",
         "",
         "| before | after | runs |",
         "|---|---|--:|",
