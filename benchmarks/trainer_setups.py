@@ -293,4 +293,4 @@ RECIPES: dict[str, dict[str, Any]] = {
     "grpo": {"dataset_name": "data", "num_generations": 2},
     "reward": {"dataset_name": "data", "center_rewards_coefficient": 0.01},
 }
-"""What in a recipe tells the trainer, which stands in the command."""
+"""What in a recipe tells the trainer, which is in the command."""

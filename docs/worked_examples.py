@@ -60,7 +60,7 @@ FIGURES: dict[str, Callable[[Estimate], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One worked example as it stands on the page."""
+    """One worked example as it is on the page."""
 
     number: int
     jobs: tuple[dict[str, Any], ...]
@@ -84,7 +84,7 @@ def _estimated(job: dict[str, Any]) -> Estimate:
 
 
 def worked_out(example: Example) -> str:
-    """The figures of an example as they should stand."""
+    """The figures of an example as they should be."""
     answers = [_estimated(job) for job in example.jobs]
     lines = []
     for line in example.figures.splitlines():

@@ -1,4 +1,4 @@
-"""Other estimators, each behind an adapter that says which runs it has the inputs for.
+"""Other estimators, each with an adapter that says which runs it has the inputs for.
 
 Rule: an adapter raises NotAttempted where its estimator has no way to be told the method, the adapter, the
 quantization, the optimizer, the dtype or the sharding of a run. What an estimator has no notion of at all

@@ -82,7 +82,7 @@ export async function choose(
   return { interpreter: undefined, failed };
 }
 
-/** One sentence for the user: what was tried, and the setting that mends it. */
+/** One sentence for the user: what was tried, and the setting that fixes it. */
 export function missingPython(failed: readonly Attempt[]): string {
   const tried = failed.map(({ candidate, reason }) => `${candidate.command}: ${reason}`).join("; ");
   return (

@@ -23,7 +23,7 @@ export class CannotLaunch extends Error {
 
   constructor(
     message: string,
-    /** The setting that mends it. */
+    /** The setting that fixes it. */
     readonly setting: string,
   ) {
     super(message);

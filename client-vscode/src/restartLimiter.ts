@@ -1,12 +1,12 @@
-/** When to give up on a server that keeps dying. */
+/** When to give up on a server that keeps stopping. */
 
 const LIMIT = 5;
 const WITHIN_MS = 3 * 60_000;
 
-export class Deaths {
+export class RestartLimiter {
   private times: number[] = [];
 
-  /** Count one more death; false once there were too many of them lately. */
+  /** Count one more crash; false after too many of them in a short time. */
   worthRestarting(now: number = Date.now()): boolean {
     this.times = [...this.times.filter((time) => now - time < WITHIN_MS), now];
     return this.times.length < LIMIT;

@@ -8,9 +8,9 @@ import {
   type WorkspaceEdit,
 } from "vscode-languageclient/node";
 import { createClient } from "./client";
-import { Deaths } from "./deaths";
 import { CannotLaunch, findLaunch, type Launch } from "./launch";
 import { chosenInterpreter } from "./pythonExtension";
+import { RestartLimiter } from "./restartLimiter";
 import { launchSettings } from "./settings";
 import type { Status } from "./status";
 
@@ -101,10 +101,10 @@ export class Session {
       return;
     }
     this.log.info(`starting ${this.describe().command} (${this.launch.because})`);
-    const deaths = new Deaths();
+    const restarts = new RestartLimiter();
     const client: LanguageClient = createClient(this.launch, this.log, () => {
       if (this.client !== client) return false; // it never came up, or is being stopped
-      if (deaths.worthRestarting()) return true;
+      if (restarts.worthRestarting()) return true;
       this.fail("stopped", "vramlint's server keeps stopping and is not started again by itself.");
       return false;
     });

@@ -68,7 +68,7 @@ class UnknownKey(Rule):
         broken = {context.document.lines.line(problem.span.start) for problem in context.document.problems}
         for unknown in unknown_keys(context):
             if broken and _line_of(context, unknown.path) in broken:
-                continue  # the parser only guessed what stands there
+                continue  # the parser only guessed what is there
             message, name = _gone(unknown) or _never_known(unknown, _framework(context))
             yield self.finding(
                 message,
@@ -118,7 +118,7 @@ def _never_known(unknown: UnknownKeyAt, title: str) -> tuple[str, str | None]:
 
 
 def _rename(context: RuleContext, path: KeyPath, name: str) -> tuple[Fix, ...]:
-    """The quick fix that writes the right name, unless that stands there already."""
+    """The quick fix that writes the right name, unless it is already there."""
     pair = context.document.pair(path)
     if pair is None or pair.merged_from is not None or context.document.node((*path[:-1], name)):
         return ()

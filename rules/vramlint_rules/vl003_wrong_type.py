@@ -124,9 +124,9 @@ class WrongType(Rule):
             if composed(context.values):
                 return None
             whole = (violation.declared or "").split("|")[0] == "int" and float(value).is_integer()
-            mended = f"{float(value):.0f}" if whole else _with_dot(exponent)
-            message = f"`{key}` is the text '{value}': YAML 1.1 needs a dot to read a number; write {mended}"
-            fix = Fix(f"write {mended}", (TextEdit(node.span.start, node.span.end, mended),))
+            written = f"{float(value):.0f}" if whole else _with_dot(exponent)
+            message = f"`{key}` is the text '{value}': YAML 1.1 needs a dot to read a number; write {written}"
+            fix = Fix(f"write {written}", (TextEdit(node.span.start, node.span.end, written),))
             return self.finding(message, path, fixes=(fix,))
         message = f"`{key}` is {_said(value)}; {title} takes {_wanted(violation)}"
         close = nearest(value, list(_choices(violation.schema)), 1) if isinstance(value, str) else []

@@ -71,6 +71,6 @@ class Bf16BeforeAmpere(Rule):
             if str(node.resolved().value).lower() in ("auto", "none", "false"):
                 continue
             generation = f" ({gpu.architecture})" if gpu.architecture else ""
-            card = f"{gpu_name(gpu)}{generation}"
-            message = f"`{key_text(key)}` asks for bfloat16, and {card} has no units for it: use float16"
+            named = f"{gpu_name(gpu)}{generation}"
+            message = f"`{key_text(key)}` asks for bfloat16, and {named} has no units for it: use float16"
             yield self.finding(message, key)

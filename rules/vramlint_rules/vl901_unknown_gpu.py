@@ -95,7 +95,7 @@ class UnknownGpu(Rule):
 
 
 def _fixes(context: RuleContext, declared: Declaration) -> tuple[Fix, ...]:
-    """Write the right name where the wrong one stands."""
+    """Write the right name in place of the wrong one."""
     span = declared.span
     if span is None and declared.key is not None:
         node = context.document.node(declared.key)

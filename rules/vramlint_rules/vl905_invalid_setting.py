@@ -53,7 +53,7 @@ class InvalidSetting(Rule):
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """One finding a problem: at its key where the file itself holds the settings, at the directive where
-        it stands in one, else at the top of the file.
+        it is in one, else at the top of the file.
         """
         source = context.settings.source
         if source is not None and source == context.document.path:

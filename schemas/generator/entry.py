@@ -16,7 +16,7 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 class Entry:
     """One key: `words` are "int", "float", "bool", "str", "null", "dict", "list", "any" as the annotation
     has them, and "choice" for a
-    string of an enumeration; `default` MISSING if unknown. Where `choices` stand without the word "choice",
+    string of an enumeration; `default` MISSING if unknown. Where `choices` appear without the word "choice",
     nothing enforces them.
     """
 

@@ -42,7 +42,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The value stands in a file. `document` is None for the file that is analysed, else the path of a
+    """The value is written in a file. `document` is None for the file that is analysed, else the path of a
     companion.
     """
 

@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def kept(before: str, after: str) -> bool:
-    """Whether every comment and every line that no key of the change stands on is there, in its order."""
+    """Whether every comment and every line that has no key of the change is there, in its order."""
     lines = iter(after.splitlines())
     changed = ("micro_batch_size", "gradient_accumulation_steps", "sequence_len")
     return all(line in lines for line in before.splitlines() if not line.startswith(changed))

@@ -1,4 +1,4 @@
-// Where the server cannot be started, one message says why and which setting mends it.
+// Where the server cannot be started, one message says why and which setting fixes it.
 import assert from "node:assert/strict";
 import { said, withWorkbench } from "./workbench.mjs";
 

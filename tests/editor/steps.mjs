@@ -1,7 +1,7 @@
 // What several journeys do with a workbench: read, wait, and choose commands.
 import assert from "node:assert/strict";
 
-/** Text without the U+00A0 that the editor writes for blanks. */
+/** Text without the U+00A0 that the editor writes for spaces. */
 export const plain = (text) => text.replaceAll("\u00a0", " ");
 
 /** Run `step` until it gives true; the workbench takes its time to listen. */

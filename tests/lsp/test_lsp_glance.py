@@ -1,4 +1,4 @@
-"""What is seen without asking: code lenses, inlay hints; and the pages behind them."""
+"""What is seen without asking: code lenses, inlay hints; and the pages that they open."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ async def run(editor: Editor, command: str, *arguments: object) -> str:
 
 async def test_lenses_tell_the_verdict_and_offer_the_fix(editor: Editor) -> None:
     uri = await editor.open(FULL)
-    fit, mend = await lenses(editor, uri)
+    fit, fix = await lenses(editor, uri)
     assert "of 23.5 GiB ✗ RTX 4090" in fit.title
     assert len(fit.title) < 60
     assert (fit.command, list(fit.arguments or ())) == ("vramlint.showBreakdown", [uri])
-    assert mend.title.startswith("make it fit: ")
-    assert "GiB" not in mend.title
-    assert mend.command == "vramlint.makeItFit"
+    assert fix.title.startswith("make it fit: ")
+    assert "GiB" not in fix.title
+    assert fix.command == "vramlint.makeItFit"
     await editor.change(uri, SMALL)
     (fit,) = await lenses(editor, uri)
     assert "✓ RTX 4090" in fit.title

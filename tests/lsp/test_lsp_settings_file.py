@@ -1,4 +1,4 @@
-"""A settings file that is open: what is wrong in it is said at its keys, as it stands in the editor."""
+"""A settings file that is open: what is wrong in it is said at its keys, as it is in the editor."""
 
 from __future__ import annotations
 

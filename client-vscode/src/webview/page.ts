@@ -22,7 +22,7 @@ class Page {
   private readonly figures = h("section", { "aria-label": "components" });
   private readonly largest = h("section", { "aria-label": "largest tensors" });
   private readonly rest = h("section", { "aria-label": "assumptions" });
-  private readonly wishes = h("fieldset", {}, h("legend", {}, "what if"));
+  private readonly whatIf = h("fieldset", {}, h("legend", {}, "what if"));
   private readonly write = h("button", { type: "button" }, "Write to file");
   private readonly reset = h("button", { type: "button", class: "secondary" }, "Reset");
 
@@ -50,7 +50,7 @@ class Page {
     });
     this.main.replaceChildren(
       h("header", {}, this.title, this.facts, this.verdict),
-      this.wishes,
+      this.whatIf,
       this.picture,
       this.figures,
       this.largest,
@@ -79,7 +79,7 @@ class Page {
       this.controls = new Controls(answer, gpus, () => {
         this.changed();
       });
-      this.wishes.replaceChildren(
+      this.whatIf.replaceChildren(
         h("legend", {}, "what if"),
         this.controls.element,
         this.said,
@@ -89,10 +89,10 @@ class Page {
     this.changed();
   }
 
-  /** Something is tried: ask, one question at a time, the last wish last. */
+  /** Something is tried: ask, one question at a time, the latest change last. */
   private changed(): void {
-    const wish = this.controls?.read();
-    if (wish === undefined || (Object.keys(wish.changes).length === 0 && wish.gpu === null)) {
+    const change = this.controls?.read();
+    if (change === undefined || (Object.keys(change.changes).length === 0 && change.gpu === null)) {
       this.turn++;
       this.waiting = false;
       this.tried = null;
@@ -104,7 +104,7 @@ class Page {
       return;
     }
     this.waiting = true;
-    editor.postMessage({ kind: "try", turn: ++this.turn, ...wish });
+    editor.postMessage({ kind: "try", turn: ++this.turn, ...change });
   }
 
   private answered(turn: number, answer: WhatIfAnswer | null): void {
@@ -121,7 +121,7 @@ class Page {
   private draw(): void {
     const { run, tried } = this;
     const shown: Answer | null = tried ?? run;
-    this.wishes.hidden = run === null || run.controls.length === 0;
+    this.whatIf.hidden = run === null || run.controls.length === 0;
     this.write.disabled = tried?.edit == null;
     this.reset.disabled = tried === null;
     this.said.textContent = tried === null ? "" : saidOf(tried);

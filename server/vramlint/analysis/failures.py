@@ -21,6 +21,6 @@ def failed(message: str) -> None:
     if _listener is not None:
         _listener(message, sys.exc_info()[1])
         return
-    import logging  # imported late: it is seldom needed, and dear at start-up
+    import logging  # imported late: it is rarely needed, and slow to import
 
     logging.getLogger("vramlint").exception(message)

@@ -12,7 +12,7 @@ from vramlint.lint.rule import Deferred, Entry, Rule
 
 GROUP = "vramlint.rules"
 """The entry point group of rule packs. A pack is a module with `RULES`, an iterable of Rule classes; one that
-stands in it as `Deferred` is imported only where it can apply.
+is in it as `Deferred` is imported only where it can apply.
 """
 
 

@@ -132,7 +132,7 @@ def _engine(strategy: str) -> str:
 
 
 def origin_place(subject: Subject, job: TrainingJob, name: str, open_file: Opener) -> Place | None:
-    """Where the value of a job's field stands; None where nothing is written."""
+    """Where the value of a job's field is written; None where nothing is written."""
     origin = job.origins.get(name)
     if not isinstance(origin, Written):
         return None

@@ -126,7 +126,7 @@ def _arguments(subject: Subject, document: Document) -> list[Argument]:
 
 
 def _relocated(reading: ReadResult, subject: Subject) -> ReadResult:
-    """The reading, in which what a config of the run says is said to stand there."""
+    """The reading, in which what a config of the run says is taken to be written there."""
     job = reading.job
     if job is not None:
         origins = {name: _moved(origin, subject) for name, origin in job.origins.items()}

@@ -187,10 +187,10 @@ def _by_name() -> Mapping[str, dict[str, Any]]:
 
 @lru_cache(maxsize=1)
 def _ambiguous() -> Mapping[str, list[str]]:
-    cards: dict[str, list[str]] = {}
+    meant: dict[str, list[str]] = {}
     for record in Table(FOLDER / "ambiguous.jsonl"):
-        cards.setdefault(normalised(record["name"]), []).extend(record["gpus"])
-    return cards
+        meant.setdefault(normalised(record["name"]), []).extend(record["gpus"])
+    return meant
 
 
 def _record(name: str) -> dict[str, Any] | None:
@@ -201,13 +201,13 @@ def _record(name: str) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=1)
 def _by_name_without_size() -> Mapping[str, list[dict[str, Any]]]:
-    cards: dict[str, list[dict[str, Any]]] = {}
+    records: dict[str, list[dict[str, Any]]] = {}
     for record in _records():
         for name in (record["name"], *record["aliases"]):
-            same = cards.setdefault(normalised(SIZE.sub(" ", name)), [])
+            same = records.setdefault(normalised(SIZE.sub(" ", name)), [])
             if record not in same:
                 same.append(record)
-    return cards
+    return records
 
 
 def _of_size(name: str, gigabytes: int) -> Gpu | None:
@@ -244,13 +244,13 @@ def _described(record: Mapping[str, Any]) -> list[str]:
     return [record["name"], record["vendor"], record["class"], record["architecture"], *record["aliases"]]
 
 
-def _slice(card: str, profile: str) -> Gpu | None:
+def _slice(whole: str, profile: str) -> Gpu | None:
     """The MIG slice of a GPU; without a GPU, the smallest slice of that name."""
-    named = normalised(card) not in ("", "com")
-    cards = [gpu.name for gpu in meanings(card)] if named else [record["name"] for record in _records()]
+    named = normalised(whole) not in ("", "com")
+    names = [gpu.name for gpu in meanings(whole)] if named else [record["name"] for record in _records()]
     slices = [
         (record["mig_mib"][profile], record)
-        for record in (_by_name()[normalised(name)] for name in cards)
+        for record in (_by_name()[normalised(name)] for name in names)
         if profile in record.get("mig_mib", {})
     ]
     if not slices:

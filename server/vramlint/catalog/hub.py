@@ -53,6 +53,6 @@ def _fetched(name: str) -> bool:
     try:
         hub = importlib.import_module("huggingface_hub")
         hub.hf_hub_download(name, "config.json", etag_timeout=SECONDS, token=False)
-    except Exception:  # not installed, no network, no such model, a model behind a gate: nothing is known
+    except Exception:  # not installed, no network, no such model, a gated model: nothing is known
         return False
     return True

@@ -33,6 +33,6 @@ def nearest(name: str, names: Sequence[str], n: int) -> list[str]:
 
 
 def words_in(words: Iterable[str], texts: Iterable[str]) -> bool:
-    """Whether each of `words` (lower case) stands somewhere in `texts`."""
+    """Whether each of `words` (lower case) occurs in `texts`."""
     everything = "\n".join(texts).lower()
     return all(word in everything for word in words)

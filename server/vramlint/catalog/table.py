@@ -28,7 +28,7 @@ class Table:
         return self._text.lower()
 
     def mentioning(self, value: str) -> Iterator[dict[str, Any]]:
-        """Records in which `value` stands as a whole string, without regard to case."""
+        """Records that have `value` as a whole string, without regard to case."""
         needle = json.dumps(value.lower(), ensure_ascii=False).encode("utf-8", "surrogatepass")
         position = self._folded.find(needle)
         while position >= 0:

@@ -109,7 +109,7 @@ def _print(options: Namespace, reports: Sequence[FileReport], files: Sequence[st
     if options.output_file:
         _write(options.output_file, text)
     elif text:
-        to_stderr = options.fix and STDIN in files  # standard output holds the mended file
+        to_stderr = options.fix and STDIN in files  # standard output holds the fixed file
         say(text, sys.stderr if to_stderr else sys.stdout)
     return at_or_above(reports, options.fail_on)
 

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
 def _options() -> Iterator[tuple[str, list[Action]]]:
     """Each command with its options and arguments."""
     for command in COMMANDS:
-        if command != "server":  # editors start it, and its options are behind pygls
+        if command != "server":  # editors start it, and its options need pygls
             made: ArgumentParser = import_module(f"vramlint.cli.{command}").parser()
             yield command, list(made._actions)
 

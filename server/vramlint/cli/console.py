@@ -59,10 +59,10 @@ class Paint:
         return f"\033[{_CODES[style]}m{text}\033[0m" if self.enabled and text else text
 
 
-def paint_for(stream: TextIO, wish: str = "auto") -> Paint:
-    """Colour on a terminal that can show it; where `wish` is "auto", NO_COLOR and FORCE_COLOR come first."""
-    if wish != "auto":
-        return Paint(wish == "always")
+def paint_for(stream: TextIO, mode: str = "auto") -> Paint:
+    """Colour on a terminal that can show it; where `mode` is "auto", NO_COLOR and FORCE_COLOR come first."""
+    if mode != "auto":
+        return Paint(mode == "always")
     if os.environ.get("NO_COLOR"):
         return Paint(False)
     if os.environ.get("FORCE_COLOR"):

@@ -27,7 +27,9 @@ from vramlint.lint.result import Analysis
 MOST_FIXES = 100
 
 
-def mend(analysis: Analysis, again: Callable[[Document], Analysis], unsafe: bool) -> tuple[Analysis, int]:
+def apply_fixes(
+    analysis: Analysis, again: Callable[[Document], Analysis], unsafe: bool
+) -> tuple[Analysis, int]:
     """The analysis after all fixes that may be applied, and how many were.
 
     A finding that its fix did not end is tried once only.

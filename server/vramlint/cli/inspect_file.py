@@ -1,4 +1,4 @@
-"""Analyses one file for `check`, mends it where that is asked for, and reports."""
+"""Analyses one file for `check`, fixes it if asked to, and reports."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class FileInspector:
         analysis = self.reader.analyse(document)
         if not self.task.fix:
             return self._report(shown, analysis)
-        from vramlint.cli import fixing  # imported late: most runs mend nothing
+        from vramlint.cli import fixing  # imported late: most runs fix nothing
 
-        analysis, fixed = fixing.mend(analysis, self.reader.analyse, self.task.unsafe)
+        analysis, fixed = fixing.apply_fixes(analysis, self.reader.analyse, self.task.unsafe)
         before, after = document.text, analysis.document.text
         change = fixing.diff(shown, before, after) if self.task.diff else ""
         if not self.task.diff and (before != after or path == STDIN):

@@ -82,7 +82,7 @@ class Document:
 
     @property
     def takes_comments(self) -> bool:
-        """Whether a comment can be written into the text as it stands."""
+        """Whether a comment can be written into the text as it is."""
         return self.language != "json" and not (self.language == "notebook" and self.text[:1] == "{")
 
     def values(self) -> Any:
@@ -93,7 +93,7 @@ class Document:
         return None if self.root is None else self.root.value
 
     def pair(self, path: KeyPath) -> Pair | None:
-        """The pair at a path that ends with a key. Of a key that stands twice, the last: it counts."""
+        """The pair at a path that ends with a key. Of a duplicate key, the last: it counts."""
         if not path:
             return None
         parent = self.node(path[:-1])
@@ -123,7 +123,7 @@ class Document:
         return None if pair is None else pair.key.span
 
     def value_span(self, path: KeyPath) -> Span | None:
-        """Where the value at a path is written; of no width right behind the colon where it is missing."""
+        """Where the value at a path is written; of no width right after the colon where it is missing."""
         node = self.node(path)
         return None if node is None else node.span
 

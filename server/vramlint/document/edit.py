@@ -53,7 +53,7 @@ def set_key(document: Document, path: KeyPath, value: Any, after: str | None = N
     """The edit that writes `value` at `path`, replacing what is there, or inserting the key and the
     mappings above it.
 
-    A new key goes behind the key `after` of the same mapping, or behind the mapping's last.
+    A new key goes after the key `after` of the same mapping, or after the mapping's last.
     """
     if not path:
         return None
@@ -234,7 +234,7 @@ def _block_insertion(document: Document, sibling: Pair, names: list[str], value:
     if _last_leaf(sibling.value).style in (
         "literal",
         "folded",
-    ):  # blank lines behind it are part of its value
+    ):  # blank lines after it are part of its value
         if document.text[end - 1] in "\r\n":
             return TextEdit(end, end, written + newline)
         return TextEdit(line.start, line.start, written + newline)

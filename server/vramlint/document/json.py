@@ -45,7 +45,7 @@ class _Token(NamedTuple):
 
 @dataclass(slots=True)
 class _Frame:
-    """An open bracket. `key` waits for its value; `after` is where a missing value would stand."""
+    """An open bracket. `key` waits for its value; `after` is where a missing value would be."""
 
     kind: str
     start: int
@@ -81,7 +81,7 @@ def parse_json(text: str, lines: LineIndex, comments_allowed: bool = False) -> T
 
 
 def _tokens(text: str) -> tuple[list[_Token], list[Span]]:
-    """Tokens without blanks, and the comments' places."""
+    """Tokens without white space, and the comments' places."""
     tokens: list[_Token] = []
     comments: list[Span] = []
     for found in _TOKEN.finditer(text):
@@ -235,7 +235,7 @@ class _Reader:
                 top.comma = self.text[token.span.start : token.span.end].rstrip().endswith(",")
 
     def expect_value(self, span: Span) -> None:
-        """Complain where a value stands that nothing waits for."""
+        """Complain about a value that nothing waits for."""
         top = self.stack[-1] if self.stack else None
         if top is None:
             return

@@ -72,7 +72,7 @@ class SyntaxProblem:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment with its mark (`#` or `//`). `own_line`: nothing but blanks stands before it."""
+    """A comment with its mark (`#` or `//`). `own_line`: only white space before it."""
 
     span: Span
     text: str
@@ -81,7 +81,7 @@ class Comment:
 
 
 class Place(NamedTuple):
-    """What stands at an offset: the key path, and whether the offset is in the key or in the value."""
+    """What is at an offset: the key path, and whether the offset is in the key or in the value."""
 
     path: KeyPath
     part: Literal["key", "value"]

@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 class Room(NamedTuple):
-    """A call that takes an argument which is not written yet: where it stands, the name of the argument
+    """A call that takes an argument which is not written yet: where it is, the name of the argument
     (empty: that of its key), and the last argument that the call is given.
     """
 
@@ -49,7 +49,7 @@ class Piece(NamedTuple):
 
 
 class Snippet(NamedTuple):
-    """Text that stands in another file, or was put together from several places: a recipe of a Makefile, the
+    """Text that is in another file, or was put together from several places: a recipe of a Makefile, the
     value of a YAML key, a variable that is run as a command.
     """
 
@@ -58,7 +58,7 @@ class Snippet(NamedTuple):
 
     @classmethod
     def whole(cls, text: str, document: str | None = None) -> Snippet:
-        """A file as it stands."""
+        """A file as it is."""
         return cls(text, (Piece(0, Place(Span(0, len(text)), document)),))
 
     def locate(self, span: Span) -> Place:

@@ -55,7 +55,7 @@ def _equals(document: Document) -> str:
 
 
 def _written(document: Document, text: str) -> str:
-    """The text as it stands in the file: a notebook's own is JSON."""
+    """The text as it is in the file: a notebook's own is JSON."""
     if document.language != "notebook" or document.text.startswith(SEPARATOR):
         return text
     return json.dumps(text, ensure_ascii=False)[1:-1]

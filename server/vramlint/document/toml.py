@@ -110,7 +110,7 @@ class _Reader:
         self.too_deep: list[SyntaxProblem] = []
 
     def run(self) -> None:
-        offset = self.blank(0)
+        offset = self.skip_space(0)
         while offset < len(self.text):
             try:
                 offset = self.header(offset) if self.text[offset] == "[" else self.pair(offset, self.table)
@@ -120,10 +120,10 @@ class _Reader:
                 end = rest.end() if rest else trouble.offset
                 self.problems.append(SyntaxProblem(Span(trouble.offset, end), str(trouble)))
                 offset = end
-            offset = self.blank(offset)
+            offset = self.skip_space(offset)
 
-    def blank(self, offset: int) -> int:
-        """Behind blanks, line breaks and comments."""
+    def skip_space(self, offset: int) -> int:
+        """The offset after white space, line breaks and comments."""
         found = _BLANK.match(self.text, offset)
         return found.end() if found else offset
 
@@ -251,13 +251,13 @@ class _Reader:
 
     def array(self, offset: int, depth: int) -> tuple[Node, int]:
         start, items = offset, []
-        offset = self.blank(offset + 1)
+        offset = self.skip_space(offset + 1)
         while self.at(offset) != "]":
             item, offset = self.value(offset, depth + 1)
             items.append(item)
-            offset = self.blank(offset)
+            offset = self.skip_space(offset)
             if self.at(offset) == ",":
-                offset = self.blank(offset + 1)
+                offset = self.skip_space(offset + 1)
             elif self.at(offset) != "]":
                 raise _Unreadable(offset, "',' or ']' should follow the item")
         values = [item.value for item in items]
@@ -265,11 +265,11 @@ class _Reader:
 
     def inline_table(self, offset: int, depth: int) -> tuple[Node, int]:
         table = _Table(offset, offset, "flow")
-        offset = self.blank(offset + 1)
+        offset = self.skip_space(offset + 1)
         while self.at(offset) != "}":
-            offset = self.blank(self.pair(offset, table, depth + 1))
+            offset = self.skip_space(self.pair(offset, table, depth + 1))
             if self.at(offset) == ",":
-                offset = self.blank(offset + 1)
+                offset = self.skip_space(offset + 1)
             elif self.at(offset) != "}":
                 raise _Unreadable(offset, "',' or '}' should follow the pair")
         table.end = offset + 1

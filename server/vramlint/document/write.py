@@ -18,7 +18,7 @@ class CannotWrite(ValueError):
 
 def write_value(value: Any, language: Language, style: str = "plain", flow: bool = False) -> str:
     """One line for a value; collections in flow style. `style` is how the old string was quoted, `flow`
-    whether it stands in a flow collection.
+    whether it is in a flow collection.
 
     Raises CannotWrite.
     """

@@ -68,7 +68,7 @@ def bar(used: int, capacity: int | None, width: int = 32) -> str:
 
 
 def value_text(value: object) -> str:
-    """A config value as it would stand in the file."""
+    """A config value as it would be written in the file."""
     if value is None:
         return "null"
     if isinstance(value, bool):

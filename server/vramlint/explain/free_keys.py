@@ -26,7 +26,7 @@ _FREE = frozenset(
 
 
 def costs_nothing(path: KeyPath) -> bool:
-    """Whether the key, or a section that it stands in, is of a kind that holds no GPU memory."""
+    """Whether the key, or a section that it is in, is of a kind that holds no GPU memory."""
     return any(
         _FREE.intersection(word.lower() for word in _WORDS.findall(part))
         for part in path

@@ -29,13 +29,13 @@ def explain_gpu(analysis: Analysis, known: Iterable[Gpu] = ()) -> str:
     if gpu is None:
         near = ", ".join(f"`{name}`" for name in declared.nearest)
         return f"**{declared.text}** is not a known GPU" + (f"; nearest: {near}" if near else "")
-    blocks = [card(gpu, declared.count), features(gpu), verdict_line(analysis)]
+    blocks = [identity(gpu, declared.count), features(gpu), verdict_line(analysis)]
     if analysis.estimate is not None:
         blocks += [component_table(analysis), fit_bar(analysis), others(analysis.estimate, gpu, known)]
     return "\n\n".join(block for block in blocks if block)
 
 
-def card(gpu: Gpu, count: int) -> str:
+def identity(gpu: Gpu, count: int) -> str:
     """Name, total and usable memory."""
     times = f" × {count}" if count > 1 else ""
     usable = f"{size(gpu.memory_bytes)} total, **{gib(gpu.usable_bytes)} usable** by PyTorch"
@@ -64,16 +64,16 @@ def features(gpu: Gpu) -> str:
 def others(estimate: Estimate, gpu: Gpu, known: Iterable[Gpu]) -> str:
     """The smallest GPUs that this run would fit, and the largest that it would not, of the same vendor."""
     rivals = {
-        card.usable_bytes: card for card in known if card.vendor == gpu.vendor and card.name != gpu.name
+        each.usable_bytes: each for each in known if each.vendor == gpu.vendor and each.name != gpu.name
     }
-    cards = [rivals[usable] for usable in sorted(rivals)]
-    fitting = [card for card in cards if estimate.verdict(card.usable_bytes) == "fits"]
-    failing = [card for card in cards if estimate.verdict(card.usable_bytes) != "fits"]
+    others_by_size = [rivals[usable] for usable in sorted(rivals)]
+    fitting = [each for each in others_by_size if estimate.verdict(each.usable_bytes) == "fits"]
+    failing = [each for each in others_by_size if estimate.verdict(each.usable_bytes) != "fits"]
     shown = failing[-1:] + fitting[:3]
     if not fitting:
         return f"no known GPU of this vendor holds {size(estimate.device_bytes)}: share it among several"
     texts = [
-        f"{gpu_name(card)} ({gib(card.usable_bytes)}) {MARKS[estimate.verdict(card.usable_bytes)]}"
-        for card in shown
+        f"{gpu_name(each)} ({gib(each.usable_bytes)}) {MARKS[estimate.verdict(each.usable_bytes)]}"
+        for each in shown
     ]
     return "what else would do: " + " · ".join(texts)

@@ -145,7 +145,7 @@ def explain_other_key(analysis: Analysis, path: KeyPath, ignored: str | None) ->
 
 
 def merged_into(document: Document, dialect: Dialect, path: KeyPath) -> tuple[KeyPath, Key] | None:
-    """Where a pair that stands below an anchor takes effect through `<<`: the key path that holds the very
+    """Where a pair below an anchor takes effect through `<<`: the key path that holds the very
     same node, with its row.
     """
     node = document.node(path)

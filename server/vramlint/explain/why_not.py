@@ -1,4 +1,4 @@
-"""What stands between a file and its estimate."""
+"""What prevents an estimate of a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vramlint.lint.result import Analysis
 
 
 def why_not(analysis: Analysis) -> tuple[str, str, int | None]:
-    """Code, message and line of what stands between a file and its estimate."""
+    """Code, message and line of what prevents an estimate of the file."""
     document, cannot = analysis.document, analysis.cannot
     if cannot is not None:
         line = document.lines.line(document.nearest_span(cannot.key).start) if cannot.key else None

@@ -1,4 +1,4 @@
-"""The fields that say who shares a run, what stands beside its training step, and where it runs."""
+"""The fields that say who shares a run, what happens beside its training step, and where it runs."""
 
 from __future__ import annotations
 

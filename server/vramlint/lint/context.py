@@ -160,7 +160,7 @@ class RuleContext:
         return f"{self.called(field_name)} {value}"
 
     def _as_called(self, key: KeyPath) -> str:
-        """Of a program, the name of the argument that stands there; empty where none does."""
+        """Of a program, the name of the argument that is there; empty where none does."""
         span = self.document.key_span(key) if self.document.language in PROGRAMS else None
         name = self.document.text[slice(*span)].strip("\"'") if span is not None else ""
         return name if name.isidentifier() else ""

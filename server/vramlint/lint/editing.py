@@ -78,6 +78,6 @@ def _equal(some: Sequence[str], other: Sequence[str]) -> int:
 
 
 def rewrite(document: Document, span: Span, text: str) -> TextEdit:
-    """An edit that puts `text` in the place of a key or a scalar, in the quotes that stand there."""
+    """An edit that puts `text` in the place of a key or a scalar, in the quotes that are there."""
     quote = document.text[span.start : span.start + 1]
     return TextEdit(span.start, span.end, f"{quote}{text}{quote}" if quote in ("'", '"') else text)

@@ -103,7 +103,7 @@ class _Tries:
 
 
 def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
-    """The one search behind `fit`, `check` and the editor: the least harmful change first."""
+    """The one search that `fit`, `check` and the editor share: the least harmful change first."""
     job, capacity = context.job, context.capacity
     if job is None or capacity is None or context.dialect is None:
         return

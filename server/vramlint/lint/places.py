@@ -1,4 +1,4 @@
-"""Where a finding stands in the text."""
+"""Where a finding is in the text."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Rule(ABC):
     """Base class of rules. The docstring is the rule's page, in Markdown.
 
     Its sections: What it finds, Why it matters, Example (a file that yields the code), Use instead (the same
-    file mended).
+    file fixed).
     """
 
     code: ClassVar[str]
@@ -56,7 +56,7 @@ class Rule(ABC):
         """Yield what is found. Must not raise and must not read anything but the context."""
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
-        """Fixes that are too dear to work out for each finding; asked for one finding at a time."""
+        """Fixes that are too expensive to work out for each finding; asked for one finding at a time."""
         return iter(())
 
     def finding(

@@ -1,6 +1,6 @@
 """The JSON Schema of a dialect, and what a file breaks of it.
 
-jsonschema says what is wrong; see `plain` for why it is seldom asked.
+jsonschema says what is wrong; see `plain` for why it is rarely asked.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ SYNC = types.NotebookDocumentSyncOptions(
 
 
 class Cell(NamedTuple):
-    """A cell as the client has it: its URI and version, and where its text stands in that of the notebook.
+    """A cell as the client has it: its URI and version, and where its text is in that of the notebook.
     `line` is its first line there.
     """
 
@@ -43,7 +43,7 @@ class Cell(NamedTuple):
 
 
 def joined(cells: Iterable[tuple[str, int | None, str]]) -> tuple[str, tuple[Cell, ...]]:
-    """The text of a notebook from its cells (URI, version, text), and where each stands in it."""
+    """The text of a notebook from its cells (URI, version, text), and where each is in it."""
     text, line = "", 0
     found: list[Cell] = []
     for uri, version, source in cells:

@@ -79,7 +79,7 @@ def _later(view: View, title: str, shown: list[types.Diagnostic], finding: Findi
 
 
 def resolve_code_action(session: Session, action: types.CodeAction) -> types.CodeAction:
-    """The action with its edit; without one where the document has changed since, or no comment can stand."""
+    """The action with its edit; without one where the document has changed, or no comment is possible."""
     data: Any = action.data
     uri = data.get("uri") if isinstance(data, dict) else None
     view = session.view(uri) if isinstance(uri, str) else None
@@ -147,8 +147,8 @@ def _wants(only: Sequence[object] | None, kind: str, asked_for: bool = False) ->
     """Whether the client wants a kind: "source" wants all below it. Unasked only quick fixes come."""
     if not only:
         return not asked_for
-    options = (str(getattr(wish, "value", wish)) for wish in only)
-    return any(kind == wish or kind.startswith(f"{wish}.") or wish == "" for wish in options)
+    options = (str(getattr(wanted, "value", wanted)) for wanted in only)
+    return any(kind == wanted or kind.startswith(f"{wanted}.") or wanted == "" for wanted in options)
 
 
 def _meets(span: Span, here: Span) -> bool:

@@ -40,7 +40,7 @@ _SETTINGS = {
 
 
 def completions(session: Session, view: View, params: types.CompletionParams) -> types.CompletionList:
-    """What can stand at a position."""
+    """What is possible at a position."""
     offset = view.offset(params.position)
     line = view.document.lines.line_span(view.document.lines.line(offset))
     directive = _DIRECTIVE.search(view.document.text[line.start : offset])
@@ -65,7 +65,7 @@ def completions(session: Session, view: View, params: types.CompletionParams) ->
 
 
 def _keys(view: View, dialect: Dialect, cursor: Cursor) -> Iterator[types.CompletionItem]:
-    """The keys of the mapping that the cursor is in, without those that stand there already."""
+    """The keys of the mapping that the cursor is in, without those already there."""
     inside = _dotted(cursor.path)
     node = view.document.node(cursor.path) if cursor.path else view.document.root
     pairs = node.resolved().pairs if node is not None else ()

@@ -36,7 +36,7 @@ _SEPARATOR = {"yaml": re.compile(r"[\"']?\s*:"), "json": re.compile(r"\s*:"), "t
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """`path` is the mapping that a key is typed in, or the key whose value or list item is; `typed` what
-    stands before the cursor.
+    is before the cursor.
     """
 
     part: Literal["key", "value", "item"]
@@ -45,7 +45,7 @@ class Cursor:
     span: Span
     """What a completion replaces: the whole word under the cursor."""
     separated: bool = False
-    """Of a key: its colon or equals sign stands there already."""
+    """Of a key: its colon or equals sign is already there."""
 
 
 def cursor_at(document: Document, offset: int) -> Cursor | None:
@@ -59,7 +59,7 @@ def cursor_at(document: Document, offset: int) -> Cursor | None:
 
 
 def _whole_word(cursor: Cursor, document: Document, after: str) -> Cursor:
-    """The cursor with the rest of the word behind it, and whether a key has its separator."""
+    """The cursor with the rest of the word after it, and whether a key has its separator."""
     if cursor.part == "key":
         rest, separator = _REST_OF_KEY[document.language], _SEPARATOR[document.language]
     else:

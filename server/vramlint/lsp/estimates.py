@@ -87,7 +87,7 @@ def gpus_for(view: View | None) -> dict[str, Any]:
         own.setdefault(gpu.name, []).append(gpu)
     known = sorted(all_gpus(), key=lambda gpu: (gpu.vendor != "nvidia", gpu.usable_bytes, gpu.name))
     return {
-        "installed": [_gpu(analysis, cards[0]) | {"count": len(cards)} for cards in own.values()],
+        "installed": [_gpu(analysis, same[0]) | {"count": len(same)} for same in own.values()],
         "known": [_gpu(analysis, gpu) for gpu in known],
         "declared": analysis.declared.text if analysis and analysis.declared else None,
         "count": analysis.declared.count if analysis and analysis.declared else 1,
@@ -139,7 +139,7 @@ def _control(view: View, control: Control) -> dict[str, Any]:
 
 
 def _places(view: View) -> dict[str, Any]:
-    """Where the keys stand that decide most of each component."""
+    """Where the keys are that decide most of each component."""
     return {
         component: {"key": key_text(path), "range": _key_range(view, path)}
         for component, path in component_keys(view.analysis)
@@ -173,7 +173,7 @@ def _counted(value: object) -> bool:
 
 
 def _harmless(gpu: str) -> bool:
-    """Whether it can stand in a comment: one line of names and numbers."""
+    """Whether it can be written in a comment: one line of names and numbers."""
     return 0 < len(gpu) <= 80 and gpu.isprintable() and not set(gpu) & set("#/*")
 
 

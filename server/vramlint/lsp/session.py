@@ -154,7 +154,7 @@ class Session:
     # analyses
 
     def view(self, uri: str) -> View | None:
-        """The document as it stands, analysed now if its text or its surroundings are new."""
+        """The document as it is, analysed now if its text or its surroundings are new."""
         document = self._documents.get(_key(uri))
         if document is None:
             return None

@@ -11,7 +11,7 @@ from vramlint.lint.result import Analysis
 
 
 def suppression_edit(analysis: Analysis, finding: Finding) -> TextEdit | None:
-    """The edit, checked by analysing the edited text; None where no comment can stand."""
+    """The edit, checked by analysing the edited text; None where no comment is possible."""
     for edit in _candidates(analysis, finding):
         after = analysis.recheck((edit,))
         silenced = any(other.code == finding.code for other in after.suppressed)
@@ -21,7 +21,7 @@ def suppression_edit(analysis: Analysis, finding: Finding) -> TextEdit | None:
 
 
 def may_be_suppressed(analysis: Analysis) -> bool:
-    """Whether a comment can stand in the document at all, as far as that is known without trying."""
+    """Whether a comment is possible in the document at all, as far as that is known without trying."""
     return analysis.document.language in ("yaml", "toml")
 
 

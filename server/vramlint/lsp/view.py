@@ -37,7 +37,7 @@ class View:
 
     @property
     def document(self) -> Document:
-        """The text as it stands in the editor."""
+        """The text as it is in the editor."""
         return self.analysis.document
 
     @property

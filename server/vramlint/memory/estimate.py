@@ -278,7 +278,7 @@ class Estimate:
 
     @property
     def why_unknown(self) -> tuple[str, ...]:
-        """What stands against a verdict, in sentences."""
+        """What prevents a verdict, in sentences."""
         return self.undivided + self.unknown
 
     @property

@@ -64,7 +64,7 @@ class Parameter:
     """A weight. Its own bytes are counted outside the tape; `grad` holds its gradient, `scheme` how a frozen
     one is quantized.
 
-    `dtype` is what operations see, `stored` what lies on the GPU between them (a float32 shard behind a
+    `dtype` is what operations see, `stored` what lies on the GPU between them (a float32 shard under a
     gathered bfloat16 weight). `uses` counts the operations that will send it a gradient: one of several (a
     tied embedding) is stored only when the last has come.
     """

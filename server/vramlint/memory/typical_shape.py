@@ -1,5 +1,5 @@
-"""A model of which only the parameter count is known: the shapes of the catalog's models of that size stand
-for its own.
+"""A model of which only the parameter count is known: its shape is that of the catalog's models of
+that size.
 
 Weights, gradients and states follow from the count; what activations take is a range over those shapes, and
 the estimate's band holds it.

@@ -58,8 +58,8 @@ class Weights:
         self.job = job
         self.groups: list[Group] = []
         self.buffers = 0
-        """Bytes of what a model registers beside its weights and never trains, where that is more than a
-        trifle.
+        """Bytes of what a model registers beside its weights and never trains, if that is not
+        negligible.
         """
         self.frozen_base = job.method not in ("full", "freeze")
         self.adapter = (job.adapter or Adapter()) if job.method in ADAPTER_METHODS else None

@@ -91,9 +91,9 @@ def implied(launch: LaunchSpec | None, setting: str | None) -> Declaration | Non
 
 def _of_launch(launch: LaunchSpec, weakest: Declaration | None) -> Declaration | None:
     """What a launcher asks for; where it is not certain which GPU, the settings name it."""
-    cards = catalog.parse_declaration(launch.gpu) if launch.gpu else None
-    gpu = cards.gpu if cards else None
-    if launch.gpu and not launch.exact and len({card.memory_bytes for card in meanings(launch.gpu)}) > 1:
+    declared = catalog.parse_declaration(launch.gpu) if launch.gpu else None
+    gpu = declared.gpu if declared else None
+    if launch.gpu and not launch.exact and len({each.memory_bytes for each in meanings(launch.gpu)}) > 1:
         gpu = None
     counted = launch.count is not None
     if gpu is not None and launch.gpu:

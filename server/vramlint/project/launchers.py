@@ -28,7 +28,7 @@ _IN_SCRIPTS = tuple(command.encode() for command in _COMMANDS)
 
 
 class Launcher(NamedTuple):
-    """A launcher and the file it stands in, as shown to the user; `run` is its line where one is known."""
+    """A launcher and the file it is in, as shown to the user; `run` is its line where one is known."""
 
     path: str
     launch: LaunchSpec
@@ -128,7 +128,7 @@ def _is_script(file: Path) -> bool:
 
 
 def _promising(file: str) -> bool:
-    """Whether the words of a launcher stand in the file; a path as text, since most are only looked at."""
+    """Whether the words of a launcher are in the file; a path as text, since most are only looked at."""
     try:
         data = read_bytes(file, _LARGEST)
     except Unreadable:

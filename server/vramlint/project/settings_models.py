@@ -1,4 +1,4 @@
-"""Models whose facts stand in the project's settings, in front of the catalog."""
+"""Models whose facts are in the project's settings, in front of the catalog."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class Workspace:
         self._by_base_name.clear()
 
     def _folder_of(self, path: str) -> Path:
-        """The folder of a file, links followed; asked for often and seldom new."""
+        """The folder of a file, links followed; asked for often and rarely new."""
         folder = folder_of(path)
         if folder not in self._folders:
             self._folders[folder] = Path(path).resolve().parent

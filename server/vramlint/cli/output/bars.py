@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Bar(NamedTuple):
-    """One part, `width` cells at most with what stands left of it.
+    """One part, `width` cells at most with what is to the left of it.
 
     `within` the limit it is solid, `beyond` it is not.
     """
@@ -23,7 +23,7 @@ class Bar(NamedTuple):
 
 
 def staircase(parts: Sequence[int], limit: int | None, width: int) -> tuple[list[Bar | None], int | None]:
-    """The bars of the parts, None for empty ones, and the cell at which the limit stands."""
+    """The bars of the parts, None for empty ones, and the cell at which the limit is."""
     scale = max(sum(parts), limit or 0, 1) / width
     mark = None if limit is None else round(limit / scale)
     bars: list[Bar | None] = []

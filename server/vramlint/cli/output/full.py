@@ -104,7 +104,7 @@ def _excerpt(text: str, lines: LineIndex, placed: Placed, paint: Paint) -> Itera
 
 
 def _columns(lines: LineIndex, span: Span) -> tuple[int, int, int]:
-    """Line, first column and length of the part of the span that stands in its first line."""
+    """Line, first column and length of the part of the span that is in its first line."""
     row, start = lines.line_character(span.start, "utf-32")
     end_row, end = lines.line_character(span.end, "utf-32")
     if end_row > row:

@@ -36,7 +36,7 @@ def render(reports: Sequence[FileReport], paint: Paint) -> str:
 
 
 def _invocation(reports: Sequence[FileReport]) -> dict[str, Any]:
-    """Whether all files could be read, with what stood against the others."""
+    """Whether all files could be read, with what prevented it for the others."""
     unread = [
         {
             "level": "error",

@@ -1,4 +1,4 @@
-"""accelerate's launcher file on its own, and FSDP option files: recognised and checked; the model stands
+"""accelerate's launcher file on its own, and FSDP option files: recognised and checked; the model is
 elsewhere."""
 
 from __future__ import annotations

@@ -166,7 +166,7 @@ class Problem:
 class Unusable:
     """A value at a key that decides memory, from which no size can be worked out.
 
-    `document` is the companion that it stands in; `wanted` says in words what the key takes, where known.
+    `document` is the companion that it is in; `wanted` says in words what the key takes, where known.
     """
 
     key: KeyPath

@@ -15,7 +15,7 @@ _YES = ("true", "y", "1")
 
 def in_environment(dialect: str, reader: Reader, outcome: TrainingJob | Obstacle) -> TrainingJob | Obstacle:
     """The same under the variables that the run is started with. Frameworks set the allocator only where the
-    environment does not; LLaMA-Factory's launcher sets it for several GPUs whatever stands there
+    environment does not; LLaMA-Factory's launcher sets it for several GPUs whatever is set there
     (launcher.py of 0.9.5).
     """
     if isinstance(outcome, Obstacle) or not reader.environment:

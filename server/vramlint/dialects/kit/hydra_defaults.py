@@ -23,7 +23,7 @@ _MOST = 60
 
 @dataclass(slots=True)
 class Inherited:
-    """A file's values with those of its parents, and which parent a value stands in."""
+    """A file's values with those of its parents, and which parent a value is in."""
 
     values: Mapping[str, Any]
     own: Mapping[str, Any]

@@ -74,7 +74,7 @@ def sequence(value: Any) -> tuple[Any, ...] | None:
 
 
 def names(value: Any) -> tuple[str, ...] | None:
-    """Names: a list of strings, or one string with commas or blanks between."""
+    """Names: a list of strings, or one string separated by commas or spaces."""
     if isinstance(value, str):
         return tuple(part for part in re.split(r"[,\s]+", value.strip()) if part) or None
     if isinstance(value, list | tuple):
@@ -167,14 +167,14 @@ class Reader:
     auto: bool = False
     """"auto" stands for what the front end decides, as in a DeepSpeed file under the Trainer."""
     at_prefix: bool = False
-    """The values do not stand in the document: every key of theirs is placed at `prefix`."""
+    """The values are not in the document: every key of theirs is placed at `prefix`."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that the run is started with."""
     places: Mapping[str, KeyPath] = field(default_factory=dict)
     """Where keys are written that the document has under other names."""
 
     def raw(self, path: str) -> Any:
-        """The value as it stands, or UNSET."""
+        """The value as it is, or UNSET."""
         return look_up(self.values, path)
 
     def has(self, path: str) -> bool:

@@ -88,7 +88,7 @@ class Signs:
 
     def possible(self, names: AbstractSet[str]) -> bool:
         """Whether there can be enough evidence in a file with these `names` in its keys, and others that are
-        in no sign. Says yes too often rather than too seldom: it knows neither nesting nor values.
+        in no sign. Says yes too often rather than too rarely: it knows neither nesting nor values.
         """
         found = [(sign, weight) for sign, weight in self._weighted() if _names(sign) <= names]
         many = any("*" in _path(sign) for sign, _ in found)
@@ -207,7 +207,7 @@ def _parts(path: str) -> tuple[str, tuple[str, ...]]:
 
 @cache
 def _by_first_step(signs: Signs) -> tuple[tuple[str, str, Sign, float], ...]:
-    """The signs with their weights, behind the first part of their first key (empty where any may do) and
+    """The signs with their weights, keyed by the first part of their first key (empty where any may do) and
     that key: without either there is no such sign, and most signs of most dialects are done with here.
     """
 

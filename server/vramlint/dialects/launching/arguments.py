@@ -25,7 +25,7 @@ REST = "what the script is started with"
 
 
 class Arguments(NamedTuple):
-    """What stands after a program's name: `positional` words, config files, and values by key."""
+    """What follows a program's name: `positional` words, config files, and values by key."""
 
     positional: tuple[Given, ...]
     configs: tuple[Given, ...]
@@ -112,7 +112,7 @@ def _joined(flag: Given, taken: list[Given]) -> Given:
 
 
 def typed(text: str) -> Any:
-    """A value as the parsers of the frameworks take it: numbers, booleans, lists; other text as it stands."""
+    """A value as the parsers of the frameworks take it: numbers, booleans, lists; other text as it is."""
     word = text.strip()
     if word.lower() in ("true", "false"):
         return word.lower() == "true"

@@ -175,7 +175,7 @@ def _adapter(reader: Reader) -> Adapter:
 
 
 def _parallel(reader: Reader, context: Context, script: Script) -> tuple[Parallel, int]:
-    """FSDP over `devices` × `num_nodes`, which stand in the file, and the nodes."""
+    """FSDP over `devices` × `num_nodes`, which are in the file, and the nodes."""
     nodes = reader.read("num_nodes", positive)
     if reader.get("devices", text) == "auto" or (script.name == "pretrain" and not reader.has("devices")):
         devices = max(world_size(reader, context) // nodes, 1)

@@ -104,7 +104,7 @@ _TRAINING = (
     *("", "train", "training", "trainer", "training_args", "training_arguments", "sft", "dpo", "kto", "orpo"),
     *("sft_config", "hyperparameters", "config", "args", "model", "precision", "batch", "finetuning"),
 )
-"""Sections in which an argument stands under its own name."""
+"""Sections in which an argument has its own name."""
 IN_MODEL = dict.fromkeys(
     ("name", "name_or_path", "id", "path", "base", "hf_id", "repo_id"), "model_name_or_path"
 )

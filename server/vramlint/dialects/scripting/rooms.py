@@ -48,5 +48,5 @@ def _renamed(found: Mapping[str, Room]) -> Iterator[tuple[str, Room]]:
 
 
 def _at(place: Place, calls: list[Made]) -> Made | None:
-    """The call that stands at a place."""
+    """The call at a place."""
     return next((each for each in calls if each.place == place), None)

@@ -1,4 +1,4 @@
-"""Which of TRL's methods a recipe is for. It stands in the command, not in the file, so its keys have to
+"""Which of TRL's methods a recipe is for. It is in the command, not in the file, so its keys have to
 tell.
 """
 

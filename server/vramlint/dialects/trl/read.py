@@ -159,7 +159,7 @@ def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Contex
         return framework_reader(values, context, "trl", VERSION, _TABLE), context
     if plain:
         reader = framework_reader(values, context, "transformers", TRANSFORMERS, _TABLE)
-        # TRL does not run: its rows stand as before its first release.
+        # TRL does not run: its rows are as before its first release.
         return replace(reader, releases={**reader.releases, "trl": "0"}), context
     known = [(release, name) for name, release in LAST_KNOWN.items() if values.get(name) is not None]
     if not known:

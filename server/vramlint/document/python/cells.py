@@ -26,7 +26,7 @@ class Cell(NamedTuple):
     """Of a notebook: what the cell has for other languages."""
 
     def locate(self, node: ast.AST) -> Place:
-        """Where a node stands in the file."""
+        """Where a node is in the file."""
         return self.snippet.locate(_span(self.snippet.text, node))
 
 

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 
 
 def comment_spans(text: str, language: Language) -> Iterator[Span]:
-    """Where the comments stand, in the order of the text."""
+    """Where the comments are, in the order of the text."""
     for _, snippet in sources(text, language):
         for found in _TOKEN.finditer(snippet.text):
             if found[0].startswith("#"):

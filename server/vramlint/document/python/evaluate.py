@@ -99,7 +99,7 @@ class Evaluation:
         return as_table(found, place) if found is not None else Open(f"{name} is not here", place)
 
     def locate(self, node: ast.AST) -> Place:
-        """Where a node stands."""
+        """Where a node is."""
         assert self._cell is not None
         return self._cell.locate(node)
 

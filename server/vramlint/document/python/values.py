@@ -178,7 +178,7 @@ class Evaluation(Protocol):
         """Whether what is being read happens in every run."""
 
     def locate(self, node: ast.AST) -> Place:
-        """Where a node stands."""
+        """Where a node is."""
 
     def statement(self, node: ast.stmt, scope: Scope) -> bool:
         """Read one statement; False where what follows it is not reached."""

@@ -131,7 +131,7 @@ class Expander:
             self.depth -= 1
 
     def calculated(self, span: Span) -> int | None:
-        """The value of the arithmetic that stands in `span` of the text."""
+        """The value of the arithmetic in `span` of the text."""
         text = text_of(self._text(span.start, span.end))
         return None if text is None else evaluate(text, self.number)
 
@@ -315,7 +315,7 @@ def edit(text: str, rest: str) -> str | None:
 
 
 def place_of(value: Value, used: Place) -> Place:
-    """The place that decides a value: that of its pieces where they stand together, else where it is used."""
+    """The place that decides a value: that of its pieces where they are together, else where it is used."""
     places = [fragment.place for fragment in value]
     if not places or len({place.document for place in places}) > 1:
         return used

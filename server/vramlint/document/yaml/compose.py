@@ -51,7 +51,7 @@ values than any memory holds ("billion laughs"); what comes later is left out.
 
 
 class Anchors(dict[str, Node]):
-    """The anchored nodes of one text, and how many nodes its aliases and merges have stood for."""
+    """The anchored nodes of one text, and how many nodes its aliases and merges have expanded to."""
 
     expanded: int = 0
 
@@ -141,7 +141,7 @@ class _Composer:
         self.out.problems.append(SyntaxProblem(span, message, kind))
 
     def content_start(self, event: Any) -> int:
-        """Where the node begins behind its anchor and tag, in the text."""
+        """Where the node begins, after its anchor and tag, in the text."""
         start: int = event.start_mark.index
         found = (
             _PROPERTIES.match(self.text, start) if event.anchor is not None or event.tag is not None else None
@@ -235,7 +235,7 @@ class _Composer:
         self.add(node)
 
     def collection_span(self, frame: _Frame, event: Any) -> Span:
-        """From the first to behind the last character; a block collection ends with its last child, not
+        """From the first to after the last character; a block collection ends with its last child, not
         before the next token.
         """
         if frame.event.flow_style:

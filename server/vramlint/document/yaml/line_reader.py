@@ -213,7 +213,7 @@ class _Reader:
         return self.scalar(self.span(start, start + len(text)), text.strip("\"'"))
 
     def finish(self, open_: _Open | Node | None, after: int = 0) -> Node:
-        """The node of a collection; a key without value gets an empty one right behind its colon."""
+        """The node of a collection; a key without value gets an empty one right after its colon."""
         if isinstance(open_, Node):
             return open_
         if open_ is None:
@@ -223,13 +223,13 @@ class _Reader:
             end = max(item.span.end for item in items)
             values = [item.value for item in items]
             return Node("seq", Span(open_.start, end), values, style="block", items=items, recovered=True)
-        pairs = tuple(Pair(key, self.finish(value, self.behind(key))) for key, value in open_.pairs)
+        pairs = tuple(Pair(key, self.finish(value, self.after(key))) for key, value in open_.pairs)
         plain = {pair.key.value: pair.value.value for pair in pairs}
         span = Span(pairs[0].key.span.start, max(pair.value.span.end for pair in pairs))
         return Node("map", span, plain, style="block", pairs=pairs, recovered=True)
 
-    def behind(self, key: Node) -> int:
-        """The offset behind a key's colon, or behind the key where none is typed yet."""
+    def after(self, key: Node) -> int:
+        """The offset after a key's colon, or after the key where none is typed yet."""
         offset = key.span.end - self.base
         colon = re.compile(r"[ \t]*:").match(self.block, offset)
         return self.base + (colon.end() if colon else offset)

@@ -39,7 +39,7 @@ class Stage:
     run: Block
     parameters: list[Parameter]
     checkpointed: bool = True
-    """False for what stands between layers and is never checkpointed."""
+    """False for what is between layers and is never checkpointed."""
     apart: bool = False
     """Its attention and MLP are checkpointed each by itself where the job says so."""
 

@@ -14,7 +14,7 @@ from vramlint.memory.weights import Weights
 
 @dataclass(frozen=True, slots=True)
 class ShortConvolution:
-    """`width`: tokens that the convolution sees. Stands where attention stands in other layers."""
+    """`width`: tokens that the convolution sees. It is in the place of attention in other layers."""
 
     width: int
     bias: bool = False

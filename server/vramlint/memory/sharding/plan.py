@@ -18,7 +18,7 @@ Trained: TypeAlias = "Sequence[tuple[Parameter, int]]"
 
 @dataclass(slots=True)
 class Unit:
-    """Weights that an engine gathers together: a layer, or what stands outside the layers."""
+    """Weights that an engine gathers together: a layer, or what is outside the layers."""
 
     parameters: Sequence[Parameter]
     stays: bool = False
