@@ -13,16 +13,16 @@ from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
 _ROLES = {
     "training": "A file of this dialect describes a run, and is estimated on its own.",
     "companion": "A file of this dialect is estimated with the config that names it or that it launches.",
-    "launcher": "A file of this dialect starts runs: it says on which GPUs, and names the config.",
+    "launcher": "A file of this dialect starts runs: it gives the GPUs and names the config.",
 }
 _SUPPORT = {
     "full": "All keys that decide memory are read.",
-    "recognised": "Other keys may decide memory too: a run is estimated only if its file says enough.",
+    "recognised": "Other keys may decide memory too: a run is estimated only if its file has enough of them.",
 }
 _UNKNOWN = {
-    "unchecked": "The table holds the keys that decide memory, not all: no key is called unknown.",
-    "dropped": "The framework drops keys that it does not know, silently: a misspelt key has no effect.",
-    "refused": "The framework refuses keys that it does not know: a misspelt key ends the run at its start.",
+    "unchecked": "The table has only the keys that decide memory: no key is reported as unknown.",
+    "dropped": "The framework silently drops unknown keys: a misspelt key has no effect.",
+    "refused": "The framework refuses unknown keys: a misspelt key stops the run at its start.",
 }
 
 
@@ -31,7 +31,7 @@ def page(entry: Entry) -> str:
     dialect = entry.load()
     parts = [
         f"# {dialect.title}",
-        "This page is made from the dialect's table by `scripts/generate`.",
+        "`scripts/generate` writes this page from the dialect's table.",
         f"`{dialect.name}`, as of release {dialect.version}. {_ROLES[dialect.role]}"
         + (f" {_SUPPORT[entry.support]}" if dialect.role == "training" else ""),
         f"## Unknown keys\n\n{_UNKNOWN[dialect.unknown_keys]}",
@@ -71,7 +71,7 @@ def _default(key: Key) -> str:
 def _removed(dialect: Dialect) -> Iterator[str]:
     if dialect.renamed:
         rows = [f"| `{old.path}` | {old.removed_in} | {_code(old.replacement)} |" for old in dialect.renamed]
-        yield "\n".join(["## Removed keys", "", "| key | gone in | instead |", "|---|---|---|", *rows])
+        yield "\n".join(["## Removed keys", "", "| key | removed in | instead |", "|---|---|---|", *rows])
 
 
 def _notes(entry: Entry) -> Iterator[str]:

@@ -36,7 +36,7 @@ KEYS: tuple[Key, ...] = (
         ("NO", "MULTI_GPU", "FSDP", "DEEPSPEED", "MEGATRON_LM"),
     ),
     Key("num_processes", "parallel.data", "GPUs over all machines together, not per machine."),
-    Key("num_machines", "nodes", "Machines that take part.", 1),
+    Key("num_machines", "nodes", "Number of machines.", 1),
     Key(
         "mixed_precision",
         "precision.autocast",
@@ -76,7 +76,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "fsdp_config.fsdp_offload_params",
         "parallel.offload",
-        "Weights, gradients and moments wait on the host.",
+        "Keeps weights, gradients and moments on the host.",
         False,
     ),
     Key(

@@ -333,6 +333,6 @@ def unlisted_plugin_keys(reader: Reader) -> Iterable[Conflict]:
                 name,
                 ("plugins",),
                 lambda r: True,
-                f"{name} is dropped without a word: its plugin (axolotl.{integration}) is not under plugins",
+                f"{name} is silently dropped: its plugin (axolotl.{integration}) is not under plugins",
                 "warning",
             )

@@ -50,14 +50,14 @@ STEP_KEYS: tuple[Key, ...] = (
     Key(
         "eval_batch_size",
         "evaluation.batch",
-        "Sequences per GPU in evaluation; micro_batch_size where it is left out. A larger one runs out "
+        "Sequences per GPU in evaluation; micro_batch_size if not set. A larger one runs out "
         "of memory only when evaluation starts.",
     ),
     Key(
         "sequence_len",
         "sequence_length",
         "The most tokens of a row. Activations and logits grow in proportion, eager attention by the "
-        "square. Left out it is only 512.",
+        "square. The default is only 512.",
         512,
     ),
     Key(
@@ -78,7 +78,7 @@ STEP_KEYS: tuple[Key, ...] = (
     Key(
         "eval_sample_packing",
         None,
-        "Packing in evaluation; follows sample_packing where it is left out.",
+        "Packing in evaluation; follows sample_packing if not set.",
         UNSET,
         BOOLEAN,
     ),
@@ -94,14 +94,14 @@ STEP_KEYS: tuple[Key, ...] = (
         "gradient_checkpointing",
         "Keeps only the input of each layer and computes the layer again in the backward pass: "
         "activations shrink to about one tensor "
-        "a layer for a third more time. Off where it is left out.",
+        "a layer for a third more time. Off by default.",
         False,
         (True, False),
     ),
     Key(
         "gradient_checkpointing_kwargs.use_reentrant",
         "gradient_checkpointing",
-        "Which of torch's two checkpointing implementations runs. Reentrant where it is left out.",
+        "Which of torch's two checkpointing implementations runs. Reentrant by default.",
         True,
         BOOLEAN,
     ),
@@ -179,7 +179,7 @@ STEP_KEYS: tuple[Key, ...] = (
         "plugins",
         "loss",
         "Integrations. Liger and cut cross entropy act only when listed here; their own keys are "
-        "dropped without a word otherwise.",
+        "silently dropped otherwise.",
         None,
     ),
     Key(
@@ -217,7 +217,7 @@ STEP_KEYS: tuple[Key, ...] = (
     Key(
         "liger_rope",
         "kernels.liger",
-        "Liger's rotary positions: query and key are turned where they lie. Needs the Liger plugin.",
+        "Liger's rotary positions: query and key are rotated in place. Needs the Liger plugin.",
         None,
         BOOLEAN,
     ),
@@ -247,14 +247,14 @@ STEP_KEYS: tuple[Key, ...] = (
     Key(
         "tiled_mlp",
         "kernels.tiled_mlp",
-        "Runs the feed-forward block in slices of the sequence: bounds its activations at great lengths.",
+        "Runs the feed-forward block in slices of the sequence: bounds its activations for long sequences.",
         None,
         BOOLEAN,
     ),
     Key(
         "tiled_mlp_num_shards",
         "kernels.tiled_mlp_pieces",
-        "In how many slices tiled_mlp runs. Left out: one for 32768 tokens.",
+        "Number of slices of tiled_mlp; by default one per 32768 tokens.",
         None,
     ),
     Key(
@@ -275,7 +275,7 @@ STEP_KEYS: tuple[Key, ...] = (
         "fsdp_version",
         "parallel.strategy",
         "1 keeps trained shards in float32: 16 bytes a weight divided by the GPUs. 2 leaves them in "
-        "the load dtype: 8 bytes. 2 where it is left out; before 0.20, 1.",
+        "the load dtype: 8 bytes. The default is 2; before 0.20, 1.",
         2,
         (1, 2),
         by_release=(before(1, axolotl="0.20"),),
@@ -284,7 +284,7 @@ STEP_KEYS: tuple[Key, ...] = (
     Key(
         "fsdp_config.offload_params",
         "parallel.offload",
-        "Weights, gradients and states wait on the host.",
+        "Keeps weights, gradients and states on the host.",
         False,
         BOOLEAN,
     ),
@@ -314,15 +314,15 @@ STEP_KEYS: tuple[Key, ...] = (
     SYNC_EACH_BATCH,
     Key("dp_shard_size", "parallel.data", "GPUs that share the sharding.", None),
     Key("dp_replicate_size", "parallel.replicate", "Copies of the sharding group.", None),
-    Key("tensor_parallel_size", "parallel.tensor", "Splits each layer's weights over so many GPUs.", None),
+    Key("tensor_parallel_size", "parallel.tensor", "Splits each layer's weights over this many GPUs.", None),
     Key(
         "context_parallel_size",
         "parallel.context",
-        "Splits every sequence over so many GPUs; needs FlashAttention 2.",
+        "Splits every sequence over this many GPUs; needs FlashAttention 2.",
         None,
     ),
-    Key("expert_parallel_size", "parallel.expert", "Splits the experts of a mixture over so many GPUs.", 1),
-    Key("ray_num_workers", "parallel.data", "With use_ray: how many GPUs take part.", 1),
+    Key("expert_parallel_size", "parallel.expert", "Splits the experts of a mixture over this many GPUs.", 1),
+    Key("ray_num_workers", "parallel.data", "With use_ray: number of GPUs.", 1),
     Key(
         "rl",
         "objective",

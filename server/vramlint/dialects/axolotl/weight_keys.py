@@ -18,7 +18,7 @@ WEIGHT_KEYS: tuple[Key, ...] = (
         "adapter",
         "method",
         "lora or qlora freeze the base, so that only the adapter needs gradients and optimizer states. "
-        "Left out, every "
+        "If not set, every "
         "weight is trained: 8 bytes each in bf16, of which the base takes 2.",
         None,
         ("lora", "qlora"),

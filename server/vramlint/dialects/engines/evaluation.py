@@ -29,8 +29,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         "eval_accumulation_steps",
         None,
-        "How often predictions move to the host in evaluation. Counts only where metrics of one's own are "
-        "computed from the logits; else they are thrown away after each batch.",
+        "How often predictions move to the host in evaluation. Matters only if custom metrics are "
+        "computed from the logits; otherwise they are discarded after each batch.",
         None,
     ),
 )

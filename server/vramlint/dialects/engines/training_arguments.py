@@ -217,7 +217,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "fsdp_config.cpu_offload",
         "parallel.offload",
-        "Weights, gradients and states wait on the host.",
+        "Keeps weights, gradients and states on the host.",
         False,
         (True, False),
     ),

@@ -10,7 +10,10 @@ KEYS: tuple[Key, ...] = (
     Key("num_attention_heads", "model", "Heads that share the width."),
     Key("num_kv_heads", "model", "Heads of keys and values, which groups of queries share.", None),
     Key(
-        "intermediate_size", "model", "Width of the feed-forward; four widths of the model where unset.", None
+        "intermediate_size",
+        "model",
+        "Width of the feed-forward; 4 × the model's width if not set.",
+        None,
     ),
     Key("no_weight_tying", "model", "True gives the output head weights of its own.", False),
     Key(
@@ -36,7 +39,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("pipe_parallel_size", "parallel.pipeline", "Stages the layers are spread over.", 0),
     Key("model_parallel_size", "parallel.tensor", "GPUs that share each layer.", 1),
-    Key("sequence_parallel", "parallel.sequence", "Splits what lies between the matrices too.", False),
+    Key("sequence_parallel", "parallel.sequence", "Also splits the activations between the matrices.", False),
     Key("precision", "precision.weights", "fp16, bfloat16 or fp32; a float32 copy is kept beside 16 bits."),
     Key("gradient_clipping", "gradient_clipping", "Clips the gradients' norm before the step.", None),
     Key(

@@ -60,7 +60,7 @@ KEYS = (
         "bfloat16",
         ("bfloat16", "float16"),
     ),
-    Key("environment.gpus", "gpu_count", "The GPUs that take part, by number."),
+    Key("environment.gpus", "gpu_count", "The GPUs of the run, by number."),
     Key("environment.compile_model", "compile", "Compiles the model.", False, _BOOLEAN),
     Key(
         "environment.use_deepspeed",
@@ -118,7 +118,7 @@ KEYS = (
     Key(
         "training.lora_target_modules",
         "adapter.targets",
-        "Names with commas between them; every linear layer but the head where it is empty.",
+        "Names with commas between them; every linear layer but the head if empty.",
         "",
     ),
     Key(

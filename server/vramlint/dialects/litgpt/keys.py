@@ -30,7 +30,7 @@ KEYS: tuple[Key, ...] = (
         "GPUs per machine. Several switch FSDP on, and with it checkpointing of each block when fine-tuning.",
         1,
     ),
-    Key("num_nodes", "nodes", "Machines that take part.", 1),
+    Key("num_nodes", "nodes", "Number of machines.", 1),
     Key(
         "lora_r", "adapter.r", "Rank: an adapted linear of in × out features gains r × (in + out) weights.", 8
     ),

@@ -30,8 +30,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         "finetuning_type",
         "method",
-        "Which weights are trained; frozen ones need neither gradients nor optimizer states. Silent files "
-        "train LoRA.",
+        "Which weights are trained; frozen ones need neither gradients nor optimizer states. The "
+        "default is lora.",
         "lora",
         ("lora", "oft", "freeze", "full"),
     ),

@@ -29,7 +29,7 @@ MEGATRON_KEYS: tuple[Key, ...] = (
     Key(
         "sequence_parallel",
         "parallel.sequence",
-        "USE_MCA=1: splits what lies between the layers' matrices too.",
+        "USE_MCA=1: also splits the activations between the layers' matrices.",
         False,
         (True, False),
     ),

@@ -83,7 +83,7 @@ KEYS: tuple[Key, ...] = (
         True,
     ),
     Key(f"{FSDP}.activation_cpu_offload", "activation_offload", "Keeps layer inputs on the host.", False),
-    Key(f"{FSDP}.cpu_offload", "parallel.offload", "Shards, gradients and states wait on the host.", False),
+    Key(f"{FSDP}.cpu_offload", "parallel.offload", "Keeps shards, gradients and states on the host.", False),
     Key("tp_config.tensor_parallel_degree", "parallel.tensor", "GPUs that share each layer.", 1),
     Key(
         "expandable_segments",

@@ -29,7 +29,7 @@ MODEL: tuple[Key, ...] = (
     Key(
         "tuner_type",
         "method",
-        "full trains every weight; lora and its kin freeze the base. Silent files train LoRA.",
+        "full trains every weight; lora and similar methods freeze the base. The default is lora.",
         "lora",
         offered=TUNERS,
     ),
@@ -37,7 +37,7 @@ MODEL: tuple[Key, ...] = (
     Key(
         "torch_dtype",
         "precision.weights",
-        "Dtype in which the weights are loaded: the checkpoint's own where unset. Autocast follows it.",
+        "Dtype in which the weights are loaded: the checkpoint's own if not set. Autocast follows it.",
         None,
         DTYPES,
     ),
@@ -48,7 +48,7 @@ MODEL: tuple[Key, ...] = (
         None,
         offered=("bnb", "hqq", "eetq", "quanto", "fp8"),
     ),
-    Key("quant_bits", "quantization.scheme", "Stores the frozen linears in so many bits.", None),
+    Key("quant_bits", "quantization.scheme", "Stores the frozen linears in this many bits.", None),
     Key("bnb_4bit_quant_type", "quantization.scheme", "The 4-bit number format.", "nf4", ("nf4", "fp4")),
     Key(
         "bnb_4bit_use_double_quant",
@@ -91,7 +91,7 @@ ADAPTER: tuple[Key, ...] = (
         None,
     ),
     Key("modules_to_save", "adapter.modules_to_save", "Modules trained whole beside the adapter."),
-    Key("lora_dtype", "adapter.dtype", "Dtype of the adapter; float32 where unset.", None, DTYPES),
+    Key("lora_dtype", "adapter.dtype", "Dtype of the adapter; float32 if not set.", None, DTYPES),
     Key("use_dora", "method", "DoRA adds a magnitude vector to each adapted linear.", False, BOOLEAN),
     Key("vera_rank", "adapter.r", "Rank of VeRA's shared random matrices.", 256),
 )
@@ -111,7 +111,7 @@ STEP: tuple[Key, ...] = (
     ),
     Key("max_completion_length", "generation.completion_length", "The most tokens of a completion.", 512),
     Key("packing", "packing", "Fills every row up to packing_length with several samples.", False, BOOLEAN),
-    Key("packing_length", "sequence_length", "Tokens of a packed row; max_length where unset.", None),
+    Key("packing_length", "sequence_length", "Tokens of a packed row; max_length if not set.", None),
     Key("padding_free", "packing", "Runs the samples of a batch as one row without padding.", False, BOOLEAN),
     replace(_TRAINER["gradient_checkpointing"], default=True),
     Key(
@@ -124,7 +124,7 @@ STEP: tuple[Key, ...] = (
     Key(
         "optimizer",
         "optimizer",
-        "An optimizer of ms-swift's own, which beats optim.",
+        "An optimizer of ms-swift's own, which takes precedence over optim.",
         None,
         offered=("galore", "lorap", "muon", "muonclip", "multimodal"),
     ),
@@ -157,13 +157,13 @@ SPREAD: tuple[Key, ...] = (
     Key(
         "ENV",
         None,
-        "Variables that the command sets first. NPROC_PER_NODE and NNODES say how many GPUs take part.",
+        "Variables that the command sets first. NPROC_PER_NODE and NNODES give the number of GPUs.",
     ),
 )
 ONLINE: tuple[Key, ...] = (
     Key("rlhf_type", "objective", "The method of `swift rlhf`.", "dpo", offered=OBJECTIVES),
     Key("ref_model", "reference_model", "A reference that is another model than the trained one.", None),
-    Key("beta", "reference_model", "0 leaves GRPO without a reference; 0.04 where unset.", None),
+    Key("beta", "reference_model", "0 leaves GRPO without a reference; 0.04 if not set.", None),
     Key("reward_model", "roles.reward_model", "Models that score completions, each on the GPU.", None),
     Key("teacher_model", "roles.teacher", "The model that is imitated; unset, the student itself.", None),
     Key("num_generations", "generation.completions", "Completions of each prompt.", 8),
@@ -190,8 +190,8 @@ ONLINE: tuple[Key, ...] = (
         0,
         (0, 1, 2),
     ),
-    Key("offload_optimizer", "generation.away", "States wait on the host meanwhile.", False, BOOLEAN),
-    Key("offload_model", "generation.away", "Weights wait on the host meanwhile.", False, BOOLEAN),
+    Key("offload_optimizer", "generation.away", "Keeps states on the host meanwhile.", False, BOOLEAN),
+    Key("offload_model", "generation.away", "Keeps weights on the host meanwhile.", False, BOOLEAN),
     Key("steps_per_generation", "generation.batch", "Micro-batches made of one round of completions.", None),
 )
 KEYS: tuple[Key, ...] = (*MODEL, *ADAPTER, *STEP, *SPREAD, *ONLINE, *MEGATRON_KEYS)

@@ -38,7 +38,7 @@ MEGATRON_KEYS: tuple[Key, ...] = (
     Key(
         "sequence_parallel",
         "parallel.sequence",
-        "Megatron: splits what lies between the layers' matrices too, over the tensor-parallel GPUs.",
+        "Megatron: also splits the activations between the layers' matrices, over the tensor-parallel GPUs.",
         False,
         (True, False),
     ),

@@ -34,7 +34,7 @@ KEYS = (
     Key(
         "policy.dtensor_cfg.sequence_parallel",
         "parallel.sequence",
-        "Splits what lies between layers too.",
+        "Also splits the activations between layers.",
         False,
     ),
     Key("policy.dtensor_cfg.activation_checkpointing", "gradient_checkpointing", "Recomputes layers.", False),
@@ -99,5 +99,5 @@ KEYS = (
     ),
     Key("grpo.num_generations_per_prompt", "generation.completions", "Completions of each prompt."),
     Key("cluster.gpus_per_node", "gpu_count", "GPUs of each machine.", 1),
-    Key("cluster.num_nodes", "nodes", "Machines that take part.", 1),
+    Key("cluster.num_nodes", "nodes", "Number of machines.", 1),
 )

@@ -11,7 +11,7 @@ from vramlint.dialects.kit.recognised_only import no_edits, reader_of
 
 KEYS = (
     Key("resources.accelerators", "gpu", "The GPUs of each machine: kind and number, as in A100-80GB:8."),
-    Key("num_nodes", "nodes", "Machines that take part.", 1),
+    Key("num_nodes", "nodes", "Number of machines.", 1),
     Key("run", None, "The command. The configs that it names are checked against these GPUs."),
 )
 

@@ -94,7 +94,7 @@ _OWN = (
     Key("peft.q_lora_bits", "quantization.scheme", "Bits of a quantized weight.", 4, (4, 8)),
     Key("fsdp.enable_fsdp", "parallel.strategy", "Shards weights, gradients and states.", False, _BOOLEAN),
     Key("fsdp.sharding_strategy", "parallel.sharding", "What FSDP shares between the GPUs.", "FULL_SHARD"),
-    Key("fsdp.cpu_offload", "parallel.offload", "Shards wait on the host.", False, _BOOLEAN),
+    Key("fsdp.cpu_offload", "parallel.offload", "Keeps shards on the host.", False, _BOOLEAN),
     Key(
         "fsdp.auto_wrap_policy",
         "parallel.wrap",
@@ -103,6 +103,6 @@ _OWN = (
     ),
     Key("deepspeed.enable_deepspeed", "parallel.strategy", "DeepSpeed under the run.", False, _BOOLEAN),
     Key("deepspeed.zero_stage", "parallel.strategy", "What ZeRO shares between the GPUs.", "ZERO_0"),
-    Key("deepspeed.offload_optimizer", "parallel.offload", "Optimizer states wait on the host.", None),
+    Key("deepspeed.offload_optimizer", "parallel.offload", "Keeps optimizer states on the host.", None),
 )
 KEYS: tuple[Key, ...] = (*(_row(path) for path in MADE if MADE[path] in _ROWS), *_OWN)

@@ -52,7 +52,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "training.enable_cpu_offload",
         "parallel.offload",
-        "Sharded weights, gradients and moments wait on the host.",
+        "Keeps sharded weights, gradients and moments on the host.",
         False,
     ),
     Key(

@@ -129,7 +129,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "fsdp_cpu_offload",
         "parallel.offload",
-        "Distributed: sharded weights, gradients and moments wait on the host.",
+        "Distributed: keeps sharded weights, gradients and moments on the host.",
         False,
     ),
     Key(

@@ -71,7 +71,7 @@ OWN: tuple[Key, ...] = (
     Key(
         "lora_target_modules",
         "adapter.targets",
-        "Linears that get an adapter, or all-linear. Left out, PEFT's table by architecture decides: "
+        "Linears that get an adapter, or all-linear. If not set, PEFT's table by architecture decides: "
         "for Llama, Qwen and Mistral only "
         "q_proj and v_proj; for an architecture not in it the run stops.",
         None,
@@ -162,7 +162,7 @@ OWN: tuple[Key, ...] = (
         False,
         BOOLEAN,
     ),
-    Key("eval_packing", None, "Packing in evaluation; follows packing where it is left out.", UNSET, BOOLEAN),
+    Key("eval_packing", None, "Packing in evaluation; follows packing if not set.", UNSET, BOOLEAN),
     Key(
         "activation_offloading",
         "activation_offload",
@@ -229,7 +229,7 @@ OWN: tuple[Key, ...] = (
     Key(
         "steps_per_generation",
         "generation.batch",
-        "Micro batches that are generated at once; left out, those of a step. Without vLLM their keys and "
+        "Micro batches that are generated at once; by default those of a step. Without vLLM their keys and "
         "values are on the GPU together.",
         UNSET,
     ),

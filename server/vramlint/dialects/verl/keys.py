@@ -40,7 +40,7 @@ FINE_TUNING: tuple[Key, ...] = (
     Key(
         "model.enable_activation_offload",
         "activation_offload",
-        "Layer inputs wait on the host.",
+        "Keeps layer inputs on the host.",
         False,
         _BOOLEAN,
     ),
@@ -66,7 +66,7 @@ FINE_TUNING: tuple[Key, ...] = (
     ),
     Key("ulysses_sequence_parallel_size", "parallel.context", "GPUs that share one row.", 1),
     Key("trainer.n_gpus_per_node", "gpu_count", "GPUs of each machine.", 8),
-    Key("trainer.nnodes", "nodes", "Machines that take part.", 1),
+    Key("trainer.nnodes", "nodes", "Number of machines.", 1),
 )
 REINFORCEMENT: tuple[Key, ...] = (
     Key("actor_rollout_ref.model.path", "model", "The model that is trained."),
@@ -90,7 +90,7 @@ REINFORCEMENT: tuple[Key, ...] = (
     Key(
         "actor_rollout_ref.model.enable_activation_offload",
         "activation_offload",
-        "Layer inputs wait on the host.",
+        "Keeps layer inputs on the host.",
         False,
         _BOOLEAN,
     ),
