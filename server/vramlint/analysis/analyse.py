@@ -14,7 +14,7 @@ from vramlint.dialects.kit.dialect import Dialect, Unusable
 from vramlint.dialects.kit.launches import of_run
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.document import PROGRAMS, Document
-from vramlint.document.edit import TextEdit, apply_edits
+from vramlint.document.edit import TextEdit, edited
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import Cannot, Rechecked, RuleContext
 from vramlint.lint.directives import Directives, read_directives
@@ -169,8 +169,7 @@ def _recovered(document: Document, value: Unusable) -> bool:
 def _recheck(
     document: Document, workspace: Workspace, overrides: Overrides, edits: tuple[TextEdit, ...]
 ) -> Rechecked:
-    text = apply_edits(document.text, edits)
-    after = Document.parse(text, document.path, document.language)
+    after = edited(document, *edits)
     return Reread(_understood(after, workspace, overrides), overrides)
 
 

@@ -38,9 +38,9 @@ def apply_edits(text: str, edits: Iterable[TextEdit]) -> str:
     return "".join((*parts, text[offset:]))
 
 
-def edited(document: Document, edit: TextEdit) -> Document:
-    """The document with one edit made."""
-    return _parsed(apply_edits(document.text, (edit,)), document.path, document.language)
+def edited(document: Document, *edits: TextEdit) -> Document:
+    """The document with edits made, whose offsets all count in its text."""
+    return _parsed(apply_edits(document.text, edits), document.path, document.language)
 
 
 @lru_cache(maxsize=8)

@@ -69,7 +69,9 @@ class _Tries:
     def estimate(self, changes: Changes) -> Estimate | None:
         """What the run needs after changes, without touching the text."""
         self.context.proceed()
-        keys = self.keys(changes) if changes else ()
+        if not changes:
+            return self.context.estimate
+        keys = self.keys(changes)
         return None if keys is None else estimate_after(self.context, keys)
 
     def confirm(self, advice: Advice) -> Answer:

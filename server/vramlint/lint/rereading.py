@@ -5,7 +5,6 @@ This leaves the text alone. `RuleContext.recheck` edits it, parses it and runs t
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
 from vramlint.dialects.kit.dialect import ReadResult, SetKey
@@ -13,8 +12,6 @@ from vramlint.dialects.kit.edits import with_keys
 from vramlint.document.node import KeyPath
 from vramlint.lint.context import RuleContext
 from vramlint.memory.estimate import CannotEstimate, Estimate
-
-log = logging.getLogger(__name__)
 
 
 def estimate_after(context: RuleContext, keys: Iterable[SetKey]) -> Estimate | None:
@@ -34,7 +31,9 @@ def estimate_after(context: RuleContext, keys: Iterable[SetKey]) -> Estimate | N
     except CannotEstimate:
         return None
     except Exception:
-        log.exception("%s cannot be tried", keys)
+        import logging  # imported late: it is seldom needed, and dear at start-up
+
+        logging.getLogger(__name__).exception("%s cannot be tried", keys)
         return None
 
 
