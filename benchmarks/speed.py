@@ -30,6 +30,7 @@ from vramlint.catalog.facts import Model  # noqa: E402
 from vramlint.catalog.models import Models  # noqa: E402
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob  # noqa: E402
 from vramlint.memory import estimate_job  # noqa: E402
+from vramlint.memory.shared_walk import forget  # noqa: E402
 
 CATALOG = Models()
 
@@ -98,6 +99,7 @@ def milliseconds(job: TrainingJob, runs: int) -> float:
     estimate_job(job)
     taken = []
     for _ in range(runs):
+        forget()
         start = time.process_time()
         estimate_job(job)
         taken.append(1000 * (time.process_time() - start))
@@ -110,6 +112,7 @@ def in_turn(first: TrainingJob, second: TrainingJob, runs: int) -> float:
     two: list[float] = []
     for _ in range(runs):
         for job, taken in ((first, one), (second, two)):
+            forget()
             start = time.perf_counter()
             estimate_job(job)
             taken.append(time.perf_counter() - start)

@@ -223,7 +223,7 @@ def test_the_largest_tensor_at_the_peak_is_named() -> None:
     assert analysis.estimate is not None
     logits = TensorAtPeak("logits", "activations", (8192, 128256), "float32", 3, 3 * 8192 * 128256 * 4)
     backward = tuple(moment for moment in analysis.estimate.counted if moment.name == "backward")
-    estimate = replace(analysis.estimate, tensors=(logits,), counted=backward)
+    estimate = replace(analysis.estimate, peak_tensors=lambda: (logits,), counted=backward)
     assert peak_line(estimate) == (
         "peak in the backward pass; the largest there: logits, 3 × [8,192 × 128,256] float32 = 11.7 GiB"
     )

@@ -125,7 +125,7 @@ class Estimate:
     phase_peaks: Mapping[str, int]
     error_band: float
     """Relative half-width: device_bytes * (1 ± error_band) should hold the truth in nine runs of ten."""
-    tensors: tuple[TensorAtPeak, ...] = ()
+    peak_tensors: Callable[[], tuple[TensorAtPeak, ...]] = field(default=tuple, compare=False, repr=False)
     checkpoint_bytes: Mapping[str, int] = field(default_factory=dict)
     architecture: str = ""
     shape: str = ""
@@ -145,6 +145,11 @@ class Estimate:
     """What the declared GPU gives to PyTorch's allocator."""
     by_count: bool = False
     """Settle for what the count says where only a replay decides: for an editor, at a keystroke."""
+
+    @property
+    def tensors(self) -> tuple[TensorAtPeak, ...]:
+        """The largest groups of tensors alive at the peak, as many as were asked for; found when wanted."""
+        return self.peak_tensors()
 
     @property
     def worst(self) -> Moment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from math import ceil
 
 from vramlint.catalog.optimizers import Optimizer, optimizer_named
@@ -19,8 +19,7 @@ from vramlint.memory.moments.generation import generation_moment
 from vramlint.memory.moments.held import Held
 from vramlint.memory.moments.loading import loading_moment
 from vramlint.memory.moments.saving import saving_moment
-from vramlint.memory.objectives import has_reference, objective_of
-from vramlint.memory.peak_tensors import PeakPlace, tensors_at
+from vramlint.memory.objectives import has_reference
 from vramlint.memory.peaks import (
     PeakCandidate,
     compose,
@@ -36,7 +35,8 @@ from vramlint.memory.replay import Late
 from vramlint.memory.replay.run import Run
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
 from vramlint.memory.sharding import Plan, plan_of
-from vramlint.memory.step import StepProfile, walk
+from vramlint.memory.shared_walk import per_rank_job, walked
+from vramlint.memory.step import StepProfile
 from vramlint.memory.weights import Weights
 
 ON_DEVICE_LAYERS = 2
@@ -63,16 +63,13 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     walked_job = per_rank_job(job)
     plan = plan_of(job)
     plan.frees_gradients = frees_gradients(job, optimizer)
-    weights = Weights(walked_job)
     try:
-        network = network_of(walked_job, weights)
-    except CannotEstimate:
-        if job.model.parameters is None:
+        shared = walked(job, plan.frees_gradients)
+    except CannotEstimate as reason:
+        if job.model.parameters is None or reason.field != "model":
             raise
         return _bare(job, job.model.parameters, optimizer)
-    if network.modelled and trains_nothing(weights):
-        raise _nothing_trained(job)
-    profile = walk(walked_job, network, plan)
+    weights, network, profile = shared.weights, shared.network, shared.profile
     layers = len(network.order)
     divided = job.parallel.tensor * job.parallel.pipeline * job.parallel.expert > 1
     whole = _whole_model(job) if divided else weights
@@ -130,28 +127,9 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         places.append((order, step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].rough.device_bytes)
     away = sum(offloaded(profile, places[fullest][0], resident))
-    candidates[fullest] = replace(candidates[fullest], host=host_memory(job, weights, optimizer, away))
-    return (
-        replace(candidates[fullest], tensors=_largest(profile, *places[fullest], tensors))
-        if tensors
-        else candidates[fullest]
-    )
-
-
-def trains_nothing(weights: Weights) -> bool:
-    """Whether what is trained is chosen by name, and nothing has such a name: PEFT refuses an adapter that
-    goes on no layer.
-    """
-    chosen = weights.adapter is not None or weights.trained is not None
-    return chosen and not any(parameter.trainable for parameter, _ in weights.all())
-
-
-def _nothing_trained(job: TrainingJob) -> CannotEstimate:
-    if job.trainable_parameters:
-        message = f"no weight of {job.model.model_type} has a name that the expressions match"
-        return CannotEstimate("nothing-trained", message, "trainable_parameters")
-    message = f"no layer of {job.model.model_type} has a name that the adapter's targets match"
-    return CannotEstimate("nothing-adapted", message, "adapter.targets")
+    host = host_memory(job, weights, optimizer, away)
+    largest = cache(partial(_largest, profile, *places[fullest], tensors)) if tensors else tuple
+    return replace(candidates[fullest], host=host, peak_tensors=largest)
 
 
 def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:
@@ -189,22 +167,10 @@ def _largest(
     """The tensors alive at the highest peak of forward and backward; none where the optimizer's step is
     higher still.
     """
+    from vramlint.memory.peak_tensors import PeakPlace, tensors_at  # late: few files have a finding
+
     top = max(peaks, key=lambda peak: peak.dynamic)
     return tensors_at(profile, PeakPlace(top.moment, top.position), order, most) if top.position >= 0 else ()
-
-
-def per_rank_job(job: TrainingJob) -> TrainingJob:
-    """The job as one rank walks it: context parallelism leaves it a share of each sequence, pairs double the
-    rows.
-    """
-    context = job.parallel.context
-    changes: dict[str, int] = {}
-    if context > 1:
-        changes["sequence_length"] = -(-job.sequence_length // context)
-    rows = objective_of(job).rows
-    if rows > 1:
-        changes["micro_batch_size"] = rows * job.micro_batch_size
-    return replace(job, **changes) if changes else job  # type: ignore[arg-type]
 
 
 def _whole_model(job: TrainingJob) -> Weights:
