@@ -52,17 +52,20 @@ class Replay:
         """Whether the run does not die where the driver gives at most `capacity` bytes; `expandable`: with
         expandable segments, whatever the job says.
         """
-        settings = EXPANDABLE if expandable else self._settings
-        if self._taken_with_room(self._varying, settings) <= capacity:
-            return True  # nothing that was cached had to be given back
-        asked = capacity, expandable
+        settings, asked = EXPANDABLE if expandable else self._settings, (capacity, expandable)
         if asked not in self._lives:
-            try:
-                self._taken(self._varying, settings, capacity)
-                self._lives[asked] = True
-            except OutOfMemory:
-                self._lives[asked] = False
+            self._lives[asked] = self._alive(settings, capacity)
         return self._lives[asked]
+
+    def _alive(self, settings: Settings, capacity: int) -> bool:
+        known = (self._varying, settings) in self._with_room
+        if (known or settings != Settings()) and self._taken_with_room(self._varying, settings) <= capacity:
+            return True  # nothing that was cached had to be given back
+        try:
+            self._taken(self._varying, settings, capacity)
+        except OutOfMemory:
+            return False
+        return True
 
     def within(self, capacity: int) -> int:
         """Bytes taken where the driver gives at most `capacity`; all of it where the run dies."""
@@ -91,7 +94,10 @@ class Replay:
         """Bytes taken. Raises OutOfMemory."""
         job, events = self.run.job, self.events(varying)
         if settings == Settings():
-            return replayed(events, capacity).reserved
+            taken = replayed(events, capacity)
+            if not taken.gave_back:
+                self._with_room[varying, settings] = taken.reserved
+            return taken.reserved
         if settings == EXPANDABLE and capacity is None:
             return expanded(events).reserved
         device = job.gpu.memory_bytes if job.gpu is not None else None

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from vramlint.catalog.facts import MIB
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.settings import LARGE_SEGMENT
 
 SMALL, SMALL_SEGMENT, LARGE_FROM, GRAIN = MIB, 2 * MIB, 10 * MIB, 2 * MIB
@@ -41,6 +41,8 @@ class Taken:
 
     allocated: int
     reserved: int
+    gave_back: bool = field(default=False, compare=False)
+    """Whether something that was cached had to go back to the driver, so that a GPU with room takes more."""
 
 
 def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
@@ -65,6 +67,7 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
     last: dict[int, list[Any]] = {}
     alive: dict[int, list[Any]] = {}
     allocated = held = peak = peak_held = address = 0
+    gave_back = False
     least_large = 512 if expandable else SMALL + 1
     left, put, pop = bisect_left, insort, alive.pop
     for number, size in events:
@@ -92,6 +95,7 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
                 else:
                     wanted = LARGE_SEGMENT if size < LARGE_FROM else -(-size // GRAIN) * GRAIN
                 if capacity is not None and held + wanted > capacity:
+                    gave_back = True
                     held -= sum(_given_back(cached) for cached in pools)
                     if held + wanted > capacity:
                         raise OutOfMemory
@@ -140,7 +144,7 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
             put(pool, (block[1], block[0], block))
             if expandable and block[3] is None:
                 last[id(pool)] = block
-    return Taken(peak, peak_held)
+    return Taken(peak, peak_held, gave_back)
 
 
 def _grown(pool: list[Any], end: list[Any] | None, size: int) -> tuple[list[Any], int]:
