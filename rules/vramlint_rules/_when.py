@@ -92,7 +92,7 @@ def unclear_gpu(context: RuleContext) -> bool:
 
 def missing_companion(context: RuleContext) -> bool:
     """Files that name another one that is not there."""
-    return context.reading is not None and bool(context.reading.missing_companions)
+    return context.reading is not None and bool(context.reading.missing_companions or context.faults)
 
 
 def rows_over(context: RuleContext) -> bool:

@@ -21,7 +21,8 @@ class UnknownGpu(Rule):
     A name after `gpu=` in a comment, under a key of the file, or in the settings that means no known GPU.
     Names are compared without case, vendor words and punctuation. A GPU that is not listed can be declared
     by its memory: `gpu=24GiB`. A name that GPUs of several sizes have ("A100": 40 GB or 80) is a warning
-    where the run fits one of them and not another.
+    where the run fits one of them and not another. A name that no GPU has is said whatever the settings
+    ignore.
 
     ## Why it matters
 
@@ -69,10 +70,11 @@ class UnknownGpu(Rule):
         else:
             message += ": see `vramlint gpus`, or give its memory, like gpu=24GiB"
         if declared.span is not None:
-            yield self.finding(message, span=declared.span, fixes=_fixes(context, declared))
+            yield self.finding(message, span=declared.span, fixes=_fixes(context, declared), always=True)
         else:
             part: Part = "value" if declared.key else "file"
-            yield self.finding(message, declared.key or (), part=part, fixes=_fixes(context, declared))
+            fixes = _fixes(context, declared)
+            yield self.finding(message, declared.key or (), part=part, fixes=fixes, always=True)
 
     def _sizes(self, context: RuleContext, declared: Declaration) -> Iterator[Finding]:
         """Ask which one, where it matters."""

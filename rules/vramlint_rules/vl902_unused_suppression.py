@@ -12,13 +12,12 @@ from vramlint.lint.rule import Rule
 
 
 class UnusedSuppression(Rule):
-    """A comment suppresses a rule that finds nothing there, or a vramlint comment has no effect.
+    """A comment suppresses a rule that finds nothing there.
 
     ## What it finds
 
-    `# vramlint: ignore[…]` and `ignore-file[…]` that no finding needs any more, codes that no rule has, and
-    vramlint comments that cannot be read. A rule that could not speak (no GPU declared, the job cannot be
-    estimated) is not counted.
+    `# vramlint: ignore[…]` and `ignore-file[…]` that no finding needs any more. A rule that could not speak
+    (no GPU declared, the job cannot be estimated) is not counted.
 
     ## Why it matters
 
@@ -54,7 +53,7 @@ class UnusedSuppression(Rule):
     after_suppressions = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
-        """Report what analysis found unused, and directives that cannot be read."""
+        """Report what analysis found unused."""
         for suppression in context.unused:
             what = f"no {suppression.code}" if suppression.code else "nothing"
             where = "in this file" if suppression.line is None else "here"
@@ -69,8 +68,6 @@ class UnusedSuppression(Rule):
                 fixes=(fix,),
                 unnecessary=True,
             )
-        for problem in context.directives.problems:
-            yield self.finding(problem.message, span=problem.span)
 
 
 def _removal(context: RuleContext, suppression: Suppression) -> TextEdit:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+from typing import Any
 
 from vramlint.document.node import KeyPath
 from vramlint.job import Assumed
 from vramlint.lint.context import RuleContext
-from vramlint.lint.finding import Finding
+from vramlint.lint.finding import Finding, Part
 from vramlint.lint.rule import Rule
+
+_UNOPENED = "cannot be opened here"
+"""Part of the reason of a strategy that is assumed for want of the file."""
 
 
 class MissingCompanion(Rule):
-    """A file that the config names is not in the workspace.
+    """A file that the config names is not in the workspace, or cannot be read.
 
     ## What it finds
 
     A DeepSpeed, FSDP or accelerate file that is named here and found neither beside this file, nor from the
     workspace's root, nor by its name anywhere in the workspace. Nothing outside the workspace is read unless
-    the settings say `companions-outside-workspace = true`.
+    the settings say `companions-outside-workspace = true`. One that is there and that no parser takes is an
+    error: the run ends where it starts.
 
     ## Why it matters
 
     The estimate is made without it: sharding and offloading that it asks for are not counted. Of a file that
-    comes with the framework, as Axolotl's `deepspeed_configs/zero3.json` does, that one is taken.
+    comes with the framework, as Axolotl's `deepspeed_configs/zero3.json` does, that one is taken. Where
+    nothing tells what the file asks for, `vramlint check --require-verdict` fails.
 
     ## Example
 
@@ -58,17 +65,45 @@ class MissingCompanion(Rule):
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Pass on what the dialect could not open."""
-        for key, name in context.reading.missing_companions if context.reading else ():
-            yield self.finding(f"'{name}' is not in the workspace: {_effect(context, key)}", key)
+        if context.reading is None:
+            return
+        missing = context.reading.missing_companions
+        for key, name in missing:
+            if name not in context.faults:
+                effect, known = _effect(context, key)
+                message = f"'{name}' is not in the workspace: {effect}"
+                yield self.finding(message, key, no_verdict=not known)
+        sought = {name: key for key, name in missing}
+        read = {PurePath(path).name for path in context.reading.companions}
+        for name, why in context.faults.items():
+            if name not in sought and PurePath(name).name not in read:
+                continue  # looked at in passing
+            key = sought.get(name) or _key_of(context.values, name)
+            effect, _ = _effect(context, key)
+            message = f"'{name}' cannot be read: {why}; {effect}"
+            part: Part = "value" if key else "file"
+            yield self.finding(message, key, part=part, severity="error")
 
 
-def _effect(context: RuleContext, key: KeyPath) -> str:
-    """What is taken in its place."""
+def _effect(context: RuleContext, key: KeyPath) -> tuple[str, bool]:
+    """What is taken in its place, and whether that is known, as a file is that comes with the framework."""
     if context.estimate is None or context.job is None or context.dialect is None:
-        return "there is no estimate"
+        return "there is no estimate", False
     origin = context.job.origin("parallel.strategy")
-    if isinstance(origin, Assumed) and "by its name" in origin.reason:
-        return f"taken as {origin.reason.rpartition('; ')[2]}"
+    if isinstance(origin, Assumed) and _UNOPENED in origin.reason:
+        taken = origin.reason.rpartition("; ")[2]
+        return taken if taken.startswith("taken") else f"taken as {taken}", False
     if context.key("parallel.strategy") == key:
-        return f"the one that comes with {context.dialect.title} is taken"
-    return "the estimate is made without it"
+        return f"the one that comes with {context.dialect.title} is taken", True
+    return "the estimate is made without it", False
+
+
+def _key_of(values: Any, name: str) -> KeyPath:
+    """The first key of the top two levels that names a file; none in a script."""
+    for key, value in values.items() if isinstance(values, Mapping) else ():
+        if value == name:
+            return (key,)
+        for inner, deeper in value.items() if isinstance(value, Mapping) else ():
+            if deeper == name:
+                return (key, inner)
+    return ()

@@ -16,12 +16,14 @@ _NAMED = re.compile("`([^`]+)`")
 
 
 class InvalidSetting(Rule):
-    """vramlint's own settings hold something that cannot be used.
+    """vramlint's own settings, or a comment that speaks to it, hold something that cannot be used.
 
     ## What it finds
 
     Unknown keys and values of a wrong type in `[tool.vramlint]` of pyproject.toml or in vramlint.toml, rule
-    packs that are not installed, and dialects that do not exist. The rest of the settings is used.
+    packs that are not installed, GPUs, libraries, rules and dialects that do not exist; the same in vramlint
+    comments, and comments that cannot be read. The rest is used. Nothing hides these findings: no setting, no
+    comment and no baseline. Where the settings are wrong, `vramlint check` ends with 2.
 
     ## Why it matters
 
@@ -47,9 +49,8 @@ class InvalidSetting(Rule):
     code = "VL905"
     name = "invalid-setting"
     severity = "error"
-    always_on = True
     any_file = True
-    summary = "vramlint's settings hold something that cannot be used"
+    summary = "vramlint's settings or comments hold something that cannot be used"
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """One finding a problem: at its key where the file itself holds the settings, at the directive where
@@ -59,14 +60,16 @@ class InvalidSetting(Rule):
         if source is not None and source == context.document.path:
             for problem in context.setting_problems:
                 key = _key_of(context.document, problem)
-                yield self.finding(problem, key, part="key" if key else "file")
+                yield self.finding(problem, key, part="key" if key else "file", always=True)
             return
-        if context.dialect is None:
+        if context.dialect is None and not context.directives.dialect:
             return
+        for told in context.directives.problems:
+            yield self.finding(told.message, span=told.span, always=True)
         for problem in context.setting_problems:
             where = f"{Path(source).name}: " if source and problem in context.settings.problems else ""
             span = context.directives.dialect[1] if context.directives.dialect and not where else None
-            yield self.finding(f"{where}{problem}", part="file", span=span)
+            yield self.finding(f"{where}{problem}", part="file", span=span, always=True)
 
 
 def _key_of(document: Document, problem: str) -> KeyPath:

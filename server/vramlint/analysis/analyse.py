@@ -95,6 +95,7 @@ def understand(
         recheck=recheck,
         setting_problems=around.settings.problems + overrides.problems + ((problem,) if problem else ()),
         settings_file=around.settings_file,
+        faults=around.faults,
     )
     if dialect is None:
         return context

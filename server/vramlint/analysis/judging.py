@@ -14,7 +14,7 @@ from vramlint.document import Document
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import fields, replace
 from vramlint.lint.context import Cannot, RuleContext
-from vramlint.lint.directives import Directives, Suppression
+from vramlint.lint.directives import DirectiveProblem, Directives, Suppression
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import is_open, key_text, shorten
 from vramlint.lint.places import span_of
@@ -45,10 +45,13 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
         rules = tuple(rule for rule in rules if not rule.code.startswith("VL0"))
     for setting, entries in context.settings.selectors.items():
         problems += unknown_selectors(setting, entries, rules)
-    if problems:
-        context = replace(context, setting_problems=context.setting_problems + problems)
-    findings = list(_run(rules, context, overrides, after_suppressions=False))
+    context = replace(
+        context,
+        setting_problems=context.setting_problems + problems,
+        directives=_with_unknown_rules(context.directives, rules),
+    )
     suppressions = () if overrides.ignore_comments else context.directives.suppressions
+    findings = list(_run(rules, context, overrides, after_suppressions=False))
     remaining, silenced, served = suppress.split(document, findings, suppressions)
     unused = suppress.unused(suppressions, served, partial(_judged, rules, context))
     context = replace(context, unused=unused)
@@ -62,6 +65,17 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
         suppressed=tuple(silenced + late_silenced),
         rules=rules,
     )
+
+
+def _with_unknown_rules(directives: Directives, rules: tuple[Entry, ...]) -> Directives:
+    """The directives, with a problem for each rule that a suppression names and that there is not."""
+    problems = tuple(
+        DirectiveProblem(each.span, problem)
+        for each in directives.suppressions
+        if each.code
+        for problem in unknown_selectors("ignore", (each.code,), rules)
+    )
+    return replace(directives, problems=directives.problems + problems) if problems else directives
 
 
 def dialect_context(
@@ -150,9 +164,9 @@ def _run(
             found[MOST_FINDINGS] = replace(found[MOST_FINDINGS], message=_MORE, fixes=(), related=())
         for finding in found:
             level = settings.level(finding.code, finding.name, finding.severity)
-            if level is None and rule.always_on:
+            if finding.always:
                 level = finding.severity
-            if overrides.require_verdict and rule.about_missing_verdicts and context.is_run:
+            if overrides.require_verdict and finding.no_verdict and context.is_run:
                 level = "error"
             if level is not None:
                 yield finding if level == finding.severity else replace(finding, severity=level)
@@ -170,7 +184,7 @@ def _judged(rules: tuple[Entry, ...], context: RuleContext, suppression: Suppres
         if settings.level(rule.code, rule.name, rule.severity) is not None
         and (not rule.opt_in or settings.names(rule.code, rule.name))
     ]
-    if meant and not on:
+    if not on:  # off, or the name of no rule, which is said of the comment
         return False
     return context.verdict != "unknown" or not any(rule.needs_verdict for rule in on)
 

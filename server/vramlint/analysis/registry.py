@@ -77,10 +77,9 @@ def unknown_selectors(setting: str, entries: Iterable[str], rules: Iterable[Entr
 
 
 def _selects(entry: str, known: Iterable[str]) -> bool:
-    wanted = entry.strip()
-    return wanted.upper() == "ALL" or any(
-        word.startswith(wanted.upper()) or word == wanted.lower() for word in known
-    )
+    if entry.upper() == "ALL":
+        return True
+    return bool(entry) and any(word.startswith(entry.upper()) or word == entry.lower() for word in known)
 
 
 _LOOK_ALIKE = str.maketrans("OIL", "011")

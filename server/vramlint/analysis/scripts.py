@@ -86,6 +86,7 @@ def _context(
         recheck=recheck,
         setting_problems=around.settings.problems + overrides.problems,
         settings_file=around.settings_file,
+        faults=around.faults,
     )
     if described is None or described.reading is None:
         return context

@@ -24,7 +24,9 @@ def split(
         covering = [
             suppression
             for suppression in suppressions
-            if suppression.line in (None, line) and suppression.covers(finding.code, finding.name)
+            if suppression.line in (None, line)
+            and not finding.always
+            and suppression.covers(finding.code, finding.name)
         ]
         served.update((id(suppression), suppression) for suppression in covering)
         (silenced if covering else remaining).append(finding)

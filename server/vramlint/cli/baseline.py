@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from vramlint.analysis.registry import rules_in_force, unknown_selectors
 from vramlint.cli.console import Failure
 from vramlint.cli.fingerprints import fingerprinted
 from vramlint.cli.report import FileReport, count
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import replace
+from vramlint.project.settings import SettingsResolver
 
 _VERSION = 1
 _LARGEST = 1 << 26
@@ -26,7 +28,7 @@ def write(path: str, reports: Sequence[FileReport]) -> str:
     kept = [
         {"fingerprint": fingerprint, "path": _seen_from(path, report.path), "code": placed.finding.code}
         for report, placed, fingerprint in fingerprinted(reports, lambda shown: _seen_from(path, shown))
-        if not _stays(placed.finding.code)
+        if not placed.finding.always
     ]
     text = json.dumps({"version": _VERSION, "findings": kept}, indent=1)
     try:
@@ -37,33 +39,39 @@ def write(path: str, reports: Sequence[FileReport]) -> str:
     return f"{path}: a baseline of {count(len(kept), 'finding')}"
 
 
-def without(path: str, reports: Sequence[FileReport]) -> list[FileReport]:
+def without(path: str, reports: Sequence[FileReport], resolver: SettingsResolver) -> list[FileReport]:
     """The reports without what is in a baseline. Raises Failure where there is none: one that cannot be read
     hides nothing.
     """
     known = _read(path)
+    _refuse_unknown_rules(path, known.values(), reports, resolver)
     left: dict[int, list[Any]] = {id(report): [] for report in reports}
     for report, placed, fingerprint in fingerprinted(reports, lambda shown: _seen_from(path, shown)):
-        if fingerprint not in known or _stays(placed.finding.code):
+        if fingerprint not in known or placed.finding.always:
             left[id(report)].append(placed)
     return [replace(report, findings=tuple(left[id(report)])) for report in reports]
 
 
-def _read(path: str) -> set[str]:
+def _refuse_unknown_rules(
+    path: str, codes: Iterable[str], reports: Iterable[FileReport], resolver: SettingsResolver
+) -> None:
+    """A baseline that somebody edited, or one of another release, fails the run where it names no rule."""
+    packs = {pack for report in reports for pack in resolver.for_file(report.path).rules}
+    for problem in unknown_selectors("code", sorted(set(codes)), rules_in_force(sorted(packs))[0]):
+        raise Failure(f"--baseline {path}: {problem}")
+
+
+def _read(path: str) -> dict[str, str]:
+    """Rule codes by fingerprint."""
     try:
         found = json.loads(read_text(path, _LARGEST))
         if found["version"] != _VERSION:
             raise Failure(f"--baseline {path}: version {found['version']!r} is not known; generate it again")
-        return {entry["fingerprint"] for entry in found["findings"]}
+        return {str(entry["fingerprint"]): str(entry["code"]) for entry in found["findings"]}
     except Unreadable as error:
         raise Failure(f"--baseline {path}: {error}") from None
     except (ValueError, KeyError, TypeError):
         raise Failure(f"--baseline {path}: is not a baseline; --generate-baseline writes one") from None
-
-
-def _stays(code: str) -> bool:
-    """Whether findings of a rule are never part of a baseline: those about the settings."""
-    return code == "VL905"
 
 
 def _seen_from(baseline: str, path: str) -> str:

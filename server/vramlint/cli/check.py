@@ -15,12 +15,13 @@ from vramlint.cli.options import (
     refuse_unknown_gpu,
     refuse_unknown_rules,
     refuse_unusable_config,
+    refuse_unusable_patterns,
 )
 from vramlint.cli.output import FORMATS, render
 from vramlint.cli.parallel import in_order
 from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import FileReport, at_or_above
-from vramlint.cli.walk import files_in
+from vramlint.cli.walk import files_in, said_of
 from vramlint.project.ignored import Ignored
 from vramlint.project.overrides import Overrides
 from vramlint.project.selection import Selection
@@ -36,12 +37,15 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     resolver = SettingsResolver(options.config, options.isolated)
     _refuse(options, resolver)
-    files = _files(options, resolver)
+    unread: list[FileReport] = []
+    files = _files(options, resolver, unread)
     if options.show_settings:
         from vramlint.cli.show_settings import shown  # imported late: a check needs none of it
 
         say(shown(files, _task(options).overrides))
         return 0
+    if not files and not unread and not options.force_exclude:
+        raise Failure(_why_nothing(options.paths or ["."]))
     users: list[str] = []
     if options.with_users:
         from vramlint.cli.users import possible_users, reads_any  # late: hooks alone ask for it
@@ -52,10 +56,11 @@ def main(arguments: Sequence[str]) -> int:
     if users:
         own = reports[: len(files)]
         reports = own + [each for each in reports[len(files) :] if reads_any(each, files)]
+    reports += unread
     for report in reports:
         if report.failure:
             complain(report.failure)
-    failed = any(report.failure or report.invalid_settings for report in reports)
+    failed = any(report.untrusted for report in reports)
     if options.generate_baseline:
         from vramlint.cli.baseline import write
 
@@ -64,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.baseline:
         from vramlint.cli.baseline import without
 
-        reports = without(options.baseline, reports)
+        reports = without(options.baseline, reports, resolver)
     found = _print(options, reports, files)
     if options.require_verdict:
         found |= any(report.verdict == "unknown" for report in reports)
@@ -74,20 +79,33 @@ def main(arguments: Sequence[str]) -> int:
 def _refuse(options: Namespace, resolver: SettingsResolver) -> None:
     """Whatever is wrong with the flags ends the run before anything is read. Raises Failure."""
     refuse_unknown_gpu(options.gpu)
-    refuse_unusable_config(options.config, resolver)
+    refuse_unusable_config(options.config, options.isolated, resolver)
+    refuse_unusable_patterns(options.exclude)
     for flag in ("select", "ignore", "extend_select", "extend_ignore"):
         refuse_unknown_rules(f"--{flag.replace('_', '-')}", codes(getattr(options, flag)), resolver)
 
 
-def _files(options: Namespace, resolver: SettingsResolver) -> list[str]:
+def _files(options: Namespace, resolver: SettingsResolver, unread: list[FileReport]) -> list[str]:
+    """What is looked at; the folders that cannot be read join `unread`."""
     if options.stdin_filename and not options.paths:
         return [STDIN]
     respects = not options.no_gitignore and resolver.for_file(None).respect_gitignore
     passed = Ignored(resolver, tuple(options.exclude), gitignore=respects)
-    files = files_in(options.paths or ["."], passed=passed)
+    files = files_in(
+        options.paths or ["."],
+        passed=passed,
+        unread=lambda error: unread.append(FileReport(str(error.filename), failure=said_of(error))),
+    )
     if not options.force_exclude:
         return list(files)
     return [file for file in files if file == STDIN or not passed.holds_for(file)]
+
+
+def _why_nothing(paths: Sequence[str]) -> str:
+    """A gate that looks at nothing would stay open whatever comes through it."""
+    if next(files_in(paths), None) is not None:
+        return "nothing to check: `exclude` and .gitignore leave out every file (--no-gitignore)"
+    return f"nothing to check: no config, script or notebook in {', '.join(paths)}"
 
 
 def _print(options: Namespace, reports: Sequence[FileReport], files: Sequence[str]) -> bool:

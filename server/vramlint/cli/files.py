@@ -15,10 +15,6 @@ from vramlint.project.settings import SettingsResolver
 from vramlint.project.workspace import Workspace
 
 
-def _complain(message: str, error: BaseException | None) -> None:
-    complain(f"internal error: {message}: {error!r} (VRAMLINT_DEBUG=1 shows where; please report it)")
-
-
 class Reader:
     """Reads and analyses files under one set of overrides."""
 
@@ -26,8 +22,14 @@ class Reader:
         self.overrides = overrides
         self.stdin_name = stdin_name
         self.workspace = Workspace(settings=SettingsResolver(overrides.config, overrides.isolated))
+        self.failures = 0
+        """Parts of vramlint that failed on what was read so far."""
         if not os.environ.get("VRAMLINT_DEBUG"):
-            failures.listen(_complain)
+            failures.listen(self._complain)
+
+    def _complain(self, message: str, error: BaseException | None) -> None:
+        self.failures += 1
+        complain(f"internal error: {message}: {error!r} (VRAMLINT_DEBUG=1 shows where; please report it)")
 
     def document(self, path: str) -> Document:
         """The document at `path`. Raises Failure where there is none."""

@@ -27,12 +27,13 @@ class FileInspector:
 
     def inspect(self, path: str, shown: str, data: bytes) -> FileReport:
         """What is found in a file's content; with fixes asked for, what is left after them."""
+        failures = self.reader.failures
         document = self.reader.parse(data, path)
         if document.root is None and (reason := _unreadable(data, document)):
             return FileReport(shown, failure=f"{shown}: {reason}")
         analysis = self.reader.analyse(document)
         if not self.task.fix:
-            return self._report(shown, analysis)
+            return self._report(shown, analysis, self.reader.failures > failures)
         from vramlint.cli import fixing  # imported late: most runs fix nothing
 
         analysis, fixed = fixing.apply_fixes(analysis, self.reader.analyse, self.task.unsafe)
@@ -43,9 +44,10 @@ class FileInspector:
                 fixing.write(path, data, after)
             except Failure as failure:
                 return FileReport(shown, failure=str(failure))
-        return replace(self._report(shown, analysis), fixed=fixed, change=change)
+        report = self._report(shown, analysis, self.reader.failures > failures)
+        return replace(report, fixed=fixed, change=change)
 
-    def _report(self, shown: str, analysis: Analysis) -> FileReport:
+    def _report(self, shown: str, analysis: Analysis, incomplete: bool) -> FileReport:
         estimate, dialect = analysis.estimate, analysis.dialect
         return FileReport(
             shown,
@@ -56,6 +58,7 @@ class FileInspector:
             tuple(self._placed(analysis, finding) for finding in analysis.findings),
             companions=analysis.companions,
             invalid_settings=any(map(_is_about_settings, analysis.findings)),
+            incomplete=incomplete,
         )
 
     def _placed(self, analysis: Analysis, finding: Finding) -> Placed:
@@ -71,8 +74,10 @@ class FileInspector:
 
 
 def _is_about_settings(finding: Finding) -> bool:
-    """Whether a finding says that the settings, and not a comment of the file, hold something invalid."""
-    return finding.code == "VL905" and finding.at.span is None
+    """Whether a finding says that the settings, and not the file or a comment in it, hold something
+    invalid.
+    """
+    return finding.always and finding.at.part == "file" and finding.at.span is None
 
 
 def _unreadable(data: bytes, document: Document) -> str | None:

@@ -47,11 +47,22 @@ def refuse_unknown_rules(flag: str, entries: Sequence[str], resolver: SettingsRe
         raise Failure(problem)
 
 
-def refuse_unusable_config(config: str | None, resolver: SettingsResolver) -> None:
+def refuse_unusable_config(config: str | None, isolated: bool, resolver: SettingsResolver) -> None:
     """A settings file that was asked for by flag and cannot be read fails the run."""
     if config is not None:
+        if isolated:
+            raise Failure("--config and --isolated: one names a settings file, the other wants none")
         for problem in resolver.for_file(None).problems:
             raise Failure(f"--config {config}: {problem}")
+
+
+def refuse_unusable_patterns(patterns: Sequence[str]) -> None:
+    """A pattern that was given by flag and is none fails the run."""
+    from vramlint.project.glob import is_pattern
+
+    for each in patterns:
+        if not is_pattern(each):
+            raise Failure(f"--exclude: {each!r} is not a pattern")
 
 
 def codes(lists: Sequence[str] | None) -> tuple[str, ...]:

@@ -62,6 +62,13 @@ class FileReport:
     failure: str | None = None
     invalid_settings: bool = False
     """What the settings ask for could not be done, so that the findings are not those that were asked for."""
+    incomplete: bool = False
+    """A part of vramlint failed on it, so that findings may be missing."""
+
+    @property
+    def untrusted(self) -> bool:
+        """Whether the findings are not all that should have been looked for: the run itself failed."""
+        return bool(self.failure) or self.invalid_settings or self.incomplete
 
     def lines(self) -> LineIndex:
         """Turns offsets into lines and columns."""

@@ -41,23 +41,28 @@ Passed = Callable[[str, str, bool], bool]
 
 
 def files_in(
-    paths: Iterable[str], wanted: Callable[[str], bool] = is_wanted, passed: Passed | None = None
+    paths: Iterable[str],
+    wanted: Callable[[str], bool] = is_wanted,
+    passed: Passed | None = None,
+    unread: Callable[[OSError], None] | None = None,
 ) -> Iterator[str]:
     """The named files as they were named, and below each folder its candidates in the order of their names.
 
-    Each once.
+    Each once. Folders that cannot be read are told to `unread`, or on standard error.
     """
     seen = set()
     for path in paths:
-        for file in _walk(path, wanted, passed) if Path(path).is_dir() else (path,):
+        for file in _walk(path, wanted, passed, unread or _say) if Path(path).is_dir() else (path,):
             if file not in seen:
                 seen.add(file)
                 yield file
 
 
-def _walk(top: str, wanted: Callable[[str], bool], passed: Passed | None) -> Iterator[str]:
+def _walk(
+    top: str, wanted: Callable[[str], bool], passed: Passed | None, unread: Callable[[OSError], None]
+) -> Iterator[str]:
     absolute = os.path.abspath(top)  # noqa: PTH100 (links are not followed)
-    for folder, folders, names in os.walk(top, onerror=_say):
+    for folder, folders, names in os.walk(top, onerror=unread):
         here = Path(folder)
         within = os.path.normpath(os.path.join(absolute, os.path.relpath(folder, top)))  # noqa: PTH118
         folders[:] = sorted(
@@ -72,7 +77,12 @@ def _walk(top: str, wanted: Callable[[str], bool], passed: Passed | None) -> Ite
 
 def _say(error: OSError) -> None:
     """A folder that cannot be read is named; the others are still looked through."""
-    complain(f"{error.filename}: {(error.strerror or str(error)).lower()}")
+    complain(said_of(error))
+
+
+def said_of(error: OSError) -> str:
+    """What cannot be read, and why, in words."""
+    return f"{error.filename}: {(error.strerror or str(error)).lower()}"
 
 
 def _skipped(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from vramlint.catalog.facts import Gpu
@@ -94,6 +94,8 @@ class RuleContext:
     setting_problems: tuple[str, ...] = ()
     settings_file: str | None = None
     """Where settings of this file are written: the file they came from, else the workspace's own."""
+    faults: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """Companions that are there and cannot be read: why, by the name written."""
     unused: tuple[Suppression, ...] = ()
     """Suppressions that silenced nothing (known to rules with `after_suppressions`)."""
 

@@ -15,6 +15,7 @@ from vramlint.catalog.amounts import memory_bytes
 from vramlint.document import Document
 from vramlint.document.node import Comment, Span
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.project.lock_files import unknown_library
 from vramlint.versions import refusal
 
 _MARK = re.compile(r"(?:#+|//+)\s*vramlint\s*:[ \t]*", re.IGNORECASE)
@@ -77,6 +78,8 @@ def read_directives(document: Document) -> Directives:
         body, start = comment.text[mark.end() :], comment.span.start + mark.end()
         ignore = _IGNORE.match(body)
         if ignore:
+            if ignore[2] and not _CODE.search(ignore[3]):
+                problems.append(DirectiveProblem(comment.span, f"{ignore[1]}[] names no rule"))
             suppressions += _suppressions(document, comment, body, start, ignore, meant)
             continue
         settings = list(_settings(body, start))
@@ -84,6 +87,8 @@ def read_directives(document: Document) -> Directives:
             problems.append(DirectiveProblem(comment.span, _NOTHING_READ))
         for name, value, span in settings:
             if name == "gpu":
+                if gpu is not None and gpu[0] != value:
+                    problems.append(DirectiveProblem(span, f"gpu is '{gpu[0]}' in a comment above: name one"))
                 gpu = (value, span)
             elif name == "ram":
                 ram = memory_bytes(value)
@@ -99,7 +104,7 @@ def read_directives(document: Document) -> Directives:
                     if not (at and framework and version):
                         refused: str | None = f"'{part}' is not a version: write versions=NAME@VERSION"
                     else:
-                        refused = refusal(framework, version)
+                        refused = unknown_library(framework, framework) or refusal(framework, version)
                     if refused is None:
                         versions[framework.lower()] = version
                     else:

@@ -72,3 +72,7 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     unnecessary: bool = False
     """The key has no effect (editors grey it out)."""
+    no_verdict: bool = False
+    """The run has no verdict for it, or none to rely on: an error where verdicts are required."""
+    always: bool = False
+    """It speaks of what the user told vramlint: no setting, comment or baseline hides it."""

@@ -34,8 +34,6 @@ class Rule(ABC):
     """Can only speak where a GPU is declared and the job can be estimated."""
     about_missing_verdicts: ClassVar[bool] = False
     """Speaks of runs without a verdict, so that its findings are errors where verdicts are required."""
-    always_on: ClassVar[bool] = False
-    """No setting turns it off: it speaks of the settings themselves."""
     any_file: ClassVar[bool] = False
     """Run also where the file has no dialect."""
     opt_in: ClassVar[bool] = False
@@ -71,6 +69,8 @@ class Rule(ABC):
         related: tuple[Related, ...] = (),
         fixes: tuple[Fix, ...] = (),
         unnecessary: bool = False,
+        no_verdict: bool | None = None,
+        always: bool = False,
     ) -> Finding:
         """A finding of this rule at a key (or at `span`)."""
         place = At(key, part, document, span)
@@ -83,6 +83,8 @@ class Rule(ABC):
             related,
             fixes,
             unnecessary,
+            self.about_missing_verdicts if no_verdict is None else no_verdict,
+            always,
         )
 
     @classmethod

@@ -15,6 +15,17 @@ def matches(pattern: str, path: str) -> bool:
     return _matches(tuple(pattern.split("/")), tuple(path.split("/")))
 
 
+def is_pattern(line: str) -> bool:
+    """Whether git takes the line as a pattern of a .gitignore: "!" and "a\\" are none."""
+    from pathspec import GitIgnoreSpec  # imported late: few projects exclude anything
+
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
+
+
 def _matches(patterns: Sequence[str], names: Sequence[str]) -> bool:
     """Greedy, with a retry at the last `**` only: what came before it need never be looked at again."""
     at = name = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.project.glob import is_pattern
 from vramlint.project.settings import SettingsResolver
 
 if TYPE_CHECKING:
@@ -89,7 +90,11 @@ def _rules(folder: str, patterns: Iterable[str]) -> Rules:
         return ()
     from pathspec import GitIgnoreSpec  # imported late: many folders have no patterns
 
-    return ((folder, GitIgnoreSpec.from_lines(lines)),)
+    try:
+        return ((folder, GitIgnoreSpec.from_lines(lines)),)
+    except ValueError:
+        usable = [line for line in lines if is_pattern(line)]
+        return ((folder, GitIgnoreSpec.from_lines(usable)),)
 
 
 def _decided(rules: Rules, path: str) -> bool:

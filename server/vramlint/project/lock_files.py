@@ -16,6 +16,22 @@ LIBRARIES = frozenset(NAMES_OF_DIALECTS) | {
     *("bitsandbytes", "flash-attn", "liger-kernel", "peft", "torch", "torchao", "transformers"),
 }
 """The packages whose release can change what a run holds."""
+
+
+def unknown_library(name: str, key: str) -> str | None:
+    """What to tell whoever declared a version of `name` under `key`, where no such release matters; else
+    None.
+    """
+    if name.lower() in LIBRARIES:
+        return None
+    from vramlint.catalog.nearest import nearest  # imported late: only a typo needs it
+
+    known = sorted(LIBRARIES)
+    close = nearest(name, known, 1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"{key} is the version of a library that vramlint does not know; {hint}"
+
+
 _LARGEST = 16 * 2**20
 _PACKAGE = re.compile(r'^name = "([^"\n]+)"\s*\nversion = "([^"\n]+)"', re.MULTILINE)
 _REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^]\n]*\])?\s*===?\s*([\w.!+-]+)", re.MULTILINE)

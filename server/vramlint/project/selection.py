@@ -40,4 +40,4 @@ def _specificity(entry: str, code: str, name: str) -> int:
         return 0
     if entry.lower() == name or entry.upper() == code:
         return _BY_NAME
-    return len(entry) if code.startswith(entry.upper()) else -1
+    return len(entry) if entry and code.startswith(entry.upper()) else -1

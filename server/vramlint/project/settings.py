@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import dataclass, field, fields, replace
-from vramlint.project.glob import matches
+from vramlint.project.glob import is_pattern, matches
 from vramlint.project.selection import Selection, specificity
 from vramlint.project.severity import SEVERITIES, Severity
 from vramlint.versions import refusal
@@ -193,7 +193,7 @@ def read_folder(folder: Path) -> Settings | None:
         try:
             text = read_text(file, _LARGEST)
         except Unreadable as error:
-            if error.reason == "missing" or name == "pyproject.toml":
+            if _is_none_of_ours(file, error):
                 continue
             return Settings(source=str(file), problems=(f"{name} cannot be read: {error}",))
         if name == "pyproject.toml" and not _MENTIONED.search(text):
@@ -202,6 +202,15 @@ def read_folder(folder: Path) -> Settings | None:
         if settings is not None:
             return settings
     return None
+
+
+def _is_none_of_ours(file: Path, error: Unreadable) -> bool:
+    """Whether a file that cannot be read holds no settings: there is none, nor a link to a lost one; or it is
+    a folder or device by the name of every Python project's file.
+    """
+    if error.reason == "missing":
+        return not file.is_symlink()
+    return file.name == "pyproject.toml" and error.reason in ("not-regular", "too-large")
 
 
 def settings_of_text(text: str, path: str | None) -> Settings | None:
@@ -318,6 +327,8 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
         problems.append(f'`{key}` is not a table of lists, like "old/**" = ["VL101"]')
     elif name in ("select", "ignore", "extend_select", "extend_ignore", "exclude", "rules"):
         if _is_texts(value):
+            if name == "exclude":
+                problems += [f"`{key}`: {each!r} is not a pattern" for each in value if not is_pattern(each)]
             return tuple(value)
         problems.append(f'`{key}` is {value!r}, a list of texts is expected, like ["VL101"]')
     elif name == "versions":
@@ -340,10 +351,15 @@ def _is_texts(value: Any) -> bool:
 
 
 def usable_versions(key: str, declared: Mapping[str, str], problems: list[str]) -> dict[str, str]:
-    """The declared versions that are versions, by library in lower case; a problem noted for each other."""
+    """The declared versions that are versions of a known library, by its name in lower case; a problem noted
+    for each other.
+    """
+    from vramlint.project.lock_files import unknown_library  # imported late: few settings name versions
+
     usable = {}
     for library, version in declared.items():
-        refused = refusal(f"`{key}.{library}`", version)
+        name = f"`{key}.{library}`"
+        refused = unknown_library(library, name) or refusal(name, version)
         if refused is None:
             usable[library.lower()] = version
         else:

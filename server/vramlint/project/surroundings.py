@@ -24,6 +24,8 @@ class Surroundings:
     """Releases by framework and library: the lock file's, then the settings', then the overrides'."""
     open: Callable[[str], Companion | None]
     """A companion by the name written in the document; None where it is missing or outside the workspace."""
+    faults: Mapping[str, str]
+    """Why a companion that is there cannot be used, by the name written; filled while `open` is asked."""
     launcher: Callable[[], Launcher | None]
     """What launches the document, where exactly one kind of launch names it."""
     script: Callable[[str], Snippet | None]

@@ -54,12 +54,14 @@ class Workspace:
     def surroundings(self, path: str | None, overrides: Overrides) -> Surroundings:
         """What surrounds the document at `path`, under the overrides of command line or editor."""
         settings = overrides.over(self.settings.for_file(path))
+        faults: dict[str, str] = {}
         return Surroundings(
             settings=settings,
             settings_file=self._settings_file(path, settings),
             catalog=self._catalog(settings),
             versions={**self._locked_versions(path, settings), **settings.versions},
-            open=partial(self._open, path, settings.companions_outside_workspace),
+            open=partial(self._open, path, settings.companions_outside_workspace, faults),
+            faults=faults,
             launcher=partial(self._launcher, path),
             script=partial(self.script, path),
         )
@@ -111,17 +113,24 @@ class Workspace:
             self._folders[folder] = Path(path).resolve().parent
         return self._folders[folder]
 
-    def _open(self, path: str | None, outside: bool, name: str) -> Companion | None:
+    def _open(self, path: str | None, outside: bool, faults: dict[str, str], name: str) -> Companion | None:
         file = self._find(path, outside, name)
         if file is None or (path is not None and file == Path(path).resolve()):
+            if path is not None and os.path.isdir(self._folder_of(path) / name):  # noqa: PTH112 (never raises)
+                faults[name] = "a folder"
             return None
         text = self.overlay.get(str(file))
         if text is None:
-            text = _read(file)
-        if text is None:
-            return None
+            try:
+                text = read_text(file, _LARGEST_COMPANION)
+            except Unreadable as error:
+                faults[name] = str(error)
+                return None
         shown = str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
         document = Document.parse(text, shown)
+        broken = next((each for each in document.problems if each.kind != "duplicate-key"), None)
+        if broken is not None:
+            faults[name] = f"line {document.lines.line(broken.span.start) + 1}: {broken.message}"
         values = document.values()
         return Companion(shown, values, detect(values).name, document)
 
