@@ -24,6 +24,7 @@ from vramlint.lint.finding import Finding
 from vramlint.lint.format import key_text
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
+from vramlint.project.selection import Selection
 from vramlint.project.workspace import Workspace
 
 DOCS = Path(__file__).parent
@@ -147,10 +148,11 @@ def count(corpus: Path) -> dict[str, list[int]]:
     workspace = Workspace(corpus)
     names = [json.loads(line)["path"] for line in (corpus / "index.jsonl").read_text("utf-8").splitlines()]
     counts: dict[str, list[int]] = {}
+    everything = Selection(select=("ALL",))
     for place, gpu in enumerate(GPUS):
         for name in names:
             document = Document.parse((corpus / name).read_text(encoding="utf-8"), str(corpus / name))
-            for finding in analyse(document, workspace, Overrides(gpu=gpu, select=("ALL",))).findings:
+            for finding in analyse(document, workspace, Overrides(gpu=gpu, rules=everything)).findings:
                 counts.setdefault(finding.code, [0] * len(GPUS))[place] += 1
     return counts
 

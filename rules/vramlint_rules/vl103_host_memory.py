@@ -63,7 +63,8 @@ class HostMemoryShort(Rule):
         host = estimate.host if estimate is not None else None
         if host is None or host.verdict == "fits":
             return
-        key = context.key("parallel.offload") or context.key("parallel.strategy") or ()
+        offloads = "parallel.offload", "activation_offload", "parallel.strategy"
+        key = next(filter(None, map(context.key, offloads)), ())
         needed = f"offloading keeps {gib(host.bytes_per_node)} GiB in host memory on each node"
         if host.declared_bytes is not None:
             limit = f"{gib(host.declared_bytes)} GiB are declared"

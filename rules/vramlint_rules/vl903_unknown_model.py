@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.catalog.nearest import nearest
 from vramlint.lint.context import RuleContext
 from vramlint.lint.editing import rewrite
 from vramlint.lint.finding import Append, Finding, Fix
 from vramlint.lint.rule import Rule
 from vramlint.project.settings_models import pin_text
 
-_PINS = 2
-"""Nearest models that an entry in the settings is offered for."""
+_PINS = 1
+"""Of the nearest models, those that an entry in the settings is offered for."""
 
 
 class UnknownModel(Rule):
@@ -66,7 +67,7 @@ class UnknownModel(Rule):
             return
         node = context.document.node(cannot.key)
         name = node.resolved().value if node is not None else None
-        close = context.catalog.nearest(name, 3) if isinstance(name, str) else []
+        close = _alike(name, context.catalog.nearest(name, 3)) if isinstance(name, str) else []
         hint = f": nearest are {', '.join(close)}" if close else ""
         fixes: tuple[Fix, ...] = ()
         if node is not None and node.kind == "scalar":
@@ -79,6 +80,11 @@ class UnknownModel(Rule):
         yield self.finding(
             f"nothing is known of the model '{name}', so there is no estimate{hint}", cannot.key, fixes=fixes
         )
+
+
+def _alike(name: str, close: list[str]) -> list[str]:
+    """Those that are alike after the owner's name too: one owner has many models."""
+    return [other for other in close if nearest(name.rpartition("/")[2], [other.rpartition("/")[2]], 1)]
 
 
 def _pins(context: RuleContext, name: str, close: list[str]) -> Iterator[Fix]:

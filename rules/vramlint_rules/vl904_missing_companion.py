@@ -69,7 +69,7 @@ class MissingCompanion(Rule):
             return
         missing = context.reading.missing_companions
         for key, name in missing:
-            if name not in context.faults:
+            if name not in context.faults and not (context.cannot and context.cannot.key == key):
                 effect, known = _effect(context, key)
                 message = f"'{name}' is not in the workspace: {effect}"
                 yield self.finding(message, key, no_verdict=not known)

@@ -96,7 +96,7 @@ def test_full_says_once_what_is_said_of_many_files() -> None:
 @pytest.mark.parametrize(
     ("severity", "messages", "blocks"),
     [
-        ("information", ["a"] * 9, 9),  # few files: each is shown
+        ("information", ["a"] * 4, 4),  # few files: each is shown
         ("warning", ["a"] * 10, 1),
         ("warning", [str(index) for index in range(10)], 10),  # other words: another thing to do
         ("hint", [str(index) for index in range(10)], 1),

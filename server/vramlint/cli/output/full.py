@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vramlint.cli.console import Paint
 from vramlint.cli.output.concise import STYLES, headline, summary
 from vramlint.cli.report import Annotation, FileReport, Placed, count, pairs
+from vramlint.lint.finding import Fix
 from vramlint.lint.inert import inert, inert_line
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ WIDEST_LINE = 160
 """Longer source lines are cut: a data line of a thousand columns helps nobody."""
 
 
-MANY = 10
+MANY = 5
 """Files from which on a finding that is not an error is shown once for all of them."""
 NAMED = 3
 """Files that are named then, beside the first."""
@@ -73,7 +74,12 @@ def _block(report: FileReport, placed: Placed, paint: Paint) -> Iterator[str]:
         if note.path is not None:
             yield f"    {note.path}: {note.message}"
     for fix in placed.finding.fixes:
-        yield f"    {'fix' if fix.safe else 'unsafe fix'}: {fix.title}"
+        yield f"    {_kind(fix)}: {fix.title}"
+
+
+def _kind(fix: Fix) -> str:
+    """What applying it takes: a flag, another flag, or a person."""
+    return "by hand" if fix.by_hand else "fix" if fix.safe else "unsafe fix"
 
 
 def _excerpt(text: str, lines: LineIndex, placed: Placed, paint: Paint) -> Iterator[str]:
