@@ -166,7 +166,7 @@ async def test_last_good_figures_are_marked_stale(editor: Editor) -> None:
     await editor.replace(uri, "model: meta-llama/Llama-3.1-8B", 'model: "meta-ll')
     said = await editor.hover(uri, "micro_batch_size")
     assert said is not None
-    assert said.startswith("_the text does not parse right now")
+    assert said.startswith("_the text says too little right now")
     assert "GiB" in said
 
 
@@ -194,3 +194,44 @@ async def test_what_is_not_modelled_is_not_called_free(
     assert text is not None
     assert said.lower() in text.lower()
     assert unsaid not in text
+
+
+async def test_the_first_lines_say_what_to_write(editor: Editor) -> None:
+    """What the key holds with the verdict, other values, what would make it fit; the rest below."""
+    uri = await editor.open(FULL)
+    (found,) = await editor.diagnostics(uri)
+    await editor.actions(uri, found.range)
+    said = await editor.hover(uri, "micro_batch_size")
+    assert said is not None
+    first, second, third, fourth, *_ = said.split("\n\n")
+    assert "GiB of activations" in first
+    assert "does not fit" in first
+    assert "largest that fits" in second
+    assert "to make it fit" in third
+    assert "weights 1" in fourth.replace("*", "")
+
+
+async def test_a_key_that_saves_says_what_it_saves(editor: Editor) -> None:
+    uri = await editor.open(AXOLOTL)
+    for key in ("load_in_4bit", "gradient_checkpointing"):
+        assert "saves " in (await editor.hover(uri, key) or ""), key
+
+
+async def test_keys_are_answered_where_there_is_no_estimate(editor: Editor) -> None:
+    uri = await editor.open("train_batch_size: 1\n", "compose.yaml")
+    assert await editor.hover(uri, "train_batch_size") is None
+    uri = await editor.open(
+        '{"zero_optimization": {"stage": 3}, "train_batch_size": "auto", "steps_per_print": 5}', "ds.json"
+    )
+    assert "modelled" in (await editor.hover(uri, "steps_per_print") or "")
+
+
+async def test_text_that_no_longer_tells_its_kind_keeps_its_hovers(editor: Editor) -> None:
+    uri = await editor.open(AXOLOTL)
+    await editor.codes(uri)
+    await editor.change(uri, "load_in_4bit: true\n")
+    said = await editor.hover(uri, "load_in_4bit")
+    assert said is not None
+    assert said.startswith("_the text says too little")
+    await editor.change(uri, "services:\n  web: {}\n")
+    assert await editor.hover(uri, "services") is None

@@ -169,7 +169,7 @@ function factsOf(estimate: Estimate, stale: boolean): string {
   const { model, dialect } = estimate;
   const trained = `${count(model.parameters)} parameters, ${count(model.trainable_parameters)} trained`;
   const parts = [model.id ?? "unnamed model", trained, dialect ?? ""];
-  if (stale) parts.push("the text does not parse right now: figures of the last one that did");
+  if (stale) parts.push("the text says too little right now: figures of the last one that said enough");
   return parts.filter((part) => part !== "").join(" · ");
 }
 

@@ -130,9 +130,8 @@ class _Reader:
                 )
         end = len(self.text.rstrip())
         if self.stack:
-            opened = self.stack[0].start
-            message = f"this bracket is never closed: add {_CLOSER[self.stack[-1].kind]!r} at the end"
-            self.complain(Span(opened, opened + 1), message)
+            message = f"a bracket is not closed: add {_CLOSER[self.stack[-1].kind]!r} here"
+            self.complain(Span(end - 1, end), message)
         while self.stack:
             self.close(end)
 

@@ -9,25 +9,31 @@ from vramlint.document import Document
 from vramlint.document.node import KeyPath
 from vramlint.explain.format import LABELS, MARKS, difference, percent, size, value_text
 from vramlint.explain.free_keys import costs_nothing
-from vramlint.explain.summary import PHASES, component_table, fit_bar, footnote, peak_line
+from vramlint.explain.summary import PHASES, component_line, component_table, fit_bar, footnote, peak_line
 from vramlint.explain.verdict import verdict_line
 from vramlint.explain.what_if import Comparison, largest_that_fits, steps
 from vramlint.job import TrainingJob
 from vramlint.job_fields import about, moves_of
+from vramlint.lazy_dataclasses import replace
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import count, key_text, shorten
 from vramlint.lint.result import Analysis
-from vramlint.memory.estimate import Estimate
+from vramlint.memory import estimate_job
+from vramlint.memory.estimate import CannotEstimate, Estimate
+from vramlint.vocabulary import Method
 
 _NOTHING = 2**20
 """Differences below one MiB are none."""
+_SHOWN = 2**26
+"""Bytes; less is the same in GiB with one decimal."""
 
 
 def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix] = ()) -> str:
     """The hover of a key that decides memory, as Markdown.
 
-    First what it costs, then the verdict, the components, what other values would cost, how to make it fit,
-    what the key does, and last what was assumed. `fixes` are those of the finding that it does not fit.
+    First what it holds and the verdict, then what other values would need, then what makes the run fit; below
+    these the components, what the key does, and what was assumed. `fixes` are those of the finding that it
+    does not fit. A key of which no value changes anything has one line.
     """
     name = f"**{key_text(path)}**"
     if key.field is None:
@@ -42,14 +48,18 @@ def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix
     now = estimate.rough.device_bytes
     free = bool(compared) and all(abs(step.device_bytes - now) < _NOTHING for step in compared)
     clause = free_of_cost(estimate, compared) if free else cost(job, key.field, estimate)
+    if (saving := saves(job, key.field, value, compared, now)) and not free:
+        clause = f"{saving}, {clause}" if clause else saving
+    component = moves_of(key.field).component
+    if free and component is None:
+        return f"{name} · {clause}"
     blocks = [
-        f"{name} · {clause}" if clause else name,
-        verdict_line(analysis),
-        component_table(analysis, None if free else moves_of(key.field).component),
-        f"{fit_bar(analysis)}  \n{peak_line(estimate)}",
+        " · ".join(part for part in (name, clause, verdict_line(analysis)) if part),
         marginals(analysis, key, path, value, compared),
         advice_line(fixes),
+        f"{component_line(estimate, component)}  \n{fit_bar(analysis)}  \n{peak_line(estimate)}",
         key.effect,
+        component_table(analysis, None if free else component) if _freed_before_the_peak(estimate) else "",
         footnote(analysis),
     ]
     return "\n\n".join(block for block in blocks if block)
@@ -81,6 +91,29 @@ def cost(job: TrainingJob, field: str, estimate: Estimate) -> str:
     if about(field) == "shared":
         return f"{shared_by(job)}: {size(estimate.device_bytes)} on each"
     return trained(estimate) if about(field) == "trained" else ""
+
+
+def saves(job: TrainingJob, field: str, value: object, compared: tuple[Comparison, ...], now: int) -> str:
+    """What a switch that is on saves; of quantization also where the framework takes no other value."""
+    if value is not True:
+        return ""
+    if compared:
+        more = compared[0].device_bytes - now
+        return f"saves {size(more)}" if more >= _NOTHING else ""
+    if not field.startswith("quantization") or job.quantization is None:
+        return ""
+    method: Method = "lora" if job.method == "qlora" else job.method
+    try:
+        plain = estimate_job(replace(job, quantization=None, method=method)).rough.device_bytes
+    except CannotEstimate:
+        return ""
+    return f"saves {size(plain - now)} against {job.precision.weights}" if plain - now >= _NOTHING else ""
+
+
+def _freed_before_the_peak(estimate: Estimate) -> bool:
+    """Whether a component holds less at the peak than before it, so that one line does not tell all."""
+    sizes, at_peak = estimate.component_sizes, estimate.components
+    return any(sizes.get(each, 0) - at_peak.get(each, 0) > _SHOWN for each in estimate.parts)
 
 
 def trained(estimate: Estimate) -> str:
@@ -137,8 +170,6 @@ def explain_other_key(analysis: Analysis, path: KeyPath, ignored: str | None) ->
     if any(row.path.startswith(f"{key_text(path)}.") for row in analysis.dialect.keys):
         blocks = (name, verdict_line(analysis), component_table(analysis), fit_bar(analysis))
         return "\n\n".join(block for block in blocks if block)
-    if analysis.estimate is None:
-        return None
     if costs_nothing(path):
         return f"{name} costs no GPU memory"
     return f"{name}: no effect on GPU memory is modelled"

@@ -19,6 +19,17 @@ PHASES = {
 }
 
 
+def component_line(estimate: Estimate, highlighted: Component | None = None) -> str:
+    """ "weights 15.0 · **activations 4.2** GiB": components at the peak, those that hold any."""
+    texts = []
+    for component in estimate.parts:
+        held = gib(estimate.components.get(component, 0))
+        strong = "**" if component == highlighted else ""
+        if float(held.replace(",", "")):
+            texts.append(f"{strong}{LABELS[component]} {held}{strong}")
+    return f"{' · '.join(texts)} GiB" if texts else ""
+
+
 def component_table(analysis: Analysis, highlighted: Component | None = None) -> str:
     """The components, whole and at the peak, as a Markdown table; always the same, so the eye learns it."""
     estimate = analysis.estimate

@@ -10,6 +10,7 @@ from vramlint.explain.breakdown import breakdown
 from vramlint.explain.verdict import verdict_line
 from vramlint.lint.finding import Fix
 from vramlint.lint.result import Analysis
+from vramlint.lsp.hover import STALE
 from vramlint.lsp.search import fit_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
@@ -23,7 +24,7 @@ def breakdown_of(view: View) -> str | None:
     page = breakdown(view.shown)
     if page is None or not view.stale:
         return page
-    return f"_The text does not parse right now: these are the figures of the last one that did._\n\n{page}"
+    return f"{STALE}\n\n{page}"
 
 
 async def best_fix(session: Session, view: View) -> Fix | None:

@@ -27,20 +27,33 @@ def diagnostics(view: View) -> list[types.Diagnostic]:
 
 
 def diagnostic(view: View, finding: Finding) -> types.Diagnostic:
-    """One finding. Its place, code and message are those of `vramlint check`."""
+    """One finding. Its place, code and message are those of `vramlint check`, its severity too once the text
+    is whole.
+    """
     client = view.client
     related = [_related(view, other) for other in finding.related] if client.related_information else []
     page = rule_page(finding.code) if client.code_description else None
     return types.Diagnostic(
         range=view.range(view.analysis.span(finding.at)),
         message=finding.message,
-        severity=_SEVERITIES[finding.severity],
+        severity=_SEVERITIES[_severity(view, finding)],
         code=finding.code,
         code_description=types.CodeDescription(page) if page else None,
         source=SOURCE,
         tags=[types.DiagnosticTag.Unnecessary] if finding.unnecessary else None,
         related_information=related or None,
     )
+
+
+def _severity(view: View, finding: Finding) -> Severity:
+    """Half-typed text may lack what makes an error of the rest: a new one is a warning until it is
+    whole. What is said of the text itself (VL0…) holds in any case.
+    """
+    if finding.severity != "error" or not view.document.problems or finding.code.startswith("VL0"):
+        return finding.severity
+    before = view.whole.findings if view.whole else ()
+    known = any(each.code == finding.code and each.severity == "error" for each in before)
+    return "error" if known else "warning"
 
 
 def _related(view: View, other: Related) -> types.DiagnosticRelatedInformation:

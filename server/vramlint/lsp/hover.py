@@ -15,7 +15,7 @@ from vramlint.lsp.pages import rule_page
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
-STALE = "_the text does not parse right now: these are the figures of the last one that did_"
+STALE = "_the text says too little right now: these are the figures of the last one that said enough_"
 _MARKUP = re.compile(r"\*\*|`|(?<!\w)_|_(?!\w)")
 _RULE = re.compile(r"[|:-]{3,}")
 
@@ -53,13 +53,13 @@ def _directive(view: View, offset: int) -> tuple[str, Span] | None:
 
 def _key(session: Session, view: View, offset: int) -> tuple[str, Span] | None:
     """The key whose pair the offset is in."""
-    analysis = view.analysis
+    dialect = view.dialect
     place = view.document.place_at(offset)
-    if place is None or analysis.dialect is None:
+    if place is None or dialect is None:
         return None
-    written, row = row_of(analysis.dialect, place.path)
+    written, row = row_of(dialect, place.path)
     path = written
-    if row is None and (merged := merged_into(view.document, analysis.dialect, place.path)):
+    if row is None and (merged := merged_into(view.document, dialect, place.path)):
         path, row = merged
         written = place.path
     span = view.document.key_span(written)
@@ -67,7 +67,7 @@ def _key(session: Session, view: View, offset: int) -> tuple[str, Span] | None:
         return None
     ignored = _ignored(view, path)
     if row is None or ignored is not None:
-        text = explain_other_key(analysis, path, ignored)
+        text = explain_other_key(view.shown, path, ignored)
         return None if text is None else (text, span)
     if row.field == "model":
         return explain_model(view.shown, row), span

@@ -13,6 +13,7 @@ from pygls.uris import to_fs_path
 
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document, Language
+from vramlint.document.node import Node
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
@@ -56,7 +57,9 @@ def overrides_of(section: Any) -> Overrides:
 
 @dataclass(slots=True)
 class _Open:
-    """One open document. `good` is the last analysis that had an estimate."""
+    """One open document. `good` is the last analysis that had an estimate (until there is one: that knew the
+    kind of config), `whole` the last of a text without syntax problems.
+    """
 
     uri: str
     path: str | None
@@ -67,6 +70,7 @@ class _Open:
     hurried: bool = False
     """Answered at once: verdicts are by the count until `settle` has replaced the analysis."""
     good: Analysis | None = None
+    whole: Analysis | None = None
     seconds: float = 0.0
     answers: dict[Hashable, Any] = field(default_factory=dict)
     cells: tuple[Cell, ...] = ()
@@ -159,13 +163,13 @@ class Session:
         if document is None:
             return None
         analysis = document.analysis or self._analyse(document)
-        shown = analysis
-        if analysis.estimate is None and analysis.document.problems and document.good is not None:
-            shown = document.good
+        shown = document.good if document.good and _says_less(analysis, document.good) else analysis
         cell = next((cell for cell in document.cells if _key(cell.uri) == _key(uri)), None)
         if cell is not None:
-            return View(cell.uri, cell.version, analysis, shown, self.client, cell, document.cells)
-        return View(document.uri, document.version, analysis, shown, self.client)
+            return View(
+                cell.uri, cell.version, analysis, shown, document.whole, self.client, cell, document.cells
+            )
+        return View(document.uri, document.version, analysis, shown, document.whole, self.client)
 
     def unsettled(self, uri: str) -> Callable[[], Analysis] | None:
         """What works out verdicts of the document that the count leaves open, on any thread; None where there
@@ -251,8 +255,10 @@ class Session:
         analysis = analyse(parsed, workspace, replace(editor, by_count=document.hurried))
         document.analysis = analysis
         document.answers.clear()
-        if analysis.estimate is not None:
+        if analysis.estimate or (analysis.dialect and not (document.good and document.good.estimate)):
             document.good = analysis
+        if not parsed.problems:
+            document.whole = analysis
         document.seconds = time.perf_counter() - started
         return analysis
 
@@ -283,6 +289,21 @@ class Session:
             self._overlay.pop(resolved, None)
         else:
             self._overlay[resolved] = text
+
+
+def _says_less(now: Analysis, before: Analysis) -> bool:
+    """Whether a text is one that is being typed, of the run that it described before: it does not parse, or
+    has lost what told its kind and still has keys of it.
+    """
+    if now.estimate is not None:
+        return False
+    if now.dialect is None and now.document.root is not None and before.document.root is not None:
+        return bool(_keys(now.document.root) & _keys(before.document.root))
+    return bool(now.document.problems)
+
+
+def _keys(root: Node) -> set[object]:
+    return {pair.key.value for pair in root.resolved().pairs}
 
 
 def _key(uri: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
+from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
@@ -23,13 +24,14 @@ class View:
     """An open document as analysed once per version.
 
     `shown` is the analysis whose figures are worth showing: this one, or while the text is broken the last
-    that had an estimate.
+    that had an estimate; `whole` that of the last text without syntax problems.
     """
 
     uri: str
     version: int | None
     analysis: Analysis
     shown: Analysis
+    whole: Analysis | None
     client: Client
     cell: Cell | None = None
     """The cell of a notebook that is looked at; positions are those in it."""
@@ -44,6 +46,11 @@ class View:
     def stale(self) -> bool:
         """Whether the figures are those of an earlier text."""
         return self.shown is not self.analysis
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """The kind of config that the text is, or was when it last said enough."""
+        return self.analysis.dialect or self.shown.dialect
 
     @property
     def unfit(self) -> Finding | None:

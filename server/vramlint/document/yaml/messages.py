@@ -53,6 +53,8 @@ _COMPLAINTS = (
         "", "sequence entries are not allowed", "unexpected '-' where no list can begin: fix its indentation"
     ),
 )
+_ROOT_OPEN = "a ',' is missing here, or what closes the file's outer bracket"
+_BEFORE_ROOT = re.compile(r"(?:\s|#.*|---)*")
 _REST = re.compile(r"[^\r\n]*")
 
 
@@ -69,7 +71,11 @@ def problem_of(error: yaml.MarkedYAMLError, text: str, base: int) -> SyntaxProbl
         if known.context in context and known.problem in problem:
             message = known.message
             if known.at_context and error.context_mark is not None:
-                index = _index(error.context_mark, text)
+                opened = _index(error.context_mark, text)
+                if opened == _BEFORE_ROOT.match(text).end():  # type: ignore[union-attr]  # it matches nothing too
+                    index, message = max(len(text[:index].rstrip()) - 1, 0), _ROOT_OPEN
+                else:
+                    index = opened
             break
     rest = _REST.match(text, index)
     end = max(rest.end() if rest else index, min(index + 1, len(text)))
