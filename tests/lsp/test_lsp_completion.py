@@ -154,3 +154,106 @@ async def test_a_list_of_targets_offers_the_linear_layers(editor: Editor) -> Non
     assert {"q_proj", "down_proj"} <= set(labels(await editor.complete(uri, "\n  - ")))
     uri = await editor.open(AXOLOTL + "lora_target_modules: [q_proj, \n")
     assert "down_proj" in labels(await editor.complete(uri, "[q_proj, "))
+
+
+TORCHTUNE = """\
+model:
+  _component_: torchtune.models.llama3_1.lora_llama3_1_8b
+  lora_attn_modules: [q_proj, v_proj]
+  lora_rank: 8
+tokenizer: {_component_: torchtune.models.llama3.llama3_tokenizer, max_seq_len: 2048}
+checkpointer:
+  _component_: torchtune.training.FullModelHFCheckpointer
+optimizer: {_component_: torch.optim.AdamW, fused: true}
+loss:
+  _component_: torchtune.modules.loss.LinearCrossEntropyLoss
+batch_size: 2
+dtype: bf16
+"""
+TITAN = """\
+[model]
+name = "llama3"
+flavor = "8B"
+[optimizer]
+name = "AdamW"
+[training]
+local_batch_size = 1
+seq_len = 8192
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "needle", "expected"),
+    [
+        ("flow.yaml", TORCHTUNE, "optimizer: {_component_: torch.", "bitsandbytes.optim.PagedAdamW8bit"),
+        ("flow-key.yaml", TORCHTUNE.replace("fused: true", "fus"), "AdamW, fus", "fused"),
+        (
+            "component.yaml",
+            TORCHTUNE,
+            "_component_: torchtune.models.lla",
+            "torchtune.models.llama3_1.llama3_1_8b",
+        ),
+        ("titan.toml", TITAN + "[para", "\n[para", "parallelism"),
+        ("array.toml", TITAN + 'x = ["a",\n"b"]\n[activation_checkpoint]\nmo', "\nmo", "mode"),
+        ("lines.yaml", AXOLOTL + "optimizer:\n  ada", "\n  ada", "adamw_torch_fused"),
+    ],
+)
+async def test_places_of_every_kind(editor: Editor, name: str, text: str, needle: str, expected: str) -> None:
+    uri = await editor.open(text, name)
+    assert expected in labels(await editor.complete(uri, needle))
+
+
+async def test_numbers_are_offered_with_what_they_cost(editor: Editor) -> None:
+    uri = await editor.open("# vramlint: gpu=L40S\n" + AXOLOTL)
+    items = {item.label: item for item in await editor.complete(uri, "micro_batch_size: ")}
+    assert {"1", "2", "4", "8"} <= set(items)
+    assert "GiB" in (items["8"].detail or "")
+    lengths = labels(await editor.complete(uri, "sequence_len: "))
+    assert "4096" in lengths
+
+
+async def test_companions_are_files_beside_the_config(editor: Editor) -> None:
+    await editor.open('{"zero_optimization": {"stage": 2}}', "shop/ds/zero2.json")
+    uri = await editor.open(AXOLOTL + "deepspeed: \n", "shop/train.yaml")
+    assert "ds/zero2.json" in labels(await editor.complete(uri, "deepspeed: "))
+    uri = await editor.open(AXOLOTL + "output_dir: \n", "shop/train.yaml")
+    assert "ds/zero2.json" not in labels(await editor.complete(uri, "output_dir: "))
+
+
+async def test_releases_and_kinds_in_the_comment(editor: Editor) -> None:
+    uri = await editor.open("# vramlint: versions=\n# vramlint: dialect=\n" + AXOLOTL)
+    items = await editor.complete(uri, "versions=")
+    assert {"axolotl", "transformers", "peft"} <= set(labels(items))
+    (own,) = [item for item in items if item.label == "axolotl"]
+    assert isinstance(own.text_edit, types.TextEdit)
+    assert own.text_edit.new_text.startswith("axolotl@0.")
+    assert {"axolotl", "none"} <= set(labels(await editor.complete(uri, "dialect=")))
+
+
+async def test_gpus_that_fit_come_first_and_by_size(editor: Editor) -> None:
+    uri = await editor.open("# vramlint: gpu=\n" + AXOLOTL)
+    items = sorted(await editor.complete(uri, "gpu="), key=lambda item: item.sort_text or "")
+    said = [item.detail or "" for item in items if "in this machine" not in (item.detail or "")]
+    fits = [": fits" in detail for detail in said]
+    assert any(fits)
+    assert fits == sorted(fits, reverse=True)
+
+
+async def test_an_empty_file_is_offered_whole_configs(editor: Editor) -> None:
+    uri = await editor.open("# mine\naxo", "new.yaml")
+    (item,) = [item for item in await editor.complete(uri, "axo") if item.label == "axolotl"]
+    assert isinstance(item.text_edit, types.TextEdit)
+    await editor.apply(uri, types.WorkspaceEdit(changes={uri: [item.text_edit]}))
+    assert "VL104" in await editor.codes(uri)
+    assert not [
+        item for item in await editor.complete(uri, "adapter: qlora\n") if item.label == "llamafactory"
+    ]
+
+
+async def test_what_is_left_out_of_a_long_list_comes_with_resolve(editor: Editor) -> None:
+    uri = await editor.open(TORCHTUNE)
+    items = await editor.complete(uri, "_component_: torchtune.models.lla")
+    unsaid = [item for item in items if item.data is not None]
+    assert unsaid
+    resolved = await editor.client.completion_item_resolve_async(unsaid[0])
+    assert resolved.detail

@@ -1,67 +1,83 @@
-"""Completion: keys with what they do to memory, their values, model ids, and GPUs and codes in directives."""
+"""Completion: keys with what they do to memory, their values, model ids, GPUs, and whole configs."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from lsprotocol import types
 
-from vramlint.catalog.gpus import all_gpus
 from vramlint.catalog.models import Models
 from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
 from vramlint.document.node import KeyPath, Span
-from vramlint.document.write import CannotWrite, write_key, write_value
-from vramlint.explain.what_if import weigh
+from vramlint.document.write import write_key, write_value
 from vramlint.lint.format import count, gib, shorten
+from vramlint.lsp.complete_comment import COMMENT, gpus, in_comment
+from vramlint.lsp.complete_values import values
 from vramlint.lsp.cursor import Cursor, cursor_at
 from vramlint.lsp.session import Session
+from vramlint.lsp.snippets import snippets
 from vramlint.lsp.view import View
-from vramlint.memory.estimate import Verdict
 
-TRIGGERS = ["=", " ", "/", '"', "["]
+TRIGGERS = ["=", " ", "/", '"', "[", "@", ","]
 _MOST_MODELS = 50
-_MOST_WEIGHED = 64
-"""Values of a key that are estimated one by one for a list of completions."""
-_VERDICTS: dict[Verdict, str] = {"fits": "fits", "tight": "tight", "does_not_fit": "does not fit"}
-_DIRECTIVE = re.compile(r"(?:#|//)\s*vramlint\s*:[ \t]*(?P<body>.*)", re.IGNORECASE)
-_GPU = re.compile(r"(?:.*\s)?gpu\s*=\s*(?P<typed>\S*)")
-_CODES = re.compile(r"ignore(?:-file)?\[(?:[^\]]*,)?\s*(?P<typed>[\w-]*)")
-_WORD = re.compile(r"(?:.*\s)?(?P<typed>[\w-]*)")
-_SETTINGS = {
-    "gpu=": "the GPU that this file is meant for: gpu=A100-80GB x8",
-    "versions=": "releases whose behaviour holds: versions=trl@1.16,transformers@5.23",
-    "ignore[": "silence rules on this line",
-    "ignore-file[": "silence rules in the whole file",
-    "dialect=": "say what kind of config this is; none turns vramlint off",
-}
 
 
 def completions(session: Session, view: View, params: types.CompletionParams) -> types.CompletionList:
     """What is possible at a position."""
     offset = view.offset(params.position)
     line = view.document.lines.line_span(view.document.lines.line(offset))
-    directive = _DIRECTIVE.search(view.document.text[line.start : offset])
-    if directive is not None:
-        return types.CompletionList(False, list(_in_directive(view, directive["body"], offset)))
+    comment = COMMENT.search(view.document.text[line.start : offset])
+    if comment is not None:
+        return types.CompletionList(False, list(in_comment(view, comment["body"], offset)))
     cursor = cursor_at(view.document, offset)
-    dialect = view.analysis.dialect or view.shown.dialect
-    if cursor is None or dialect is None:
+    if cursor is None:
         return types.CompletionList(False, [])
-    if cursor.part == "key":
-        return types.CompletionList(False, list(_keys(view, dialect, cursor)))
-    row = dialect.key(_dotted(cursor.path))
-    if row is None:
-        return types.CompletionList(False, [])
-    if cursor.part == "item":
-        return types.CompletionList(False, list(_items(view, row, cursor)))
-    if row.field == "model" and not row.offered:
+    if view.dialect is None:
+        return types.CompletionList(False, list(snippets(view, cursor)))
+    if _models_here(view, cursor):
         return types.CompletionList(True, list(_models(view, cursor)))
-    if row.field == "gpu":
-        return types.CompletionList(False, list(_gpus(view, cursor.span)))
-    return types.CompletionList(False, list(_values(view, row, cursor)))
+    return types.CompletionList(False, list(_at(session, view, view.dialect, cursor)))
+
+
+def _at(session: Session, view: View, dialect: Dialect, cursor: Cursor) -> Iterator[types.CompletionItem]:
+    row = dialect.key(_dotted(cursor.path))
+    if cursor.part == "table":
+        yield from _tables(view, dialect, cursor)
+    elif cursor.part == "item" and row is not None:
+        yield from _items(view, row, cursor)
+    elif cursor.part == "value" or _value_on_its_own_line(dialect, row, cursor):
+        if row is None:
+            return
+        if row.field == "gpu":
+            yield from gpus(view, cursor.span, value=True)
+        else:
+            yield from values(session, view, row, cursor)
+    else:
+        yield from _keys(view, dialect, cursor)
+
+
+def _models_here(view: View, cursor: Cursor) -> bool:
+    row = view.dialect.key(_dotted(cursor.path)) if view.dialect else None
+    typed = cursor.part == "value" or (view.dialect and _value_on_its_own_line(view.dialect, row, cursor))
+    return bool(typed) and row is not None and row.field == "model" and not row.offered
+
+
+def _value_on_its_own_line(dialect: Dialect, row: Key | None, cursor: Cursor) -> bool:
+    """Whether what looks like a key in a mapping is the value of a key that holds no others."""
+    return (
+        cursor.part == "key"
+        and not cursor.separated
+        and row is not None
+        and not _names_below(dialect, _dotted(cursor.path))
+    )
+
+
+def _tables(view: View, dialect: Dialect, cursor: Cursor) -> Iterator[types.CompletionItem]:
+    """The names of tables that hold keys, for a TOML header."""
+    names = {row.path.rpartition(".")[0]: row for row in reversed(dialect.keys)}
+    for name in sorted(filter(None, names)):
+        yield _item(view, name, name, cursor, None, types.CompletionItemKind.Module)
 
 
 def _keys(view: View, dialect: Dialect, cursor: Cursor) -> Iterator[types.CompletionItem]:
@@ -76,7 +92,7 @@ def _keys(view: View, dialect: Dialect, cursor: Cursor) -> Iterator[types.Comple
             text = write_key(name, view.document.language)
             if not cursor.separated:
                 text += colon if row else _opening(view)
-            yield _item(view, name, text, cursor.span, row, types.CompletionItemKind.Property)
+            yield _item(view, name, text, cursor, row, types.CompletionItemKind.Property)
 
 
 def _names_below(dialect: Dialect, inside: str) -> dict[str, Key | None]:
@@ -94,42 +110,6 @@ def _opening(view: View) -> str:
     return {"yaml": ":", "json": ": ", "toml": "."}[view.document.language]
 
 
-def _values(view: View, row: Key, cursor: Cursor) -> Iterator[types.CompletionItem]:
-    """The values that the framework takes in this file: its default first, then the cheapest, each with what
-    the run needs with it.
-    """
-    choices = row.choices or row.offered or ((True, False) if isinstance(row.default, bool) else ())
-    weighed = tuple(weigh(view.shown, cursor.path, choices)) if len(choices) <= _MOST_WEIGHED else ()
-    totals = {id(step.value): step for step in weighed}
-    refused = bool(weighed) and len(weighed) < len(choices)
-
-    def rank(choice: Any) -> tuple[bool, float]:
-        step = totals.get(id(choice))
-        return not _is_default(choice, row), step.device_bytes if step else math.inf
-
-    for index, choice in enumerate(sorted(choices, key=rank)):
-        step = totals.get(id(choice))
-        if refused and step is None:
-            continue
-        try:
-            text = write_value(choice, view.document.language)
-        except CannotWrite:
-            continue
-        said = [
-            f"{gib(step.device_bytes)} GiB" if step else "",
-            _VERDICTS.get(step.verdict, "") if step else "",
-        ]
-        said.append("default" if _is_default(choice, row) else "")
-        detail = ", ".join(part for part in said if part) or None
-        item = _item(view, text.strip('"'), text, cursor.span, row, types.CompletionItemKind.Value, detail)
-        item.sort_text = f"{index:04}"
-        yield item
-
-
-def _is_default(choice: Any, row: Key) -> bool:
-    return bool(choice == row.default) and type(choice) is type(row.default)
-
-
 def _items(view: View, row: Key, cursor: Cursor) -> Iterator[types.CompletionItem]:
     """What a list takes: for an adapter's targets the linear layers of the model, else the key's choices."""
     job = view.shown.job
@@ -138,8 +118,8 @@ def _items(view: View, row: Key, cursor: Cursor) -> Iterator[types.CompletionIte
         modules = (module for module in job.model.linear_modules if module.part == "main")
         names = tuple(dict.fromkeys(module.name.rpartition(".")[2] for module in modules))
     for index, name in enumerate(names):
-        text = write_value(name, view.document.language)
-        item = _item(view, str(name), text, cursor.span, row, types.CompletionItemKind.EnumMember)
+        text = write_value(name, view.document.language, flow=cursor.flow)
+        item = _item(view, str(name), text, cursor, row, types.CompletionItemKind.EnumMember)
         item.sort_text = f"{index:04}"
         yield item
 
@@ -165,48 +145,16 @@ def _models(view: View, cursor: Cursor) -> Iterator[types.CompletionItem]:
         )
 
 
-def _in_directive(view: View, body: str, offset: int) -> Iterator[types.CompletionItem]:
-    if gpu := _GPU.fullmatch(body):
-        yield from _gpus(view, Span(offset - len(gpu["typed"]), offset), joined=True)
-    elif codes := _CODES.fullmatch(body):
-        span = Span(offset - len(codes["typed"]), offset)
-        for rule in view.analysis.rules:
-            yield _plain(view, rule.code, span, rule.name, types.CompletionItemKind.EnumMember)
-    elif word := _WORD.fullmatch(body):
-        for name, meaning in _SETTINGS.items():
-            span = Span(offset - len(word["typed"]), offset)
-            yield _plain(view, name, span, meaning, types.CompletionItemKind.Keyword)
-
-
-def _gpus(view: View, span: Span, joined: bool = False) -> Iterator[types.CompletionItem]:
-    """The known GPUs with what they hold; in a directive with dashes for spaces."""
-    for index, gpu in enumerate(all_gpus()):
-        name = gpu.name.replace(" ", "-") if joined else gpu.name
-        text = name if joined else write_value(name, view.document.language)
-        detail = f"{gib(gpu.memory_bytes)} GiB, {gib(gpu.usable_bytes)} usable"
-        item = _plain(view, name, span, detail, types.CompletionItemKind.Constant, text)
-        item.sort_text = f"{index:04}"
-        yield item
-
-
-def _plain(
-    view: View, label: str, span: Span, detail: str, kind: types.CompletionItemKind, text: str | None = None
-) -> types.CompletionItem:
-    edit = types.TextEdit(view.range(span), text or label)
-    return types.CompletionItem(label=label, kind=kind, detail=detail, text_edit=edit)
-
-
 def _item(
     view: View,
     label: str,
     text: str,
-    span: Span,
+    cursor: Cursor,
     row: Key | None,
     kind: types.CompletionItemKind,
-    detail: str | None = None,
 ) -> types.CompletionItem:
-    if detail is None and row is not None and kind == types.CompletionItemKind.Property:
-        detail = _default_text(row.default)
+    span = cursor.span
+    detail = _default_text(row.default) if row and kind == types.CompletionItemKind.Property else None
     return types.CompletionItem(
         label=label,
         kind=kind,

@@ -6,14 +6,13 @@ docs/editor.md describes what goes in and what comes out. Nothing is written: an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vramlint.analysis.controls import Control, controls
 from vramlint.analysis.trial import gpu_edits, try_changes, value_of
 from vramlint.catalog.facts import Gpu
 from vramlint.catalog.gpus import all_gpus
-from vramlint.catalog.nvml import installed_gpus
 from vramlint.document.node import KeyPath
 from vramlint.explain.estimate_facts import estimate_facts
 from vramlint.explain.format import LABELS
@@ -21,6 +20,7 @@ from vramlint.explain.lines import component_keys
 from vramlint.lint.format import key_text
 from vramlint.lint.result import Analysis
 from vramlint.lsp.background import beside
+from vramlint.lsp.gpus import installed, verdict_on
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
@@ -82,12 +82,9 @@ def what_if_of(view: View, params: Mapping[str, Any]) -> dict[str, Any] | None:
 def gpus_for(view: View | None) -> dict[str, Any]:
     """The GPUs of this machine, and all that are known, each with the verdict on a document's run."""
     analysis = view.shown if view else None
-    own: dict[str, list[Gpu]] = {}
-    for gpu in _installed():
-        own.setdefault(gpu.name, []).append(gpu)
     known = sorted(all_gpus(), key=lambda gpu: (gpu.vendor != "nvidia", gpu.usable_bytes, gpu.name))
     return {
-        "installed": [_gpu(analysis, same[0]) | {"count": len(same)} for same in own.values()],
+        "installed": [_gpu(analysis, gpu) | {"count": number} for gpu, number in installed()],
         "known": [_gpu(analysis, gpu) for gpu in known],
         "declared": analysis.declared.text if analysis and analysis.declared else None,
         "count": analysis.declared.count if analysis and analysis.declared else 1,
@@ -95,21 +92,14 @@ def gpus_for(view: View | None) -> dict[str, Any]:
     }
 
 
-@cache
-def _installed() -> tuple[Gpu, ...]:
-    """Asked once: GPUs stay."""
-    return installed_gpus()
-
-
 def _gpu(analysis: Analysis | None, gpu: Gpu) -> dict[str, Any]:
-    estimate = analysis.estimate if analysis else None
     return {
         "name": gpu.name,
         "spelling": gpu.name.replace(" ", "-"),
         "vendor": gpu.vendor,
         "memory_bytes": gpu.memory_bytes,
         "usable_bytes": gpu.usable_bytes,
-        "verdict": estimate.rough.verdict(gpu.usable_bytes) if estimate else "unknown",
+        "verdict": verdict_on(analysis, gpu),
     }
 
 

@@ -40,6 +40,8 @@ def in_flow(text: str, language: Language) -> InFlow | None:
     found: re.Match[str] | None = None
     for found in _TOKENS[language].finditer(text):
         mark = found["mark"]
+        if found["comment"] and not text[began : found.start()].strip():
+            began = found.end()
         if mark is None:
             continue
         if mark in "{[":

@@ -16,6 +16,7 @@ from vramlint.lsp import commands, estimates, notebooks
 from vramlint.lsp.client import Client
 from vramlint.lsp.code_action import KINDS, code_actions, resolve_code_action
 from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses, resolve_code_lens
+from vramlint.lsp.complete_values import resolve_completion
 from vramlint.lsp.completion import TRIGGERS, completions
 from vramlint.lsp.diagnostics import diagnostics
 from vramlint.lsp.hover import hover
@@ -35,7 +36,11 @@ REQUESTS: tuple[tuple[str, Answer, Any], ...] = (
     (types.TEXT_DOCUMENT_HOVER, hover, None),
     (types.TEXT_DOCUMENT_CODE_LENS, code_lenses, types.CodeLensOptions(resolve_provider=True)),
     (types.TEXT_DOCUMENT_INLAY_HINT, inlay_hints, None),
-    (types.TEXT_DOCUMENT_COMPLETION, completions, types.CompletionOptions(trigger_characters=TRIGGERS)),
+    (
+        types.TEXT_DOCUMENT_COMPLETION,
+        completions,
+        types.CompletionOptions(trigger_characters=TRIGGERS, resolve_provider=True),
+    ),
     (types.TEXT_DOCUMENT_DOCUMENT_LINK, document_links, None),
     (types.TEXT_DOCUMENT_DEFINITION, definition, None),
     (types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, document_symbols, types.DocumentSymbolOptions(label="vramlint")),
@@ -76,6 +81,10 @@ def _searches(server: Server) -> None:
     @server.feature(types.CODE_ACTION_RESOLVE)
     def action(ls: Server, params: types.CodeAction) -> types.CodeAction:
         return resolve_code_action(ls.session, params)
+
+    @server.feature(types.COMPLETION_ITEM_RESOLVE)
+    def value(ls: Server, params: types.CompletionItem) -> types.CompletionItem:
+        return resolve_completion(ls.session, params)
 
     @server.feature(types.CODE_LENS_RESOLVE)
     async def lens(ls: Server, params: types.CodeLens) -> types.CodeLens:
