@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -32,6 +32,8 @@ class Publisher:
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         self._settling: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.on_recheck: Callable[[], None] = lambda: None
+        """Told that what documents depend on is new."""
 
     def changed(self, uri: str) -> None:
         """A document was opened or changed: its own diagnostics, and those of the documents that read it."""
@@ -60,6 +62,7 @@ class Publisher:
     def recheck(self, uris: Iterable[str] | None = None) -> None:
         """What these documents (or all) depend on has changed, not they themselves."""
         self._session.forget(uris)
+        self.on_recheck()
         concerned = self._session.uris() if uris is None else tuple(uris)
         self._show(concerned)
         for uri in concerned:

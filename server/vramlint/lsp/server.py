@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from vramlint.lsp import commands, estimates, notebooks
+from vramlint.lsp import commands, estimates, notebooks, workspace_diagnostics
 from vramlint.lsp.client import Client
 from vramlint.lsp.code_action import KINDS, code_actions, resolve_code_action
 from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses, resolve_code_lens
@@ -134,6 +134,7 @@ def _documents(server: Server) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def closed(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
         ls.session.close(params.text_document.uri)
+        ls.unopened.changed()
         ls.publisher.closed(params.text_document.uri)
 
 
@@ -147,6 +148,7 @@ def _surroundings(server: Server) -> None:
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def files_changed(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
+        ls.unopened.changed()
         changed = {to_fs_path(change.uri): ls.session.is_open(change.uri) for change in params.changes}
         paths = {path for path, is_open in changed.items() if path and not is_open}
         names = {Path(path).name for path in paths}
@@ -173,13 +175,15 @@ def _follow_folders(server: Server) -> None:
 def _pull(server: Server) -> None:
     """Diagnostics on request. Registered only for clients that ask, so that no other is told of it."""
     options = types.DiagnosticOptions(
-        identifier="vramlint", inter_file_dependencies=True, workspace_diagnostics=False
+        identifier="vramlint", inter_file_dependencies=True, workspace_diagnostics=True
     )
 
     @server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, options)
     def diagnostic(ls: Server, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
         view = ls.session.view(params.text_document.uri)
         return types.RelatedFullDocumentDiagnosticReport(items=diagnostics(view) if view else [])
+
+    workspace_diagnostics.register(server)
 
 
 def _commands(server: Server, known_to_client: set[str]) -> None:

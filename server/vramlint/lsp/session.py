@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from pygls.uris import to_fs_path
+from pygls.uris import from_fs_path, to_fs_path
 
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document, Language
@@ -85,8 +85,11 @@ class Session:
         self._documents: dict[str, _Open] = {}
         self._overlay: dict[str, str] = {}
         self._folders: dict[str, Workspace] = {}
+        self._opened: tuple[str, ...] = ()
         self._editor: dict[str, Overrides] = {"": Overrides()}
         self._resolver = SettingsResolver()
+        self.generation = 0
+        """Counts the changes of settings, after which nothing that was said holds."""
 
     # documents
 
@@ -157,6 +160,18 @@ class Session:
 
     # analyses
 
+    def look_at(self, path: str, data: bytes) -> View:
+        """A file that is not open, as it is on the disk; on any thread."""
+        workspace, editor = self._around(path)
+        parsed = Document.from_bytes(data, path)
+        analysis = analyse(parsed, workspace, editor)
+        return View(from_fs_path(path) or "", None, analysis, analysis, analysis, self.client)
+
+    @property
+    def resolver(self) -> SettingsResolver:
+        """Reads the project's settings."""
+        return self._resolver
+
     def view(self, uri: str) -> View | None:
         """The document as it is, analysed now if its text or its surroundings are new."""
         document = self._documents.get(_key(uri))
@@ -223,6 +238,7 @@ class Session:
     def forget(self, uris: Iterable[str] | None = None) -> None:
         """Analyse again at the next question: these documents, or all, with their settings read again."""
         if uris is None:
+            self.generation += 1
             self._resolver.forget()
             for workspace in self._folders.values():
                 workspace.forget()
@@ -234,9 +250,15 @@ class Session:
 
     # folders and settings
 
+    def folders(self) -> tuple[str, ...]:
+        """The folders of the workspace, without those that lie in another."""
+        paths = [Path(folder) for folder in self._opened]
+        return tuple(str(path) for path in paths if not any(other in path.parents for other in paths))
+
     def set_folders(self, uris: Iterable[str]) -> None:
         """The folders of the workspace."""
-        self._folders = {path: self._workspace(path) for path in filter(None, map(to_fs_path, uris))}
+        self._opened = tuple(filter(None, map(to_fs_path, uris)))
+        self._folders = {path: self._workspace(path) for path in self._opened}
         self.forget()
 
     def configure(self, sections: Mapping[str, Any]) -> bool:
