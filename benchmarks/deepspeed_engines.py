@@ -21,10 +21,13 @@ DATA = Path(__file__).resolve().parent / "data" / "deepspeed.json"
 BUCKET = 2_000_000
 
 
-def stage_3(reuse: int) -> dict[str, int]:
-    """Stage 3 without fetching ahead, which keeps what is needed again within `reuse` elements."""
+def stage_3(reuse: int, prefetch: int = 0, live: int = 10**9) -> dict[str, int]:
+    """Stage 3 that fetches `prefetch` elements ahead as long as fewer than `live` are there, and keeps what
+    is needed again within `reuse` elements.
+    """
     return {
-        "stage3_prefetch_bucket_size": 0,
+        "stage3_prefetch_bucket_size": prefetch,
+        "stage3_max_live_parameters": live,
         "stage3_max_reuse_distance": reuse,
         "stage3_param_persistence_threshold": 0,
     }
@@ -45,6 +48,8 @@ CASES: tuple[dict[str, Any], ...] = (
     {"stage": 3, "vocabulary": 512, "zero": stage_3(0)},
     {"stage": 3, "vocabulary": 512, "zero": stage_3(5_000_000)},
     {"stage": 3, "vocabulary": 512, "zero": stage_3(10**9)},
+    {"stage": 3, "vocabulary": 512, "zero": stage_3(0, 400_000, 3_000_000)},
+    {"stage": 3, "vocabulary": 512, "zero": stage_3(3_000_000, 400_000, 3_000_000)},
 )
 """`accumulate`: DeepSpeed's `data_types.grad_accum_dtype`; `bucket`: elements of `reduce_bucket_size`."""
 

@@ -45,6 +45,7 @@ def job_of(row: dict[str, Any]) -> TrainingJob:
         reduce=row.get("bucket", 2_000_000),
         overlap_comm=row.get("overlap", False),
         prefetch=zero.get("prefetch_bucket_size", 5e7),
+        live=zero.get("max_live_parameters", 1e9),
         reuse=zero.get("max_reuse_distance", 1e9),
         persistence=zero.get("param_persistence_threshold", 1e5),
     )

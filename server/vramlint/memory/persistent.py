@@ -104,11 +104,13 @@ def _passing(weights: Weights, plan: Plan, trained: Trained) -> Mapping[str, int
     last = [parameter for group in weights.groups if group.name == "head" for parameter in group.parameters]
     if units and not any(len(parameter.shape) > 1 for parameter in last):
         last += units[0][0]  # a tied table
-    (kept, stays), passing = plan.gathered(units, last), plan.passing(trained)
+    kept, passing = plan.gathered(units, last), plan.passing(trained)
+    beside = passing.get("backward", 0)
     if not kept:
         return passing
-    beside = passing.get("backward", 0)
-    return {**passing, "loss": kept, "backward": kept + beside if stays else max(kept, beside)}
+    through = kept.get("backward")
+    backward = max(kept.get("loss", 0), beside) if through is None else through + beside
+    return {**passing, **kept, "backward": backward}
 
 
 def stepped_over(job: TrainingJob, trained: Trained) -> Trained:

@@ -14,7 +14,7 @@ from vramlint.memory.ledger import Storage
 from vramlint.memory.loss_head import late_loss, loss_of, returned_logits
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding.plan import Plan, Unit, bytes_of
-from vramlint.memory.tape import Node, Tape, Tensor
+from vramlint.memory.tape import Node, Parameter, Tape, Tensor
 from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, returns_cache, version_of
 from vramlint.versions import older
 
@@ -62,6 +62,8 @@ class StepProfile:
     """Number of the storage that each stretch hands to the next; -1 for none."""
     arriving: list[int] = field(default_factory=list)
     """Number of the gradient that each stretch's backward hands to the stretch before; -1 for none."""
+    weights: list[Sequence[Parameter]] = field(default_factory=list)
+    """The weights of each stretch."""
 
 
 def choose_kernels(t: Tape, job: TrainingJob) -> None:
@@ -198,6 +200,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         result.backward.append(segment)
     result.backward.reverse()
     result.arriving.reverse()
+    result.weights = [unit.parameters for unit in units]
     outputs.clear()
     del shared
     return result

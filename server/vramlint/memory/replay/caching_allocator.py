@@ -22,6 +22,7 @@ from vramlint.memory.replay.standard import (
     LARGE_FROM,
     SMALL,
     SMALL_SEGMENT,
+    STREAM,
     Event,
     OutOfMemory,
     Taken,
@@ -338,7 +339,8 @@ def replayed_with(
     alive: dict[int, Block] = {}
     for number, size in events:
         if size:
-            alive[number] = allocator.malloc(abs(size), int(size < 0))
+            further, size = (-1, size) if size > 0 else divmod(-size, STREAM)
+            alive[number] = allocator.malloc(size, 1 + further)
         elif number in alive:
             allocator.free(alive.pop(number))
     return Taken(allocator.peak_allocated, allocator.peak_reserved)

@@ -6,11 +6,15 @@ input in forward, the gradient of its output in backward; of any other stretch, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, TypeAlias
 
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.standard import Event
 from vramlint.memory.replay.stretches import Stretch, Walked
+
+Place: TypeAlias = "tuple[Literal['forward', 'backward'], int]"
+"""A pass, and a position in the model's order."""
 
 
 @dataclass(slots=True)
@@ -26,6 +30,8 @@ class MicroBatch:
     keeps: bool
     away: frozenset[int] = frozenset()
     """Positions whose saved tensors wait on the host between forward and backward."""
+    fetched: Mapping[Place, Sequence[Event]] = field(default_factory=dict)
+    """What an engine fetches and lets go of before each place."""
 
     @property
     def end(self) -> int:
@@ -36,6 +42,7 @@ class MicroBatch:
         """Add the forward pass, up to where backward begins."""
         walk, order = self.walk, self.order
         for position, index in enumerate(order):
+            events += self.fetched.get(("forward", position), ())
             events += self._copy(walk.forward[index], position)
             if position in self.away:
                 events += ((number, 0) for number, _ in self._saved(position))
@@ -50,6 +57,7 @@ class MicroBatch:
         for position in reversed(range(len(self.order))):
             if position - 1 in self.away:  # fetched while the layer after it runs
                 events += self._saved(position - 1)
+            events += self.fetched.get(("backward", position), ())
             events += self._copy(self.walk.backward[self.order[position]], position)
 
     def left(self) -> Iterator[Event]:

@@ -114,7 +114,7 @@ class Replay:
     def _events(self, varying: bool) -> Sequence[Event]:
         run = self.run
         tokens = run.job.sequence_length
-        whole = walked(run.profile)
+        whole = walked(run.profile, not run.plan.fetches_ahead)
         if not varying:
             return timeline(run, [(tokens, whole)] * 2)
         shorter = [int(share * tokens) for share in STAIRCASE[:-1]]
@@ -124,4 +124,5 @@ class Replay:
 def _walked_at(run: Run, length: int) -> Walked:
     """The run's step with rows of another length."""
     job = replace(run.job, sequence_length=max(1, length))
-    return walked(walk(job, network_of(job, Weights(job)), replace(run.plan, job=job)))
+    profile = walk(job, network_of(job, Weights(job)), replace(run.plan, job=job))
+    return walked(profile, not run.plan.fetches_ahead)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from vramlint.catalog.facts import MIB
 from vramlint.lazy_dataclasses import dataclass, field
@@ -26,9 +26,18 @@ from vramlint.memory.replay.settings import LARGE_SEGMENT
 
 SMALL, SMALL_SEGMENT, LARGE_FROM, GRAIN = MIB, 2 * MIB, 10 * MIB, 2 * MIB
 Event: TypeAlias = tuple[int, int]
-"""A storage's number, and its bytes: positive where it is allocated, negative where that happens on the
-stream of collectives, 0 where it is freed.
+"""A storage's number, and its bytes: positive where it is allocated, negative where that happens on another
+stream (`on_stream`), 0 where it is freed.
 """
+STREAM = 1 << 50
+"""What an event's size is lower by for each further stream."""
+Stream: TypeAlias = Literal[1, 2]
+"""Beside the one of computation: that of gathering weights, and that of reducing gradients."""
+
+
+def on_stream(stream: Stream, size: int) -> int:
+    """The size of an event that allocates `size` bytes on another stream."""
+    return -size if stream == 1 else -(STREAM + size)
 
 
 class OutOfMemory(Exception):
@@ -62,8 +71,8 @@ def expanded(events: Iterable[Event]) -> Taken:
 def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -> Taken:
     # A block is [address, size, before, after, free, pool]; pools hold (size, address, block), smallest
     # first. `last` has the last block of a pool's growing range.
-    pools: tuple[list[Any], ...] = ([], [], [], [])
-    own_small, own_large, side_small, side_large = pools
+    pools: tuple[list[Any], ...] = ([], [], [], [], [], [])
+    own_small, own_large, side_small, side_large, third_small, third_large = pools
     last: dict[int, list[Any]] = {}
     alive: dict[int, list[Any]] = {}
     allocated = held = peak = peak_held = address = 0
@@ -74,8 +83,10 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
         if size:
             if size > 0:
                 small, large = own_small, own_large
-            else:
+            elif size > -STREAM:
                 size, small, large = -size, side_small, side_large
+            else:
+                size, small, large = -size - STREAM, third_small, third_large
             size = (size + 511) // 512 * 512
             pool, least = (small, 512) if size <= SMALL else (large, least_large)
             at = left(pool, (size,))

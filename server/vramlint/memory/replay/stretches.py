@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.memory.replay.standard import Event
+from vramlint.memory.replay.standard import Event, on_stream
 from vramlint.memory.sharding.fsdp import GATHERED
 from vramlint.memory.step import StepProfile
 
@@ -51,8 +51,10 @@ class Walked:
     """Storages of the walk."""
 
 
-def walked(profile: StepProfile) -> Walked:
-    """The history of `profile`, cut into its stretches."""
+def walked(profile: StepProfile, gathers: bool = True) -> Walked:
+    """The history of `profile`, cut into its stretches; `gathers`: with the weights that an engine gathers
+    for each.
+    """
     ledger = profile.tape.ledger
     stretches = len(profile.forward)
     ends = [
@@ -65,10 +67,13 @@ def walked(profile: StepProfile) -> Walked:
     root: dict[int, int] = {}
     parts: list[Stretch] = []
     sizes = [_size(record.name, record.bytes) for record in ledger.records]
+    apart = set() if gathers else {at for at, record in enumerate(ledger.records) if record.name == GATHERED}
     begin = 0
     for index, end in ends:
         part = Stretch()
         for event in ledger.events[begin:end]:
+            if (event if event >= 0 else ~event) in apart:
+                continue
             if event < 0:
                 number = root.get(~event, ~event)
                 if owner[number] != index:
@@ -129,4 +134,4 @@ def walked(profile: StepProfile) -> Walked:
 
 
 def _size(name: str, size: int) -> int:
-    return -size if name == GATHERED else size
+    return on_stream(1, size) if name == GATHERED else size

@@ -7,16 +7,16 @@ one before: every length that is new needs blocks that no cached one can serve.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.optimizers import step_of
 from vramlint.memory.overhead import HANDLES, cublas_workspaces
 from vramlint.memory.persistent import state_sizes
 from vramlint.memory.quantization import stored_bytes
-from vramlint.memory.replay.micro_batch import MicroBatch
+from vramlint.memory.replay.micro_batch import MicroBatch, Place
 from vramlint.memory.replay.run import Run
-from vramlint.memory.replay.standard import Event
+from vramlint.memory.replay.standard import Event, on_stream
 from vramlint.memory.replay.stretches import Walked
 from vramlint.memory.tape import Parameter
 from vramlint.vocabulary import ADAPTER_METHODS
@@ -42,6 +42,8 @@ class _Timeline:
         """
         self.gradients: list[Event] = []
         """Frees of the gradients that there are."""
+        self.traced = False
+        """Whether the engine has traced a micro batch."""
 
     def made(self, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
         run = self.run
@@ -82,7 +84,8 @@ class _Timeline:
         waiting: list[MicroBatch] = []
         for position in range(batches):
             self._batch(tokens)
-            made = MicroBatch(walk, run.order, self.next_base, position == 0, run.away)
+            fetched = self._fetched() if run.plan.fetches_ahead else {}
+            made = MicroBatch(walk, run.order, self.next_base, position == 0, run.away, fetched)
             self.next_base = made.end
             waiting.append(made)
             made.forward(self.events)
@@ -99,8 +102,7 @@ class _Timeline:
         run = self.run
         arriving = None if run.plan.has_gradient_buffer else run.plan.arriving(run.persistent.gradients)
         partition = self._made(arriving[1]) if arriving is not None else 0
-        bucket = run.persistent.passing.get("backward", 0)
-        released = [(self._made(bucket), 0)] if bucket else []
+        released = self._reduced()
         made.backward(self.events)
         self.events += released
         if arriving is not None and arriving[1]:
@@ -114,6 +116,31 @@ class _Timeline:
         if run.job.loop != "plain":
             self.events += self.held
             self.held = []
+
+    def _reduced(self) -> list[Event]:
+        """Allocate the engine's buffers of a backward pass; what frees them."""
+        run = self.run
+        if not run.plan.fetches_ahead:
+            bucket = run.persistent.passing.get("backward", 0)
+            return [(self._made(bucket), 0)] if bucket else []
+        bucket = run.plan.passing(self._trained()).get("backward", 0)
+        if not bucket:
+            return []
+        self.numbers += 1
+        overlaps = run.job.parallel.buckets.overlap_comm
+        self.events.append((self.numbers, on_stream(2, bucket) if overlaps else bucket))
+        return [(self.numbers, 0)]
+
+    def _fetched(self) -> Mapping[Place, Sequence[Event]]:
+        """The weights that come and go in a micro batch: by a trace from the second on."""
+        from vramlint.memory.replay.fetching import fetches  # late: few runs fetch so
+
+        run, traced = self.run, self.traced
+        made = fetches(run.plan, [run.profile.weights[index] for index in run.order], traced)
+        base, self.numbers, self.traced = self.numbers + 1, self.numbers + made.numbers, True
+        return {
+            place: [(base + number, size) for number, size in events] for place, events in made.events.items()
+        }
 
     def _batch(self, tokens: int) -> None:
         """Token numbers, mask and labels: the new ones are there before the old ones go."""
@@ -189,10 +216,13 @@ class _Timeline:
                 self._made(state.bytes - state.bytes // 2)
         self._made(run.persistent.states - total)
 
+    def _trained(self) -> list[tuple[Parameter, int]]:
+        return [(parameter, times) for parameter, times in self.run.weights.all() if parameter.trainable]
+
     def _optimizer_step(self) -> None:
         """The temporaries of a step: of all tensors together, or of one at a time."""
         run = self.run
-        trained = [(parameter, times) for parameter, times in run.weights.all() if parameter.trainable]
+        trained = self._trained()
         share, step_bytes = run.plan.state_elements, step_of(run.optimizer)
         each = [(step_bytes([(parameter, 1)], share), times) for parameter, times in trained]
         if sum(size * times for size, times in each) != run.persistent.step:

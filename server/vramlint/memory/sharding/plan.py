@@ -55,6 +55,8 @@ class Plan:
     shares_weights: ClassVar[bool] = False
     shares_gradients: ClassVar[bool] = False
     shares_states: ClassVar[bool] = False
+    fetches_ahead: ClassVar[bool] = False
+    """Weights come by a trace of the step, not by units."""
 
     def weight_elements(self, parameter: Parameter) -> int:
         """Elements of a weight that this rank stores."""
@@ -101,12 +103,12 @@ class Plan:
 
     def gathered(
         self, units: Sequence[tuple[Sequence[Parameter], int]], last: Sequence[Parameter]
-    ) -> tuple[int, bool]:
-        """Bytes of weights that are gathered when forward turns into backward, but for `last`, what comes
-        after the layers; and whether as many are gathered through most of backward. `units` are the
+    ) -> Mapping[str, int]:
+        """Bytes of weights that are gathered beside what runs, by moment: in forward, when it turns into
+        backward but for `last`, what comes after the layers, and through most of backward. `units` are the
         embedding and the layers of each kind, with their number.
         """
-        return 0, False
+        return {}
 
     def arriving(self, gradients: int) -> tuple[int, int] | None:
         """Of the kept gradients: bytes that are there before a micro batch, and bytes that are allocated when

@@ -22,6 +22,7 @@ class Zero3(DeepSpeed):
 
     shares_weights: ClassVar[bool] = True
     shares_gradients: ClassVar[bool] = True
+    fetches_ahead: ClassVar[bool] = True
 
     @property
     def has_gradient_buffer(self) -> bool:
@@ -34,17 +35,19 @@ class Zero3(DeepSpeed):
 
     def weight_elements(self, parameter: Parameter) -> int:
         """Small weights stay whole."""
-        return parameter.numel if self._persistent(parameter) else self.share(parameter)
+        return parameter.numel if self.stays_whole(parameter) else self.share(parameter)
 
-    def _persistent(self, parameter: Parameter) -> bool:
+    def stays_whole(self, parameter: Parameter) -> bool:
+        """Whether a weight is never let go: a small one, what is no parameter, and on one GPU what is not on
+        the host (NoGatherCoalescedHandle copies nothing).
+        """
+        if self.ranks == 1 and self.job.parallel.offload not in ("parameters", "both"):
+            return True
         return parameter.numel < self.job.parallel.buckets.persistence or self.is_buffer(parameter)
 
     def buffers(self, trained: Trained, gradients: int) -> int:
-        """The bucket that gradients are reduced in, whole and from the start, and weights fetched ahead."""
-        buckets = self.job.parallel.buckets
-        ahead = int(min(buckets.prefetch, buckets.live) * 2)
-        reduced = int(self.width * buckets.reduce) if trained else 0
-        return reduced + ahead + self.offload_buffer(trained)
+        """The bucket that gradients are reduced in, whole and from the start."""
+        return int(self.width * self.job.parallel.buckets.reduce) if trained else 0
 
     def in_step(self, trained: Trained, gradients: int, temporaries: int) -> tuple[int, int]:
         """A sub group at a time: its float32 gradient and the optimizer's temporaries (step; a sub group has
@@ -68,22 +71,28 @@ class Zero3(DeepSpeed):
 
     def gathered(
         self, units: Sequence[tuple[Sequence[Parameter], int]], last: Sequence[Parameter]
-    ) -> tuple[int, bool]:
+    ) -> Mapping[str, int]:
         """What is needed again within `reuse` elements of the trace is not let go (__params_to_release).
 
         Each module that runs, with weights of its own or not, fetches at least one weight ahead while fewer
         elements than `live` are there (fetch_sub_module): a layer has more modules than weights, so that
-        fetching runs ahead up to `live`.
+        fetching runs ahead up to `live`; what arrived together is there twice while it is copied out
+        (AllGatherCoalescedHandle). `replay.fetching` follows each weight.
         """
         buckets = self.job.parallel.buckets
         sizes = [(self._elements(parameters), count) for parameters, count in units]
         whole = sum(size * count for size, count in sizes)
         kept = self._needed_again(sizes, 2 * self._elements(last))
-        if buckets.prefetch and buckets.live:
-            largest = max((size for size, _ in sizes), default=0)  # the unit that runs is among them
-            ahead = min(whole, max(0, int(buckets.live + buckets.prefetch) - largest))
-            return int(self.width * max(kept, ahead)), ahead < whole
-        return int(self.width * kept), False
+        if not (buckets.prefetch and buckets.live):
+            return {"loss": int(self.width * kept)} if kept else {}
+        unit = max((size for size, _ in sizes), default=0)
+        weight = max((self._elements((p,)) for parameters, _ in units for p in parameters), default=0)
+        most = int(buckets.live + buckets.prefetch)
+        # What runs is among them: in forward a weight, in backward a unit.
+        ahead = min(whole, max(0, most - unit))
+        forward = min(whole, max(0, most + int(buckets.prefetch) - weight))
+        found = {"forward": int(self.width * forward), "loss": int(self.width * max(kept, ahead))}
+        return {**found, "backward": found["loss"]} if ahead < whole else found
 
     def _needed_again(self, sizes: Sequence[tuple[int, int]], distance: int) -> int:
         """Elements of the last layers that backward needs before `reuse` others: each of them is passed in
@@ -103,7 +112,7 @@ class Zero3(DeepSpeed):
         return kept
 
     def _elements(self, parameters: Sequence[Parameter]) -> int:
-        return sum(parameter.numel for parameter in parameters if not self._persistent(parameter))
+        return sum(parameter.numel for parameter in parameters if not self.stays_whole(parameter))
 
     def passing(self, trained: Trained) -> Mapping[str, int]:
         """The gradients of a bucket in one piece, while they are reduced (comm/coalesced_collectives.py,
@@ -129,10 +138,12 @@ class Zero3(DeepSpeed):
             return []
         return [weights.storage for weights in held.weights if weights.storage is not None]
 
+    def whole_bytes(self, parameter: Parameter) -> int:
+        """Bytes of a weight that is gathered."""
+        return rounded(parameter.numel * (DTYPE_BYTES[parameter.dtype] if parameter.scheme is None else 0.5))
+
     def _gathered(self, t: Tape, unit: Unit) -> list[Tensor]:
         size = sum(
-            rounded(parameter.numel * (DTYPE_BYTES[parameter.dtype] if parameter.scheme is None else 0.5))
-            for parameter in unit.parameters
-            if not self._persistent(parameter)
+            self.whole_bytes(parameter) for parameter in unit.parameters if not self.stays_whole(parameter)
         )
         return [t.new((size,), "uint8", "weights gathered from all ranks")] if size else []

@@ -1,0 +1,115 @@
+"""When ZeRO stage 3 fetches weights, beside what DeepSpeed's own engine held
+(benchmarks/deepspeed_engines.py), and what the allocator's pools make of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from configs import estimate_of
+from test_deepspeed import ROWS, job_of
+
+from vramlint.catalog.facts import GIB, MIB
+from vramlint.job import Buckets
+from vramlint.memory import estimate_job
+from vramlint.memory.replay import fetching
+from vramlint.memory.replay.reserved import Replay
+from vramlint.memory.replay.standard import Event, on_stream, replayed
+
+FETCHED = [row for row in ROWS if row.get("zero", {}).get("stage3_prefetch_bucket_size")]
+PLAIN = next(row for row in ROWS if row.get("zero", {}).get("stage3_max_reuse_distance") == 0)
+
+
+def most(events: list[Event]) -> int:
+    """The most bytes alive."""
+    sizes: dict[int, int] = {}
+    alive = highest = 0
+    for number, size in events:
+        alive += abs(size) if size else -sizes.pop(number)
+        if size:
+            sizes[number] = abs(size)
+        highest = max(highest, alive)
+    assert not sizes
+    return highest
+
+
+def fetched(row: dict[str, Any], traced: bool = True) -> list[Event]:
+    """The events of one micro batch."""
+    estimate = estimate_job(job_of(row))
+    assert estimate.replay is not None
+    replay = estimate.replay()
+    assert isinstance(replay, Replay)
+    run = replay.run
+    made = fetching.fetches(run.plan, [run.profile.weights[index] for index in run.order], traced)
+    events = [event for each in made.events.values() for event in each]
+    assert {number for number, _ in events} == set(range(made.numbers))
+    return events
+
+
+@pytest.mark.parametrize("row", FETCHED, ids=lambda row: row["zero"]["stage3_max_reuse_distance"])
+def test_what_is_fetched_ahead_is_what_the_engine_held(
+    row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine on the CPU, where nothing waits for another stream."""
+    monkeypatch.setattr(fetching, "IN_FLIGHT", 0)
+    parameters = estimate_job(job_of(row)).parameters
+    counted = row["bytes_per_parameter"]["forward"] - PLAIN["bytes_per_parameter"]["forward"]
+    more = most(fetched(row)) - most(fetched(PLAIN))
+    assert more / parameters == pytest.approx(counted, rel=0.05)
+
+
+def test_nothing_is_fetched_ahead_before_a_step_was_traced() -> None:
+    assert most(fetched(FETCHED[0], traced=False)) < most(fetched(FETCHED[0])) / 2
+
+
+def test_a_block_of_one_stream_serves_no_other() -> None:
+    size = 30 * MIB
+    for stream in (1, 2):
+        events = [(1, size), (1, 0), (2, on_stream(stream, size)), (2, 0)]
+        assert replayed(events).reserved == 2 * size
+    assert replayed([(1, on_stream(1, size)), (1, 0), (2, on_stream(2, size))]).reserved == 2 * size
+
+
+RECIPE = """# vramlint: gpu=H100-80GB x8
+model_name_or_path: meta-llama/Llama-3.1-8B
+stage: sft
+do_train: true
+finetuning_type: full
+deepspeed: ds.json
+dataset: d
+template: llama3
+cutoff_len: 4096
+packing: true
+per_device_train_batch_size: 1
+bf16: true
+enable_liger_kernel: true
+output_dir: out
+"""
+ENGINE = """{"bf16": {"enabled": "auto"}, "train_micro_batch_size_per_gpu": "auto",
+ "zero_optimization": {"stage": 3, "overlap_comm": OVERLAP, "stage3_max_live_parameters": 1e9}}"""
+
+
+def test_streams_of_their_own_take_memory_that_no_activation_can_use(tmp_path: Any) -> None:
+    """`overlap_comm` gathers weights and reduces gradients on further streams (stage3.py,
+    reduce_and_partition_stream; parameter_offload.py, __allgather_stream).
+    """
+    taken = {}
+    for overlap in ("true", "false"):
+        folder = tmp_path / overlap
+        folder.mkdir()
+        (folder / "ds.json").write_text(ENGINE.replace("OVERLAP", overlap))
+        taken[overlap] = estimate_of(folder, RECIPE).peak_reserved_bytes
+    assert taken["true"] - taken["false"] > 0.5 * GIB
+
+
+def test_one_gpu_gathers_nothing_that_is_there() -> None:
+    """NoGatherCoalescedHandle leaves the partition, which is the whole weight, where it is."""
+    job = job_of(PLAIN)
+
+    def forward(persistence: float) -> int:
+        parallel = replace(job.parallel, data=1, buckets=Buckets(reduce=1e6, persistence=persistence))
+        return estimate_job(replace(job, parallel=parallel)).phase_peaks["forward"]
+
+    assert forward(0) == forward(1e12)
