@@ -17,6 +17,8 @@ from vramlint.memory import estimate_job
 from vramlint.memory.replay import fetching
 from vramlint.memory.replay.reserved import Replay
 from vramlint.memory.replay.standard import Event, on_stream, replayed
+from vramlint.memory.sharding import plan_of
+from vramlint.memory.tape import Parameter
 
 FETCHED = [row for row in ROWS if row.get("zero", {}).get("stage3_prefetch_bucket_size")]
 PLAIN = next(row for row in ROWS if row.get("zero", {}).get("stage3_max_reuse_distance") == 0)
@@ -113,3 +115,12 @@ def test_one_gpu_gathers_nothing_that_is_there() -> None:
         return estimate_job(replace(job, parallel=parallel)).phase_peaks["forward"]
 
     assert forward(0) == forward(1e12)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_reductions_that_overlap_take_blocks_of_their_own(stage: int) -> None:
+    """All stages reduce on a stream made for it (average_tensor; reduce_and_partition_stream)."""
+    for overlaps in (False, True):
+        job = job_of({"stage": stage, "overlap": overlaps})
+        trained = [(Parameter("w", (5_000_000,), "bfloat16", True), 1)]
+        assert bool(plan_of(job).reduced_apart(trained)) is overlaps

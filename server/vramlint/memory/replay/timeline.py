@@ -16,7 +16,7 @@ from vramlint.memory.persistent import state_sizes
 from vramlint.memory.quantization import stored_bytes
 from vramlint.memory.replay.micro_batch import MicroBatch, Place
 from vramlint.memory.replay.run import Run
-from vramlint.memory.replay.standard import Event, on_stream
+from vramlint.memory.replay.standard import Event, Stream, on_stream
 from vramlint.memory.replay.stretches import Walked
 from vramlint.memory.tape import Parameter
 from vramlint.vocabulary import ADAPTER_METHODS
@@ -63,11 +63,11 @@ class _Timeline:
             self.gradients = []
         return self.events
 
-    def _made(self, size: int) -> int:
+    def _made(self, size: int, stream: Stream | None = None) -> int:
         """Allocate `size` bytes; their number."""
         self.numbers += 1
         if size > 0:
-            self.events.append((self.numbers, size))
+            self.events.append((self.numbers, size if stream is None else on_stream(stream, size)))
         return self.numbers
 
     def _scratch(self, size: int) -> None:
@@ -101,7 +101,8 @@ class _Timeline:
     def _backward(self, made: MicroBatch) -> None:
         run = self.run
         arriving = None if run.plan.has_gradient_buffer else run.plan.arriving(run.persistent.gradients)
-        partition = self._made(arriving[1]) if arriving is not None else 0
+        apart: Stream | None = 2 if run.plan.reduced_apart(self._trained()) else None
+        partition = self._made(arriving[1], apart) if arriving is not None else 0
         released = self._reduced()
         made.backward(self.events)
         self.events += released
@@ -119,17 +120,11 @@ class _Timeline:
 
     def _reduced(self) -> list[Event]:
         """Allocate the engine's buffers of a backward pass; what frees them."""
-        run = self.run
-        if not run.plan.fetches_ahead:
-            bucket = run.persistent.passing.get("backward", 0)
-            return [(self._made(bucket), 0)] if bucket else []
-        bucket = run.plan.passing(self._trained()).get("backward", 0)
-        if not bucket:
-            return []
-        self.numbers += 1
-        overlaps = run.job.parallel.buckets.overlap_comm
-        self.events.append((self.numbers, on_stream(2, bucket) if overlaps else bucket))
-        return [(self.numbers, 0)]
+        trained = self._trained()
+        whole = self.run.plan.passing(trained).get("backward", 0)
+        apart = min(whole, self.run.plan.reduced_apart(trained))
+        sizes: list[tuple[int, Stream | None]] = [(whole - apart, None), (apart, 2)]
+        return [(self._made(size, stream), 0) for size, stream in sizes if size]
 
     def _fetched(self) -> Mapping[Place, Sequence[Event]]:
         """The weights that come and go in a micro batch: by a trace from the second on."""

@@ -101,6 +101,10 @@ class Plan:
         """Bytes of the engine's own buffers that exist in some moments of a step only, by moment."""
         return {}
 
+    def reduced_apart(self, trained: Trained) -> int:
+        """Of what passes in backward, bytes on a stream for reductions, whose blocks serve no other."""
+        return 0
+
     def gathered(
         self, units: Sequence[tuple[Sequence[Parameter], int]], last: Sequence[Parameter]
     ) -> Mapping[str, int]:

@@ -87,10 +87,20 @@ class Zero1(DeepSpeed):
                 if self.accumulates
                 else {"backward": buckets}
             )
-        elements = elements_of(trained)
-        # What fits into one bucket is flattened before there is a partition to copy it to.
-        flat = size if elements > size else elements - elements // self.ranks
-        return {"backward": buckets + int(self.width * flat)}
+        return {"backward": buckets + self._flattened(trained)}
+
+    def _flattened(self, trained: Trained) -> int:
+        """Bytes of one bucket in one piece: what fits into one is flattened before there is a partition to
+        copy it to.
+        """
+        size, elements = self.job.parallel.buckets.reduce, elements_of(trained)
+        return int(self.width * (size if elements > size else elements - elements // self.ranks))
+
+    def reduced_apart(self, trained: Trained) -> int:
+        """Where reduction overlaps with backward, buckets are flattened, and the partition made, on a stream
+        for it (average_tensor, reduce_ipg_grads: reduction_stream).
+        """
+        return self._flattened(trained) if self.overlaps and self.reduces_at_once else 0
 
     def prepare(self, t: Tape) -> None:
         """Each gradient is copied to a bucket as it comes, or kept."""

@@ -121,6 +121,11 @@ class Zero3(DeepSpeed):
         elements = min(self.job.parallel.buckets.reduce, elements_of(trained))
         return {"backward": int(self.width * elements)} if trained else {}
 
+    def reduced_apart(self, trained: Trained) -> int:
+        """All of it where communication overlaps (reduce_and_partition_stream)."""
+        overlaps = self.job.parallel.buckets.overlap_comm
+        return self.passing(trained).get("backward", 0) if overlaps else 0
+
     def forward(self, t: Tape, unit: Unit) -> Gathered:
         """One module's weights after the other's; those after the layers stay until their backward."""
         largest = max(unit.parameters, key=lambda parameter: parameter.numel, default=None)
