@@ -64,6 +64,23 @@ GRPO = changed(
 )
 
 
+PPO = changed(
+    {"ppo": {}} | {name: value for name, value in GRPO.items() if name != "grpo"},
+    ppo__num_generations_per_prompt=4,
+    value={
+        "model_name": "meta-llama/Llama-3.2-3B",
+        "train_micro_batch_size": 4,
+        "max_total_sequence_length": 2048,
+        "precision": "bfloat16",
+        "dtensor_cfg": {"enabled": True, "tensor_parallel_size": 1},
+    },
+)
+DISTILLATION = changed(
+    {"distillation": {}} | {name: value for name, value in GRPO.items() if name != "grpo"},
+    teacher={"model_name": "meta-llama/Llama-3.2-3B"},
+)
+
+
 @pytest.mark.parametrize(
     ("config", "fields"),
     [
@@ -145,6 +162,26 @@ GRPO = changed(
             {"generation.colocated": False, "generation.away": "none", "parallel.data": 4, "gpu_count": 4},
             id="completions on other GPUs of the node",
         ),
+        pytest.param(
+            PPO,
+            {
+                "objective": "ppo",
+                "reference_model": "none",
+                "roles.critic.name": "meta-llama/Llama-3.2-3B",
+                "roles.critic_steps": "apart",
+                "roles.critic_tokens": 8192,
+                "roles.critic_away": "both",
+                "roles.reward_model": "none",
+                "generation.away": "both",
+                "generation.completions": 4,
+            },
+            id="ppo",
+        ),
+        pytest.param(
+            DISTILLATION,
+            {"objective": "sft", "roles.teacher": "none", "generation.away": "both"},
+            id="distillation",
+        ),
     ],
 )
 def test_fields(config: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -161,8 +198,7 @@ def test_completions_meet_an_empty_gpu() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"ppo": {}},
-        {"distillation": {}},
+        {"token_aligner": {}},
         {"recipe": "TrainFinetuneRecipeForNextTokenPrediction"},
     ],
 )
@@ -176,3 +212,35 @@ def test_another_optimizer_is_named_at_its_key() -> None:
     obstacle = reading(changed(SFT, policy__optimizer={"name": "my.Optimizer"})).obstacle
     assert obstacle is not None
     assert obstacle.key == ("policy", "optimizer", "name")
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        pytest.param(
+            changed(PPO, value__dtensor_cfg__tensor_parallel_size=2),
+            ("value", "dtensor_cfg", "tensor_parallel_size"),
+            id="a value model that is shared out another way",
+        ),
+        pytest.param(
+            changed(DISTILLATION, teacher__model_name="Qwen/Qwen3-32B"),
+            ("teacher", "model_name"),
+            id="a teacher whose own pass may be the peak",
+        ),
+    ],
+)
+def test_models_beside_the_policy_that_are_not_modelled(config: dict[str, Any], key: tuple[str, ...]) -> None:
+    obstacle = reading(config).obstacle
+    assert obstacle is not None
+    assert obstacle.key == key
+
+
+def test_value_model_and_policy_take_turns() -> None:
+    """The larger of the two has the GPU, not both."""
+
+    def weights(config: dict[str, Any]) -> int:
+        moments = {moment.name: moment.components for moment in estimate_job(job_of(config)).counted}
+        return moments["backward"]["weights"]
+
+    critic = changed(SFT, policy__model_name="meta-llama/Llama-3.2-3B")
+    assert weights(PPO) == pytest.approx(weights(critic), rel=0.15)

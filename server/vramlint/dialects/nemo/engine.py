@@ -17,6 +17,7 @@ from vramlint.dialects.kit.dialect import Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import unmodelled
 from vramlint.dialects.nemo.keys import DTENSOR, LORA
+from vramlint.dialects.nemo.rollouts import ROLLS_OUT
 from vramlint.job import Adapter, Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.vocabulary import Autocast, Runtime
@@ -50,7 +51,8 @@ def read_world(reader: Reader) -> World:
     per_node = reader.read("cluster.gpus_per_node", positive)
     nodes = reader.read("cluster.num_nodes", positive)
     apart = "policy.generation.colocated"
-    if not reader.has("grpo") or reader.get(f"{apart}.enabled", boolean) is not False:
+    rolls_out = any(reader.has(name) for name in ROLLS_OUT)
+    if not rolls_out or reader.get(f"{apart}.enabled", boolean) is not False:
         return World(per_node, nodes)
     reader.written("parallel.data", f"{apart}.resources")
     taken = reader.get(f"{apart}.resources.num_nodes", positive)

@@ -1,5 +1,5 @@
-"""NeMo RL and NeMo Automodel: YAML that inherits from parents. NeMo RL's fine-tuning, preference, reward and
-GRPO files are estimated, over DTensor or Megatron-Core.
+"""NeMo RL and NeMo Automodel: YAML that inherits from parents. NeMo RL's fine-tuning, preference, reward,
+GRPO, PPO and distillation files are estimated, over DTensor or Megatron-Core.
 
 Semantics of NeMo RL in August 2026 (`nemo_rl/models/automodel/setup.py`, `models/megatron/setup.py`,
 `models/policy/workers/`, `algorithms/`).
@@ -18,14 +18,23 @@ from vramlint.dialects.kit.reading import find_model, finish, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
 from vramlint.dialects.nemo.engine import read_engine, read_world
 from vramlint.dialects.nemo.keys import DTENSOR, KEYS
-from vramlint.dialects.nemo.rollouts import read_generation
+from vramlint.dialects.nemo.roles import read_roles
+from vramlint.dialects.nemo.rollouts import ROLLS_OUT, read_generation
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
 
-_OBJECTIVES: Mapping[str, Objective] = {"sft": "sft", "dpo": "dpo", "rm": "reward", "grpo": "grpo"}
+_OBJECTIVES: Mapping[str, Objective] = {
+    "sft": "sft",
+    "dpo": "dpo",
+    "rm": "reward",
+    "grpo": "grpo",
+    "ppo": "ppo",
+    "distillation": "sft",
+}
 """Sections of the algorithms, one of which a file has. In DPO a reference takes turns with the policy in the
-same memory (use_reference_model).
+same memory (use_reference_model). Distillation takes a few log-probabilities of each token's float32 logits,
+where fine-tuning takes one (distributed/model_utils.py, get_distillation_topk_logprobs_from_logits).
 """
 _FILLED = ("policy.sequence_packing", "policy.dynamic_batching")
 
@@ -49,8 +58,7 @@ def _unmodelled(reader: Reader) -> Obstacle | None:
     for path, why in (
         ("model._target_", "NeMo Automodel's recipes are not modelled"),
         ("recipe", "NeMo Automodel's recipes are not modelled"),
-        ("ppo", "the turns of a value model beside the policy are not modelled"),
-        ("distillation", "a teacher beside the student is not modelled"),
+        ("token_aligner", "logits of teachers with other tokenizers are not modelled"),
     ):
         if reader.has(path):
             return Obstacle("not-modelled", f"{path}: {why}")
@@ -60,7 +68,7 @@ def _unmodelled(reader: Reader) -> Obstacle | None:
 def _obstacle(reader: Reader) -> Obstacle | None:
     """What keeps a file whose parents are all there from being estimated."""
     if not any(reader.has(section) for section in _OBJECTIVES):
-        return Obstacle("not-modelled", "the file does not say how it trains: it has no sft, dpo, rm or grpo")
+        return Obstacle("not-modelled", "the file does not say how it trains: it names no algorithm")
     if not any(reader.flag(path) for path in (DTENSOR + "enabled", "policy.megatron_cfg.enabled")):
         return Obstacle(
             "not-modelled", "the file names no engine: policy.dtensor_cfg.enabled or megatron_cfg"
@@ -79,6 +87,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
     held = read_engine(reader, world)
     if isinstance(held, Obstacle):
         return held
+    roles = read_roles(reader, context, model)
+    if isinstance(roles, Obstacle):
+        return roles
     rows = reader.get("policy.train_global_batch_size", positive) or micro
     for field, path in (
         ("micro_batch_size", "policy.train_micro_batch_size"),
@@ -107,7 +118,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
         loss="full-logits",
         loop="plain",
         reference_model="none",
-        generation=read_generation(reader, micro, length) if section == "grpo" else None,
+        roles=roles,
+        generation=read_generation(reader, section, micro, length) if section in ROLLS_OUT else None,
         parallel=held.parallel,
         origins=reader.record.origins,
         **{**hardware(context), "gpu_count": world.per_node, "nodes": world.nodes},

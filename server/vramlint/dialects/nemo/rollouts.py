@@ -1,4 +1,5 @@
-"""Completions in NeMo RL's GRPO (`algorithms/grpo.py`, `models/generation/vllm/vllm_worker.py`).
+"""Completions in NeMo RL (`algorithms/grpo.py`, `ppo.py`, `distillation.py`,
+`models/generation/vllm/vllm_worker.py`).
 
 vLLM has its share of the GPU while completions are made; weights and optimizer of the policy wait on the host
 meanwhile (offload_before_refit, offload_after_refit). Then the engine sleeps with its weights on the host.
@@ -14,10 +15,14 @@ from vramlint.job import Generation
 
 _ENGINES: Mapping[Any, Any] = {"sglang": "sglang", "megatron": "in-process"}
 _AT = "policy.generation"
+ROLLS_OUT = ("grpo", "ppo", "distillation")
+"""Algorithms that train on completions of the policy."""
 
 
-def read_generation(reader: Reader, micro: int, length: int) -> Generation:
-    """What makes completions, and how many at once are scored before training."""
+def read_generation(reader: Reader, section: str, micro: int, length: int) -> Generation:
+    """What makes completions, and how many at once are scored before training. PPO's policy leaves the GPU to
+    the value model also where completions are made elsewhere (algorithms/ppo.py, offload_to_cpu).
+    """
     engine: Any = _ENGINES.get(reader.get(f"{_AT}.backend", text), "vllm")
     colocated = reader.get(f"{_AT}.colocated.enabled", boolean) is not False and engine != "in-process"
     reader.written("generation.engine", f"{_AT}.backend")
@@ -31,7 +36,7 @@ def read_generation(reader: Reader, micro: int, length: int) -> Generation:
         tensor=reader.read(f"{_AT}.vllm_cfg.tensor_parallel_size", positive),
         sleep="offload" if colocated else "none",
         completion_length=reader.get(f"{_AT}.max_new_tokens", positive) or length,
-        completions=reader.get("grpo.num_generations_per_prompt", positive) or 1,
-        away="both" if colocated else "none",
+        completions=reader.get(f"{section}.num_generations_per_prompt", positive) or 1,
+        away="both" if colocated or section == "ppo" else "none",
         scored_tokens=scored * length if scored > micro else None,
     )
