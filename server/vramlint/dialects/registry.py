@@ -286,6 +286,10 @@ REGISTRY = (
         ),
         foreign=("vramlint",),
     )),
+    Entry("openrlhf", "openrlhf.read", "recognised", Signs(
+        decisive=("ds.zero_stage+data.max_len",),
+        foreign=("vramlint", "base_model"),
+    )),
     Entry("skypilot", "others.skypilot", "recognised", Signs(
         decisive=("resources.accelerators",),
         foreign=("apiVersion", "vramlint", "base_model", "model_name_or_path"),

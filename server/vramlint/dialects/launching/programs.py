@@ -28,6 +28,8 @@ class Program(NamedTuple):
     ranks: Ranks = "launcher"
     positional: str | None = None
     """The key that its first positional word sets."""
+    named: str | None = None
+    """The key that its own name sets, where only the name says what it trains for."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -55,7 +57,7 @@ PROGRAMS = (
     Program(r"torchtitan\.train|(?:.*/)?torchtitan/train\.py", framework="torchtitan"),
     Program(r"(?:.*/)?scripts/train/train\.py", framework="llm-foundry"),
     Program(r"oumi", _words("train"), "oumi"),
-    Program(r"openrlhf\.cli\.train_\w+", framework="openrlhf"),
+    Program(r"openrlhf\.cli\.train_\w+", framework="openrlhf", named="script"),
     Program(r"(?:.*/)?pretrain_gpt\.py", framework="megatron"),
 )
 
@@ -179,6 +181,8 @@ def _run(
     values = dict(arguments.values)
     if program is not None and program.positional and arguments.positional:
         values.setdefault(program.positional, arguments.positional[0])
+    if program is not None and program.named:
+        values.setdefault(program.named, name)
     return Run(
         launch,
         name,

@@ -1,0 +1,154 @@
+"""What OpenRLHF's arguments make of a run (0.11.2, and the spellings before 0.10.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from dialect_reading import MODELS, expect
+
+from vramlint.dialects import load
+from vramlint.dialects.kit.dialect import Context, ReadResult
+from vramlint.job import FrameworkDefault, TrainingJob
+
+MODEL = "meta-llama/Llama-3.2-1B"
+OLD: dict[str, Any] = {"script": "openrlhf.cli.train_sft", "pretrain": MODEL}
+
+
+def new(script: str = "train_sft", **sections: Any) -> dict[str, Any]:
+    """Arguments in sections."""
+    model = {"model_name_or_path": MODEL} | sections.pop("model", {})
+    return {"script": f"openrlhf.cli.{script}", "model": model, **sections}
+
+
+def read(values: dict[str, Any], gpus: int = 8) -> ReadResult:
+    dialect = load("openrlhf")
+    assert dialect is not None
+    return dialect.read(values, Context(MODELS, gpu_count=gpus, gpu_declared=True))
+
+
+def job(values: dict[str, Any], gpus: int = 8) -> TrainingJob:
+    found = read(values, gpus)
+    assert found.job is not None, found.obstacle
+    return found.job
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        pytest.param(
+            new(),
+            {
+                "objective": "sft",
+                "micro_batch_size": 8,
+                "gradient_accumulation_steps": 2,
+                "sequence_length": 2048,
+                "parallel.strategy": "zero2",
+                "parallel.data": 8,
+                "parallel.offload": "none",
+                "parallel.buckets.reduce": 5e8,
+                "precision.weights": "bfloat16",
+                "precision.master_weights": "float32",
+                "gradient_checkpointing": "none",
+                "attention": "flash_attention_2",
+                "reference_model": "none",
+                "loop": "plain",
+            },
+            id="what is left out",
+        ),
+        pytest.param(
+            OLD
+            | {
+                "micro_train_batch_size": 2,
+                "train_batch_size": 64,
+                "max_len": 4096,
+                "zero_stage": 3,
+                "adam_offload": True,
+                "gradient_checkpointing": True,
+                "gradient_checkpointing_use_reentrant": True,
+                "packing_samples": True,
+            },
+            {
+                "micro_batch_size": 2,
+                "gradient_accumulation_steps": 4,
+                "sequence_length": 4096,
+                "parallel.strategy": "zero3",
+                "parallel.offload": "optimizer",
+                "gradient_checkpointing": "reentrant",
+                "packing": True,
+            },
+            id="before 0.10.1",
+        ),
+        pytest.param(
+            new(ds={"load_in_4bit": True, "lora": {"rank": 16, "target_modules": "q_proj"}}),
+            {
+                "method": "qlora",
+                "adapter.r": 16,
+                "adapter.targets": ("q_proj",),
+                "adapter.dtype": "bfloat16",
+                "quantization.scheme": "bnb-nf4",
+            },
+            id="qlora: DeepSpeed casts the adapter",
+        ),
+        pytest.param(
+            new("train_dpo", ds={"lora": {"rank": 8}}),
+            {
+                "objective": "dpo",
+                "reference_model": "resident",
+                "sequence_length": 512,
+                "adapter.targets": "all-linear",
+            },
+            id="dpo: a second model beside an adapter",
+        ),
+        pytest.param(
+            new("train_dpo", ref={"offload": True}, ds={"zero_stage": 3}),
+            {"reference_model": "none"},
+            id="dpo: a reference on the host",
+        ),
+        pytest.param(
+            new("train_dpo", ref={"offload": True}),
+            {"reference_model": "resident"},
+            id="dpo: only ZeRO-3 moves it",
+        ),
+        pytest.param(new("train_rm"), {"objective": "reward", "micro_batch_size": 1}, id="reward model"),
+        pytest.param(
+            new(ds={"ring_attn_size": 2, "packing_samples": True}, train={"batch_size": 32}),
+            {"parallel.context": 2, "parallel.data": 4, "gradient_accumulation_steps": 1},
+            id="ring attention",
+        ),
+        pytest.param(new(optim="muon"), {"optimizer": "muon"}, id="muon"),
+    ],
+)
+def test_fields(values: dict[str, Any], fields: dict[str, Any]) -> None:
+    expect(job(values), fields)
+
+
+@pytest.mark.parametrize(
+    ("values", "objective"),
+    [
+        ({"pretrain": MODEL, "beta": 0.1}, "dpo"),
+        ({"model": {"model_name_or_path": MODEL}, "ref": {"model_name_or_path": MODEL}}, "dpo"),
+        ({"pretrain": MODEL}, "sft"),
+    ],
+)
+def test_arguments_tell_the_script_where_nobody_names_it(values: dict[str, Any], objective: str) -> None:
+    assert job(values).objective == objective
+
+
+def test_a_stage_that_nobody_writes_is_a_default() -> None:
+    assert isinstance(job(new()).origin("parallel.strategy"), FrameworkDefault)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"script": "openrlhf.cli.train_ppo_ray", "pretrain": MODEL},
+        {"actor": {"model_name_or_path": MODEL}, "rollout": {"batch_size": 8}},
+        {"pretrain": MODEL, "chosen_key": "chosen"},
+        new(ds={"zpg": 4, "zero_stage": 3}),
+    ],
+)
+def test_what_is_not_modelled_is_said(values: dict[str, Any]) -> None:
+    obstacle = read(values).obstacle
+    assert obstacle is not None
+    assert obstacle.code == "not-modelled"
