@@ -270,7 +270,7 @@ REGISTRY = (
         hint=("swift_version", "split_dataset_ratio", "dataset_num_proc", "attn_impl", "lora_rank"),
         foreign=("vramlint", "base_model", "model_name_or_path", "training"),
     )),
-    Entry("prime-rl", "others.prime_rl", "recognised", Signs(
+    Entry("prime-rl", "prime_rl.read", "recognised", Signs(
         decisive=(
             "model.name+data.seq_len+data.batch_size", "deployment.num_train_gpus",
             "orchestrator+inference",

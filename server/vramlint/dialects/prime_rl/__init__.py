@@ -1,0 +1,1 @@
+"""prime-rl: TOML for its trainers."""
