@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from dialect_reading import edited, expect, job_of, reading, value_at
 
+from vramlint.catalog.facts import Model
 from vramlint.dialects.torchtune.read import DIALECT, UNBOUNDED
 from vramlint.job import Assumed, Written
+from vramlint.memory import estimate_job
 
 FULL: dict[str, Any] = {
     "output_dir": "/tmp/out",
@@ -252,10 +254,21 @@ def test_generic_builders_take_their_dimensions_from_the_file() -> None:
     assert job.model.config["intermediate_size"] == 5632
 
 
+def test_a_teacher_is_a_second_model_beside_the_student() -> None:
+    builder = "torchtune.models.llama3.llama3_8b"
+    taught = job_of(changed(LORA, teacher_model={"_component_": builder}))
+    assert isinstance(taught.roles.teacher, Model)
+    more, less = (estimate_job(each) for each in (taught, job_of(LORA)))
+    assert more.sizes["weights"] - less.sizes["weights"] == pytest.approx(2 * 8.03e9, rel=0.01)
+    assert more.unknown, "the divergence is not counted"
+    unheard = changed(LORA, teacher_model={"_component_": "torchtune.models.unheard.of_7b"})
+    assert job_of(unheard).roles.teacher == "unknown"
+
+
 @pytest.mark.parametrize(
     ("config", "code"),
     [
-        (changed(LORA, teacher_model={"_component_": "torchtune.models.llama3.llama3_8b"}), "not-modelled"),
+        (changed(FULL, orchestration={"num_training_workers": 2}), "not-modelled"),
         (changed(FULL, model={"_component_": "torchtune.models.unheard.of_7b"}), "unknown-model"),
         ({"model": FULL["model"], "tokenizer": FULL["tokenizer"]}, "not-a-training-file"),
     ],

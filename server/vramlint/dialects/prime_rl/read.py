@@ -1,8 +1,8 @@
 """prime-rl: TOML for its trainers of fine-tuning and reinforcement learning, orchestrator and servers.
 
 Semantics of 0.8 (`trainer/model.py`, `trainer/sft/train.py`, `trainer/rl/train.py`, `trainer/optim/`):
-float32 weights and moments shared out by FSDP2 and gathered in bfloat16, every layer compiled and recomputed, its
-inputs on the host, and no whole logits. Completions are made on other GPUs.
+float32 weights and moments shared out by FSDP2 and gathered in bfloat16, every layer compiled and recomputed,
+its inputs on the host, and no whole logits. Completions are made on other GPUs.
 """
 
 from __future__ import annotations

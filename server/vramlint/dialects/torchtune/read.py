@@ -32,7 +32,7 @@ from vramlint.dialects.torchtune.edits import edits
 from vramlint.dialects.torchtune.keys import KEYS
 from vramlint.dialects.torchtune.models import torchtune_builder, torchtune_config, torchtune_model
 from vramlint.dialects.torchtune.parallel import read_parallel, with_offload
-from vramlint.job import Adapter, Generation, Parallel, Precision, Quantization, TrainingJob
+from vramlint.job import Adapter, Generation, Parallel, Precision, Quantization, Roles, TrainingJob
 from vramlint.vocabulary import Attention, Checkpointing, Dtype, Fp8, Loss, Method, Objective, Reference
 
 VERSION = "0.6.1"
@@ -57,7 +57,7 @@ _FUSED: Mapping[str, Mapping[str, str]] = {
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a recipe's config describes."""
     reader = framework_reader(resolve(values), context, "torchtune", VERSION, table(KEYS))
-    model = _model(reader, context)
+    model = _model(reader, context, _section(reader))
     outcome = model if isinstance(model, Obstacle) else _obstacle(reader) or _job(reader, context, model)
     return finish(DIALECT, reader, outcome)
 
@@ -67,8 +67,7 @@ def _section(reader: Reader) -> str:
     return "policy_model" if reader.has("policy_model") and not reader.has("model") else "model"
 
 
-def _model(reader: Reader, context: Context) -> Model | Obstacle:
-    section = _section(reader)
+def _model(reader: Reader, context: Context, section: str, field: str = "model") -> Model | Obstacle:
     path = f"{section}._component_"
     component = reader.get(path, text)
     if component is None:
@@ -82,14 +81,11 @@ def _model(reader: Reader, context: Context) -> Model | Obstacle:
         return Obstacle(
             "unknown-model", f"{path}: nothing is known of the builder {component!r}", reader.at(path)
         )
-    reader.written("model", path)
+    reader.written(field, path)
     return model
 
 
 def _obstacle(reader: Reader) -> Obstacle | None:
-    if reader.has("teacher_model"):
-        reason = "teacher_model: distillation keeps a second model of another shape, which is not modelled"
-        return Obstacle("not-modelled", reason, ("teacher_model",))
     if reader.has("orchestration"):
         reason = "orchestration: asynchronous GRPO spreads workers over GPUs, which is not modelled"
         return Obstacle("not-modelled", reason, ("orchestration",))
@@ -127,6 +123,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         activation_offload=reader.read("enable_activation_offloading", boolean),
         attention=_attention(reader, packing),
         loss=_loss(reader),
+        roles=_roles(reader, context),
         loop="freed",
         compile=_compiled(reader),
         gradient_clipping=_clipping(reader),
@@ -201,6 +198,19 @@ def _objective(reader: Reader, method: str) -> tuple[Objective, Reference]:
     if "PPO" in loss or reader.has("reward_and_value_model"):
         return "ppo", "resident"
     return "sft", "none"
+
+
+def _roles(reader: Reader, context: Context) -> Roles:
+    """The teacher of the distillation recipes: a second model in the run's dtype, shared out as the student
+    is (recipes/knowledge_distillation_distributed.py, _setup_teacher_model). Its logits and the float32
+    copies of both that the divergence keeps are not counted.
+    """
+    if not reader.has("teacher_model"):
+        return Roles()
+    teacher = _model(reader, context, "teacher_model", "roles.teacher")
+    reason = "the logits of the teacher, and what the divergence keeps of both, are not counted"
+    reader.leave_open("loss", reason, at_least=True)
+    return Roles(teacher=teacher if isinstance(teacher, Model) else "unknown")
 
 
 def _completion(reader: Reader, objective: str) -> int:
