@@ -13,9 +13,12 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
-from vramlint.dialects.kit.reader import Reader, positive
-from vramlint.dialects.kit.reading import find_model, finish, hardware
+from vramlint.dialects.kit.reader import Reader, positive, table
+from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware
 from vramlint.dialects.kit.recognised_only import no_edits, reader_of
+from vramlint.dialects.nemo.automodel import VERSION as AUTOMODEL
+from vramlint.dialects.nemo.automodel import automodel_job
+from vramlint.dialects.nemo.automodel_keys import KEYS as AUTOMODEL_KEYS
 from vramlint.dialects.nemo.engine import read_engine, read_world
 from vramlint.dialects.nemo.keys import DTENSOR, KEYS
 from vramlint.dialects.nemo.roles import read_roles
@@ -42,6 +45,8 @@ _FILLED = ("policy.sequence_packing", "policy.dynamic_batching")
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job of a file with its parents, or the reason why there is none."""
     found = inherit(values, context.open)
+    if any(name in found.values for name in ("recipe", "step_scheduler")):
+        return _automodel(found.values, context)
     reader = reader_of(DIALECT, found.values, context)
     stated = _unmodelled(reader)
     found.report(reader, missing=stated is None)
@@ -53,13 +58,14 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     return finish(DIALECT, reader, outcome)
 
 
+def _automodel(values: Mapping[str, Any], context: Context) -> ReadResult:
+    reader = framework_reader(values, context, "nemo-automodel", AUTOMODEL, table(AUTOMODEL_KEYS))
+    return finish(DIALECT, reader, automodel_job(reader, context))
+
+
 def _unmodelled(reader: Reader) -> Obstacle | None:
     """The kind of run that the file states, where it is one that is not modelled."""
-    for path, why in (
-        ("model._target_", "NeMo Automodel's recipes are not modelled"),
-        ("recipe", "NeMo Automodel's recipes are not modelled"),
-        ("token_aligner", "logits of teachers with other tokenizers are not modelled"),
-    ):
+    for path, why in (("token_aligner", "logits of teachers with other tokenizers are not modelled"),):
         if reader.has(path):
             return Obstacle("not-modelled", f"{path}: {why}")
     return None
@@ -146,4 +152,6 @@ def _filled(reader: Reader, whole: int) -> int | None:
     return tokens or whole
 
 
-DIALECT = Dialect("nemo", "NeMo RL and Automodel", "0.5", KEYS, read, no_edits, "unchecked")
+DIALECT = Dialect(
+    "nemo", "NeMo RL and Automodel", "0.5", (*KEYS, *AUTOMODEL_KEYS), read, no_edits, "unchecked"
+)

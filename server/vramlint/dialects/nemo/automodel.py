@@ -1,0 +1,276 @@
+"""NeMo Automodel: YAML whose sections name what is built, for recipes over transformers' models.
+
+Semantics of 0.7 (`recipes/llm/train_ft.py`, `recipes/_dist_utils.py`, `components/distributed/`,
+`components/_peft/lora.py`): weights, gradients and moments in the dtype that the model is loaded in, shared
+out by FSDP2 and gathered in bfloat16; whole gradients until the last micro batch. How many GPUs there are
+says who starts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vramlint.catalog.facts import Model
+from vramlint.catalog.optimizers import name_of_class
+from vramlint.dialects.kit.dialect import Context, Obstacle
+from vramlint.dialects.kit.reader import (
+    Reader,
+    boolean,
+    choice,
+    integer,
+    mapping,
+    names,
+    number,
+    positive,
+    text,
+)
+from vramlint.dialects.kit.reading import (
+    checkpoint_dtype,
+    find_model,
+    hardware,
+    unmodelled,
+    world_size,
+)
+from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
+from vramlint.vocabulary import EACH_MODULE, Checkpointing, Dtype, Loss
+
+VERSION = "0.7"
+UNBOUNDED = 2048
+"""Tokens that stand for the longest sample where the file cuts nothing."""
+RECIPE = "TrainFinetuneRecipeForNextTokenPrediction"
+_BUILDERS = ("NeMoAutoModelForCausalLM.from_pretrained", "NeMoAutoModelForCausalLM.from_config")
+_LENGTHS = ("dataset.seq_length", "dataset.seq_len", "dataset.max_length", "dataset.max_seq_length")
+_WORDS: Mapping[str, Dtype] = {
+    "bf16": "bfloat16",
+    "bfloat16": "bfloat16",
+    "fp16": "float16",
+    "float16": "float16",
+    "half": "float16",
+    "fp32": "float32",
+    "float32": "float32",
+    "float": "float32",
+}
+_DTYPES: Mapping[str, Dtype] = {**_WORDS, **{f"torch.{word}": dtype for word, dtype in _WORDS.items()}}
+_LOSSES: Mapping[str, Loss] = {
+    "MaskedCrossEntropy": "full-logits",
+    "FusedLinearCrossEntropy": "fused-linear",
+    "ChunkedCrossEntropy": "fused-linear",
+    "TEParallelCrossEntropy": "fused-cross-entropy",
+}
+
+
+def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
+    """The run of a fine-tuning or pretraining recipe."""
+    model = _obstacle(reader) or _model(reader, context)
+    if isinstance(model, Obstacle):
+        return model
+    micro = reader.get("step_scheduler.local_batch_size", positive)
+    if micro is None:
+        return Obstacle("not-modelled", "step_scheduler.local_batch_size is not set")
+    reader.written("micro_batch_size", "step_scheduler.local_batch_size")
+    parallel = _parallel(reader, _world(reader, context))
+    rows = reader.get("step_scheduler.global_batch_size", positive) or micro
+    if reader.has("step_scheduler.global_batch_size"):
+        reader.written("gradient_accumulation_steps", "step_scheduler.global_batch_size")
+    packed = reader.get("packed_sequence.packed_sequence_size", integer) or None
+    quantization = _quantization(reader)
+    adapter = _adapter(reader, quantization)
+    reader.default("loop", "holds a micro batch's outputs until the next one")
+    return TrainingJob(
+        model=model,
+        objective="sft",
+        method="full" if adapter is None else _method(reader, quantization),
+        adapter=adapter,
+        quantization=quantization,
+        precision=Precision(weights=_weights(reader, model)),
+        optimizer=_optimizer(reader),
+        micro_batch_size=micro,
+        gradient_accumulation_steps=max(rows // (micro * parallel.data * parallel.replicate), 1),
+        sequence_length=_length(reader, packed),
+        packing=packed is not None,
+        gradient_checkpointing=_checkpointing(reader),
+        loss=_loss(reader),
+        loop="plain",
+        compile=reader.read("compile.enabled", boolean),
+        gradient_clipping=reader.read("clip_grad_norm.max_norm", number),
+        parallel=parallel,
+        reference_model="none",
+        origins=reader.record.origins,
+        **hardware(context),
+    )
+
+
+def _named(reader: Reader, path: str) -> str:
+    """What a section builds: its `_target_`, or the section itself where it is a name."""
+    return reader.get(f"{path}._target_", text) or reader.get(path, text) or ""
+
+
+def _obstacle(reader: Reader) -> Obstacle | None:
+    recipe = _named(reader, "recipe").rpartition(".")[2]
+    if recipe and recipe != RECIPE:
+        return unmodelled(reader, "recipe", f"{recipe} is not modelled")
+    builder = reader.get("model._target_", text) or ""
+    if not builder.endswith(_BUILDERS):
+        return unmodelled(reader, "model._target_", f"{builder.rpartition('.')[0] or 'none'} is not modelled")
+    if (reader.get("distributed.pp_size", integer) or 1) > 1:
+        return unmodelled(reader, "distributed.pp_size", "pipelines are not modelled here")
+    if reader.get("distributed.strategy", text) == "megatron_fsdp":
+        return unmodelled(reader, "distributed.strategy", "Megatron's FSDP is not modelled")
+    if not _named(reader, "optimizer").startswith(("torch.optim.", "bitsandbytes.", "torchao.")):
+        return unmodelled(reader, "optimizer._target_", "its states are not known")
+    for path, why in (("fp8.enabled", "float8"), ("te_fp8", "float8"), ("qat.enabled", "fake quantisation")):
+        if reader.has(path) and reader.raw(path) not in (None, False):
+            return unmodelled(reader, path, f"{why} is not modelled here")
+    return None
+
+
+def _model(reader: Reader, context: Context) -> Model | Obstacle:
+    """The model by its name: of a checkpoint, or of the config that a new one is made from."""
+    paths = (
+        "model.pretrained_model_name_or_path",
+        "model.config.pretrained_model_name_or_path",
+        "model.config",
+    )
+    path = next((path for path in paths if isinstance(reader.raw(path), str)), paths[0])
+    return find_model(reader, context, path)
+
+
+def _world(reader: Reader, context: Context) -> int:
+    """GPUs: declared, else those that the file asks SLURM for."""
+    per_node = reader.get("slurm.ntasks_per_node", positive)
+    if context.gpu_declared or per_node is None:
+        return world_size(reader, context)
+    reader.written("parallel.data", "slurm.ntasks_per_node")
+    return per_node * (reader.get("slurm.nodes", positive) or 1)
+
+
+def _size(reader: Reader, path: str) -> int:
+    """A degree: "none", as well as null, leaves it at 1 (recipes/_dist_utils.py)."""
+    return 1 if reader.raw(path) in ("none", None) else reader.read(path, positive)
+
+
+def _parallel(reader: Reader, world: int) -> Parallel:
+    at = "distributed."
+    tensor, ring = _size(reader, at + "tp_size"), _size(reader, at + "cp_size")
+    if world == 1:
+        return Parallel()
+    if reader.read(at + "strategy", text) == "ddp":
+        return Parallel(strategy="ddp", data=world)
+    replicate = _size(reader, at + "dp_replicate_size")
+    data = max(world // (tensor * ring * replicate), 1)
+    away = reader.raw(at + "offload_policy") if reader.has(at + "offload_policy") else None
+    if away is not None:
+        reader.written("parallel.offload", at + "offload_policy")
+    policy = at + "mp_policy."
+    half: Any = reader.read(policy + "param_dtype", choice(_DTYPES))
+    return Parallel(
+        strategy="fsdp2",
+        data=data,
+        replicate=replicate,
+        sharding="full" if reader.read(at + "reshard_after_forward", boolean) else "grad-op",
+        tensor=tensor,
+        sequence=reader.read(at + "sequence_parallel", boolean),
+        context=ring,
+        expert=_size(reader, at + "ep_size"),
+        offload="both" if away is not None else "none",
+        param_dtype="none" if half == "float32" else half,
+        reduce_dtype=reader.read(policy + "reduce_dtype", choice(_DTYPES)),
+        sync_each_batch=not reader.read(at + "defer_fsdp_grad_sync", boolean),
+    )
+
+
+def _weights(reader: Reader, model: Model) -> Dtype:
+    for path in ("model.dtype", "model.torch_dtype"):
+        dtype: Dtype | None = None if reader.raw(path) == "auto" else reader.get(path, choice(_DTYPES))
+        if dtype is not None:
+            reader.written("precision.weights", path)
+            return dtype
+    reader.default("precision.weights", "the checkpoint's own dtype")
+    fresh = (reader.get("model._target_", text) or "").endswith("from_config")
+    return "bfloat16" if fresh else checkpoint_dtype(model)
+
+
+def _quantization(reader: Reader) -> Quantization | None:
+    if not reader.flag("quantization.load_in_4bit"):
+        return None
+    reader.written("quantization", "quantization.load_in_4bit")
+    kind = reader.get("quantization.bnb_4bit_quant_type", text) or "fp4"
+    return Quantization(
+        scheme="bnb-nf4" if kind == "nf4" else "bnb-fp4",
+        double_quant=reader.flag("quantization.bnb_4bit_use_double_quant"),
+    )
+
+
+def _method(reader: Reader, quantization: Quantization | None) -> Any:
+    if reader.flag("peft.use_dora"):
+        return "dora"
+    return "lora" if quantization is None else "qlora"
+
+
+def _adapter(reader: Reader, quantization: Quantization | None) -> Adapter | None:
+    if reader.get("peft", mapping) is None:
+        return None
+    reader.written("method", "peft")
+    targets = reader.get("peft.target_modules", names) or ()
+    every = reader.flag("peft.match_all_linear") or not targets
+    reader.written("adapter.targets", "peft.match_all_linear" if every else "peft.target_modules")
+    given: Dtype | None = reader.get("peft.lora_dtype", choice(_DTYPES))
+    alpha: float = reader.read("peft.alpha", number)
+    return Adapter(
+        r=reader.read("peft.dim", positive),
+        alpha=alpha,
+        dropout=reader.read("peft.dropout", number),
+        targets="all-linear" if every else _targets(targets),
+        dtype=given or ("same-as-base" if quantization is None else "bfloat16"),
+    )
+
+
+def _targets(patterns: tuple[str, ...]) -> str | tuple[str, ...]:
+    """Names, or one expression where there is a `*` in them (components/_peft/module_matcher.py)."""
+    if not any("*" in pattern for pattern in patterns):
+        return patterns
+    return "|".join(rf"(?:.*\.)?{pattern.replace('.', '[.]').replace('*', '.*')}" for pattern in patterns)
+
+
+def _optimizer(reader: Reader) -> str:
+    component = _named(reader, "optimizer")
+    reader.written("optimizer", "optimizer._target_")
+    name = name_of_class(component)
+    fused = reader.flag("optimizer.fused") and component.startswith("torch.optim.Adam")
+    return "adamw_torch_fused" if fused else name
+
+
+def _length(reader: Reader, packed: int | None) -> int:
+    if packed is not None:
+        reader.written("sequence_length", "packed_sequence.packed_sequence_size")
+        return packed
+    for path in _LENGTHS:
+        length = reader.get(path, positive)
+        if length is not None:
+            reader.written("sequence_length", path)
+            return length
+    reason = f"no length is written, so the longest sample decides; {UNBOUNDED} tokens taken"
+    reader.leave_open("sequence_length", reason)
+    return UNBOUNDED
+
+
+def _checkpointing(reader: Reader) -> Checkpointing:
+    """`true` wraps the modules of a layer, each by itself (apply_submodule_checkpointing of
+    components/distributed/activation_checkpointing.py).
+    """
+    path = "distributed.activation_checkpointing"
+    word = reader.get(path, text)
+    if word is not None:
+        reader.written("gradient_checkpointing", path)
+        return "selective-op" if word.lower() in ("selective", "sac") else EACH_MODULE
+    return EACH_MODULE if reader.read(path, boolean) else "none"
+
+
+def _loss(reader: Reader) -> Loss:
+    name = _named(reader, "loss_fn").rpartition(".")[2]
+    if not name:
+        reader.default("loss")
+        return "full-logits"
+    reader.written("loss", "loss_fn._target_")
+    return _LOSSES.get(name, "full-logits")

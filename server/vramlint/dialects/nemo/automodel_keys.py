@@ -1,0 +1,46 @@
+"""NeMo Automodel's keys that decide memory (0.7; recipes/llm/train_ft.py, components/distributed/)."""
+
+from __future__ import annotations
+
+from vramlint.dialects.kit.dialect import Key
+
+KEYS: tuple[Key, ...] = (
+    Key("model.pretrained_model_name_or_path", "model", "The model that is trained: hub id or folder."),
+    Key("model.torch_dtype", "precision.weights",
+        "Dtype of weights, gradients and moments; auto: that of the checkpoint.", "auto"),
+    Key("step_scheduler.local_batch_size", "micro_batch_size", "Rows of one forward pass on each GPU."),
+    Key("step_scheduler.global_batch_size", "gradient_accumulation_steps", "Rows of a step, all GPUs."),
+    Key("packed_sequence.packed_sequence_size", "packing",
+        "Fills rows to so many tokens with several samples; 0 leaves them as they are.", 0),
+    Key("dataset.seq_length", "sequence_length", "Tokens of a row at most."),
+    Key("distributed.strategy", "parallel.strategy", "How weights are spread over GPUs.", "fsdp2",
+        ("fsdp2", "ddp", "megatron_fsdp")),
+    Key("distributed.dp_replicate_size", "parallel.replicate", "Copies of the sharding group.", 1),
+    Key("distributed.tp_size", "parallel.tensor", "GPUs that share each layer.", 1),
+    Key("distributed.cp_size", "parallel.context", "GPUs that share one row.", 1),
+    Key("distributed.ep_size", "parallel.expert", "GPUs that share the experts.", 1),
+    Key("distributed.pp_size", "parallel.pipeline", "Stages the layers are spread over.", 1),
+    Key("distributed.sequence_parallel", "parallel.sequence", "Splits what lies between layers too.", False),
+    Key("distributed.activation_checkpointing", "gradient_checkpointing",
+        "Recomputes norms, attention and feed-forward block of each layer, each by itself.", False),
+    Key("distributed.offload_policy", "parallel.offload", "Keeps the shards on the host.", None),
+    Key("distributed.reshard_after_forward", "parallel.sharding",
+        "false keeps gathered weights until backward.", True),
+    Key("distributed.defer_fsdp_grad_sync", "parallel.sync_each_batch",
+        "Keeps whole gradients until the last micro batch.", True),
+    Key("distributed.mp_policy.param_dtype", "parallel.param_dtype", "Dtype that shards are gathered in.",
+        "bfloat16"),
+    Key("distributed.mp_policy.reduce_dtype", "parallel.reduce_dtype", "Dtype that gradients add up in.",
+        "float32"),
+    Key("peft.dim", "adapter.r", "Rank: an adapted linear gains rank × (in + out) weights.", 8),
+    Key("peft.alpha", "adapter.alpha", "Scale of the adapter. Costs no memory.", 32),
+    Key("peft.dropout", "adapter.dropout", "Above 0, every adapted linear saves a mask.", 0.0),
+    Key("peft.target_modules", "adapter.targets", "Which linears are adapted, with * for any text."),
+    Key("peft.match_all_linear", "adapter.targets", "Adapts all linears.", False),
+    Key("peft.use_dora", "method", "DoRA: a magnitude per output feature.", False),
+    Key("quantization.load_in_4bit", "quantization", "Stores the frozen base in 4 bits.", False),
+    Key("optimizer._target_", "optimizer", "AdamW keeps two moments a trained weight, in its dtype."),
+    Key("loss_fn._target_", "loss", "The linear losses make no whole logits."),
+    Key("compile.enabled", "compile", "Compiles the model.", False),
+    Key("clip_grad_norm.max_norm", "gradient_clipping", "Clipping by norm.", 1.0),
+)  # fmt: skip

@@ -1,0 +1,175 @@
+"""What NeMo Automodel makes of its files (0.7)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dialect_reading import expect, job_of, reading
+
+from vramlint.job import Open
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "nemo-automodel-llama-3.1-8b-lora.yaml"
+BASE: dict[str, Any] = {
+    "recipe": "TrainFinetuneRecipeForNextTokenPrediction",
+    "step_scheduler": {"global_batch_size": 64, "local_batch_size": 2},
+    "model": {
+        "_target_": "nemo_automodel.NeMoAutoModelForCausalLM.from_pretrained",
+        "pretrained_model_name_or_path": "meta-llama/Llama-3.2-1B",
+    },
+    "distributed": {"strategy": "fsdp2", "dp_size": "none", "tp_size": 1, "cp_size": 1},
+    "loss_fn": {"_target_": "nemo_automodel.components.loss.masked_ce.MaskedCrossEntropy"},
+    "packed_sequence": {"packed_sequence_size": 4096},
+    "optimizer": {"_target_": "torch.optim.AdamW", "lr": 1e-5},
+}
+PEFT = {"_target_": "nemo_automodel.components._peft.lora.PeftConfig", "dim": 16}
+
+
+def changed(**sections: Any) -> dict[str, Any]:
+    """A file with sections replaced, or mixed into those that are there."""
+    return BASE | {
+        name: BASE[name] | value if isinstance(BASE.get(name), dict) and isinstance(value, dict) else value
+        for name, value in sections.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "fields"),
+    [
+        pytest.param(
+            BASE,
+            {
+                "objective": "sft",
+                "method": "full",
+                "precision.weights": "bfloat16",
+                "parallel.strategy": "fsdp2",
+                "parallel.data": 8,
+                "parallel.param_dtype": "bfloat16",
+                "parallel.reduce_dtype": "float32",
+                "parallel.sync_each_batch": False,
+                "gradient_accumulation_steps": 4,
+                "sequence_length": 4096,
+                "packing": True,
+                "gradient_checkpointing": "none",
+                "loss": "full-logits",
+                "optimizer": "adamw_torch",
+                "gradient_clipping": 1.0,
+            },
+            id="what is left out",
+        ),
+        pytest.param(
+            changed(
+                model={"torch_dtype": "float32"},
+                distributed={
+                    "tp_size": 2,
+                    "dp_replicate_size": 2,
+                    "activation_checkpointing": True,
+                    "defer_fsdp_grad_sync": False,
+                    "mp_policy": {"param_dtype": "torch.float32"},
+                },
+            ),
+            {
+                "precision.weights": "float32",
+                "parallel.tensor": 2,
+                "parallel.replicate": 2,
+                "parallel.data": 2,
+                "parallel.sync_each_batch": True,
+                "parallel.param_dtype": "none",
+                "gradient_checkpointing": ("norm", "attention", "mlp"),
+            },
+            id="float32, tensor-parallel, modules recomputed",
+        ),
+        pytest.param(
+            changed(distributed={"activation_checkpointing": "selective", "reshard_after_forward": False}),
+            {"gradient_checkpointing": "selective-op", "parallel.sharding": "grad-op"},
+            id="operations recomputed, weights kept",
+        ),
+        pytest.param(
+            changed(distributed={"strategy": "ddp"}),
+            {"parallel.strategy": "ddp", "parallel.data": 8},
+            id="ddp",
+        ),
+        pytest.param(
+            changed(peft=PEFT | {"target_modules": ["*_proj"]}),
+            {
+                "method": "lora",
+                "adapter.r": 16,
+                "adapter.targets": r"(?:.*\.)?.*_proj",
+                "adapter.dtype": "same-as-base",
+            },
+            id="lora on names with a star",
+        ),
+        pytest.param(
+            changed(
+                peft=PEFT | {"match_all_linear": True},
+                quantization={"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
+            ),
+            {"method": "qlora", "adapter.targets": "all-linear", "quantization.scheme": "bnb-nf4"},
+            id="qlora",
+        ),
+        pytest.param(
+            changed(
+                loss_fn={"_target_": "nemo_automodel.components.loss.linear_ce.FusedLinearCrossEntropy"},
+                optimizer={"fused": True},
+                dataset={"seq_length": 1024},
+                packed_sequence={"packed_sequence_size": 0},
+            ),
+            {
+                "loss": "fused-linear",
+                "optimizer": "adamw_torch_fused",
+                "sequence_length": 1024,
+                "packing": False,
+            },
+            id="no whole logits, a length of samples",
+        ),
+        pytest.param(
+            changed(
+                model={
+                    "_target_": "nemo_automodel.NeMoAutoModelForCausalLM.from_config",
+                    "pretrained_model_name_or_path": None,
+                    "config": "meta-llama/Llama-3.2-1B",
+                }
+            ),
+            {"precision.weights": "bfloat16"},
+            id="a model that is made anew",
+        ),
+    ],
+)
+def test_fields(config: dict[str, Any], fields: dict[str, Any]) -> None:
+    expect(job_of(config, gpus=8), fields)
+
+
+def test_one_gpu_shares_nothing() -> None:
+    assert job_of(BASE).parallel.strategy == "none"
+
+
+def test_a_length_that_nobody_writes_is_open() -> None:
+    job = job_of(changed(packed_sequence={"packed_sequence_size": 0}))
+    assert isinstance(job.origin("sequence_length"), Open)
+
+
+@pytest.mark.parametrize(
+    ("config", "key"),
+    [
+        (changed(recipe="KnowledgeDistillationRecipeForNextTokenPrediction"), ("recipe",)),
+        (
+            changed(model={"_target_": "nemo_automodel.NeMoAutoModelForImageTextToText.from_pretrained"}),
+            ("model", "_target_"),
+        ),
+        (changed(distributed={"pp_size": 2}), ("distributed", "pp_size")),
+        (changed(distributed={"strategy": "megatron_fsdp"}), ("distributed", "strategy")),
+        (changed(optimizer={"_target_": "flashoptim.FlashAdamW"}), ("optimizer", "_target_")),
+        (changed(fp8={"enabled": True}), ("fp8", "enabled")),
+    ],
+)
+def test_what_is_not_modelled_is_named_at_its_key(config: dict[str, Any], key: tuple[str, ...]) -> None:
+    obstacle = reading(config).obstacle
+    assert obstacle is not None
+    assert obstacle.code == "not-modelled"
+    assert obstacle.key == key
+
+
+def test_the_example_is_recognised() -> None:
+    expect(job_of(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))), {"method": "lora", "packing": True})
