@@ -59,6 +59,12 @@ SIZES = {"parallelism_config": {"cp_size": 2}}
 CASES: list[tuple[Values, str, Values, Values]] = [
     # the file, the kind of the problem, what is refused, what is taken
     (AXOLOTL, "two-schedules", {"warmup_steps": 10, "warmup_ratio": 0.1}, {"warmup_steps": 10}),
+    (
+        AXOLOTL,
+        "share-of-steps",
+        {"warmup_steps": 0.1},
+        {"warmup_steps": 0.1, "plugins": ["axolotl.integrations.diffusion.DiffusionPlugin"]},
+    ),
     (AXOLOTL, "two-schedules", {"saves_per_epoch": 1, "save_steps": 10}, {"saves_per_epoch": 1}),
     (AXOLOTL, "two-schedules", {"evals_per_epoch": 1, "eval_steps": 10}, {"evals_per_epoch": 1}),
     (AXOLOTL, "two-schedules", {"save_steps": 5, "save_strategy": "epoch"}, {"save_steps": 5}),

@@ -19,10 +19,9 @@ FULLY_SUPPORTED = tuple(entry.name for entry in REGISTRY if entry.support == "fu
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 DIALECT = {name: name for name in FULLY_SUPPORTED} | {"hf-trainer": "trl", "fsdp": "accelerate"}
 
-# What the frameworks refuse in the corpus: a mapping where a list of tokens is declared, part of a step.
+# What the frameworks refuse in the corpus: a mapping where a list of tokens is declared.
 TRUE_MISTAKES = {
     ("axolotl-ai-cloud__axolotl/examples__archived__jeopardy-bot__config.yml", "tokens"),
-    ("axolotl-ai-cloud__axolotl/examples__llama-3__diffusion__sft-1b.yaml", "warmup_steps"),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from vramlint.dialects.axolotl.checks import fsdp
 from vramlint.dialects.kit.conflicts import Conflict
-from vramlint.dialects.kit.reader import Reader, boolean, integer, mapping, number, text
+from vramlint.dialects.kit.reader import Reader, boolean, integer, mapping, names, number, text
 
 _LOSSES = (
     "cut_cross_entropy",
@@ -237,6 +237,17 @@ REFUSALS: tuple[Conflict, ...] = (
         ),
         "early_stopping_patience needs save_steps to be a multiple of eval_steps",
         source="validation.py:1773",
+    ),
+    Conflict(
+        "share-of-steps",
+        "warmup_steps",
+        ("plugins",),
+        lambda r: (
+            (r.get("warmup_steps", number) or 0) % 1 != 0
+            and not any("diffusion" in plugin for plugin in r.get("plugins", names) or ())
+        ),
+        "warmup_steps is a whole number of steps; write a share of the run as warmup_ratio",
+        source="utils/schemas/config.py:1268 of 0.21",
     ),
     Conflict(
         "flattening-with-packing",
