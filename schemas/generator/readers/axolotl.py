@@ -49,7 +49,7 @@ def _keys(package: Path) -> Entries:
     ]:
         alias = f"fsdp_{key.partition('.')[2]}"
         keys[key] = replace(keys[key], aliases=(*keys[key].aliases, alias))
-    # The diffusion plugin takes a share of the run before anything is checked (integrations/diffusion/plugin.py
+    # The diffusion plugin takes a share of the run before anything is checked (its plugin.py
     # of 0.21); that nothing else does is a row of the dialect's refusals.
     steps = keys["warmup_steps"]
     keys["warmup_steps"] = replace(steps, words=("float", *steps.words))

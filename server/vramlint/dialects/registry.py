@@ -286,6 +286,13 @@ REGISTRY = (
         ),
         foreign=("vramlint",),
     )),
+    Entry("nanotron", "nanotron.read", "recognised", Signs(
+        decisive=(
+            "parallelism.tp+tokens.micro_batch_size", "optimizer.optimizer_factory+tokens",
+            "model.model_config+tokens.sequence_length",
+        ),
+        foreign=("vramlint",),
+    )),
     Entry("openrlhf", "openrlhf.read", "recognised", Signs(
         decisive=("ds.zero_stage+data.max_len",),
         foreign=("vramlint", "base_model"),

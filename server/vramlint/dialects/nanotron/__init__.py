@@ -1,0 +1,1 @@
+"""nanotron: YAML of its pretraining."""
