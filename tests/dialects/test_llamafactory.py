@@ -10,6 +10,7 @@ from dialect_reading import edited, expect, job_of, reading, value_at
 
 from vramlint.dialects.llamafactory.read import DIALECT
 from vramlint.job import FrameworkDefault, Written
+from vramlint.memory import estimate_job
 
 MODEL = "model_name_or_path: meta-llama/Llama-3.1-8B\n"
 BASE = MODEL + "stage: sft\ntemplate: llama3\n"
@@ -48,6 +49,28 @@ V1 = "model: Qwen/Qwen3-4B\ntrain_dataset: data/demo.yaml\ncutoff_len: 1024\nmic
             FULL + "pure_bf16: true",
             {"precision.trainable": "same-as-weights", "precision.weights": "bfloat16"},
             id="pure bf16",
+        ),
+        pytest.param(
+            FULL + "use_badam: true\nbadam_mode: layer",
+            {
+                "method": "freeze",
+                "trainable_parameters": (r"model\.layers\.0\.",),
+                "precision.weights": "bfloat16",
+                "precision.trainable": "same-as-weights",
+                "precision.master_weights": "float32",
+            },
+            id="badam trains a layer at a time",
+        ),
+        pytest.param(
+            FULL + "use_badam: true\nbadam_switch_mode: fixed\nbadam_start_block: 30",
+            {"trainable_parameters": (r"model\.layers\.30\.",)},
+            id="badam stays with a layer",
+        ),
+        pytest.param(FULL + "use_adam_mini: true", {"optimizer": "adam_mini"}, id="adam-mini"),
+        pytest.param(
+            BASE + "finetuning_type: oft\noft_target: q_proj,v_proj",
+            {"method": "lora", "adapter.r": 1, "adapter.targets": ("q_proj", "v_proj")},
+            id="oft counts at least an adapter of rank 1",
         ),
         pytest.param(
             LORA + "quantization_bit: 4",
@@ -204,7 +227,7 @@ def test_a_clean_file_has_no_problems() -> None:
     [
         (LORA + "use_kt: true", "not-modelled"),
         (LORA + "do_predict: true", "not-a-training-file"),
-        (BASE + "finetuning_type: oft", "not-modelled"),
+        (LORA + "use_kt: true", "not-modelled"),
         (BASE.replace("meta-llama/Llama-3.1-8B", "nobody/knows-this"), "unknown-model"),
         (MODEL + "template: llama3\nfinetuning_type: lora\nexport_dir: out", "not-a-training-file"),
     ],
@@ -315,3 +338,31 @@ def test_what_megatron_holds_beside_a_preference_is_not_modelled() -> None:
     obstacle = reading(MCA.replace("stage: sft", "stage: dpo"), gpus=8).obstacle
     assert obstacle is not None
     assert (obstacle.code, obstacle.key) == ("not-modelled", ("stage",))
+
+
+def test_one_layer_is_trained_at_a_time() -> None:
+    """A layer of 218 M weights has gradients and float32 copies with moments, the rest none."""
+    blocks = estimate_job(job_of(FULL + "use_badam: true"))
+    assert blocks.trainable_parameters == pytest.approx(218e6, rel=0.01)
+    assert blocks.sizes["optimizer_states"] == pytest.approx(12 * 218e6, rel=0.01)
+
+
+def test_oft_says_what_it_does_not_count() -> None:
+    assert estimate_job(job_of(BASE + "finetuning_type: oft")).unknown
+
+
+def test_scattered_weights_are_not_modelled() -> None:
+    obstacle = reading(FULL + "use_badam: true\nbadam_mode: ratio").obstacle
+    assert obstacle is not None
+    assert obstacle.key == ("badam_mode",)
+
+
+def test_several_gpus_need_zero_3_for_badam() -> None:
+    def kinds(**options: Any) -> set[str]:
+        config = FULL + "use_badam: true\n" + options.pop("more", "")
+        return {problem.kind for problem in reading(config, **options).problems}
+
+    assert "optimizer-conflict" in kinds(gpus=2)
+    assert "optimizer-conflict" not in kinds()
+    zero = {"z3.json": {"bf16": {"enabled": True}, "zero_optimization": {"stage": 3}}}
+    assert "optimizer-conflict" not in kinds(gpus=2, more="deepspeed: z3.json", files=zero)

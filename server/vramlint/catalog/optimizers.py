@@ -140,6 +140,8 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
     "sgd": Optimizer(buffers=0, common=True, classes=("torch.optim.SGD",)),
     "sgd_momentum": Optimizer(buffers=1),
     "adafactor": Optimizer("factored", 0, step="adafactor", common=True, classes=("transformers.Adafactor",)),
+    # One second moment a row, which is nothing beside the first ones (adam-mini 1.1, adam_mini.py, step).
+    "adam_mini": Optimizer(buffers=1, step="largest", temporaries=8),
     "galore_adamw": Optimizer("low-rank-svd", 0, step="low-rank"),
     "galore_adamw_8bit": Optimizer("low-rank-svd", 0, 8, step="low-rank-8bit"),
     "galore_adafactor": Optimizer("factored", 0, step="largest", temporaries=12),

@@ -64,6 +64,9 @@ def check(reader: Reader, method: str, quantization: Quantization | None, engine
             )
         elif reader.flag(key) and reader.has("deepspeed"):
             refuse("optimizer-conflict", key, f"{key} is refused with DeepSpeed", "deepspeed")
+    if reader.flag("use_badam") and engine.parallel.world_size > 1 and engine.parallel.strategy != "zero3":
+        message = "use_badam on several GPUs is refused without DeepSpeed's ZeRO-3"
+        refuse("optimizer-conflict", "use_badam", message, "deepspeed", "fsdp")
     if method != "lora":
         for key in _LORA_ONLY:
             if reader.flag(key) or (key == "loraplus_lr_ratio" and reader.get(key, number) is not None):

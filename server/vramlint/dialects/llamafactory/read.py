@@ -46,6 +46,12 @@ from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
 from vramlint.dialects.llamafactory.liger import liger_kernels, read_loss
 from vramlint.dialects.llamafactory.megatron import is_megatron, megatron_job
 from vramlint.dialects.llamafactory.online import read_generation, read_roles, row_length
+from vramlint.dialects.llamafactory.other_methods import (
+    block_precision,
+    rotations,
+    trained_block,
+    trains_blocks,
+)
 from vramlint.dialects.llamafactory.refusals import REFUSALS
 from vramlint.job import (
     Adapter,
@@ -117,14 +123,17 @@ def _obstacle(reader: Reader) -> Obstacle | None:
         return Obstacle("not-a-training-file", message, (key,))
     unknown = {
         "use_kt": "KTransformers keeps the experts on the host, which is not modelled",
-        "use_badam": "BAdam trains one block of layers at a time, which is not modelled",
         "use_unsloth": "Unsloth replaces the model's layers, which is not modelled in LLaMA-Factory",
     }
     for key, reason in unknown.items():
         if reader.flag(key):
             return Obstacle("not-modelled", f"{key}: {reason}", (key,))
+    if trains_blocks(reader) and reader.get("badam_mode", text) == "ratio":
+        return unmodelled(
+            reader, "badam_mode", "scattered weights, as BAdam's ratio trains, are not modelled"
+        )
     method = reader.get("finetuning_type", text)
-    if method not in (None, "lora", "freeze", "full"):
+    if method not in (None, "lora", "oft", "freeze", "full"):
         return Obstacle("not-modelled", f"finetuning_type: {method} is not modelled", ("finetuning_type",))
     return None
 
@@ -149,20 +158,23 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     engine = read_engine(reader, context, world, model, precision, full=method == "full", batch=batch)
     check(reader, method, quantization, engine)
     check_released(reader, model, engine)
-    adapter = _adapter(reader, engine) if method == "lora" else None
+    adapters = {"lora": _adapter, "oft": rotations}
+    adapter = adapters[method](reader, engine) if method in adapters else None
+    blocks = method == "full" and trains_blocks(reader)
     optimizer, arguments, layerwise = _optimizer(reader)
     packing = _packing(reader, objective)
     return TrainingJob(
         model=model,
         objective=objective,
-        method=_method(reader, method, quantization),
+        method="freeze" if blocks else _method(reader, method, quantization),
         adapter=adapter,
         quantization=quantization,
-        precision=_upcast(reader, engine),
+        precision=block_precision(reader, engine) if blocks else _upcast(reader, engine),
         optimizer=optimizer,
         optimizer_args=arguments,
         optimizer_in_backward=layerwise,
         trainable_layers=abs(reader.read("freeze_trainable_layers", integer)) if method == "freeze" else None,
+        trainable_parameters=trained_block(reader) if blocks else (),
         micro_batch_size=batch.micro,
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=row_length(reader, objective),
@@ -316,7 +328,7 @@ def _adapter(reader: Reader, engine: ParallelPlan) -> Adapter:
 
 
 def _method(reader: Reader, method: str, quantization: Quantization | None) -> Method:
-    if method != "lora":
+    if method not in ("lora", "oft"):
         return "freeze" if method == "freeze" else "full"
     if reader.flag("use_dora"):
         reader.written("method", "use_dora")
