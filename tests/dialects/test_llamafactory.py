@@ -225,9 +225,9 @@ def test_a_clean_file_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("config", "code"),
     [
-        (LORA + "use_kt: true", "not-modelled"),
+        (LORA + "use_kt: true", "not-modelled"),  # Llama has no experts
         (LORA + "do_predict: true", "not-a-training-file"),
-        (LORA + "use_kt: true", "not-modelled"),
+        (LORA + "use_kt: true", "not-modelled"),  # Llama has no experts
         (BASE.replace("meta-llama/Llama-3.1-8B", "nobody/knows-this"), "unknown-model"),
         (MODEL + "template: llama3\nfinetuning_type: lora\nexport_dir: out", "not-a-training-file"),
     ],
@@ -366,3 +366,19 @@ def test_several_gpus_need_zero_3_for_badam() -> None:
     assert "optimizer-conflict" not in kinds()
     zero = {"z3.json": {"bf16": {"enabled": True}, "zero_optimization": {"stage": 3}}}
     assert "optimizer-conflict" not in kinds(gpus=2, more="deepspeed: z3.json", files=zero)
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        # billions of weights that are no routed experts: embeddings, head, attention, shared experts
+        pytest.param("Qwen/Qwen3-30B-A3B", 1.54, id="no shared expert"),
+        pytest.param("deepseek-ai/DeepSeek-V2-Lite", 1.32, id="two shared experts a layer"),
+        pytest.param("mistralai/Mixtral-8x7B-v0.1", 1.60, id="experts as wide as a layer says"),
+    ],
+)
+def test_ktransformers_has_experts_on_the_host(name: str, beside: float) -> None:
+    job = job_of(LORA.replace("meta-llama/Llama-3.1-8B", name) + "use_kt: true")
+    estimate = estimate_job(job)
+    assert estimate.unknown
+    assert estimate.parameters - estimate.trainable_parameters == pytest.approx(beside * 1e9, rel=0.02)

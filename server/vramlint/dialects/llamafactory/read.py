@@ -40,6 +40,7 @@ from vramlint.dialects.kit.reading import (
     world_size,
 )
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
+from vramlint.dialects.llamafactory import ktransformers
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.checks import check, check_released
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
@@ -106,6 +107,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     report(reader, TRAINER)
     report(reader, REFUSALS)
     outcome = _obstacle(reader) or find_model(reader, context, "model_name_or_path")
+    if isinstance(outcome, Model) and reader.flag(ktransformers.SWITCH):
+        outcome = ktransformers.on_gpu(reader, outcome)
     if isinstance(outcome, Obstacle):
         return finish(DIALECT, reader, outcome)
     made = _megatron if is_megatron(reader) else _job
@@ -122,7 +125,6 @@ def _obstacle(reader: Reader) -> Obstacle | None:
         key = "do_predict" if reader.flag("do_predict") else "do_eval"
         return Obstacle("not-a-training-file", message, (key,))
     unknown = {
-        "use_kt": "KTransformers keeps the experts on the host, which is not modelled",
         "use_unsloth": "Unsloth replaces the model's layers, which is not modelled in LLaMA-Factory",
     }
     for key, reason in unknown.items():
