@@ -38,7 +38,7 @@ def class_of(node: ast.ClassDef, scope: Scope, run: Evaluation) -> Class:
     own = Scope({}, scope)
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            found.functions[statement.name] = Function(statement, scope, run.locate)
+            found.functions[statement.name] = Function(statement, scope, run.here)
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             found.fields = (*found.fields, statement.target.id)
         if isinstance(statement, ast.Assign | ast.AnnAssign):

@@ -53,6 +53,10 @@ class Stop(NamedTuple):
     environment: dict[str, Value]
 
 
+def _nowhere(node: ast.AST) -> Place:
+    raise ValueError("nothing is being read")
+
+
 class Evaluation:
     """One reading of a file: `made` is what its calls made, in their order; `stops`, the moments after cells
     that hold other languages too.
@@ -70,7 +74,7 @@ class Evaluation:
         self.environment: dict[str, Value] = {}
         self.top = Scope({})
         self.called: set[ast.AST] = set()
-        self._cell: Cell | None = None
+        self.here: Callable[[ast.AST], Place] = _nowhere
         self._steps = _STEPS
         self._depth = 0
         self._unsure: list[Open] = []
@@ -79,7 +83,7 @@ class Evaluation:
     def read(self, cells: Sequence[Cell]) -> Evaluation:
         """All cells in their order, then the functions that something else starts."""
         for cell in cells:
-            self._cell = cell
+            self.here = cell.locate
             if cell.tree is not None:
                 self.block(cell.tree.body, self.top)
             if cell.magics:
@@ -89,7 +93,6 @@ class Evaluation:
             for function in entries(cell, cells):
                 value = self.top.names.get(function.name)
                 if function not in self.called and isinstance(value, Function):
-                    self._cell = cell
                     self.follow(value, [], {}, value.locate(function))
         return self
 
@@ -100,8 +103,7 @@ class Evaluation:
 
     def locate(self, node: ast.AST) -> Place:
         """Where a node is."""
-        assert self._cell is not None
-        return self._cell.locate(node)
+        return self.here(node)
 
     @property
     def certain(self) -> bool:
@@ -144,7 +146,7 @@ class Evaluation:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 for decorator in node.decorator_list:
                     evaluate(decorator, scope, self)
-                scope.names[node.name] = Function(node, scope, self.locate)
+                scope.names[node.name] = Function(node, scope, self.here)
             case ast.ClassDef():
                 scope.names[node.name] = class_of(node, scope, self)
             case ast.If(test=test, body=body, orelse=other):
@@ -312,7 +314,7 @@ class Evaluation:
             return Open("too deep to follow", place)
         self.called.add(node)
         inner = Scope({}, function.scope)
-        outer_cell = self._cell
+        outer, self.here = self.here, function.locate
         bind(function, arguments, keywords, inner, place, self)
         self._depth += 1
         if isinstance(node, ast.Lambda):
@@ -325,5 +327,5 @@ class Evaluation:
             for other in returned[1:]:
                 found = self.merged(found, other, place)
         self._depth -= 1
-        self._cell = outer_cell
+        self.here = outer
         return found

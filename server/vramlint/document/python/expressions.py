@@ -59,7 +59,7 @@ def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
             scope.names[name] = evaluate(inner, scope, run)
             return scope.names[name]
         case ast.Lambda():
-            return Function(node, scope, run.locate)
+            return Function(node, scope, run.here)
         case ast.Await(value=inner) | ast.Starred(value=inner):
             return evaluate(inner, scope, run)
     return Open("only the run knows", place)

@@ -180,6 +180,9 @@ class Evaluation(Protocol):
     def locate(self, node: ast.AST) -> Place:
         """Where a node is."""
 
+    here: Callable[[ast.AST], Place]
+    """Where the nodes of the cell that is being read stand."""
+
     def statement(self, node: ast.stmt, scope: Scope) -> bool:
         """Read one statement; False where what follows it is not reached."""
 
