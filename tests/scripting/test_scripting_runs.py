@@ -235,7 +235,8 @@ def test_what_prepare_model_for_kbit_training_does_is_part_of_the_run(tmp_path: 
 
 
 def test_values_in_a_function_of_another_cell_are_placed_in_that_cell(tmp_path: Path) -> None:
-    cells = [HEAD + "def load(name='Qwen/Qwen2.5-7B'):\n    return AutoModelForCausalLM.from_pretrained(name)\n"]
+    load = "def load(name='Qwen/Qwen2.5-7B'):\n    return AutoModelForCausalLM.from_pretrained(name)\n"
+    cells = [HEAD + load]
     cells.append("trainer = SFTTrainer(model=load(), args=SFTConfig('out', max_length=512))\n")
     text = json.dumps({"cells": [{"cell_type": "code", "source": cell} for cell in cells], "nbformat": 4})
     (run,) = described(tmp_path, text, "fit.ipynb")

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from vramlint.document.place import How, Place, Room
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.vocabulary import Objective
+from vramlint.vocabulary import Loop, Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,14 @@ class WrittenFile(NamedTuple):
 
 class Trainer(NamedTuple):
     """The trainer that a script makes: its library, its method, and whether the model went through
-    PEFT's prepare_model_for_kbit_training.
+    PEFT's prepare_model_for_kbit_training. `own`: the script trains by itself, and `loop` says how long it
+    keeps the logits.
     """
 
-    library: Literal["trl", "transformers", "unsloth"]
+    library: Literal["trl", "transformers", "unsloth", "own"]
     objective: Objective
     prepared: bool = False
+    loop: Loop = "trainer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ SECTIONS = (
 )
 """Sections that are looked into, at any depth; others are about something else, as an inference server is."""
 _ADAPTER = ("lora", "qlora", "peft", "peft_config", "lora_config", "adapter")
-_LENGTHS = (
+LENGTHS = (
     *("max_seq_length", "max_seq_len", "max_length", "model_max_length", "sequence_length", "seq_length"),
     *("seq_len", "cutoff_len", "context_length", "max_sequence_length"),
 )
@@ -73,14 +73,14 @@ _MODELS = (
     *("model_name_or_path", "base_model", "base_model_id", "base_model_name", "model_name", "model_id"),
     *("base_id", "hf_model_id", "pretrained_model_name_or_path", "base_model_name_or_path"),
 )
-_ACCUMULATION = ("gradient_accumulation_steps", "grad_accum", "grad_accum_steps", "gradient_accumulation")
+ACCUMULATION = ("gradient_accumulation_steps", "grad_accum", "grad_accum_steps", "gradient_accumulation")
 
 NAMES: Mapping[str, str] = {
     **dict.fromkeys(_MODELS, "model_name_or_path"),
     "per_device_train_batch_size": "per_device_train_batch_size",
     "per_device_batch_size": "per_device_train_batch_size",
-    **dict.fromkeys(_ACCUMULATION, "gradient_accumulation_steps"),
-    **dict.fromkeys(_LENGTHS, "max_seq_length"),
+    **dict.fromkeys(ACCUMULATION, "gradient_accumulation_steps"),
+    **dict.fromkeys(LENGTHS, "max_seq_length"),
     **dict.fromkeys(("lora_r", "lora_rank"), "lora_r"),
     "lora_alpha": "lora_alpha",
     "lora_dropout": "lora_dropout",
@@ -133,7 +133,7 @@ _SWITCHES = (
     "lora.use_lora",
     "qlora.enabled",
 )
-_BATCHES = ("batch_size", "train_batch_size", "micro_batch_size")
+BATCHES = ("batch_size", "train_batch_size", "micro_batch_size")
 _DEEPEST = 4
 
 
@@ -169,7 +169,7 @@ def collect(values: Mapping[Any, Any]) -> Found:
             found.methods.append((value.lower(), path))
         if ".".join(map(str, path[-2:])) in _SWITCHES or name in _SWITCHES:
             found.off = found.off or value is False
-        if name in _BATCHES:
+        if name in BATCHES:
             loose.append((value, path))
             continue
         argument = _argument(section, name, value)

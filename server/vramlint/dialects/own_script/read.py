@@ -15,13 +15,16 @@ from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.reader import Reader, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_reader
 from vramlint.dialects.kit.recognised_only import no_edits
+from vramlint.dialects.kit.run import Trainer
 from vramlint.dialects.own_script.names import KEYS, Found, collect
 from vramlint.dialects.trl.keys import KEYS as ARGUMENTS
 from vramlint.dialects.trl.read import TRANSFORMERS, job_of
+from vramlint.dialects.trl.weights import raised
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 
 BY_NAME = "read by name as Hugging Face arguments; the script may do otherwise"
+OWN_LOOP = "read from the script's own loop: optimizer, backward and rows as far as they stand in the file"
 _DECIDING = {
     "model_name_or_path": "the model",
     "per_device_train_batch_size": "the batch of a GPU",
@@ -51,6 +54,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     reader = _reader(found, context)
     outcome = _missing(found, reader) or _model(reader, context)
     job = _job(found, reader, context, outcome) if isinstance(outcome, Model) else outcome
+    if isinstance(job, TrainingJob) and context.trainer is not None:
+        job = _in_own_loop(job, context.trainer)
     return replace(finish(DIALECT, reader, job), problems=())
 
 
@@ -124,10 +129,16 @@ def _job(found: Found, reader: Reader, context: Context, model: Model) -> Traini
         job = replace(job_of(reader, context, model), method="ia3")
     else:
         job = job_of(reader, context, model)
-    if job.objective not in ("sft", "dpo", "orpo", "kto"):
+    if job.objective not in ("sft", "dpo", "orpo", "kto", "pretrain"):
         return Obstacle("not-modelled", f"names do not tell what {job.objective} holds in memory")
-    reader.assume("loop", BY_NAME)
+    reader.assume("loop", BY_NAME if context.trainer is None else OWN_LOOP)
     return job
+
+
+def _in_own_loop(job: TrainingJob, trainer: Trainer) -> TrainingJob:
+    """The job as a loop trains it that a script writes itself."""
+    job = replace(job, loop=trainer.loop)
+    return raised(job) if trainer.prepared else job
 
 
 DIALECT = Dialect(

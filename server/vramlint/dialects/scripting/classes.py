@@ -61,6 +61,8 @@ UNSLOTH = frozenset(("FastLanguageModel", "FastModel", "FastVisionModel", "FastT
 WRAPPERS: Mapping[str, str] = {
     "torch.compile": "model",
     "torch.nn.parallel.DistributedDataParallel": "module",
+    "torch.distributed.fsdp.FullyShardedDataParallel": "module",
+    "deepspeed.initialize": "model",
     "accelerate.Accelerator.prepare": "model",
     "accelerate.Accelerator.prepare_model": "model",
 }

@@ -196,9 +196,23 @@ def _from_config(value: Made) -> Facts:
             "a shape of its own" if shaped or isinstance(config, Made) else "a config that is not known here"
         )
         found[MODEL] = Given(None, value.place, "literal", value.place, why)
+        found |= _shape(config, name, shaped) if isinstance(config, Made) else {}
     else:
         found[MODEL] = given(name, value.place)
     return found
+
+
+SHAPE = "shape"
+"""Stands for a model in words, whose config a script changes, among the facts of a model."""
+
+
+def _shape(config: Made, name: Value | None, changed: list[str]) -> Facts:
+    """`gpt2 with n_embd 1280`: the model whose config is taken, and what is changed of it, in words."""
+    known = {key: config.keywords[key] for key in changed}
+    words = [f"{key} {each.value}" for key, each in known.items() if isinstance(each, Known)]
+    if not isinstance(name, Known) or not words:
+        return {}
+    return {SHAPE: Given(f"{name.value} with {', '.join(words)}", config.place)}
 
 
 _NOT_SHAPE = frozenset(
@@ -213,6 +227,7 @@ _NOT_SHAPE = frozenset(
         "attn_implementation",
         "use_cache",
         "cache_dir",
+        "n_ctx",
     ]
 )
 

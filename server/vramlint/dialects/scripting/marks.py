@@ -7,6 +7,8 @@ _LINES = (
     "torch.distributed", "verl.", "run_clm", "torchtitan",
 )  # fmt: skip
 """One of them is in every script that starts a run which is estimated."""
+_MODELS = (b"CausalLM", b"LMHeadModel", b"ForConditionalGeneration", b"Seq2SeqLM")
+"""Classes of language models."""
 STARTS = tuple(word.encode() for word in _LINES)
 _WORDS = tuple(f"{quote}{word}{quote}".encode() for word in ("tune", "swift", "trl") for quote in "'\"")
 """The same as an item of a list."""
@@ -22,7 +24,12 @@ def starts_run(data: bytes) -> bool:
     calls = any(mark.encode() in data for mark in _CALLS) and any(
         each.encode() in data for each in _LIBRARIES
     )
-    return calls or (_shells(data) and any(word in data for word in STARTS + _WORDS))
+    return calls or _loops(data) or (_shells(data) and any(word in data for word in STARTS + _WORDS))
+
+
+def _loops(data: bytes) -> bool:
+    """Whether there may be a training loop of its own over a model of transformers."""
+    return b"transformers" in data and b"optim" in data and any(each in data for each in _MODELS)
 
 
 def _shells(data: bytes) -> bool:

@@ -12,6 +12,7 @@ from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, is_argumen
 from vramlint.dialects.scripting.facts import (
     MODEL,
     PREPARED,
+    SHAPE,
     Facts,
     adapter_facts,
     argument_of,
@@ -19,9 +20,12 @@ from vramlint.dialects.scripting.facts import (
     given,
     model_facts,
 )
+from vramlint.dialects.scripting.lightning import lightning_run
+from vramlint.dialects.scripting.loops import own_loop
 from vramlint.dialects.scripting.machine import asked_gpu, hosted_gpu
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
+from vramlint.dialects.scripting.rows import asked_length, tokenized
 from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
 from vramlint.dialects.trl.read import LENGTHS
@@ -79,8 +83,12 @@ def runs_in_program(
     if not may_train(text):
         return ()
     document, command = started or (None, None)
-    reading = Evaluation(command, load).read(cells_of(text, language, document))
-    found = [_with_environment(run, reading) for made in reading.made if (run := _run(made, reading))]
+    cells = cells_of(text, language, document)
+    reading = Evaluation(command, load).read(cells)
+    found = [_with_environment(run, reading) for made in tuple(reading.made) if (run := _run(made, reading))]
+    looped = own_loop(reading, cells) if not found else None
+    if looped is not None:
+        found.append(_with_environment(ScriptRun(*looped, {}), reading))
     found += (ScriptRun(run, {}, files) for run, files in chain(shell_runs(reading), started_runs(reading)))
     gpu = hosted_gpu(text) if language == "notebook" else asked_gpu(reading.made)
     ordered = sorted(found, key=lambda each: each.run.launch.place.span.start)
@@ -98,7 +106,8 @@ def _run(made: Made, reading: Evaluation) -> ScriptRun | None:
     trainer = trainer_of(made.name)
     if trainer is not None:
         return _trained(made, trainer, reading)
-    return _handed_over(made)
+    fitted = lightning_run(made, reading)
+    return ScriptRun(*fitted, {}) if fitted is not None else _handed_over(made)
 
 
 _FUNCTIONS: Mapping[str, str] = {
@@ -177,7 +186,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     if checkpoints is not None:
         # Both switch it on: the method of the model acts whatever the arguments say, unless they say it too.
         arguments["gradient_checkpointing"] = checkpoints
-    prepared = arguments.pop(PREPARED, None)
+    prepared, shape = arguments.pop(PREPARED, None), arguments.pop(SHAPE, None)
     if prepared is not None:
         trainer = trainer._replace(prepared=bool(prepared.value))
         if prepared.value is None:
@@ -188,7 +197,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         room = unsloth_rooms(room, arguments["unsloth"].place, reading.made)
         return _with_unsloth(made, arguments, config, objective, opened, room)
     if trainer.library == "transformers":
-        length = _tokenized(reading.made) or _asked_length(reading.made)
+        length = tokenized(reading.made) or asked_length(reading.made)
         if length is not None:
             arguments.setdefault("max_length", length)
         elif not any(name in arguments and arguments[name].value for name in LENGTHS):
@@ -196,7 +205,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     launch = Launch(place, () if _needs_launcher(arguments, reading.made) else ("python",))
     if not made.certain:
         opened.append(Unknown("entry", "decided by a condition that only the run knows", place))
-    stated = _halved(arguments)
+    stated = _halved(arguments) | ({"model": shape} if shape is not None else {})
     run = Run(
         launch,
         Given(made.kind, place),
@@ -363,31 +372,3 @@ def _needs_launcher(arguments: Mapping[str, Given], made: Sequence[Made]) -> boo
         for name in ("deepspeed", "fsdp")
         if name in arguments
     ) or any(each.kind == "init_process_group" for each in made)
-
-
-def _tokenized(made: Sequence[Made]) -> Given | None:
-    """The length to which a script's own tokenizing cuts, where all its calls agree."""
-    found = [length for each in made if (length := _cut(each)) is not None]
-    values = {each.value for each in found}
-    return found[0] if len(values) == 1 and None not in values else None
-
-
-def _asked_length(made: Sequence[Made]) -> Given | None:
-    """The length among the arguments that the script declares for its command line, by its name."""
-    found = [
-        given(each.keywords[name], each.place, each.words.get(name))
-        for each in made
-        if each.kind == "Namespace" or each.defined is not None
-        for name in LENGTHS
-        if name in each.keywords
-    ]
-    values = {each.value for each in found}
-    return found[0] if len(values) == 1 and all(isinstance(value, int) for value in values) else None
-
-
-def _cut(made: Made) -> Given | None:
-    if not made.name.endswith("from_pretrained.__call__"):
-        return None
-    truncation, length = made.argument("truncation"), made.argument("max_length")
-    cuts = isinstance(truncation, Known) and truncation.value not in (False, None)
-    return given(length, made.place) if cuts and length is not None else None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from vramlint.document.node import Span
 from vramlint.document.place import Place
-from vramlint.document.python import calls
+from vramlint.document.python import calls, rounds
 from vramlint.document.python.binding import bind
 from vramlint.document.python.cells import Cell
 from vramlint.document.python.conditions import fits, leaves
@@ -59,7 +59,7 @@ def _nowhere(node: ast.AST) -> Place:
 
 class Evaluation:
     """One reading of a file: `made` is what its calls made, in their order; `stops`, the moments after cells
-    that hold other languages too.
+    that hold other languages too; `rounds`, how many backward passes its loops make to a step.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Evaluation:
         self.stops: list[Stop] = []
         self.made: list[Made] = []
         self.environment: dict[str, Value] = {}
+        self.rounds: list[Value] = []
         self.top = Scope({})
         self.called: set[ast.AST] = set()
         self.here: Callable[[ast.AST], Place] = _nowhere
@@ -150,10 +151,12 @@ class Evaluation:
             case ast.ClassDef():
                 scope.names[node.name] = class_of(node, scope, self)
             case ast.If(test=test, body=body, orelse=other):
+                self._round(rounds.divisor(node), scope)
                 return self._branch(truth(evaluate(test, scope, self)), node, body, other, scope)
             case ast.Match():
                 return self._match(node, scope)
             case ast.For() | ast.AsyncFor():
+                self._round(rounds.repeated(node), scope)
                 self._loop(node, scope)
             case ast.While(body=body):
                 self.block(body, scope)
@@ -163,6 +166,13 @@ class Evaluation:
                 going = self.block(body, scope) and self.block(other, scope)
                 return self.block(last, scope) and going
         return True
+
+    def _round(self, count: ast.expr | None, scope: Scope) -> None:
+        """Note how many backward passes come to a step."""
+        if isinstance(count, ast.Call) and ast.unparse(count.func) == "range" and len(count.args) == 1:
+            count = count.args[0]
+        if count is not None:
+            self.rounds.append(evaluate(count, scope, self))
 
     def assign(self, target: ast.expr, value: Value, scope: Scope, written: Place | None = None) -> None:
         """Bind a target to a value, which is `written` somewhere."""
