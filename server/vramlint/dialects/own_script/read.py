@@ -24,7 +24,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 
 BY_NAME = "read by name as Hugging Face arguments; the script may do otherwise"
-OWN_LOOP = "read from the script's own loop: optimizer, backward and rows as far as they stand in the file"
+OWN_LOOP = "the training loop is read in the script; what other modules do is not known"
 _DECIDING = {
     "model_name_or_path": "the model",
     "per_device_train_batch_size": "the batch of a GPU",
