@@ -187,3 +187,23 @@ def test_a_document_knows_the_files_that_decide_its_run(tmp_path: Path) -> None:
         analysis = analyse(Document.read(str(tmp_path / name)), Workspace(tmp_path))
         assert analysis.reading is not None
         assert set(analysis.reading.companions) == expected
+
+
+def test_a_script_without_a_trainer_gives_the_defaults_of_its_arguments(tmp_path: Path) -> None:
+    (tmp_path / "fit.py").write_text(
+        "from dataclasses import dataclass, field\nimport transformers\nfrom own import train\n"
+        "@dataclass\nclass Model:\n    model_name_or_path: str = 'gpt2'\n"
+        "    lora_r: int = field(default=64)\n"
+        "@dataclass\nclass Arguments(transformers.TrainingArguments):\n"
+        "    optim: str = field(default='paged_adamw_32bit')\n    gradient_accumulation_steps: int = 16\n"
+        "parser = transformers.HfArgumentParser((Model, Arguments))\n"
+        "model, args = parser.parse_args_into_dataclasses()\ntrain(model, args)\n"
+    )
+    script = "torchrun --nproc_per_node 2 fit.py --per_device_train_batch_size 4 --lora_r 8\n"
+    (tmp_path / "go.sh").write_text(script)
+    (run,) = described(tmp_path, "go.sh")
+    said = fields(run)
+    assert (said["framework"], said["model"], said["engine"]) == ("hf-trainer", "gpt2", "ddp")
+    assert (said["micro_batch"], said["grad_accum"], said["lora_r"]) == (4, 16, 8)
+    assert said["optimizer"] == "paged_adamw_32bit"
+    assert run.verdict == "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
 from vramlint.analysis.describe import Described, describe
 from vramlint.analysis.run_fields import Field
@@ -15,18 +16,27 @@ from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script
 from vramlint.dialects.launching.scheduler import scheduler_variables
 from vramlint.dialects.launching.snippets import snippets
+from vramlint.dialects.scripting.declared import declared_in, started
 from vramlint.dialects.scripting.machine import hosted_gpu
-from vramlint.dialects.scripting.script import ScriptRun, runs_in_program, started
+from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
 from vramlint.document import Document
 from vramlint.document.document import MAX_SIZE
 from vramlint.document.node import KeyPath
-from vramlint.document.place import Place
+from vramlint.document.place import Place, Snippet
 from vramlint.document.python.cells import SEPARATOR
 from vramlint.document.python.values import Loaded
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import replace
 from vramlint.project.overrides import Overrides
 from vramlint.project.surroundings import Surroundings
+
+
+class Where(NamedTuple):
+    """The document that runs stand in, what surrounds it, and what the user asks for."""
+
+    document: Document
+    around: Surroundings
+    overrides: Overrides
 
 
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
@@ -61,8 +71,11 @@ def script_runs(document: Document, around: Surroundings, overrides: Overrides) 
         for run in script.runs:
             described = describe(run, script, header, snippet.text, document, around, overrides)
             if described is None or described.subject.by_name:
-                started = _of_program(run, header, snippet.text, document, around, overrides)
-                described = started or described
+                described = (
+                    _of_program(run, header, snippet.text, document, around, overrides)
+                    or _with_declared(run, script, header, snippet.text, Where(document, around, overrides))
+                    or described
+                )
             if described is not None:
                 found.append(described)
     return tuple(found)
@@ -77,8 +90,7 @@ def _of_program(
     overrides: Overrides,
 ) -> Described | None:
     """The run of a program under the arguments of its launch line; None where it has not exactly one."""
-    name = re.sub(rf"^.*{OPEN}/", "", str(run.program.value))
-    program = around.script(name) if name.endswith(".py") else None
+    program = _program(run, around)
     if run.framework is not None or program is None:
         return None
     how = started(str(program.pieces[0].place.document), run)
@@ -88,6 +100,36 @@ def _of_program(
     own = found[0].run
     joined = replace(own, launch=run.launch, environment={**run.environment, **own.environment}, rooms={})
     return _described(found[0]._replace(run=joined), header, text, document, around, overrides)
+
+
+def _with_declared(
+    run: Run, script: Script, header: LaunchSpec | None, text: str, place: Where
+) -> Described | None:
+    """The run of a script that is known by its arguments alone, with those that the script declares."""
+    program = _program(run, place.around)
+    if program is None or run.framework is not None:
+        return None
+    how = started(str(program.pieces[0].place.document), run)
+    declared = declared_in(program.text, partial(_load, place.around), how)
+    if declared is None:
+        return None
+    joined = replace(run, arguments={**declared.arguments, **run.arguments})
+    described = describe(joined, script, header, text, *place)
+    if described is None or not described.subject.by_name or not declared.trainer:
+        return described
+    fields = {**described.fields, "framework": Field("hf-trainer", run.program.place)}
+    ranks = fields.get("ranks")
+    if ranks is not None and ranks.value > 1:
+        fields.setdefault("engine", Field("ddp", run.launch.place))
+    missing = Unknown("estimate", f"the trainer is not in {run.program.value}", run.program.place)
+    unknown = (*(each for each in described.open if each.field != "framework"), missing)
+    return replace(described, fields=fields, open=unknown)
+
+
+def _program(run: Run, around: Surroundings) -> Snippet | None:
+    """The script that a run starts, where it is in the workspace."""
+    name = re.sub(rf"^.*{OPEN}/", "", str(run.program.value))
+    return around.script(name) if name.endswith(".py") else None
 
 
 def _load(around: Surroundings, name: str) -> Loaded | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
-from vramlint.dialects.launching.arguments import CONFIG_OPTIONS
 from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, is_arguments, trainer_of
+from vramlint.dialects.scripting.declared import Load, Started
 from vramlint.dialects.scripting.facts import (
     MODEL,
     PREPARED,
@@ -33,34 +33,9 @@ from vramlint.document.language import Language
 from vramlint.document.place import Place, Room
 from vramlint.document.python.cells import cells_of
 from vramlint.document.python.evaluate import Evaluation
-from vramlint.document.python.values import Items, Known, Loaded, Made, Open, Table, Value
+from vramlint.document.python.values import Known, Made, Open, Table, Value
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
-
-Load: TypeAlias = Callable[[str], "Loaded | None"]
-
-
-class Started(NamedTuple):
-    """A script that a launch line starts: its path as shown, and its arguments by name."""
-
-    document: str
-    command: Mapping[str, Value]
-
-
-def started(document: str, run: Run) -> Started:
-    """How a launch line starts a script."""
-    command = {name: _value(each) for name, each in run.arguments.items()}
-    if len(run.configs) == 1:
-        command |= {name: _value(run.configs[0]) for name in CONFIG_OPTIONS if name not in command}
-    return Started(document, command)
-
-
-def _value(given: Given) -> Value:
-    if given.value is None and given.why:
-        return Open(given.why, given.place)
-    if isinstance(given.value, list):
-        return Items([Known(each, given.place, given.how) for each in given.value], given.place)
-    return Known(given.value, given.place, given.how)
 
 
 class ScriptRun(NamedTuple):

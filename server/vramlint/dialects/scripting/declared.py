@@ -1,0 +1,77 @@
+"""The arguments that a program declares for its command line, and those that a launch line starts it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from vramlint.dialects.kit.run import Given, Run
+from vramlint.dialects.launching.arguments import CONFIG_OPTIONS
+from vramlint.dialects.scripting.facts import Facts, given
+from vramlint.document.place import Place
+from vramlint.document.python.cells import cells_of
+from vramlint.document.python.evaluate import Evaluation
+from vramlint.document.python.values import Class, Items, Known, Loaded, Made, Open, Symbol, Value
+
+Load: TypeAlias = Callable[[str], "Loaded | None"]
+
+
+class Started(NamedTuple):
+    """A script that a launch line starts: its path as shown, and its arguments by name."""
+
+    document: str
+    command: Mapping[str, Value]
+
+
+def started(document: str, run: Run) -> Started:
+    """How a launch line starts a script."""
+    command = {name: _value(each) for name, each in run.arguments.items()}
+    if len(run.configs) == 1:
+        command |= {name: _value(run.configs[0]) for name in CONFIG_OPTIONS if name not in command}
+    return Started(document, command)
+
+
+def _value(given: Given) -> Value:
+    if given.value is None and given.why:
+        return Open(given.why, given.place)
+    if isinstance(given.value, list):
+        return Items([Known(each, given.place, given.how) for each in given.value], given.place)
+    return Known(given.value, given.place, given.how)
+
+
+class Declared(NamedTuple):
+    """What a program says of its own arguments: their defaults, and whether transformers' TrainingArguments
+    are among them.
+    """
+
+    arguments: Mapping[str, Given]
+    trainer: bool
+
+
+def declared_in(text: str, load: Load, started: Started) -> Declared | None:
+    """The arguments that a program declares for its command line, under those that it is started with; None
+    where it declares none.
+    """
+    reading = Evaluation(started.command, load).read(cells_of(text, "python", started.document))
+    found: Facts = {}
+    trainer = False
+    for base, defaults, place in _declarations(reading.made):
+        trainer = trainer or base.endswith("TrainingArguments")
+        for name, value in defaults.items():
+            if isinstance(value, Known) and value.how == "declared-default" and value.value is not None:
+                found.setdefault(name, given(value, place))
+    return Declared(found, trainer) if found or trainer else None
+
+
+def _declarations(made: Sequence[Made]) -> Iterator[tuple[str, Mapping[str, Value], Place]]:
+    """The tables of arguments that a program declares: argparse's, and the classes that a parser is given."""
+    for each in made:
+        if each.kind == "Namespace":
+            yield "", each.keywords, each.place
+        elif each.kind in ("HfArgumentParser", "TrlParser", "H4ArgumentParser"):
+            classes = each.argument("dataclass_types", 0)
+            for item in classes.items if isinstance(classes, Items) else [classes]:
+                if isinstance(item, Class):
+                    yield item.base, item.defaults, item.place
+                elif isinstance(item, Symbol):
+                    yield item.name, {}, item.place
