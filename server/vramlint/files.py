@@ -17,6 +17,8 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(
 SCRIPT_SUFFIXES = (".sh", ".bash", ".zsh", ".slurm", ".sbatch", ".mk", ".just")
 SCRIPT_NAMES = frozenset(("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", ".justfile"))
 """Names of files that hold shell text."""
+MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
+"""Files with shell text in fences: they are read where they are named, and not looked for in folders."""
 PROGRAM_SUFFIXES = (".py", ".ipynb")
 
 

@@ -12,7 +12,7 @@ from vramlint.analysis.judging import dialect_context, estimated, judge
 from vramlint.dialects import NAMES, Detection, detect, load
 from vramlint.dialects.kit.dialect import Dialect, Unusable
 from vramlint.dialects.kit.launches import of_run
-from vramlint.dialects.scripting.marks import may_train
+from vramlint.dialects.scripting.marks import holds_lines, may_train
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, edited
 from vramlint.lazy_dataclasses import replace
@@ -42,7 +42,26 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
             failed(f"reading the script {document.path} failed")
             document = Document.parse("", document.path, "yaml")
     context = _understood(document, workspace, overrides)
-    return judge(context, overrides, files=document.language not in PROGRAMS)
+    analysis = judge(context, overrides, files=document.language not in PROGRAMS)
+    return _with_lines(analysis, document, workspace, overrides)
+
+
+def _with_lines(
+    analysis: Analysis, document: Document, workspace: Workspace, overrides: Overrides
+) -> Analysis:
+    """The same with the runs that the lines of a task or a workflow start."""
+    dialect = analysis.dialect
+    trains = dialect is not None and dialect.role != "launcher"
+    if document.language != "yaml" or trains or not holds_lines(document.text):
+        return analysis
+    from vramlint.analysis.scripts import analyses_of, joined  # late: most files hold no launch line
+
+    try:
+        runs = analyses_of(document, workspace, overrides)
+    except Exception:
+        failed(f"reading the launch lines of {document.path} failed")
+        return analysis
+    return joined([*runs, analysis]) if runs else analysis
 
 
 def _understood(document: Document, workspace: Workspace, overrides: Overrides) -> RuleContext:

@@ -168,8 +168,12 @@ def _placed(run: Run, ranks: Ranks, engine: Source | None, fields: Mapping[str, 
     if isinstance(kind, str) and kind.upper() in _ENGINES and "engine" not in fields:
         place = named.place if named else engine.place(("distributed_type",)) if engine else None
         found["engine"] = Field(_ENGINES[kind.upper()], place)
-    elif isinstance(kind, str) and engine and fields.get("engine") and fields["engine"].place is None:
-        found["engine"] = replace(fields["engine"], place=engine.place(("distributed_type",)))
+    elif isinstance(kind, str) and fields.get("engine") and fields["engine"].place is None:
+        place = named.place if named else engine.place(("distributed_type",)) if engine else None
+        found["engine"] = replace(fields["engine"], place=place)
+    stage = run.launch.engine.get("deepspeed_config.zero_stage")
+    if stage is not None and "zero_stage" in fields and fields["zero_stage"].place is None:
+        found["zero_stage"] = replace(fields["zero_stage"], place=stage.place)
     return found
 
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from vramlint.analysis.describe import Described, describe
 from vramlint.analysis.run_fields import Field
 from vramlint.dialects.kit.hydra_defaults import inherit
-from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script
+from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
 from vramlint.dialects.kit.run import Run, Unknown
 from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script
-from vramlint.dialects.launching.scheduler import scheduler_variables
+from vramlint.dialects.launching.scheduler import scheduler_variables, task_variables
 from vramlint.dialects.launching.snippets import snippets
 from vramlint.dialects.scripting.declared import declared_in, started
 from vramlint.dialects.scripting.machine import hosted_gpu
@@ -41,11 +41,10 @@ class Where(NamedTuple):
 
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
+    where = Where(document, around, overrides)
     found = runs_in_program(document.text, document.language, partial(_load, around))
     host = _host(document) if found and document.text.startswith(SEPARATOR) else None
-    described = (
-        _described(each, _asked(each.gpu or host), "", document, around, overrides) for each in found
-    )
+    described = (_stated(each, _asked(each.gpu or host), "", where) for each in found)
     return tuple(each for each in described if each is not None)
 
 
@@ -64,57 +63,64 @@ def _host(document: Document) -> str | None:
 
 def script_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a launch script, in its order. A program that it starts is read with its arguments."""
+    where = Where(document, around, overrides)
     found: list[Described] = []
+    task = _task(document)
+    given = task_variables(document, task) if task is not None else {}
     for snippet in snippets(document.text, document.path or ""):
-        header = of_batch_script(snippet.text)
-        script = read_script(snippet, around.script, scheduler_variables(header, snippet))
-        for run in script.runs:
-            described = describe(run, script, header, snippet.text, document, around, overrides)
-            if described is None or described.subject.by_name:
-                described = (
-                    _of_program(run, header, snippet.text, document, around, overrides)
-                    or _with_declared(run, script, header, snippet.text, Where(document, around, overrides))
-                    or described
-                )
-            if described is not None:
-                found.append(described)
+        header = of_batch_script(snippet.text) or task
+        variables = given or scheduler_variables(header, snippet)
+        script = read_script(snippet, around.script, variables)
+        described = (_launched(run, script, header, snippet.text, where) for run in script.runs)
+        found += [each for each in described if each is not None]
     return tuple(found)
 
 
+def _launched(
+    run: Run, script: Script, header: LaunchSpec | None, text: str, where: Where
+) -> Described | None:
+    """The run of a launch line, with the program that it starts."""
+    described = describe(run, script, header, text, *where)
+    if described is not None and not described.subject.by_name:
+        return described
+    program = _program(run, where.around)
+    if run.framework is not None or program is None:
+        return described
+    joined = _of_program(run, program, header, text, where)
+    return joined or _with_declared(run, program, script, header, text, where) or described
+
+
+def _task(document: Document) -> LaunchSpec | None:
+    """What a SkyPilot task asks for, of a document that is one."""
+    values = document.values() if document.language == "yaml" else None
+    return of_skypilot(values) if isinstance(values, Mapping) else None
+
+
 def _of_program(
-    run: Run,
-    header: LaunchSpec | None,
-    text: str,
-    document: Document,
-    around: Surroundings,
-    overrides: Overrides,
+    run: Run, program: Snippet, header: LaunchSpec | None, text: str, where: Where
 ) -> Described | None:
     """The run of a program under the arguments of its launch line; None where it has not exactly one."""
-    program = _program(run, around)
-    if run.framework is not None or program is None:
-        return None
     how = started(str(program.pieces[0].place.document), run)
-    found = runs_in_program(program.text, "python", partial(_load, around), how)
+    found = runs_in_program(program.text, "python", partial(_load, where.around), how)
     if len(found) != 1:
         return None
     own = found[0].run
-    joined = replace(own, launch=run.launch, environment={**run.environment, **own.environment}, rooms={})
-    return _described(found[0]._replace(run=joined), header, text, document, around, overrides)
+    counts_itself = own.launch.processes is not None
+    launch = replace(own.launch, by=(*run.launch.by, *own.launch.by)) if counts_itself else run.launch
+    joined = replace(own, launch=launch, environment={**run.environment, **own.environment}, rooms={})
+    return _stated(found[0]._replace(run=joined), header, text, where)
 
 
 def _with_declared(
-    run: Run, script: Script, header: LaunchSpec | None, text: str, place: Where
+    run: Run, program: Snippet, script: Script, header: LaunchSpec | None, text: str, where: Where
 ) -> Described | None:
     """The run of a script that is known by its arguments alone, with those that the script declares."""
-    program = _program(run, place.around)
-    if program is None or run.framework is not None:
-        return None
     how = started(str(program.pieces[0].place.document), run)
-    declared = declared_in(program.text, partial(_load, place.around), how)
+    declared = declared_in(program.text, partial(_load, where.around), how)
     if declared is None:
         return None
     joined = replace(run, arguments={**declared.arguments, **run.arguments})
-    described = describe(joined, script, header, text, *place)
+    described = describe(joined, script, header, text, *where)
     if described is None or not described.subject.by_name or not declared.trainer:
         return described
     fields = {**described.fields, "framework": Field("hf-trainer", run.program.place)}
@@ -149,19 +155,15 @@ def _load(around: Surroundings, name: str) -> Loaded | None:
     return Loaded(values, place)
 
 
-def _described(
-    each: ScriptRun,
-    header: LaunchSpec | None,
-    text: str,
-    document: Document,
-    around: Surroundings,
-    overrides: Overrides,
-) -> Described | None:
+def _stated(each: ScriptRun, header: LaunchSpec | None, text: str, where: Where) -> Described | None:
     """A run of a program, with the fields that its calls state."""
     run = each.run
-    described = describe(run, Script((run,), each.files), header, text, document, around, overrides)
-    if described is None or (run.trainer is None and not each.stated):
-        return described  # none, or a launch line
+    script = Script((run,), each.files)
+    if run.trainer is None and not each.stated:
+        return _launched(run, script, header, text, where)
+    described = describe(run, script, header, text, *where)
+    if described is None:
+        return None
     fields = dict(described.fields)
     for name, given in each.stated.items():
         if given.value is None:

@@ -29,7 +29,7 @@ _WORST = ("does_not_fit", "tight", "fits", "unknown")
 
 def analyse_script(document: Document, workspace: Workspace, overrides: Overrides) -> Analysis:
     """The analysis of the run that fits least, with the findings of all runs."""
-    analyses = _analyses(document, workspace, overrides)
+    analyses = analyses_of(document, workspace, overrides)
     if not analyses:
         around = workspace.surroundings(document.path, overrides)
         nothing = _context(document, around, overrides, partial(_recheck, document, workspace, overrides, 0))
@@ -37,7 +37,7 @@ def analyse_script(document: Document, workspace: Workspace, overrides: Override
     return joined(analyses)
 
 
-def _analyses(document: Document, workspace: Workspace, overrides: Overrides) -> list[Analysis]:
+def analyses_of(document: Document, workspace: Workspace, overrides: Overrides) -> list[Analysis]:
     """The analysis of each run, in their order."""
     around = workspace.surroundings(document.path, overrides)
     analyses: list[Analysis] = []
@@ -155,5 +155,5 @@ def _recheck(
     """The same run of the script after an edit."""
     text = apply_edits(document.text, edits)
     edited = Document.parse(text, document.path, document.language)
-    analyses = _analyses(edited, workspace, overrides)
+    analyses = analyses_of(edited, workspace, overrides)
     return analyses[index] if index < len(analyses) else analyse_script(edited, workspace, overrides)

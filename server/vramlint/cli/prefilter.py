@@ -14,7 +14,7 @@ from pathlib import Path
 from vramlint.cli.console import Failure
 from vramlint.cli.walk import is_program, is_script
 from vramlint.dialects import SIGN_NAMES, detectable
-from vramlint.dialects.scripting.marks import STARTS, starts_run
+from vramlint.dialects.scripting.marks import STARTS, holds_launch_lines, starts_run
 from vramlint.files import Unreadable, read_bytes
 
 STDIN = "-"
@@ -29,6 +29,7 @@ _NAMES_ONLY = bytes(
 """Leaves the names of a text, with "_" for "-"."""
 _NAME = re.compile(rb"""([\w-]+)["']?\s*([:=\]]?)""")
 """A name, and what follows if it is a key of YAML, JSON or TOML. Never fails, so that it never goes back."""
+_TASKS = (".yaml", ".yml")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -55,7 +56,8 @@ def could_be_config(data: bytes, path: str) -> bool:
         return starts_run(data)
     if is_script(path):
         return any(word in data for word in STARTS)
-    return data.startswith(_WIDE) or (_has_names(data) and _has_keys(data)) or _forced(path)
+    named = data.startswith(_WIDE) or (_has_names(data) and _has_keys(data))
+    return named or (path.endswith(_TASKS) and holds_launch_lines(data)) or _forced(path)
 
 
 def _has_names(data: bytes) -> bool:

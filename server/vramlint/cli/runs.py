@@ -106,6 +106,12 @@ def _place(place: Place | None, document: Document, reader: Reader) -> dict[str,
 def _text(run: dict[str, Any]) -> str:
     lines = [f"{run['path']}:{run['line']}: {run['verdict'].replace('_', ' ')}"]
     for name, field in run["fields"].items():
+        if (
+            name == "lora_r"
+            and "line" not in field
+            and run["fields"].get("adapter", {}).get("value") == "none"
+        ):
+            continue  # the default of an adapter that there is none of
         where = f"{field.get('file', run['path'])}:{field['line']}" if "line" in field else "default"
         lines.append(f"  {name:12} {field['value']}  ({where})")
     lines += [f"  {item['field']:12} open: {item['why']}" for item in run["open"]]

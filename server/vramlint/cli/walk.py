@@ -8,7 +8,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from vramlint.cli.console import complain
-from vramlint.files import PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES, is_regular
+from vramlint.files import MARKDOWN_SUFFIXES, PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES, is_regular
 from vramlint.project.paths import is_skipped
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonc", ".toml")
@@ -23,7 +23,7 @@ def is_config(name: str) -> bool:
 
 def is_script(path: str) -> bool:
     """Whether a file's name is one that launch scripts have."""
-    return path.endswith(SCRIPT_SUFFIXES) or os.path.basename(path) in SCRIPT_NAMES  # noqa: PTH119
+    return path.endswith(SCRIPT_SUFFIXES + MARKDOWN_SUFFIXES) or os.path.basename(path) in SCRIPT_NAMES  # noqa: PTH119
 
 
 def is_program(path: str) -> bool:
@@ -33,7 +33,7 @@ def is_program(path: str) -> bool:
 
 def is_wanted(name: str) -> bool:
     """Whether a file of this name is looked at in a folder."""
-    return is_config(name) or is_script(name) or is_program(name)
+    return is_config(name) or is_program(name) or (is_script(name) and not name.endswith(MARKDOWN_SUFFIXES))
 
 
 Passed = Callable[[str, str, bool], bool]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from vramlint.files import SCRIPT_NAMES, SCRIPT_SUFFIXES
+from vramlint.files import MARKDOWN_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES
 
 Language: TypeAlias = Literal["yaml", "json", "toml", "shell", "python", "notebook"]
 """A notebook's text is its JSON, or from an editor its cells, each under a line `# %%`."""
@@ -16,7 +16,7 @@ _LANGUAGES: dict[str, Language] = {
     "json": "json",
     "jsonc": "json",
     "toml": "toml",
-    **dict.fromkeys((suffix[1:] for suffix in SCRIPT_SUFFIXES), "shell"),
+    **dict.fromkeys((suffix[1:] for suffix in SCRIPT_SUFFIXES + MARKDOWN_SUFFIXES), "shell"),
     "py": "python",
     "ipynb": "notebook",
 }

@@ -37,12 +37,14 @@ _OWN_COUNTS: Mapping[str, tuple[str, str]] = {
 def ranks_of(subject: Subject, engine: Source | None, header: LaunchSpec | None, script: str) -> Ranks:
     """The processes of a run. `engine` is its launcher file, `header` what its batch script asks for."""
     run = subject.run
-    nodes = _number(run.launch.nodes) or _of_source(engine, "num_machines") or _own(subject, 1)
+    said, machines = run.launch.processes, run.launch.nodes
+    nodes = _number(machines) or (_of_source(engine, "num_machines") if machines is None else None)
+    nodes = nodes or _own(subject, 1)
     slurm = _of_header(header, script, "--nodes", "-N")
     if nodes is None and run.launch.nodes is None:
         nodes = slurm
     per_node = _number(run.launch.per_node) or _own(subject, 0)
-    total = _number(run.launch.processes) or _of_source(engine, "num_processes")
+    total = _number(said) or (_of_source(engine, "num_processes") if said is None else None)
     if total is None and per_node is not None:
         opened = run.launch.nodes is not None and nodes is None
         if not opened:

@@ -11,6 +11,7 @@ from vramlint.dialects import detect, load
 from vramlint.dialects.kit.dialect import Companion, Dialect
 from vramlint.dialects.kit.run import Given, Run, Unknown, WrittenFile
 from vramlint.dialects.launching.arguments import OPEN
+from vramlint.dialects.launching.programs import EXAMPLE_SCRIPTS
 from vramlint.document import Document
 from vramlint.document.node import KeyPath
 from vramlint.document.place import Place
@@ -21,8 +22,6 @@ Opener: TypeAlias = Callable[[str], Companion | None]
 Files: TypeAlias = Mapping[str, Value | WrittenFile]
 """What a script writes itself, by the names of the files."""
 
-_KNOWN_SCRIPTS = re.compile(r"(?:.*/)?(?:run_clm|run_clm_no_trainer|run_mlm|run_clm_lora)\.py\Z")
-"""Scripts of transformers (examples/pytorch/language-modeling) whose arguments are its Trainer's own."""
 _GROUPED = re.compile(r"(?:.*/)?run_clm\w*\.py\Z")
 """They cut all texts into rows of one length (`group_texts` in run_clm.py of transformers 5.24)."""
 _FLAT = frozenset(("trl", "llamafactory", "axolotl", "ms-swift"))
@@ -106,12 +105,11 @@ def subject_of(run: Run, open_file: Opener, files: Files) -> Subject:
         key: given.value for key, given in run.arguments.items() if given.value is not None or not given.why
     }
     flat = {key: value for key, value in arguments.items() if "." not in key}
-    if framework is None:
-        found = detect({**values, **flat}).name if not sources else None
-        certain = (
-            found not in ("trl", "own-script") or _KNOWN_SCRIPTS.match(str(run.program.value)) is not None
-        )
-        framework = found if certain else None
+    if framework is None and EXAMPLE_SCRIPTS.match(str(run.program.value)):
+        framework = "trl"
+    elif framework is None and not sources:
+        found = detect({**values, **flat}).name
+        framework = found if found not in ("trl", "own-script") else None  # shared names decide nothing
     for key, value in arguments.items():
         values = _with(values, key.split(".") if framework not in _FLAT else [key], value)
     if framework == "trl" and _GROUPED.match(str(run.program.value)):

@@ -10,18 +10,13 @@ from vramlint.dialects.kit.run import Given, Run, WrittenFile
 from vramlint.dialects.launching.arguments import OPEN, REST
 from vramlint.dialects.launching.peel import peel
 from vramlint.dialects.launching.programs import run_of
+from vramlint.dialects.launching.words import LAUNCH_LINE
 from vramlint.document.node import Comment, Span
 from vramlint.document.place import How, Piece, Place, Snippet
 from vramlint.document.shell.evaluate import Opener, evaluate
 from vramlint.document.shell.expand import place_of
 from vramlint.document.shell.found import Command
 from vramlint.document.shell.values import Value, Variable, how_of, why_open
-
-_LINE = re.compile(
-    r"\s*(?:\$ )?(?:[A-Z_]\w*=\S* +)*"
-    r"(?:accelerate|torchrun|deepspeed|axolotl|llamafactory-cli|python\d?|srun|uv|tune|trl|swift)\b"
-)
-
 
 _PLACEHOLDER = re.compile(r"(?:^|/)path/to(?:/|$)|\b(?:your|YOUR)[-_]")
 """Names in scripts that are meant to be filled in."""
@@ -61,7 +56,7 @@ def runs_in_comments(comments: tuple[Comment, ...]) -> tuple[Run, ...]:
             break
         last = comment.line
         line = comment.text.lstrip("#").strip().strip("`").removeprefix("$ ")
-        if going or _LINE.match(line):
+        if going or LAUNCH_LINE.match(line):
             at = comment.span.start + comment.text.find(line)
             pieces.append(Piece(len(text), Place(Span(at, at + len(line)))))
             text += line + "\n"
@@ -80,6 +75,7 @@ def run_of_command(command: Command) -> Run | None:
     peeled.by[:0] = [word for word in command.through if word in _AROUND]
     environment = {name: _word(value, command.place) for name, value in command.visible.items()}
     environment |= {name: _word(value, command.place, "env-prefix") for name, value in command.prefix.items()}
+    environment |= peeled.environment
     known = {name: given for name, given in environment.items() if OPEN not in given.value}
     return run_of(peeled, known)
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from vramlint.dialects.kit.run import Given, Launch
 from vramlint.dialects.launching.options import ACCELERATE, DEEPSPEED, TORCHRUN, Options, engine_keys
 from vramlint.document.place import Place
-from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.lazy_dataclasses import dataclass, field, replace
 
 
 @dataclass(slots=True)
@@ -24,6 +24,8 @@ class Peeled:
     processes: Given | None = None
     engine_file: Given | None = None
     engine: dict[str, Given] = field(default_factory=dict)
+    environment: dict[str, Given] = field(default_factory=dict)
+    """Variables that a launcher sets for what it starts."""
     module: bool = False
     """The first word is a module's name, not a file's."""
 
@@ -77,11 +79,46 @@ def _name(words: Sequence[Given]) -> str:
     return PurePosixPath(first).name if isinstance(first, str) else ""
 
 
+_VALUED: Mapping[str, frozenset[str]] = {
+    name: frozenset(options.split())
+    for name, options in {
+        "uv": "--with --with-editable --with-requirements -w --python -p --project --group --extra "
+        "--directory --package --env-file --index --index-url --from --only-group",
+        "uvx": "--with --from --python -p --index --index-url",
+        "docker": "--name -h --hostname -v --volume -e --env -w --workdir --network -p --gpus --shm-size "
+        "--ipc --mount -u --user --entrypoint --label -l --env-file --ulimit --runtime --platform --cpus -m "
+        "--memory",
+        "conda": "-n --name -p --prefix --cwd",
+        "srun": "-J --job-name -p --partition -A --account -w --container-name",
+        "xargs": "-I -n -P -a -d",
+    }.items()
+}
+"""Options of launchers whose next word is a name of one's own, which may be that of a program."""
+_ALIKE = {"podman": "docker", "micromamba": "conda", "mamba": "conda", "sbatch": "srun", "salloc": "srun"}
+
+
+def _container(left: Peeled, option: str, given: Given) -> None:
+    """The GPUs and variables that a container is given (`docker run --gpus 2 -e NAME=value`)."""
+    value = str(given.value).strip("\"'")
+    if option == "--gpus" and value.startswith("device="):
+        left.environment["CUDA_VISIBLE_DEVICES"] = replace(given, value=value.partition("=")[2])
+    elif option == "--gpus" and value.isdigit():
+        left.environment["CUDA_VISIBLE_DEVICES"] = replace(given, value=",".join(map(str, range(int(value)))))
+    elif option in ("-e", "--env") and "=" in value:
+        name, _, value = value.partition("=")
+        left.environment[name] = replace(given, value=value)
+
+
 def _wrapper(left: Peeled) -> bool:
-    left.by.append(_name(left.words))
+    own = _name(left.words)
+    left.by.append(own)
+    valued = _VALUED.get(_ALIKE.get(own, own), frozenset())
     for index in range(1, len(left.words)):
         word = left.words[index].value
         name = _name(left.words[index:])
+        if left.words[index - 1].value in valued:
+            _container(left, str(left.words[index - 1].value), left.words[index])
+            continue
         if _PROGRAM.match(name) or name in _WRAPPERS or (isinstance(word, str) and word.endswith(".py")):
             left.words = left.words[index:]
             return True

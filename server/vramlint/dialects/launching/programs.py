@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple, TypeAlias
 
-from vramlint.dialects.kit.run import Given, Launch, Run
+from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
 from vramlint.dialects.launching.arguments import OPEN, Arguments, read_arguments
 from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
 from vramlint.dialects.launching.peel import Peeled
 from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Objective
 
 Ranks: TypeAlias = Literal["one", "launcher", "environment", "config"]
 """Who says how many processes run: nobody (one), a launcher, the environment, or the config itself."""
@@ -52,7 +53,7 @@ PROGRAMS = (
         "checkpoint_dir",
     ),
     Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
-    Program(r"trl\.scripts\.\w+", framework="trl"),
+    Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
     Program(r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)", framework="verl"),
     Program(r"torchtitan\.train|(?:.*/)?torchtitan/train\.py", framework="torchtitan"),
     Program(r"(?:.*/)?scripts/train/train\.py", framework="llm-foundry"),
@@ -60,6 +61,21 @@ PROGRAMS = (
     Program(r"openrlhf\.cli\.train_\w+", framework="openrlhf", named="script"),
     Program(r"(?:.*/)?pretrain_gpt\.py", framework="megatron"),
 )
+
+
+EXAMPLE_SCRIPTS = re.compile(r"(?:.*/)?(?:run_clm|run_clm_no_trainer|run_mlm|run_clm_lora)\.py\Z")
+"""Scripts of transformers (examples/pytorch/language-modeling) whose arguments are its Trainer's own."""
+_OBJECTIVES: Mapping[str, Objective] = {
+    "sft": "sft",
+    "dpo": "dpo",
+    "kto": "kto",
+    "orpo": "orpo",
+    "cpo": "orpo",
+    "grpo": "grpo",
+    "rloo": "grpo",
+    "reward": "reward",
+}
+"""What each command of trl trains for, as its scripts are named (cli/commands of trl 1.16)."""
 
 
 def run_of(peeled: Peeled, environment: Mapping[str, Given]) -> Run | None:
@@ -183,12 +199,24 @@ def _run(
         values.setdefault(program.positional, arguments.positional[0])
     if program is not None and program.named:
         values.setdefault(program.named, name)
+    framework = program.framework if program else None
     return Run(
         launch,
         name,
-        program.framework if program else None,
+        framework,
         arguments.configs,
         values,
         environment,
         arguments.open,
+        _trainer(str(name.value), framework),
     )
+
+
+def _trainer(name: str, framework: str | None) -> Trainer | None:
+    """The trainer of `trl dpo`, of the module trl.scripts.dpo or its file, and of transformers' examples."""
+    if framework is None and EXAMPLE_SCRIPTS.match(name):
+        return Trainer("transformers", "sft")
+    if framework != "trl":
+        return None
+    objective = _OBJECTIVES.get(re.split(r"[ ./]", name.removesuffix(".py"))[-1])
+    return Trainer("trl", objective) if objective is not None else None

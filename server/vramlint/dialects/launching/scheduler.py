@@ -1,13 +1,26 @@
-"""What SLURM tells a batch script of the nodes and GPUs that its `#SBATCH` lines ask for."""
+"""What a scheduler tells a script of the nodes and GPUs that are asked for: SLURM and SkyPilot."""
 
 from __future__ import annotations
 
 from vramlint.dialects.kit.launches import GPU_OPTIONS, LaunchSpec, batch_options
-from vramlint.document.place import Snippet
+from vramlint.document import Document
+from vramlint.document.place import Place, Snippet
 from vramlint.document.shell.values import Fragment, Variable
 
 _NODES = ("SLURM_NNODES", "SLURM_JOB_NUM_NODES")
 _GPUS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE")
+
+
+def task_variables(document: Document, task: LaunchSpec) -> dict[str, Variable]:
+    """The variables of a SkyPilot task (skypilot 0.10, running-jobs/environment-variables.rst)."""
+    found: dict[str, Variable] = {}
+    for name, value, path in (
+        ("SKYPILOT_NUM_NODES", task.nodes, ("num_nodes",)),
+        ("SKYPILOT_NUM_GPUS_PER_NODE", task.count, ("resources", "accelerators")),
+    ):
+        place = Place(document.nearest_span(path))
+        found[name] = Variable((Fragment(str(value), place, "scheduler-header"),), None, True)
+    return found
 
 
 def scheduler_variables(header: LaunchSpec | None, snippet: Snippet) -> dict[str, Variable]:

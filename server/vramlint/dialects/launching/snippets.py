@@ -6,17 +6,18 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from vramlint.document.node import Span
-from vramlint.document.place import Piece, Place, Snippet
-from vramlint.files import SCRIPT_NAMES
+from vramlint.dialects.launching.builder import Builder
+from vramlint.dialects.launching.recipes import JUST, MAKE, recipes
+from vramlint.dialects.launching.words import LAUNCH_LINE
+from vramlint.document.place import Snippet
+from vramlint.files import MARKDOWN_SUFFIXES, SCRIPT_NAMES
 
 SHELL = (".sh", ".bash", ".zsh", ".slurm", ".sbatch", ".sub", ".pbs", ".env")
 _JUST = frozenset(name for name in SCRIPT_NAMES if "just" in name.lower())
 _MAKE = SCRIPT_NAMES - _JUST
-_FENCE = re.compile(
-    r"^[ \t]*(```+|~~~+)[ \t]*(?:bash|sh|shell|console|zsh|shell-session)\b[^\n]*\n(.*?)^[ \t]*\1[ \t]*$",
-    re.MULTILINE | re.DOTALL,
-)
+_FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([^\n]*)\n(.*?)^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_SHELLS = re.compile(r"\{?\.?(?:bash|sh|shell|console|zsh|shell-session)\b", re.IGNORECASE)
+"""The languages of fences that hold shell text."""
 _RUN_KEY = re.compile(
     r"^([ \t]*(?:- )?)(?:run|setup|command|script):[ \t]*(?:[|>][-+]?[ \t]*(?:#.*)?)?$", re.MULTILINE
 )
@@ -33,101 +34,119 @@ def snippets(text: str, path: str) -> Iterator[Snippet]:
     if name.suffix in SHELL or (not name.suffix and text.startswith("#!")):
         yield Snippet.whole(text)
     elif name.name in _MAKE or name.suffix == ".mk":
-        yield make_recipes(text, variable=r"\$\((\w+)\)")
+        yield recipes(text, MAKE)
     elif name.name in _JUST or name.suffix == ".just":
-        yield make_recipes(text, variable=r"\{\{\s*(\w+)\s*\}\}")
-    elif name.suffix in (".md", ".markdown", ".mdx"):
+        yield recipes(text, JUST)
+    elif name.suffix in MARKDOWN_SUFFIXES:
         yield from fences(text)
     elif name.suffix in (".yaml", ".yml"):
         yield from run_values(text)
 
 
-class _Builder:
-    """Shell text put together from pieces of a file."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.pieces: list[Piece] = []
-
-    def take(self, text: str, start: int, end: int) -> None:
-        """Text that stands for the stretch from `start` to `end` of the file."""
-        self.pieces.append(Piece(len(self.text), Place(Span(start, end)), len(text) == end - start))
-        self.text += text
-
-    def snippet(self) -> Snippet:
-        return Snippet(self.text, tuple(self.pieces) or (Piece(0, Place(Span(0, 0))),))
-
-
-_ASSIGNED = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)[ \t]*(\?|:{0,2})=[ \t]*(.*)")
-
-
-def make_recipes(text: str, variable: str) -> Snippet:
-    """The recipes of a Makefile or justfile as one script, its variables assigned before them."""
-    built = _Builder()
-    offset = 0
-    for line in text.splitlines(keepends=True):
-        bare = line.rstrip("\r\n")
-        assigned = _ASSIGNED.match(bare)
-        if bare[:1] in ("\t", " ") and bare.strip():
-            begin = len(bare) - len(bare.lstrip(" \t@-"))
-            _recipe(built, bare[begin:], offset + begin, variable)
-            built.take("\n", offset + len(bare), offset + len(line))
-        elif assigned:
-            value = assigned[3].split(" #")[0].strip()
-            quoted = value if value[:1] in "\"'" else f'"{value}"'
-            start = offset + assigned.start(3)
-            name = assigned[1]
-            built.take(
-                f"{name}=${{{name}:-" if assigned[2] == "?" else f"{name}=", offset, offset + len(name)
-            )
-            if quoted is not value:
-                built.take('"', start, start)
-            _recipe(built, value, start, variable)
-            built.take(
-                ('"' if quoted is not value else "") + ("}" if assigned[2] == "?" else ""), start, start
-            )
-            built.take("\n", offset + len(bare), offset + len(line))
-        offset += len(line)
-    return built.snippet()
-
-
-def _recipe(built: _Builder, line: str, offset: int, variable: str) -> None:
-    """A line with the file's own variables written as the shell's, and `$$` as `$`."""
-    at = 0
-    for found in re.finditer(variable + r"|\$\$", line):
-        built.take(line[at : found.start()], offset + at, offset + found.start())
-        new = "$" if found[0] == "$$" else f"${{{found[1]}}}"
-        built.take(new, offset + found.start(), offset + found.end())
-        at = found.end()
-    built.take(line[at:], offset + at, offset + len(line))
-
-
 def fences(text: str) -> Iterator[Snippet]:
-    """The shell in the fences of a Markdown file, each alone, without prompts."""
+    """The shell in the fences of a Markdown file, each alone, without prompts and what is printed below
+    them. A fence that names no language is shell where a line of it is a launch line.
+    """
     for found in _FENCE.finditer(text):
-        built = _Builder()
-        offset = found.start(2)
-        for line in found[2].splitlines(keepends=True):
-            prompt = re.match(r"[ \t]*[$%>] ", line)
+        unnamed = not found[2].strip() and any(LAUNCH_LINE.match(line) for line in found[3].splitlines())
+        if not unnamed and not _SHELLS.match(found[2]):
+            continue
+        built = Builder()
+        offset = found.start(3)
+        lines = found[3].splitlines(keepends=True)
+        prompted = any(_PROMPT.match(line) for line in lines)
+        shown = goes_on = False
+        for line in lines:
+            prompt = _PROMPT.match(line)
+            shown = not prompted or goes_on or prompt is not None
             begin = prompt.end() if prompt else 0
-            built.take(line[begin:], offset + begin, offset + len(line))
+            if shown:
+                built.take(line[begin:], offset + begin, offset + len(line))
+            goes_on = shown and line.rstrip().endswith("\\")
             offset += len(line)
         yield built.snippet()
 
 
+_PROMPT = re.compile(r"[ \t]*(?:\([\w.-]+\) ?)?[$%>] ")
+_PLAIN = re.compile(
+    r"""^(?P<before>[ \t]*(?:- )?)(?:run|script|command):[ \t]+(?P<value>[^\s|>&*!{\[#].*)$""", re.MULTILINE
+)
+_VARIABLES = re.compile(r"^(?P<before>[ \t]*(?:- )?)(?:env|envs|variables):[ \t]*(?:#.*)?$", re.MULTILINE)
+_VARIABLE = re.compile(
+    r"""[ \t]+["']?([A-Za-z_]\w*)["']?:[ \t]+(?:"([^"\\\n]*)"|'([^'\n]*)'|([^\s"'#|>&*!{\[][^#\n]*?))"""
+    r"[ \t]*(?:#.*)?$"
+)
+
+
 def run_values(text: str) -> Iterator[Snippet]:
-    """The block values of `run` and its like in a YAML file: SkyPilot tasks, workflows."""
-    for found in _RUN_KEY.finditer(text):
-        indent = len(found[1])
-        built = _Builder()
-        offset = found.end() + 1
-        for line in text[offset:].splitlines(keepends=True):
-            begin = len(line) - len(line.lstrip(" "))
-            if line.strip() and begin <= indent - (2 if "- " in found[1] else 0):
-                break
-            if line.strip() and begin <= indent and "- " not in found[1]:
-                break
-            built.take(line.lstrip(" "), offset + begin, offset + len(line))
-            offset += len(line)
-        if built.text.strip():
+    """The values of `run` and its like in a YAML file: SkyPilot tasks, workflows. Each has the variables
+    that the file gives to the step, its job or all.
+    """
+    found = [(each.start(), each) for each in (*_RUN_KEY.finditer(text), *_PLAIN.finditer(text))]
+    given = list(_VARIABLES.finditer(text))
+    for start, match in sorted(found, key=lambda pair: pair[0]):
+        built = Builder()
+        for variables in given:
+            if _encloses(text, variables, start):
+                _take_variables(built, text, variables)
+        before = len(built.text)
+        if "value" in match.re.groupindex:
+            value = match["value"].rstrip()
+            quoted = value[0] in "\"'" and value[-1] == value[0] and len(value) > 1
+            at = match.start("value") + quoted
+            built.take(value[1:-1] if quoted else value, at, at + len(value) - 2 * quoted)
+            built.take("\n", match.end(), match.end())
+        else:
+            _take_block(built, text, match)
+        if built.text[before:].strip():
             yield built.snippet()
+
+
+def _take_block(built: Builder, text: str, found: re.Match[str]) -> None:
+    """The lines of a block value, without their indentation."""
+    indent = len(found[1])
+    offset = found.end() + 1
+    for line in text[offset:].splitlines(keepends=True):
+        begin = len(line) - len(line.lstrip(" "))
+        if line.strip() and begin <= indent - (2 if "- " in found[1] else 0):
+            break
+        if line.strip() and begin <= indent and "- " not in found[1]:
+            break
+        built.take(line.lstrip(" "), offset + begin, offset + len(line))
+        offset += len(line)
+
+
+def _encloses(text: str, variables: re.Match[str], at: int) -> bool:
+    """Whether a mapping of variables belongs to the mapping that holds what stands at an offset, or to one
+    around it: no line between them is further out.
+    """
+    indent = len(variables["before"])
+    first, last = sorted((variables.start(), at))
+    between = text[text.find("\n", first) + 1 : last].splitlines()
+    inside = all(len(line) - len(line.lstrip(" ")) >= indent for line in between if line.strip())
+    line = text[at : text.find("\n", at)]
+    return (
+        inside and len(line) - len(line.lstrip(" ")) + (2 if line.lstrip().startswith("- ") else 0) >= indent
+    )
+
+
+def _take_variables(built: Builder, text: str, variables: re.Match[str]) -> None:
+    """A mapping of variables as assignments; a value that is worked out elsewhere stays open."""
+    offset = variables.end() + 1
+    for line in text[offset:].splitlines(keepends=True):
+        found = _VARIABLE.match(line.rstrip("\r\n"))
+        begin = len(line) - len(line.lstrip(" "))
+        if line.strip() and begin <= len(variables["before"]):
+            return
+        if found:
+            group = next(number for number in (2, 3, 4) if found[number] is not None)
+            value, start = found[group], offset + found.start(group)
+            built.take(f"export {found[1]}=", offset + found.start(1), offset + found.end(1))
+            if "${{" in value or "'" in value:
+                built.take("$(workflow)", start, start + len(value))
+            else:
+                built.take("'", start, start)
+                built.take(value, start, start + len(value))
+                built.take("'", start + len(value), start + len(value))
+            built.take("\n", start + len(value), start + len(value))
+        offset += len(line)

@@ -10,11 +10,12 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from vramlint.catalog.optimizers import name_of_class
-from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
+from vramlint.dialects.kit.run import Given, Run, Trainer, Unknown
 from vramlint.dialects.own_script.names import ACCUMULATION
 from vramlint.dialects.scripting.classes import CAUSAL, WRAPPERS
 from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, Facts, argument_of, given, model_facts
 from vramlint.dialects.scripting.rows import agreed, batch_of, length_of
+from vramlint.dialects.scripting.workers import launched
 from vramlint.document.place import Place
 from vramlint.document.python.cells import Cell
 from vramlint.document.python.evaluate import Evaluation
@@ -85,7 +86,7 @@ def _run(
     trainer = Trainer("own", "pretrain" if fresh else "sft", bool(prepared and prepared.value), loop)
     alone = not any(each.kind in _DISTRIBUTED for each in reading.made)
     run = Run(
-        Launch(place, ("python",) if alone else ()),
+        launched(place, reading.made, alone=alone),
         Given("own loop", place),
         "own-script",
         arguments=arguments,

@@ -24,7 +24,23 @@ def starts_run(data: bytes) -> bool:
     calls = any(mark.encode() in data for mark in _CALLS) and any(
         each.encode() in data for each in _LIBRARIES
     )
-    return calls or _loops(data) or (_shells(data) and any(word in data for word in STARTS + _WORDS))
+    rented = b"sagemaker" in data and b"entry_point" in data
+    return (
+        calls or _loops(data) or rented or (_shells(data) and any(word in data for word in STARTS + _WORDS))
+    )
+
+
+_RUNS = (b"run:", b"command:", b"script:")
+
+
+def holds_launch_lines(data: bytes) -> bool:
+    """Whether a YAML file may hold a launch line: a task, a workflow."""
+    return any(key in data for key in _RUNS) and any(word in data for word in STARTS)
+
+
+def holds_lines(text: str) -> bool:
+    """The same of a text."""
+    return holds_launch_lines(text.encode())
 
 
 def _loops(data: bytes) -> bool:

@@ -28,6 +28,7 @@ from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
 from vramlint.dialects.scripting.rows import asked_length, tokenized
 from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
+from vramlint.dialects.scripting.workers import launched
 from vramlint.dialects.trl.read import LENGTHS
 from vramlint.document.language import Language
 from vramlint.document.place import Place, Room
@@ -177,7 +178,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
             arguments.setdefault("max_length", length)
         elif not any(name in arguments and arguments[name].value for name in LENGTHS):
             opened.append(Unknown("seq_len", "decided by the data set", place))
-    launch = Launch(place, () if _needs_launcher(arguments, reading.made) else ("python",))
+    launch = launched(place, reading.made, alone=not _needs_launcher(arguments, reading.made))
     if not made.certain:
         opened.append(Unknown("entry", "decided by a condition that only the run knows", place))
     stated = _halved(arguments) | ({"model": shape} if shape is not None else {})

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vramlint.dialects.kit.run import Run, Unknown, WrittenFile
 from vramlint.dialects.launching.lines import read_script, run_of_command
+from vramlint.dialects.scripting.sagemaker import command_of, is_estimator
 from vramlint.document.place import Place, Snippet
 from vramlint.document.python.evaluate import Evaluation, Stop
 from vramlint.document.python.values import Items, Known, Made, Open, Table, Value
@@ -48,6 +49,9 @@ def started_runs(reading: Evaluation) -> Iterator[tuple[Run, Files]]:
         name: (Fragment(str(value.value), value.place, "variable"),) for name, value in environment.items()
     }
     for made in reading.made:
+        handed = command_of(made, visible) if is_estimator(made) else None
+        if handed is not None and (run := run_of_command(handed)) is not None:
+            yield run, files
         if made.name not in _STARTS:
             continue
         command = made.argument("args", 0) or made.argument("command", 0)

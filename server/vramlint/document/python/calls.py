@@ -231,7 +231,8 @@ def _recorded(name: str, given: Given, place: Place, run: Evaluation, owner: Mad
     for value in (*given.arguments, *given.keywords.values()):
         if isinstance(value, Function) and value.node not in run.called:
             asked = run.command if name in ("fire.Fire", "typer.run") else None
-            run.follow(value, [], dict(asked or {}), place)
+            settings = given.keywords.get("train_loop_config")  # Ray's trainers call the function with it
+            run.follow(value, [settings] if settings is not None else [], dict(asked or {}), place)
     return made
 
 

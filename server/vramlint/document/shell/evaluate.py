@@ -299,6 +299,8 @@ class _Walk:
         if name in ("read", "mapfile", "readarray"):
             self.variables.put_read(words[1:])
             return None
+        if name == "conda" and len(words) > 1 and text_of(words[1]) == "run":
+            return NotImplemented
         return None if name in _SILENT else NotImplemented
 
     def _call(self, name: str, arguments: list[Value]) -> Truth:

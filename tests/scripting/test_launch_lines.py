@@ -1,0 +1,232 @@
+"""Launch lines as people write them: each a small workspace, and what its runs come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vramlint.analysis.analyse import analyse
+from vramlint.analysis.runs import runs_of
+from vramlint.document import Document
+from vramlint.document.language import PROGRAMS
+from vramlint.project.overrides import Overrides
+from vramlint.project.workspace import Workspace
+
+TRL = "trl sft --model_name_or_path gpt2 --dataset_name a/b --max_length 256"
+FIELDS = ("framework", "model", "method", "micro_batch", "seq_len", "ranks", "nodes", "engine")
+
+
+def runs(folder: Path, name: str, files: dict[str, str]) -> list[Any]:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    document, overrides = Document.read(str(folder / name)), Overrides(gpu="A100-80GB")
+    workspace = Workspace(folder)
+    if document.language in PROGRAMS:
+        from vramlint.analysis.programs import program_runs
+
+        return list(program_runs(document, workspace.surroundings(document.path, overrides), overrides))
+    return list(runs_of(document, workspace, overrides))
+
+
+def said(run: Any) -> dict[str, Any]:
+    return {name: field.value for name, field in run.fields.items()}
+
+
+LAUNCHER = "distributed_type: FSDP\nfsdp_config: {fsdp_version: 2}\nnum_machines: 1\nnum_processes: 8\n"
+SCRIPT = """\
+import transformers
+from dataclasses import dataclass, field
+from transformers import Trainer
+@dataclass
+class Model:
+    model_name_or_path: str = field(default="facebook/opt-125m")
+@dataclass
+class Arguments(transformers.TrainingArguments):
+    model_max_length: int = field(default=512)
+parser = transformers.HfArgumentParser((Model, Arguments))
+model, args = parser.parse_args_into_dataclasses()
+Trainer(model=transformers.AutoModelForCausalLM.from_pretrained(model.model_name_or_path), args=args).train()
+"""
+AXOLOTL = """\
+base_model: meta-llama/Llama-3.1-8B
+adapter: lora
+lora_r: 16
+lora_target_linear: true
+sequence_len: 2048
+micro_batch_size: 2
+datasets: [{path: a/b, type: alpaca}]
+"""
+WORKFLOW = f"""\
+on: push
+env:
+  LENGTH: 128
+jobs:
+  one:
+    env:
+      MODEL: Qwen/Qwen2.5-0.5B
+    steps:
+      - name: go
+        env: {{}}
+        run: |
+          {TRL.replace("gpt2", "$MODEL").replace("256", "$LENGTH")}
+      - run: {TRL}
+  two:
+    steps:
+      - run: {TRL.replace("gpt2", "$MODEL")}
+      - env:
+          SIZE: ${{{{ inputs.size }}}}
+        run: {TRL} --per_device_train_batch_size $SIZE
+"""
+CASES = {
+    "a command of trl says its method": ("a.sh", {"a.sh": TRL.replace("sft", "dpo")}, [{"method": "dpo"}]),
+    "the name of an environment is no program": (
+        "a.sh",
+        {"a.sh": f"conda run -n axolotl {TRL}\ndocker run --name swift img {TRL}\nuv run --with trl {TRL}\n"},
+        [{"framework": "trl", "model": "gpt2"}] * 3,
+    ),
+    "a script under uv": (
+        "a.sh",
+        {"a.sh": "uv run --with trl fit.py --model_name_or_path gpt2\n", "fit.py": SCRIPT},
+        [{"framework": "hf-trainer", "model": "gpt2", "seq_len": 512}],
+    ),
+    "the GPUs of a container": (
+        "a.sh",
+        {
+            "a.sh": "docker run --gpus '\"device=0,3\"' img axolotl train a.yml\n"
+            "docker run --gpus 4 -e A=1 img axolotl train a.yml\n",
+            "a.yml": AXOLOTL,
+        },
+        [{"ranks": 2}, {"ranks": 4}],
+    ),
+    "a count that is open is not that of the launcher's file": (
+        "a.sh",
+        {
+            "a.sh": "accelerate launch --config_file a.yaml --num_processes $N "
+            f"-m trl.scripts.sft {TRL[8:]}\n",
+            "a.yaml": LAUNCHER,
+        },
+        [{"ranks": None, "engine": "fsdp2"}],
+    ),
+    "SkyPilot's own variables": (
+        "a.yaml",
+        {
+            "a.yaml": "resources: {accelerators: H100:8}\nnum_nodes: 2\nrun: |\n  accelerate launch "
+            "--num_processes $((SKYPILOT_NUM_NODES * SKYPILOT_NUM_GPUS_PER_NODE)) --multi_gpu "
+            f"--num_machines $SKYPILOT_NUM_NODES -m trl.scripts.sft {TRL[8:]}\n"
+        },
+        [{"ranks": 16, "nodes": 2, "engine": "ddp"}],
+    ),
+    "a Makefile's line goes on with a flag": (
+        "Makefile",
+        {
+            "Makefile": "SIZE := 4\ntrain: data\n\t@CUDA_VISIBLE_DEVICES=0 "
+            + TRL
+            + " \\\n\t  --per_device_train_batch_size $(SIZE)\n"
+        },
+        [{"micro_batch": 4, "ranks": 1}],
+    ),
+    "a justfile's parameters and functions": (
+        "justfile",
+        {
+            "justfile": 'model := env_var_or_default("MODEL", "gpt2")\nsize := num_cpus()\n'
+            'train length="64":\n    '
+            + TRL.replace("gpt2", "{{model}}").replace("256", "{{ length }}")
+            + "\n    "
+            + TRL
+            + " --per_device_train_batch_size {{size}}\n"
+        },
+        [{"model": "gpt2", "seq_len": 64}, {"micro_batch": None}],
+    ),
+    "a workflow's variables belong to their job": (
+        ".github/workflows/t.yml",
+        {".github/workflows/t.yml": WORKFLOW},
+        [
+            {"model": "Qwen/Qwen2.5-0.5B", "seq_len": 128},
+            {"model": "gpt2", "seq_len": 256},
+            {"model": None},
+            {"model": "gpt2", "micro_batch": None},
+        ],
+    ),
+    "fences of Markdown": (
+        "README.md",
+        {
+            "README.md": "# a\n```python\nimport trl\n```\n\n"
+            f"```\n$ {TRL}\n{TRL.replace('gpt2', 'out')}\n```\n"
+            f"```text\n{TRL}\n```\n```\ntrl\n├── sft\n```\n"
+        },
+        [{"model": "gpt2"}],
+    ),
+    "Ray's settings and workers": (
+        "a.py",
+        {
+            "a.py": "from ray.train import ScalingConfig\nfrom ray.train.torch import TorchTrainer\n"
+            "from trl import SFTConfig, SFTTrainer\n"
+            "def fit(config):\n"
+            "    args = SFTConfig(per_device_train_batch_size=config['size'], max_length=512)\n"
+            "    SFTTrainer(config['model'], args=args).train()\n"
+            "TorchTrainer(fit, train_loop_config={'model': 'gpt2', 'size': 3}, "
+            "scaling_config=ScalingConfig(num_workers=4, use_gpu=True)).fit()\n"
+        },
+        [{"model": "gpt2", "micro_batch": 3, "ranks": 4}],
+    ),
+    "SageMaker's estimator": (
+        "a.py",
+        {
+            "a.py": "from sagemaker.huggingface import HuggingFace\n"
+            "settings = {'model_name_or_path': 'gpt2', 'per_device_train_batch_size': 2}\n"
+            "HuggingFace(entry_point='fit.py', source_dir='src', instance_type='ml.g5.12xlarge', "
+            "instance_count=2, hyperparameters=settings, "
+            "distribution={'torch_distributed': {'enabled': True}})\n",
+            "src/fit.py": SCRIPT,
+        },
+        [{"framework": "hf-trainer", "model": "gpt2", "micro_batch": 2, "ranks": 8, "nodes": 2}],
+    ),
+    "a program that starts another": (
+        "a.py",
+        {
+            "a.py": "import subprocess\n"
+            "command = ['torchrun', '--nproc_per_node', '2', 'fit.py', '--model_name_or_path', 'gpt2']\n"
+            "subprocess.run(command)\n",
+            "fit.py": SCRIPT,
+        },
+        [{"framework": "hf-trainer", "model": "gpt2", "ranks": 2, "engine": "ddp"}],
+    ),
+    "transformers' example is its Trainer": (
+        "a.sh",
+        {"a.sh": "python run_clm.py --model_name_or_path gpt2 --max_seq_length 64 --bf16\n"},
+        [{"framework": "hf-trainer", "ranks": 1}],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_launch_line(tmp_path: Path, case: str) -> None:
+    name, files, wanted = CASES[case]
+    found = [said(run) for run in runs(tmp_path, name, files)]
+    assert len(found) == len(wanted)
+    for have, want in zip(found, wanted, strict=True):
+        assert {field: have.get(field) for field in want} == want
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_value_is_placed_where_it_is_decided(tmp_path: Path, case: str) -> None:
+    name, files, _ = CASES[case]
+    for run in runs(tmp_path, name, files):
+        for field in ("model", "micro_batch", "seq_len"):
+            place = run.fields[field].place if field in run.fields else None
+            if place is not None:
+                text = files[place.document or name]
+                line = text[place.span.start :].partition("\n")[0]
+                assert str(run.fields[field].value) in line
+
+
+def test_launch_lines_of_a_task_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "t.yml").write_text(
+        f"jobs:\n  a:\n    steps:\n      - run: {TRL.replace('gpt2', 'Qwen/Qwen2.5-7B')}\n"
+    )
+    document = Document.read(str(tmp_path / "t.yml"))
+    analysis = analyse(document, Workspace(tmp_path), Overrides(gpu="RTX4090"))
+    assert [finding.code for finding in analysis.findings][:1] == ["VL101"]
