@@ -61,7 +61,8 @@ def _with_lines(
     except Exception:
         failed(f"reading the launch lines of {document.path} failed")
         return analysis
-    return joined([*runs, analysis]) if runs else analysis
+    estimated_runs = [each for each in runs if each.estimate is not None]
+    return joined([*estimated_runs, analysis]) if estimated_runs else analysis
 
 
 def _understood(document: Document, workspace: Workspace, overrides: Overrides) -> RuleContext:

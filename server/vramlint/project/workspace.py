@@ -81,7 +81,9 @@ class Workspace:
             catalog = self.catalog
             if settings.hub and isinstance(catalog, Models):
                 catalog = HubModels(catalog)
-            self._catalogs[key] = SettingsModels(settings.models, catalog) if settings.models else catalog
+            folder = Path(settings.source).parent if settings.source else None
+            pinned = SettingsModels(settings.models, catalog, folder) if settings.models else catalog
+            self._catalogs[key] = pinned
         return self._catalogs[key]
 
     def _locked_versions(self, path: str | None, settings: Settings) -> Mapping[str, str]:
