@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dialect_seeds import MODEL, seed_of, with_values
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from properties import examples
@@ -17,58 +18,6 @@ from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 from vramlint_schemas import load_schema
 
-MODEL = "HuggingFaceTB/SmolLM2-360M"
-EXAMPLES = Path(__file__).parents[2] / "examples"
-SEEDS: dict[str, dict[str, Any]] = {
-    "job": {"vramlint": 1, "model": MODEL},
-    "axolotl": {"base_model": MODEL, "datasets": [{"path": "x", "type": "alpaca"}], "micro_batch_size": 1},
-    "trl": {
-        "model_name_or_path": MODEL,
-        "per_device_train_batch_size": 1,
-        "output_dir": "x",
-        "dataset_name": "x",
-    },
-    "llamafactory": {"model_name_or_path": MODEL, "stage": "sft", "finetuning_type": "lora", "template": "x"},
-    "torchtune": {
-        "model": {"_component_": "torchtune.models.llama3_1.llama3_1_8b"},
-        "tokenizer": {"_component_": "torchtune.models.llama3.llama3_tokenizer"},
-    },
-    "torchtitan": {"model": {"name": "llama3", "flavor": "8B"}, "training": {"local_batch_size": 1}},
-    "deepspeed": {"zero_optimization": {"stage": 3}, "train_micro_batch_size_per_gpu": 1},
-    "accelerate": {"compute_environment": "LOCAL_MACHINE", "distributed_type": "FSDP", "num_processes": 2},
-    "unsloth": {"model": MODEL, "training": {"training_type": "lora", "max_seq_length": 512}},
-    "verl": {
-        "model": {"partial_pretrain": MODEL},
-        "data": {"micro_batch_size_per_gpu": 1},
-        "trainer": {"n_gpus_per_node": 2, "nnodes": 1},
-    },
-    "nemo": {
-        "sft": {},
-        "policy": {
-            "model_name": MODEL,
-            "train_micro_batch_size": 1,
-            "max_total_sequence_length": 512,
-            "dtensor_cfg": {"enabled": True},
-            "optimizer": {"name": "torch.optim.AdamW"},
-        },
-        "cluster": {"gpus_per_node": 2},
-    },
-    "gpt-neox": {
-        "num_layers": 2,
-        "hidden_size": 8,
-        "num_attention_heads": 2,
-        "seq_length": 8,
-        "pipe_parallel_size": 1,
-        "model_parallel_size": 1,
-    },
-    "llm-foundry": {"model": {"name": "mpt_causal_lm"}, "max_seq_len": 8, "device_train_microbatch_size": 1},
-    "ms-swift": {"model": MODEL, "tuner_type": "lora"},
-    "prime-rl": {"model": {"name": MODEL}, "deployment": {"num_train_gpus": 2}},
-    "h2o-llm-studio": {"llm_backbone": MODEL},
-    "own-script": {"model": {"name": MODEL}, "max_length": 8, "per_device_train_batch_size": 1},
-    "skypilot": {"resources": {"accelerators": "A100:8"}, "run": "axolotl train x.yaml"},
-    "litgpt": {"checkpoint_dir": f"checkpoints/{MODEL}", "train": {"micro_batch_size": 1}, "lora_r": 8},
-}
 SCALARS = (
     st.none()
     | st.booleans()
@@ -92,31 +41,8 @@ def values_of(dialect: Dialect) -> st.SearchStrategy[dict[str, Any]]:
     if dialect.schema:
         names |= set(load_schema(dialect.schema)["properties"])
     return st.dictionaries(st.sampled_from(sorted(names)), VALUES, max_size=5).map(
-        lambda changes: _nested(seed_of(dialect), changes)
+        lambda changes: with_values(seed_of(dialect), changes)
     )
-
-
-def _nested(seed: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(json.dumps(seed))
-    for path, value in changes.items():
-        *above, last = path.split(".")
-        place = made
-        for name in above:
-            inner = place.get(name)
-            if not isinstance(inner, dict):
-                inner = place[name] = {}
-            place = inner
-        place[last] = value
-    return made
-
-
-def seed_of(dialect: Dialect) -> dict[str, Any]:
-    """A file that the dialect reads: a seed, or its example."""
-    if dialect.name in SEEDS:
-        return SEEDS[dialect.name]
-    (example, *_) = sorted(EXAMPLES.glob(f"{dialect.name}-*"))
-    values: dict[str, Any] = Document.parse(example.read_text(), example.name).root.value  # type: ignore[union-attr]
-    return values
 
 
 @pytest.mark.parametrize("dialect", load_all(), ids=lambda dialect: dialect.name)

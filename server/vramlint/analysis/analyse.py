@@ -20,6 +20,7 @@ from vramlint.lint.context import Cannot, Rechecked, RuleContext
 from vramlint.lint.directives import Directives, read_directives
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.result import Analysis
+from vramlint.lint.schema import refused_at_deciding_keys
 from vramlint.memory.estimate import Verdict
 from vramlint.project.hardware import counted_by, file_key, implied, stated
 from vramlint.project.launchers import Launcher, starts_something
@@ -133,7 +134,8 @@ def understand(
         return replace(
             context, dialect_context=told, reading=reading, cannot=Cannot(unread.kind, unread.message)
         )
-    typed = tuple(value for value in reading.unusable if not _recovered(document, value))
+    unusable = (*reading.unusable, *refused_at_deciding_keys(dialect, values))
+    typed = tuple(value for value in unusable if not _recovered(document, value))
     reading = replace(reading, unusable=typed)
     estimate, cannot = estimated(reading, overrides.by_count)
     return replace(context, dialect_context=told, reading=reading, estimate=estimate, cannot=cannot)

@@ -173,6 +173,14 @@ def local_config(name: str, folder: str | None) -> Path | None:
     return None
 
 
+def is_adapter(name: str, folder: str | None) -> bool:
+    """Whether a local name is that of a folder with an adapter and no model: its own name says nothing of the
+    model below.
+    """
+    config = os.path.join(name, "adapter_config.json")  # noqa: PTH118 (a name may be a Windows path)
+    return local_config(config, folder) is not None
+
+
 def _project_folders(folder: Path) -> list[Path]:
     """The folder and those above it, up to the one that holds the repository or the one we started in."""
     folders = []

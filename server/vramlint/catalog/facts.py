@@ -11,6 +11,10 @@ GIB = 2**30
 MIB = 2**20
 
 
+BY_PATH = "catalog (the path is named like"
+"""How the source of a model begins that only the end of a path names."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinearModule:
     """One kind of linear layer of a model: all modules that share a name and a shape."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from vramlint.catalog.config_json import (
     cached_config,
     hub_cache_folder,
+    is_adapter,
     local_config,
     model_from_config,
     read_json,
 )
-from vramlint.catalog.facts import LinearModule, Model
+from vramlint.catalog.facts import BY_PATH, LinearModule, Model
 from vramlint.catalog.nearest import nearest, words_in
 from vramlint.catalog.reuploads import downloaded_names, original_names, without_suffix
 from vramlint.catalog.table import FOLDER, Table
@@ -57,7 +58,7 @@ class Models:
             return self._from_file(local, name, "config.json")
         found = self.catalogued(name)
         if found is not None:
-            return found
+            return None if found.source.startswith(BY_PATH) and is_adapter(name, folder) else found
         cached = cached_config(name, self._hub_cache or hub_cache_folder())
         if cached is not None:
             return self._from_file(cached, name, "hub cache")
@@ -150,7 +151,7 @@ class Models:
         copies = [found for found in candidates if found is not None]
         if len({found.parameters for found in copies}) != 1:
             return None
-        return replace(copies[0], name=name, source=f"catalog (the path is named like {copies[0].name})")
+        return replace(copies[0], name=name, source=f"{BY_PATH} {copies[0].name})")
 
     def _kin(self, name: str) -> Model | None:
         """The listed model of the family, version and size that a name says, unless those that say the same

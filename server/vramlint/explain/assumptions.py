@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from vramlint.catalog.facts import BY_PATH
 from vramlint.dialects.kit.dialect import UNSET
 from vramlint.explain.format import value_text
 from vramlint.job import Origin, TrainingJob, Written
@@ -27,7 +28,7 @@ def assumptions(analysis: Analysis) -> Iterator[Assumption]:
     job = analysis.job
     if job is None:
         return
-    if job.model.spread:
+    if job.model.spread or job.model.source.startswith(BY_PATH):
         yield Assumption("model", job.model.name, job.model.source)
     if analysis.estimate is not None and analysis.estimate.shape:
         yield Assumption("model", analysis.estimate.shape, "its shape: only a parameter count is known")

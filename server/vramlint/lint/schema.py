@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Dialect
+from vramlint.dialects.kit.dialect import Dialect, Unusable
 from vramlint.document.node import KeyPath
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.lint.format import is_open
 from vramlint.lint.quick_validation import is_valid
 from vramlint_schemas import load_schema
 
@@ -52,6 +53,23 @@ def violations(dialect: Dialect, values: Any) -> Iterator[Violation]:
             error.instance,
             here.get("x-type"),
         )
+
+
+def refused_at_deciding_keys(dialect: Dialect, values: Any) -> Iterator[Unusable]:
+    """Values that the framework refuses at keys that decide memory: no verdict is built on them."""
+    if dialect.role != "training":
+        return
+    for found in violations(dialect, values):
+        given = found.path and found.value not in (None, "") and not is_open(found.value)
+        if given and _decides(dialect, found.path):
+            yield Unusable(found.path, found.value)
+
+
+def _decides(dialect: Dialect, path: KeyPath) -> bool:
+    dotted = ".".join(map(str, path))
+    return any(
+        row.field and (row.path == dotted or dotted.startswith(f"{row.path}.")) for row in dialect.keys
+    )
 
 
 @cache

@@ -27,6 +27,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import open_companion
+from vramlint.dialects.kit.signs import refers
 from vramlint.job import Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least
@@ -48,6 +49,20 @@ _KERNELS: tuple[tuple[str, Attention], ...] = (
 )
 
 
+_FSDP_OPTIONS = frozenset(
+    (
+        "full_shard",
+        "shard_grad_op",
+        "no_shard",
+        "hybrid_shard",
+        "hybrid_shard_zero2",
+        "offload",
+        "auto_wrap",
+        "fsdp2",  # ms-swift's own settings of the second version
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """The batch of one GPU."""
@@ -57,11 +72,14 @@ class Batch:
 
 
 def attention(value: Any) -> Attention | None:
-    """The job's name of an attention implementation, also of a kernel named by its hub repository."""
+    """The job's name of an attention implementation, also of a kernel named by its hub repository; None for
+    a word that is neither, which transformers refuses.
+    """
     name = text(value)
     if name is None:
         return None
-    return next((kernel for pattern, kernel in _KERNELS if re.search(pattern, name.lower())), "sdpa")
+    other: Attention | None = "sdpa" if "/" in name or refers(name) else None
+    return next((kernel for pattern, kernel in _KERNELS if re.search(pattern, name.lower())), other)
 
 
 def read_batch(reader: Reader) -> Batch:
@@ -263,4 +281,10 @@ def _fsdp_options(reader: Reader) -> tuple[str, ...] | None:
     flag = reader.get("fsdp", boolean)
     if flag is not None:
         return ("full_shard",) if flag else None
-    return reader.get("fsdp", names)
+    return reader.get("fsdp", _fsdp_words)
+
+
+def _fsdp_words(value: Any) -> tuple[str, ...] | None:
+    """The words, where all are transformers' (FSDPOption)."""
+    words = names(value)
+    return words if words and all(word.lower() in _FSDP_OPTIONS for word in words) else None

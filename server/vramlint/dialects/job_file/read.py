@@ -214,12 +214,14 @@ def _role(reader: Reader, context: Context, role: str) -> RoleModel:
 
 def _data(reader: Reader) -> dict[str, int]:
     """`parallel.data`: a number, or {shard, replicate} for a hybrid."""
-    hybrid = reader.get("parallel.data", mapping)
-    if hybrid is None:
+    if reader.get("parallel.data", _hybrid) is None:
         return {"data": reader.read("parallel.data", positive, 1)}
-    reader.written("parallel.data", "parallel.data.shard")
-    reader.written("parallel.replicate", "parallel.data.replicate")
-    return {"data": positive(hybrid.get("shard")) or 1, "replicate": positive(hybrid.get("replicate")) or 1}
+    names = {"data": "parallel.data.shard", "replicate": "parallel.data.replicate"}
+    return {name: reader.read(path, positive, 1, field=f"parallel.{name}") for name, path in names.items()}
+
+
+def _hybrid(value: Any) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) and not {"shard", "replicate"}.isdisjoint(value) else None
 
 
 def _versions(reader: Reader) -> dict[str, str]:

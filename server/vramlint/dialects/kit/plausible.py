@@ -13,10 +13,18 @@ BOUNDS = {
     "gradient_accumulation_steps": (1, 10**6),
     "sequence_length": (1, 10**8),
     "adapter.r": (1, 10**6),
+    "adapter.alpha": (0, 10**6),
+    "adapter.dropout": (0, 1),
     "evaluation.batch": (1, 10**6),
     "evaluation.sequence_length": (1, 10**8),
     "generation.completion_length": (1, 10**8),
     "generation.completions": (1, 10**6),
+    "generation.memory_fraction": (0, 1),
+    "generation.tensor": (1, 10**4),
+    "generation.batch": (1, 10**8),
+    "roles.critic_tokens": (1, 10**8),
+    "kernels.tiled_mlp_pieces": (1, 10**6),
+    "nodes": (1, 10**5),
     "parallel.data": (1, 10**6),
     "parallel.replicate": (1, 10**6),
     "parallel.tensor": (1, 10**4),
@@ -26,11 +34,16 @@ BOUNDS = {
     "parallel.buckets.reduce": (0, 10**12),
     "parallel.buckets.prefetch": (0, 10**12),
     "parallel.buckets.live": (0, 10**13),
+    "parallel.virtual_pipeline": (1, 10**4),
+    "parallel.expert_tensor": (1, 10**4),
     "loss": (1, 10**6),
     "gradient_checkpointing": (1, 10**4),
     "trainable_layers": (0, 10**4),
 }
 """Smallest and largest value by job field, both possible; far beyond what has been trained."""
+
+COUNTS = frozenset(BOUNDS) - {"loss", "gradient_checkpointing", "trainable_layers"}
+"""The fields that numbers alone decide."""
 
 
 def implausible(job: TrainingJob) -> Iterator[Unusable]:

@@ -142,6 +142,8 @@ class Record:
     """Values that no coercion took, by document and key; None where another coercion took the value after
     all.
     """
+    taken: set[tuple[str | None, KeyPath]] = field(default_factory=set)
+    """Keys whose value some coercion took, by document."""
 
 
 @dataclass(slots=True)
@@ -190,8 +192,11 @@ class Reader:
         if result is None:
             if kind is not text or value is not False:  # YAML 1.1 reads `strategy: no` so
                 self._unusable(path, value, _TAKES.get(kind, ""))
-        elif self.record.unusable:
-            self.record.unusable[self.document, self.at(path)] = None
+        else:
+            place = self.document, self.at(path)
+            self.record.taken.add(place)
+            if self.record.unusable:
+                self.record.unusable[place] = None
         return result
 
     def _unusable(self, path: str, value: Any, wanted: str) -> None:

@@ -11,6 +11,7 @@ from vramlint.catalog.facts import Model
 from vramlint.catalog.releases import together
 from vramlint.dialects.kit.dialect import Companion, Context, Dialect, Key, Obstacle, ReadResult
 from vramlint.dialects.kit.environment import in_environment
+from vramlint.dialects.kit.nonsense import nonsense
 from vramlint.dialects.kit.plausible import implausible
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.job import RoleModel, TrainingJob
@@ -112,20 +113,30 @@ def hardware(context: Context) -> dict[str, Any]:
     }
 
 
-def finish(dialect: Dialect, reader: Reader, outcome: TrainingJob | Obstacle) -> ReadResult:
-    """The reading that a dialect returns."""
+def finish(
+    dialect: Dialect,
+    reader: Reader,
+    outcome: TrainingJob | Obstacle,
+    values: Mapping[str, Any] | None = None,
+) -> ReadResult:
+    """The reading that a dialect returns. `values`: those of the document, where the reader has others."""
     outcome = in_environment(dialect.name, reader, outcome)
     job = outcome if isinstance(outcome, TrainingJob) else None
+    beyond = tuple(implausible(job)) if job else ()
+    no_choice, unread = nonsense(
+        dialect, reader, reader.values if values is None else values, frozenset(each.key for each in beyond)
+    )
     return ReadResult(
         dialect=dialect,
         version=reader.version,
         job=job,
         obstacle=None if isinstance(outcome, TrainingJob) else outcome,
-        problems=tuple(reader.record.problems),
+        problems=(*reader.record.problems, *unread),
         companions=tuple(reader.record.companions),
         missing_companions=tuple(reader.record.missing),
         unusable=(
             *(each for each in reader.record.unusable.values() if each is not None),
-            *(implausible(job) if job else ()),
+            *beyond,
+            *no_choice,
         ),
     )

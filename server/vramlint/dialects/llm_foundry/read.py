@@ -218,7 +218,7 @@ def _attention(reader: Reader, model: Model) -> Attention:
     if reader.flag("model.use_flash_attention_2"):
         reader.written("attention", "model.use_flash_attention_2")
         return "flash_attention_2"
-    kernel = attention(reader.get("model.attn_implementation", text))
+    kernel: Attention | None = reader.get("model.attn_implementation", attention)
     if kernel is None:
         reader.default("attention", "eager unless a kernel is named")
         return "eager"

@@ -249,7 +249,7 @@ def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
 
 
 def _attention(reader: Reader) -> Attention:
-    kernel = attention(reader.get("attn_impl", text))
+    kernel: Attention | None = reader.get("attn_impl", attention)
     if kernel is None:
         reader.default("attention", "transformers' choice")
         return "sdpa"

@@ -58,7 +58,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if isinstance(model, Obstacle):
         return finish(DIALECT, reader, model)
     context = replace(context, trainer=trainer)
-    return finish(DIALECT, reader, _job(reader, context, model, kind))
+    return finish(DIALECT, reader, _job(reader, context, model, kind), whole)
 
 
 def _job(reader: Reader, context: Context, model: Model, kind: str) -> TrainingJob:

@@ -192,7 +192,7 @@ def _parameters(reader: Reader) -> tuple[str, ...]:
 def read_attention(reader: Reader) -> Attention:
     """The attention kernel; transformers' choice where the file is silent."""
     for path in ("attn_implementation", "model_init_kwargs.attn_implementation"):
-        kernel = attention(reader.get(path, text))
+        kernel: Attention | None = reader.get(path, attention)
         if kernel is not None:
             reader.written("attention", path)
             return kernel

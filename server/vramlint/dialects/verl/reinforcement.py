@@ -105,7 +105,7 @@ def reinforcement(
 def _attention(reader: Reader) -> Attention:
     """flash-attention over rows without padding, unless the model's config is overridden."""
     path = f"{MODEL}.override_config.attn_implementation"
-    given = attention(reader.get(path, text))
+    given: Attention | None = reader.get(path, attention)
     if given is not None:
         reader.written("attention", path)
     return given or "flash_attention_2"
