@@ -6,7 +6,10 @@ import pytest
 
 from vramlint.cli import main
 
-CONFIG = "base_model: {}\nmicro_batch_size: 1\nsequence_len: 2048\nadapter: lora\nlora_r: 8\nlora_target_linear: true\n"
+CONFIG = (
+    "base_model: {}\nmicro_batch_size: 1\nsequence_len: 2048\nadapter: lora\nlora_r: 8\n"
+    "lora_target_linear: true\n"
+)
 
 
 def test_a_folder_with_an_adapter_alone_is_no_known_model(

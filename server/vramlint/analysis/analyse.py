@@ -96,7 +96,7 @@ def understand(
     directives = read_directives(document)
     values = document.values()
     if (own := settings_of_text(document.text, document.path)) is not None:
-        around = replace(around, settings=own)
+        around = replace(around, settings=overrides.over(own))
     detection, dialect, problem = _dialect_of(values, directives, around)
     in_file = file_key(values, dialect.gpu_key) if dialect else None
     launcher = _launcher(document, around) if dialect and dialect.role == "training" else None

@@ -98,6 +98,7 @@ def _lifecycle(server: Server) -> None:
         encoding = ls.workspace.position_encoding or types.PositionEncodingKind.Utf16
         ls.session.client = Client.of(params, str(getattr(encoding, "value", encoding)))
         options = as_mapping(params.initialization_options)
+        ls.session.trusted = options.get("trusted") is True
         ls.session.configure({"": options})
         _follow_folders(ls)
         _commands(ls, set(options.get("clientCommands") or ()))

@@ -90,6 +90,8 @@ class Session:
         self._resolver = SettingsResolver()
         self.generation = 0
         """Counts the changes of settings, after which nothing that was said holds."""
+        self.trusted = False
+        """Whether the client has said that the user trusts the workspace."""
 
     # documents
 
@@ -291,7 +293,7 @@ class Session:
         if folder is None:
             folder = str(Path(path).parent) if path else str(Path.cwd())
             self._folders.setdefault(folder, self._workspace(folder))
-        return self._folders[folder], editor
+        return self._folders[folder], replace(editor, trusted=self.trusted)
 
     def _workspace(self, path: str) -> Workspace:
         return Workspace(path, settings=self._resolver, overlay=self._overlay)

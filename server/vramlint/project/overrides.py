@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.project.selection import Selection
-from vramlint.project.settings import Settings
+from vramlint.project.settings import Settings, without_trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,12 @@ class Overrides:
     named: bool = False
     """The user asked for this very file, so that a file that is not a training config deserves a word."""
 
+    trusted: bool = True
+    """Whether the project's settings may reach beyond the project: the user runs vramlint in it, or has said
+    so in the editor.
+    """
+
     def over(self, settings: Settings) -> Settings:
         """The settings of a file with these on top."""
+        settings = settings if self.trusted else without_trust(settings)
         return replace(settings, versions={**settings.versions, **self.versions}, flags=self.rules)

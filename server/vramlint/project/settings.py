@@ -133,6 +133,23 @@ class Settings:
         }
 
 
+REACHING = ("hub", "companions_outside_workspace", "rules")
+"""Settings by which a project has the network asked, files outside of it read, or packs of rules imported."""
+
+
+def without_trust(settings: Settings) -> Settings:
+    """The settings of a project that is not trusted, without those; each that was written is said."""
+    nothing = Settings()
+    written = [name for name in REACHING if getattr(settings, name) != getattr(nothing, name)]
+    if not written:
+        return settings
+    said = tuple(
+        f"`{name.replace('_', '-')}` is not followed: this workspace is not trusted" for name in written
+    )
+    plain = {name: getattr(nothing, name) for name in written}
+    return replace(settings, **plain, problems=settings.problems + said)
+
+
 _LARGEST = 1 << 20
 _MENTIONED = re.compile(r"^\s*\[+\s*tool\s*(\]|\..*\bvramlint\b)|^\s*tool\s*[.=]", re.MULTILINE)
 """What a pyproject.toml that has `[tool.vramlint]` has a line with; others are not parsed."""

@@ -52,7 +52,8 @@ def nonsense(
         if wanted and read and row.choices:
             no_choice.append(Unusable(key, value, wanted=wanted))
         elif wanted:
-            message = f"`{'.'.join(map(str, key))}` is {_said(value)}, which is not {wanted}: no run has such a value"
+            said = f"`{'.'.join(map(str, key))}` is {_said(value)}"
+            message = f"{said}, which is not {wanted}: no run has such a value"
             unread.append(Problem("unread-nonsense", key, message))
     return no_choice, unread
 
