@@ -12,31 +12,17 @@ and leaves all comments and all other values as they were, and every byte outsid
 from __future__ import annotations
 
 import gc
-import json
-import platform
-import shutil
 import sys
 import time
-from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import product
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from statistics import median
-from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "benchmarks" / "data" / "fit_search.json"
 sys.path[:0] = [str(ROOT / "server"), str(ROOT / "rules"), str(ROOT / "schemas")]
 
-from vramlint.advice.advise import _offered, _price, advice_of, together  # noqa: E402
-from vramlint.advice.move import Move  # noqa: E402
-from vramlint.advice.search import Price  # noqa: E402
 from vramlint.cli.files import Reader  # noqa: E402
-from vramlint.cli.fixing import write  # noqa: E402
-from vramlint.dialects.kit.edits import with_keys  # noqa: E402
-from vramlint.document.edit import apply_edits  # noqa: E402
 from vramlint.lint.fit_fixes import WayToFit, _Tries, ways_to_fit  # noqa: E402
 from vramlint.lint.result import Analysis  # noqa: E402
 from vramlint.memory.shared_walk import forget  # noqa: E402

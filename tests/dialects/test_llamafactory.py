@@ -227,7 +227,6 @@ def test_a_clean_file_has_no_problems() -> None:
     [
         (LORA + "use_kt: true", "not-modelled"),  # Llama has no experts
         (LORA + "do_predict: true", "not-a-training-file"),
-        (LORA + "use_kt: true", "not-modelled"),  # Llama has no experts
         (BASE.replace("meta-llama/Llama-3.1-8B", "nobody/knows-this"), "unknown-model"),
         (MODEL + "template: llama3\nfinetuning_type: lora\nexport_dir: out", "not-a-training-file"),
     ],

@@ -68,7 +68,6 @@ class SettingsModels:
         made = self._catalog.from_config({**base.config, "dtype": base.dtype, **own}, name)
         return replace(made, kind=base.kind, source=f"settings (like {base.name})") if made else None
 
-
     def _read(self, name: str) -> Mapping[str, Any] | None:
         """The config.json that a pin names; nothing outside the folder of the settings is read."""
         if self._folder is None or names_network_share(name):

@@ -1,5 +1,6 @@
-"""KTransformers under LLaMA-Factory: the routed experts, their adapters and what they keep for backward are in
-host memory; router, shared experts and all else is on the GPU (kt-kernel 0.7, sft/layer.py and autograd.py).
+"""KTransformers: routed experts, their adapters and what they save for backward are in host memory.
+
+Router, shared experts and everything else are on the GPU (kt-kernel 0.7, sft/layer.py and autograd.py).
 """
 
 from __future__ import annotations
