@@ -18,7 +18,7 @@ from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
 from vramlint.project.overrides import Overrides
 
-Format: TypeAlias = Literal["text", "json", "jsonl"]
+Format: TypeAlias = Literal["text", "json", "jsonl", "svg", "html"]
 MANY_FILES = 16
 """From here on a second process saves more than its start costs."""
 
@@ -102,25 +102,47 @@ class Estimator:
         complaint = located(path, outcome) if isinstance(outcome, Refusal) else ""
         if self.asked.show_job:
             return Answer(_job(outcome.analysis), complaint=complaint)
-        if self.asked.format == "text":
-            write = _solution if self.asked.explain else _text
-            return Answer(write(path, outcome, Paint(self.asked.color)), complaint=complaint)
+        if self.asked.format in ("text", "svg", "html"):
+            text = "" if isinstance(outcome, Refusal) else self._written(path, outcome)
+            return Answer(text, complaint=complaint)
         made = outcome_object(path, outcome)
         if self.asked.format == "jsonl":
             return Answer(_dumps(made), complaint=complaint)
         return Answer(object=made, complaint=complaint)
+
+    def _written(self, path: str, outcome: Estimated) -> str:
+        analysis, estimate = outcome.analysis, outcome.estimate
+        if self.asked.format == "svg":
+            from vramlint.cli.output.timeline_svg import timeline
+
+            return timeline(analysis, estimate)
+        if self.asked.format == "html":
+            from vramlint.cli.output.estimate_html import section
+
+            return section(path, analysis, estimate)
+        paint = Paint(self.asked.color)
+        if self.asked.explain:
+            from vramlint.explain.worked import worked
+
+            return "\n".join([paint("bold", path), *worked(analysis)])
+        from vramlint.cli.output.estimate_text import estimate_text
+
+        return estimate_text(path, analysis, estimate, paint)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command."""
     options = parser().parse_args(arguments)
     refuse_unknown_gpu(options.gpu)
+    if options.format == "svg" and len(options.files) > 1:
+        raise Failure("--format svg: a picture shows one file; --format html takes several")
     color = paint_for(sys.stdout, options.color).enabled
     asked = Asked(
         Overrides(gpu=options.gpu, named=True), options.format, options.show_job, options.explain, color
     )
     between = "\n\n" if options.format == "text" and not options.show_job else ""
     objects: list[dict[str, Any]] = []
+    sections: list[str] = []
     failed = False
     for number, answer in enumerate(in_order(Estimator, asked, options.files, MANY_FILES)):
         if answer.complaint:
@@ -128,10 +150,16 @@ def main(arguments: Sequence[str]) -> int:
             complain(answer.complaint)
         if answer.object is not None:
             objects.append(answer.object)
+        elif answer.text and options.format == "html":
+            sections.append(answer.text)
         elif answer.text:
             say((between if number else "") + answer.text)
     if objects:
         print(_dumps(objects[0] if len(options.files) == 1 else objects, indent=1))
+    if sections:
+        from vramlint.cli.output.estimate_html import page
+
+        say(page(sections))
     return 2 if failed else 0
 
 
@@ -172,22 +200,6 @@ def _dumps(value: Any, indent: int | None = None) -> str:
     import json
 
     return json.dumps(value, indent=indent)
-
-
-def _text(path: str, outcome: Estimated | Refusal, paint: Paint) -> str:
-    from vramlint.cli.output.estimate_text import estimate_text
-
-    if isinstance(outcome, Refusal):
-        return ""
-    return estimate_text(path, outcome.analysis, outcome.estimate, paint)
-
-
-def _solution(path: str, outcome: Estimated | Refusal, paint: Paint) -> str:
-    from vramlint.explain.worked import worked
-
-    if isinstance(outcome, Refusal):
-        return ""
-    return "\n".join([paint("bold", path), *worked(outcome.analysis)])
 
 
 def _job(analysis: Analysis | None) -> str:

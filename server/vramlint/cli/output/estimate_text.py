@@ -44,7 +44,7 @@ METHODS = {
 def estimate_text(path: str, analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
     """The whole report of one file."""
     blocks = (
-        (*_head(path, analysis), _verdict(analysis, estimate, paint)),
+        (*head(path, analysis), verdict(analysis, estimate, paint)),
         _components(analysis, estimate, paint),
         _peak(estimate),
         _largest(estimate),
@@ -55,7 +55,8 @@ def estimate_text(path: str, analysis: Analysis, estimate: Estimate, paint: Pain
     return "\n\n".join(text for text in texts if text)
 
 
-def _head(path: str, analysis: Analysis) -> Iterator[str]:
+def head(path: str, analysis: Analysis) -> Iterator[str]:
+    """Path, framework, model, method and GPU."""
     yield path
     job, dialect, declared = analysis.job, analysis.dialect, analysis.declared
     if job is None or dialect is None:
@@ -104,17 +105,18 @@ def _components(analysis: Analysis, estimate: Estimate, paint: Paint) -> Iterato
     yield f"{total}  {ruler}"
 
 
-def _verdict(analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
-    gpu, verdict = analysis.gpu, analysis.verdict
+def verdict(analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
+    """Whether it fits, what it needs and what the GPU has."""
+    gpu, answer = analysis.gpu, analysis.verdict
     said = needs(estimate, gpu, band=True)
     if gpu is None:
         return f"{paint('bold', said)}; no GPU is declared"
-    if verdict == "unknown":
+    if answer == "unknown":
         return f"{paint('bold', 'UNKNOWN')}: {needs(estimate, gpu)}"
-    word = WORDS[verdict].upper()
-    if verdict != "tight":
+    word = WORDS[answer].upper()
+    if answer != "tight":
         word += f", {margin(estimate, gpu.usable_bytes)}"
-    return f"{paint(STYLES[verdict], word)}: {said}"
+    return f"{paint(STYLES[answer], word)}: {said}"
 
 
 def _peak(estimate: Estimate) -> Iterator[str]:
