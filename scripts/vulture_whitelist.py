@@ -4,6 +4,7 @@
 # The protocol's library calls it, or sends what is set.
 report_server_error
 sort_text
+text_edit
 # enum.Enum reads these of its members.
 _name_
 _value_

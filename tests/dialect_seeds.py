@@ -68,6 +68,12 @@ SEEDS: dict[str, dict[str, Any]] = {
     "ms-swift": {"model": MODEL, "tuner_type": "lora"},
     "prime-rl": {"model": {"name": MODEL}, "deployment": {"num_train_gpus": 2}},
     "h2o-llm-studio": {"llm_backbone": MODEL},
+    "openrlhf": {
+        "model": {"model_name_or_path": MODEL},
+        "train": {"micro_batch_size": 1, "batch_size": 8},
+        "data": {"max_len": 512, "dataset": "x"},
+        "ds": {"zero_stage": 3},
+    },
     "own-script": {"model": {"name": MODEL}, "max_length": 8, "per_device_train_batch_size": 1},
     "skypilot": {"resources": {"accelerators": "A100:8"}, "run": "axolotl train x.yaml"},
     "litgpt": {"checkpoint_dir": f"checkpoints/{MODEL}", "train": {"micro_batch_size": 1}, "lora_r": 8},

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHIPPED = (
     *("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".pre-commit-hooks.yaml"),
-    *("server", "rules", "schemas"),
+    *("server", "rules", "schemas", "docs/memory-model.md"),
 )
 
 NO_CONFIG = "services:\n  web:\n    image: nginx\n"
@@ -59,7 +59,8 @@ def hook(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         else:
-            shutil.copy(source, folder)
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(source, folder / name)
     commit_all(folder)
     return folder
 

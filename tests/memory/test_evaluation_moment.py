@@ -87,7 +87,6 @@ def test_eight_sequences_with_full_logits_are_worse_than_the_step(
     [
         TRL,
         TRL + "eval_strategy: 'no'\n",
-        TRL + "eval_strategy: no\n",
         TRL + "do_eval: true\n",
         LLAMAFACTORY,
         AXOLOTL,

@@ -26,7 +26,7 @@ base_model: ./model
 datasets: [{path: data, type: alpaca}]
 sequence_len: 2048
 micro_batch_size: 1
-bf16: full
+float16: true
 flash_attention: true
 """
 PLUGIN = "plugins: [axolotl.integrations.liger.LigerPlugin]\n"

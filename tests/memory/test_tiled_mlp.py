@@ -24,7 +24,7 @@ base_model: ./model
 datasets: [{{path: data, type: alpaca}}]
 sequence_len: {TOKENS}
 micro_batch_size: 1
-bf16: full
+float16: true
 flash_attention: true
 gradient_checkpointing: true
 plugins: [axolotl.integrations.cut_cross_entropy.CutCrossEntropyPlugin]

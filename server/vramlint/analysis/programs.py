@@ -32,7 +32,7 @@ from vramlint.project.surroundings import Surroundings
 
 
 class Where(NamedTuple):
-    """The document that runs stand in, what surrounds it, and what the user asks for."""
+    """The document that describes the runs, its surroundings, and what the user asks for."""
 
     document: Document
     around: Surroundings

@@ -31,7 +31,7 @@ def estimate_after(context: RuleContext, keys: Iterable[SetKey]) -> Estimate | N
     except CannotEstimate:
         return None
     except Exception:
-        import logging  # imported late: it is seldom needed, and dear at start-up
+        import logging  # imported late: rarely needed, and slow to import
 
         logging.getLogger(__name__).exception("%s cannot be tried", keys)
         return None

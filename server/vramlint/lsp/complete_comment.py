@@ -31,7 +31,7 @@ _OPTIONS = {
 
 
 def in_comment(view: View, body: str, offset: int) -> Iterator[types.CompletionItem]:
-    """What can stand at an offset, where `body` is what the comment says before it."""
+    """What can be written at an offset, where `body` is what the comment says before it."""
 
     def before(found: re.Match[str]) -> Span:
         return Span(offset - len(found["typed"]), offset)
@@ -59,7 +59,7 @@ def in_comment(view: View, body: str, offset: int) -> Iterator[types.CompletionI
 
 
 def gpus(view: View, span: Span, *, value: bool = False) -> Iterator[types.CompletionItem]:
-    """The GPUs: this machine's, then those that the run fits, by size. Comments want dashes for blanks."""
+    """The GPUs: this machine's, then those that the run fits, by size. Comments write a space as a dash."""
     for index, (gpu, _, own) in enumerate(in_order(view.shown)):
         name = gpu.name if value else gpu.name.replace(" ", "-")
         detail = f"{'in this machine, ' if own else ''}{said_of(view.shown, gpu)}"

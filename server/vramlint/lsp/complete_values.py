@@ -87,7 +87,7 @@ def resolve_completion(session: Session, item: types.CompletionItem) -> types.Co
 
 def _choices(view: View, row: Key, path: KeyPath) -> tuple[Any, ...]:
     """What is worth proposing: all that the framework takes where that is known, else what is worth comparing
-    with the value that stands there.
+    with the value that is there.
     """
     if row.choices or row.offered:
         return row.choices or row.offered

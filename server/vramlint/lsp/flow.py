@@ -22,7 +22,7 @@ _TOKENS = {
 @dataclass(frozen=True, slots=True)
 class InFlow:
     """`path` is, below the place of the first bracket, the mapping that a key is typed in, or the key whose
-    value or list item is; `typed` what stands before the cursor.
+    value or list item is; `typed` what is before the cursor.
     """
 
     part: Literal["key", "value", "item"]

@@ -20,7 +20,7 @@ def installed() -> tuple[tuple[Gpu, int], ...]:
     found: dict[str, list[Gpu]] = {}
     for gpu in installed_gpus():
         found.setdefault(gpu.name, []).append(gpu)
-    return tuple((cards[0], len(cards)) for cards in found.values())
+    return tuple((same[0], len(same)) for same in found.values())
 
 
 def in_order(analysis: Analysis | None) -> Iterator[tuple[Gpu, int, bool]]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from vramlint.lsp import commands, estimates, notebooks, workspace_diagnostics
+from vramlint.lsp import commands, estimates, notebooks
 from vramlint.lsp.client import Client
 from vramlint.lsp.code_action import KINDS, code_actions, resolve_code_action
 from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses, resolve_code_lens
@@ -184,7 +184,11 @@ def _pull(server: Server) -> None:
         view = ls.session.view(params.text_document.uri)
         return types.RelatedFullDocumentDiagnosticReport(items=diagnostics(view) if view else [])
 
-    workspace_diagnostics.register(server)
+    @server.feature(types.WORKSPACE_DIAGNOSTIC)
+    async def workspace(
+        ls: Server, params: types.WorkspaceDiagnosticParams
+    ) -> types.WorkspaceDiagnosticReport:
+        return types.WorkspaceDiagnosticReport(items=await ls.unopened.answer(ls, params))
 
 
 def _commands(server: Server, known_to_client: set[str]) -> None:

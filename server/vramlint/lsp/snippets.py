@@ -144,7 +144,7 @@ SNIPPETS: dict[Language, dict[str, tuple[str, str]]] = {
 
 
 def snippets(view: View, cursor: Cursor) -> Iterator[types.CompletionItem]:
-    """The configs of a file in which nothing stands but comments and the word that is typed."""
+    """The configs for a file that has only comments and the word being typed."""
     document = view.document
     said = document.text[: cursor.span.start] + document.text[cursor.span.end :]
     if cursor.part != "key" or any(

@@ -13,9 +13,10 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from lsprotocol import types
+from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path
 
 from vramlint.dialects import SIGN_NAMES, detectable
@@ -28,9 +29,6 @@ from vramlint.lsp.session import Session
 from vramlint.project.ignored import Ignored
 from vramlint.project.paths import is_skipped
 from vramlint.project.settings import SettingsResolver
-
-if TYPE_CHECKING:
-    from vramlint.lsp.language_server import Server
 
 Report: TypeAlias = (
     types.WorkspaceFullDocumentDiagnosticReport | types.WorkspaceUnchangedDocumentDiagnosticReport
@@ -67,7 +65,7 @@ class WorkspaceDiagnostics:
         """Something on the disk or in the settings is new: an answer that is held back is worked out."""
         self._news.set()
 
-    async def answer(self, server: Server, params: types.WorkspaceDiagnosticParams) -> list[Report]:
+    async def answer(self, server: LanguageServer, params: types.WorkspaceDiagnosticParams) -> list[Report]:
         """The reports of all files with news, in parts where the client takes them so."""
         before = {item.uri: item.value for item in params.previous_result_ids}
         while True:
@@ -81,7 +79,7 @@ class WorkspaceDiagnostics:
                 return reports
 
     async def _look(
-        self, server: Server, params: types.WorkspaceDiagnosticParams, before: dict[str, str]
+        self, server: LanguageServer, params: types.WorkspaceDiagnosticParams, before: dict[str, str]
     ) -> tuple[list[Report], bool]:
         """One look at all files: the reports that were not sent yet, and whether any says something new."""
         tell, token = _Progress(server, params.work_done_token), params.partial_result_token
@@ -162,7 +160,7 @@ class WorkspaceDiagnostics:
 class _Progress:
     """The progress bar, where the client shows one."""
 
-    def __init__(self, server: Server, token: types.ProgressToken | None) -> None:
+    def __init__(self, server: LanguageServer, token: types.ProgressToken | None) -> None:
         self._server, self._token = server, token
 
     def begin(self) -> None:
@@ -182,19 +180,9 @@ class _Progress:
             self._server.progress(types.ProgressParams(token=self._token, value=value))
 
 
-def _send(server: Server, token: types.ProgressToken, reports: list[Report]) -> None:
+def _send(server: LanguageServer, token: types.ProgressToken, reports: list[Report]) -> None:
     part = types.WorkspaceDiagnosticReportPartialResult(items=reports)
     server.progress(types.ProgressParams(token=token, value=part))
-
-
-def register(server: Server) -> None:
-    """Answer clients that pull."""
-
-    @server.feature(types.WORKSPACE_DIAGNOSTIC)
-    async def diagnostic(
-        ls: Server, params: types.WorkspaceDiagnosticParams
-    ) -> types.WorkspaceDiagnosticReport:
-        return types.WorkspaceDiagnosticReport(items=await ls.unopened.answer(ls, params))
 
 
 def _candidates(folders: Sequence[str], settings: SettingsResolver) -> Iterator[str]:

@@ -149,9 +149,9 @@ WEIGHT_KEYS: tuple[Key, ...] = (
         "precision.weights",
         "auto and true load the weights in bf16 and run under bf16 autocast: there is no float32 "
         "master copy, so weights, gradients "
-        "and AdamW moments take 8 bytes a weight. full: the same without autocast. false: float32, 16 bytes.",
+        "and AdamW moments take 8 bytes a weight. false: float32, 16 bytes.",
         "auto",
-        (True, False, "auto", "full"),
+        (True, False, "auto"),
     ),
     Key("fp16", "precision.weights", "Loads in float16 and trains with a loss scaler.", None, BOOLEAN),
     Key(

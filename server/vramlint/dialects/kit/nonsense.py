@@ -120,7 +120,7 @@ def _listed(schema: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _word(value: Any) -> str:
-    word = str(value).lower()
+    word = str(value).lower().removeprefix("torch.")
     return _ONE_DTYPE.get(word, word)
 
 

@@ -117,7 +117,7 @@ def _take_block(built: Builder, text: str, found: re.Match[str]) -> None:
 
 
 def _encloses(text: str, variables: re.Match[str], at: int) -> bool:
-    """Whether a mapping of variables belongs to the mapping that holds what stands at an offset, or to one
+    """Whether a mapping of variables belongs to the mapping around an offset, or to one
     around it: no line between them is further out.
     """
     indent = len(variables["before"])

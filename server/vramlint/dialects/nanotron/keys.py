@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramlint.dialects.kit.dialect import Key
 
 KEYS: tuple[Key, ...] = (
-    Key("model.model_config.hidden_size", "model", "Width of the model; its other dimensions stand beside."),
+    Key("model.model_config.hidden_size", "model", "Width of the model; the other dimensions are beside it."),
     Key("model.model_config.num_hidden_layers", "model", "Layers: all grows in proportion."),
     Key("model.model_config.vocab_size", "model", "Words: embedding and head have a row for each."),
     Key("model.dtype", "precision.weights", "Dtype of the weights.", "bfloat16", ("bfloat16", "float32")),

@@ -13,9 +13,9 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
+from vramlint.dialects.kit.read_only import no_edits, reader_of
 from vramlint.dialects.kit.reader import Reader, positive, table
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware
-from vramlint.dialects.kit.recognised_only import no_edits, reader_of
 from vramlint.dialects.nemo.automodel import VERSION as AUTOMODEL
 from vramlint.dialects.nemo.automodel import automodel_job
 from vramlint.dialects.nemo.automodel_keys import KEYS as AUTOMODEL_KEYS

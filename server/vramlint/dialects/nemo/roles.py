@@ -64,7 +64,7 @@ def _value(reader: Reader, context: Context) -> Roles | Obstacle:
 
 
 def _plain(reader: Reader, path: str) -> Any:
-    """A value as it stands, where a key that is left out says as much as one that is off."""
+    """A value as written, where a key that is left out says as much as one that is off."""
     value = reader.raw(path)
     return False if value in (UNSET, None) else value
 

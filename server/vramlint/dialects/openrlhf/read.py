@@ -1,7 +1,7 @@
 """OpenRLHF: arguments of its fine-tuning, preference and reward trainers over DeepSpeed.
 
 Semantics of 0.11.2 (`cli/train_sft.py`, `models/actor.py`, `utils/deepspeed/`), and of the spellings before
-0.10.1. There is no config file: the arguments stand on a launch line.
+0.10.1. There is no config file: the arguments are on a launch line.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize, spli
 from vramlint.dialects.engines.hf_trainer import attention
 from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
+from vramlint.dialects.kit.read_only import no_edits
 from vramlint.dialects.kit.reader import (
     Kind,
     Reader,
@@ -36,7 +37,6 @@ from vramlint.dialects.kit.reading import (
     unmodelled,
     world_size,
 )
-from vramlint.dialects.kit.recognised_only import no_edits
 from vramlint.dialects.openrlhf.keys import KEYS, OLD, SCRIPT
 from vramlint.job import Adapter, Kernels, Precision, Quantization, Roles, TrainingJob
 from vramlint.lazy_dataclasses import dataclass

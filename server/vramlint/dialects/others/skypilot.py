@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.dialects.kit.dialect import Context, Dialect, Key, Obstacle, ReadResult
+from vramlint.dialects.kit.read_only import no_edits, reader_of
 from vramlint.dialects.kit.reading import finish
-from vramlint.dialects.kit.recognised_only import no_edits, reader_of
 
 KEYS = (
     Key("resources.accelerators", "gpu", "The GPUs of each machine: kind and number, as in A100-80GB:8."),

@@ -12,9 +12,9 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
+from vramlint.dialects.kit.read_only import no_edits
 from vramlint.dialects.kit.reader import Reader, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_reader
-from vramlint.dialects.kit.recognised_only import no_edits
 from vramlint.dialects.kit.run import Trainer
 from vramlint.dialects.own_script.names import KEYS, Found, collect
 from vramlint.dialects.trl.keys import KEYS as ARGUMENTS

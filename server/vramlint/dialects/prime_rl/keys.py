@@ -1,6 +1,6 @@
 """prime-rl's keys that decide memory (0.8; packages/prime-rl-configs/src/prime_rl/configs/).
 
-In a file of `sft` they stand at the top, in one of `rl` below `trainer`; MODEL lists those of both.
+In a file of `sft` they are at the top level, in one of `rl` below `trainer`; MODEL lists those of both.
 """
 
 from __future__ import annotations

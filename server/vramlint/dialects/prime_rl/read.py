@@ -12,6 +12,7 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
+from vramlint.dialects.kit.read_only import no_edits
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -25,7 +26,6 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, unmodelled
-from vramlint.dialects.kit.recognised_only import no_edits
 from vramlint.dialects.prime_rl.keys import KEYS
 from vramlint.job import Adapter, Generation, Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass

@@ -21,9 +21,9 @@ from vramlint.dialects.kit.dialect import (
     SetKey,
 )
 from vramlint.dialects.kit.edits import Editor, edit, key, translated
+from vramlint.dialects.kit.read_only import reader_of
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
-from vramlint.dialects.kit.recognised_only import reader_of
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 from vramlint.vocabulary import Checkpointing
 

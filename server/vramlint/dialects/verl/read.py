@@ -13,9 +13,9 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
+from vramlint.dialects.kit.read_only import no_edits, reader_of
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.dialects.kit.reading import find_model, finish
-from vramlint.dialects.kit.recognised_only import no_edits, reader_of
 from vramlint.dialects.verl.fine_tuning import fine_tuning, old_fine_tuning
 from vramlint.dialects.verl.keys import KEYS
 from vramlint.dialects.verl.reinforcement import MODEL, reinforcement
