@@ -36,6 +36,11 @@ HOP, NETWORK_HOP = 3.4e-6, 9.6e-6
 """Seconds of a step of a ring between two GPUs of a node, and between two nodes (NCCL 2.12,
 src/graph/tuning.cc, hwLat, ring with the simple protocol).
 """
+KERNEL = 3.8e-6
+"""Seconds that a kernel takes at least, with the launches of others hidden behind it (NVIDIA, "Getting started
+with CUDA Graphs", 2019: 2.9 of work, 3.8 with what is not hidden). Degrees that make kernels smaller make no
+fewer of them.
+"""
 OPTIMIZER_BYTES = 28
 """Bytes that AdamW moves a parameter: gradient, master and two moments read, the last three written, the
 weight written, in float32 and 16 bits.
@@ -113,7 +118,8 @@ def _compute(layout: Layout, setting: Setting) -> float:
     if work.experts:
         moved += SORTED * work.top * work.hidden * work.layers * tokens
     between = moved * passes / 3 / shared / rates.memory
-    return products + attention + between
+    kernels = work.operations / family.pipeline * passes * KERNEL
+    return products + attention + between + kernels
 
 
 def _exchange(layout: Layout, setting: Setting) -> float:

@@ -8,7 +8,9 @@ from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.fallback import flat
 from vramlint.memory.architectures.families import family_of
 from vramlint.memory.architectures.families.expert_keys import EXPERTS, TOP, whole
+from vramlint.memory.architectures.network import Network
 from vramlint.memory.degrees import is_expert
+from vramlint.memory.tape import Tape
 from vramlint.memory.weights import Weights
 
 
@@ -34,6 +36,8 @@ class Work:
     expert_count: int = 1
     top: int = 1
     """Experts that a token is sent to."""
+    operations: int = 0
+    """Kernels that a forward pass through all layers runs, however many tokens it is for."""
 
     @property
     def active(self) -> float:
@@ -87,4 +91,17 @@ def work_of(job: TrainingJob) -> Work:
         parameters=total,
         expert_count=whole(config, EXPERTS, 2) or 1,
         top=whole(config, TOP) or 1,
+        operations=_operations(network),
     )
+
+
+def _operations(network: Network) -> int:
+    """Operations of the memory model's walk through every layer: what it fuses, a kernel does at once."""
+    tape = Tape()
+    hidden, inputs = network.begin(tape)
+    counted = []
+    for stage in network.stages:
+        before = len(tape.nodes)
+        stage.run(tape, hidden, inputs)
+        counted.append(len(tape.nodes) - before)
+    return sum(counted[number] for number in network.order)
