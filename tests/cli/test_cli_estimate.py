@@ -107,8 +107,10 @@ def test_the_job_file_gives_the_same_estimate(run: Run, tmp_path: Path, path: st
     file = tmp_path / "shown.job.yaml"
     file.write_text(shown.out, encoding="utf-8")
     first, second = estimated(run, path), estimated(run, file)
-    same = ("components", "component_sizes", "device_bytes", "peak_phase", "verdict", "gpu")
+    same = ("components", "component_sizes", "device_bytes", "peak_phase", "gpu")
     assert {name: second[name] for name in same} == {name: first[name] for name in same}
+    left_open = first["verdict"] == "unknown" and shown.out.startswith("# no verdict: ")
+    assert left_open or second["verdict"] == first["verdict"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.parallel import in_order
 from vramlint.explain.why_not import why_not
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.lint.inert import inert
 from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
 from vramlint.project.overrides import Overrides
@@ -210,4 +211,6 @@ def _job(analysis: Analysis | None) -> str:
     from vramlint.dialects.job_file.read import write_job
 
     written = yaml.safe_dump(write_job(analysis.job), sort_keys=False, allow_unicode=True, width=100)
-    return str(written).removesuffix("\n")
+    why = analysis.estimate.why_unknown if analysis.estimate else ()
+    comments = "".join(f"# no verdict: {inert(reason)}\n" for reason in why)
+    return comments + str(written).removesuffix("\n")

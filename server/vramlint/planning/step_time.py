@@ -37,9 +37,8 @@ HOP, NETWORK_HOP = 3.4e-6, 9.6e-6
 src/graph/tuning.cc, hwLat, ring with the simple protocol).
 """
 KERNEL = 3.8e-6
-"""Seconds that a kernel takes at least, with the launches of others hidden behind it (NVIDIA, "Getting started
-with CUDA Graphs", 2019: 2.9 of work, 3.8 with what is not hidden). Degrees that make kernels smaller make no
-fewer of them.
+"""Seconds that a kernel takes at least, launched while others run (NVIDIA, Getting Started with CUDA Graphs,
+2019: 3.8 μs, of which 2.9 are work). Degrees that make kernels smaller make no fewer of them.
 """
 OPTIMIZER_BYTES = 28
 """Bytes that AdamW moves a parameter: gradient, master and two moments read, the last three written, the
