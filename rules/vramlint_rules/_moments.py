@@ -42,12 +42,12 @@ class MomentRule(Rule):
         if gpu is None and estimate.device_bytes < _SMALL:
             return
         fate = f"{self.moment} needs more than the training step"
-        compared = f"{gib(estimate.device_bytes)} GiB, and the step {gib(step)}"
+        compared = f"needs {gib(estimate.device_bytes)} GiB, the training step {gib(step)}"
         if gpu is not None:
             fits = step * (1 + estimate.error_band) <= gpu.usable_bytes
             if context.verdict not in ("does_not_fit", "tight") or not fits:
                 return
             fate = self.fails
-            compared += f", of {gib(gpu.usable_bytes)} that {gpu_name(gpu)} has"
+            compared += f", {gpu_name(gpu)} has {gib(gpu.usable_bytes)}"
         key = moment_key(context, job, estimate) or context.key("model") or ()
         yield self.finding(f"{fate}: {moment_reason(job, estimate)}; {compared}: {self.advice}", key)

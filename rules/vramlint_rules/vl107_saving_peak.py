@@ -54,5 +54,5 @@ class SavingPeak(MomentRule):
     severity = "information"
     summary = "saving needs more memory than the training step"
     moment = "save"
-    fails = "the run trains until its first checkpoint and runs out of memory there"
+    fails = "runs out of memory at the first checkpoint"
     advice = "save a sharded checkpoint"

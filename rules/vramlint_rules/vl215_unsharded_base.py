@@ -13,7 +13,7 @@ SHARDING = frozenset({"zero3", "fsdp1", "fsdp2"})
 
 
 class UnshardedBase(Rule):
-    """The base is packed in buffers, which the engine does not share out: every GPU holds all of it.
+    """The base is packed in buffers, which the engine does not shard: every GPU holds all of it.
 
     ## What it finds
 
@@ -57,7 +57,7 @@ class UnshardedBase(Rule):
     code = "VL215"
     name = "unsharded-base"
     severity = "warning"
-    summary = "a GPTQ or AWQ base is not shared out"
+    summary = "a GPTQ or AWQ base is not sharded"
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Where an engine shares weights and the base's are none of its parameters."""
@@ -71,7 +71,7 @@ class UnshardedBase(Rule):
         weights = gib(estimate.component_sizes["weights"])
         yield self.finding(
             f"{job.quantization.scheme} keeps the base in buffers, which {job.parallel.strategy} does not "
-            f"share out: each of {ranks} GPUs holds {weights} GiB of weights; use a bitsandbytes base, or no "
+            f"shard: each of {ranks} GPUs holds {weights} GiB of weights; use a bitsandbytes base, or no "
             "sharding",
             key or (),
         )

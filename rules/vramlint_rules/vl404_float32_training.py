@@ -79,7 +79,7 @@ class Float32Training(Rule):
         key = context.key("model")
         if key is not None and job.model.dtype != "float32":
             yield self.finding(
-                f"nothing says a dtype, and all is trained in float32 ({origin}): "
+                f"no dtype is set, so everything is trained in float32 ({origin}): "
                 f"{gib(estimate.device_bytes)} GiB; ask for bfloat16",
                 key,
             )

@@ -94,7 +94,7 @@ class ResidentReference(Rule):
             return
         yield self.finding(
             f"the reference model keeps {gib(reference)} GiB of {gib(estimate.device_bytes)} on the GPU, and "
-            "what it says of a sample never changes: precompute_ref_log_probs: true computes it once",
+            "its log-probabilities never change: precompute_ref_log_probs: true computes them once",
             key,
         )
 

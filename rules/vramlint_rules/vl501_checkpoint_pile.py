@@ -82,7 +82,7 @@ class CheckpointPile(Rule):
             number = f"{saves.kept} are kept ({saves.every})"
             advice = "set save_total_limit" if saves.limit is None else "keep fewer"
             if saves.each > saves.weights:
-                advice += ", or save_only_model: true where nothing is resumed"
+                advice += ", or save_only_model: true if the run is never resumed"
             yield self.finding(
                 f"{one}, and {number}: {gib(saves.kept * saves.each)} GiB; {advice}", saves.key
             )

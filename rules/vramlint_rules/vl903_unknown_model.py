@@ -54,7 +54,7 @@ class UnknownModel(Rule):
     code = "VL903"
     name = "unknown-model"
     severity = "information"
-    summary = "nothing is known of the model"
+    summary = "nothing is known about the model"
     about_missing_verdicts = True
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
@@ -78,7 +78,9 @@ class UnknownModel(Rule):
         if isinstance(name, str):
             fixes += tuple(_pins(context, name, close))
         yield self.finding(
-            f"nothing is known of the model '{name}', so there is no estimate{hint}", cannot.key, fixes=fixes
+            f"nothing is known about the model '{name}', so there is no estimate{hint}",
+            cannot.key,
+            fixes=fixes,
         )
 
 

@@ -61,7 +61,7 @@ def not_counted(job: TrainingJob) -> Iterator[str]:
         origin = job.origins.get(f"roles.{role}")
         if isinstance(origin, Written):
             key = ".".join(str(part) for part in origin.key)
-            yield f"the {name} is not counted: nothing is known of the model that {key} names"
+            yield f"the {name} is not counted: nothing is known about the model that {key} names"
         else:
             yield f"the {name} is not counted: the file does not name it"
 

@@ -41,7 +41,7 @@ def find_model(reader: Reader, context: Context, path: str) -> Model | Obstacle:
     if model is None:
         return Obstacle(
             "unknown-model",
-            f"{path}: nothing is known of the model {name!r}; name the folder of its config.json instead",
+            f"{path}: nothing is known about the model {name!r}; name the folder of its config.json instead",
             reader.at(path),
         )
     reader.written("model", path)

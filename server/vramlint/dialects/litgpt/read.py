@@ -109,7 +109,7 @@ def _model(reader: Reader, context: Context, script: Script) -> Model | Obstacle
         if (found := context.catalog.model(name, context.folder)) is not None:
             reader.written("model", path)
             return found
-    return Obstacle("unknown-model", f"{path}: nothing is known of the model {short!r}", (path,))
+    return Obstacle("unknown-model", f"{path}: nothing is known about the model {short!r}", (path,))
 
 
 def _job(reader: Reader, context: Context, script: Script, model: Model) -> TrainingJob:
@@ -207,7 +207,7 @@ def _length(reader: Reader, script: Script, model: Model) -> int:
     if script.name == "pretrain" and longest:
         reader.default("sequence_length", "the model's context when pretraining")
         return longest
-    reason = f"train.max_seq_length cuts nothing, so the longest sample decides; {UNBOUNDED} tokens taken"
+    reason = f"train.max_seq_length cuts nothing, so the longest sample decides; {UNBOUNDED} tokens assumed"
     reader.assume("sequence_length", reason)
     return min(UNBOUNDED, longest or UNBOUNDED)
 

@@ -102,7 +102,7 @@ def _job(reader: Reader, context: Context, model: Model, recomputed: Any) -> Tra
     path = "packing_length" if packed and reader.has("packing_length") else "max_length"
     length = reader.get(path, positive)
     if length is None:
-        reader.assume("sequence_length", "max_length is the model's own limit; 2048 tokens taken")
+        reader.assume("sequence_length", "max_length is the model's own limit; 2048 tokens assumed")
     else:
         reader.written("sequence_length", path)
     return TrainingJob(

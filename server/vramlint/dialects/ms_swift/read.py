@@ -233,7 +233,7 @@ def _length(reader: Reader, model: Model) -> int:
         return longest
     reader.assume(
         "sequence_length",
-        f"max_length is the model's own limit, so the longest sample decides; {UNBOUNDED} tokens taken",
+        f"max_length is the model's own limit, so the longest sample decides; {UNBOUNDED} tokens assumed",
     )
     return min(UNBOUNDED, longest or UNBOUNDED)
 

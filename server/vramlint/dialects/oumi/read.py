@@ -66,7 +66,7 @@ def _job(reader: Reader, context: Context, model: Model, kind: str) -> TrainingJ
     if reader.get("max_length", positive) is None and job.generation is None:
         reader.assume(
             "sequence_length",
-            f"model.model_max_length cuts nothing, so the longest sample decides; {UNBOUNDED} tokens taken",
+            f"model.model_max_length cuts nothing, so the longest sample decides; {UNBOUNDED} tokens assumed",
         )
         job = replace(job, sequence_length=UNBOUNDED)
     if job.quantization is not None:

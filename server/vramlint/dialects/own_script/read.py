@@ -114,7 +114,7 @@ def _model(reader: Reader, context: Context) -> Model | Obstacle:
     name = reader.get("model_name_or_path", text) or ""
     found = context.catalog.model(name, context.folder)
     if found is None:
-        return Obstacle("not-modelled", f"nothing is known of the model {name!r}")
+        return Obstacle("not-modelled", f"nothing is known about the model {name!r}")
     if found.kind not in ("decoder", "hybrid-decoder", "ssm", "encoder-decoder"):
         return Obstacle("not-modelled", f"{name}: rows of images or other media are not told by names")
     reader.written("model", "model_name_or_path")

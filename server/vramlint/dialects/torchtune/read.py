@@ -242,7 +242,7 @@ def _batch(reader: Reader, objective: str) -> int:
         return max(rows // (reader.get("gradient_accumulation_steps", positive) or 1), 1)
     batch = reader.get("batch_size", positive)
     if batch is None:
-        reader.assume("micro_batch_size", "batch_size is not set, and the recipes have no default; 1 taken")
+        reader.assume("micro_batch_size", "batch_size is not set, and the recipes have no default; 1 assumed")
         return 1
     if reader.has("forward_batch_size") and (rows := reader.get("forward_batch_size", positive)):
         reader.written("micro_batch_size", "forward_batch_size")
@@ -271,7 +271,7 @@ def _length(reader: Reader, packing: bool) -> int:
             reader.written("sequence_length", path)
             return length
     path = "tokenizer.max_seq_len"
-    reason = f"{path} cuts nothing, so the longest sample decides; {UNBOUNDED} tokens taken"
+    reason = f"{path} cuts nothing, so the longest sample decides; {UNBOUNDED} tokens assumed"
     reader.assume("sequence_length", reason)
     return UNBOUNDED
 
@@ -327,7 +327,7 @@ def _optimizer(reader: Reader) -> tuple[str, bool]:
     """The optimizer, and whether its states wait on the host."""
     component = reader.get("optimizer._component_", text)
     if component is None:
-        reader.assume("optimizer", "optimizer._component_ is not set; AdamW taken")
+        reader.assume("optimizer", "optimizer._component_ is not set; AdamW assumed")
         return "adamw_torch", False
     name = component.rpartition(".")[2]
     reader.written("optimizer", "optimizer._component_")

@@ -243,13 +243,13 @@ def _length(reader: Reader, completion: int | None) -> int:
             return length
     if reader.has("max_length"):
         reader.assume(
-            "sequence_length", "max_length: null cuts nothing; 2048 tokens taken for the longest sample"
+            "sequence_length", "max_length: null cuts nothing; 2048 tokens assumed for the longest sample"
         )
         return 2048
     if reader.framework == "trl":
         reader.default("sequence_length")
     else:
-        reader.assume("sequence_length", f"no key says how long a row is; {_DEFAULT_LENGTH} tokens taken")
+        reader.assume("sequence_length", f"no key says how long a row is; {_DEFAULT_LENGTH} tokens assumed")
     return _DEFAULT_LENGTH
 
 

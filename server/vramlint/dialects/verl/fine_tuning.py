@@ -88,7 +88,7 @@ def _micro(reader: Reader) -> int:
     given = reader.get(_BATCH, positive)
     if given is None:
         reader.leave_open(
-            "micro_batch_size", f"{_BATCH} is not set, which verl asks for; 1 taken", at_least=True
+            "micro_batch_size", f"{_BATCH} is not set, which verl asks for; 1 assumed", at_least=True
         )
         return 1
     reader.written("micro_batch_size", _BATCH)

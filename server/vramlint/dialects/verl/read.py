@@ -82,7 +82,7 @@ def _outcome(reader: Reader, context: Context, *, megatron: bool, learns: bool) 
         path, trainer = "model.partial_pretrain", old_fine_tuning
     model = find_model(reader, context, path)
     if reader.get(path, text) is None:
-        reader.leave_open("model", f"{path} is not set; that of verl's own file taken")
+        reader.leave_open("model", f"{path} is not set; that of verl's own file assumed")
         model = context.catalog.model(DEFAULT_MODEL) or model
     return trainer(reader, context, model) if isinstance(model, Model) else model
 

@@ -36,7 +36,7 @@ from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.vocabulary import Attention, GenerationEngine, Loss, Sleep
 
 MODEL = "actor_rollout_ref.model"
-NO_BATCH = f"{ACTOR}.ppo_micro_batch_size_per_gpu is not set, nor use_dynamic_bsz; 1 row taken"
+NO_BATCH = f"{ACTOR}.ppo_micro_batch_size_per_gpu is not set, nor use_dynamic_bsz; 1 row assumed"
 
 
 @dataclass(frozen=True, slots=True)
