@@ -20,7 +20,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, choice, number, positi
 from vramlint.dialects.kit.reading import finish, framework_reader, hardware, unmodelled, world_size
 from vramlint.job import Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Objective
+from vramlint.vocabulary import Autocast, Objective
 
 VERSION = "2.0"
 _OBJECTIVES: Mapping[Any, Objective] = {"normal": "pretrain", "dpo": "dpo", "rm": "reward", "kto": "kto"}
@@ -31,7 +31,7 @@ _OPTIMIZERS: Mapping[str, str] = {
     "lion": "lion_32bit",
     "madgrad_wd": "ademamix",
 }
-_HALVES: Mapping[Any, Any] = {"fp16": "float16", "bfloat16": "bfloat16", "fp32": "none"}
+_HALVES: Mapping[str, Autocast] = {"fp16": "float16", "bfloat16": "bfloat16", "fp32": "none"}
 
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
@@ -107,7 +107,7 @@ def _engine(reader: Reader, context: Context, model: Model) -> ParallelPlan:
     if stages > 1:
         reader.written("parallel.pipeline", "pipe_parallel_size")
     ranks = max(world // (tensor * int(stages)), 1)
-    half = reader.get("precision", choice(_HALVES))
+    half: Autocast | None = reader.get("precision", choice(_HALVES))
     if half is not None:
         reader.written("precision.weights", "precision")
     precision = Precision(weights="float32", autocast=half or "none")

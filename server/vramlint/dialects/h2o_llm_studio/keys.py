@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from vramlint.dialects.kit.dialect import Key
+from vramlint.vocabulary import Dtype, Scheme
 
 _BOOLEAN = (True, False)
-DTYPES: Mapping[Any, Any] = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
-SCHEMES: Mapping[Any, str] = {"int4": "bnb-nf4", "int8": "bnb-int8"}
+DTYPES: Mapping[str, Dtype] = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+SCHEMES: Mapping[str, Scheme] = {"int4": "bnb-nf4", "int8": "bnb-int8"}
 OPTIMIZERS: Mapping[str, str] = {
     "Adam": "adamw_torch",
     "AdamW": "adamw_torch",

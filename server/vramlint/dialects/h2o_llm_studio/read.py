@@ -34,6 +34,7 @@ from vramlint.dialects.kit.reading import (
 )
 from vramlint.job import Adapter, Evaluation, KeyPath, Parallel, Precision, Quantization, TrainingJob
 from vramlint.lazy_dataclasses import replace
+from vramlint.vocabulary import Dtype
 
 VERSION = "1.14"
 _TRAINED = "text_causal_language_modeling"
@@ -164,7 +165,7 @@ def _precision(reader: Reader, adapter: Adapter | None) -> Precision:
     name = reader.read("architecture.backbone_dtype", text)
     weights = DTYPES.get(name, "float16")
     mixed = reader.read("environment.mixed_precision", boolean)
-    half = reader.read("environment.mixed_precision_dtype", choice(DTYPES))
+    half: Dtype = reader.read("environment.mixed_precision_dtype", choice(DTYPES))
     if adapter is None and weights != "float32":
         reader.default("precision.autocast", "none over weights that are not float32")
         mixed = False

@@ -19,7 +19,7 @@ from vramlint.dialects.kit.dialect import Context, Key, Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, positive, text
 from vramlint.dialects.kit.reading import hardware, unmodelled, world_size
 from vramlint.job import Adapter, TrainingJob
-from vramlint.vocabulary import Objective
+from vramlint.vocabulary import Dtype, Objective
 
 MEGATRON_KEYS: tuple[Key, ...] = (
     Key("tensor_model_parallel_size", "parallel.tensor", "USE_MCA=1: GPUs that share each layer.", 1),
@@ -76,7 +76,7 @@ def megatron_job(
         return recomputed
     world = WorldSize(world_size(reader, context), context.nodes)
     batch = read_batch(reader)
-    half: Any = "bfloat16" if reader.flag("bf16") else "float16" if reader.flag("fp16") else "float32"
+    half: Dtype = "bfloat16" if reader.flag("bf16") else "float16" if reader.flag("fp16") else "float32"
     reader.written("precision.weights", "bf16" if half != "float16" else "fp16")
     fused = reader.read("cross_entropy_loss_fusion", boolean, False, field="loss")
     return TrainingJob(

@@ -53,7 +53,7 @@ _OPTIMIZERS: Mapping[Any, str] = {
     "clip_lion": "decoupled_lionw",
     "adalr_lion": "decoupled_lionw",
 }
-_DTYPES: Mapping[Any, Any] = {
+_DTYPES: Mapping[object, Autocast] = {
     "bf16": "bfloat16",
     "bfloat16": "bfloat16",
     "fp16": "float16",
@@ -166,7 +166,7 @@ def _replicas(reader: Reader, world: WorldSize, sharding: str) -> int:
     return copies or (world.nodes if sharding == "hybrid" else 1)
 
 
-def _dtypes(reader: Reader, half: Any) -> tuple[Any, Any]:
+def _dtypes(reader: Reader, half: Autocast) -> tuple[Autocast, Autocast | Literal["float32"]]:
     """Dtypes in which weights are gathered and gradients reduced."""
     given = reader.raw(f"{FSDP}.mixed_precision")
     if isinstance(given, Mapping):

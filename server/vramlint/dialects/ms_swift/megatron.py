@@ -5,7 +5,6 @@ megatron/arguments/megatron_args.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import WorldSize
@@ -19,6 +18,7 @@ from vramlint.dialects.kit.dialect import Context, Key, Obstacle
 from vramlint.dialects.kit.reader import Reader, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, hardware, world_size
 from vramlint.job import Adapter, TrainingJob
+from vramlint.vocabulary import Checkpointing, Dtype
 
 MEGATRON_KEYS: tuple[Key, ...] = (
     Key("micro_batch_size", "micro_batch_size", "Megatron: rows of one forward pass on each GPU.", 1),
@@ -63,7 +63,7 @@ _MARKS = (
     *("tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"),
     *("recompute_granularity", "mcore_model", "use_distributed_optimizer", "micro_batch_size"),
 )
-_DTYPES: Mapping[Any, Any] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "float32"}
+_DTYPES: Mapping[str, Dtype] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "float32"}
 
 
 def is_megatron(reader: Reader) -> bool:
@@ -89,12 +89,12 @@ def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
     return _job(reader, context, model, recomputed)
 
 
-def _job(reader: Reader, context: Context, model: Model, recomputed: Any) -> TrainingJob:
+def _job(reader: Reader, context: Context, model: Model, recomputed: Checkpointing) -> TrainingJob:
     world = WorldSize(world_size(reader, context), context.nodes)
     parallel = read_parallel(reader, world, _DEFAULTS)
     micro = reader.read("micro_batch_size", positive)
     whole = reader.read("global_batch_size", positive)
-    half = reader.get("torch_dtype", choice(_DTYPES))
+    half: Dtype | None = reader.get("torch_dtype", choice(_DTYPES))
     if half is not None:
         reader.written("precision.weights", "torch_dtype")
     lora = _adapted(reader)

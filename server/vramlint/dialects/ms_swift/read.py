@@ -52,7 +52,7 @@ from vramlint.dialects.ms_swift.weights import (
 )
 from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Attention
+from vramlint.vocabulary import Attention, Checkpointing, Loss
 
 UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
@@ -238,7 +238,7 @@ def _length(reader: Reader, model: Model) -> int:
     return min(UNBOUNDED, longest or UNBOUNDED)
 
 
-def _checkpointing(reader: Reader, engine: ParallelPlan) -> Any:
+def _checkpointing(reader: Reader, engine: ParallelPlan) -> Checkpointing:
     """Reentrant unless plain DDP runs (trainers/mixin.py, _fix_gradient_checkpointing)."""
     if not reader.read("gradient_checkpointing", boolean):
         return "none"
@@ -257,7 +257,7 @@ def _attention(reader: Reader) -> Attention:
     return kernel
 
 
-def _loss(reader: Reader, model: Model, objective: str) -> Any:
+def _loss(reader: Reader, model: Model, objective: str) -> Loss:
     """Liger's head and loss in one kernel for fine-tuning; the other trainers take whole logits."""
     if reader.flag("use_liger_kernel") and objective in ("sft", "grpo"):
         reader.written("loss", "use_liger_kernel")

@@ -5,25 +5,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.job import Adapter, Precision, Quantization
-from vramlint.vocabulary import Dtype, Method, Scheme
+from vramlint.vocabulary import Autocast, Dtype, Method, Scheme
 
-_DTYPES: Mapping[Any, Any] = {
+_DTYPES: Mapping[str, Dtype] = {
     "bfloat16": "bfloat16", "float16": "float16", "float32": "float32",
     "bf16": "bfloat16", "fp16": "float16", "fp32": "float32",
 }  # fmt: skip
+_AUTOCAST: Mapping[str, Autocast] = {"fp16": "float16", "bf16": "bfloat16"}
 _SCHEMES: Mapping[tuple[str, int], Scheme] = {
     ("bnb", 8): "bnb-int8",
     ("hqq", 8): "bnb-int8",
     ("eetq", 8): "bnb-int8",
     ("hqq", 4): "hqq-int4",
 }
-METHODS: Mapping[Any, Any] = {"full": "full", "lora": "lora", "vera": "vera"}
+METHODS: Mapping[str, Method] = {"full": "full", "lora": "lora", "vera": "vera"}
 NO_IMAGES = r"(?!.*(visual|vision|image|audio|merger|projector|connector|aligner|mlp1))"
 """Matches weights outside the towers (vision, audio) and the modules that join them to the language model."""
 
@@ -32,7 +32,7 @@ def read_quantization(reader: Reader, model: Model) -> Quantization | None:
     """How the frozen base is stored. A base that was released quantized stays so."""
     dtype = reader.get("torch_dtype", choice(_DTYPES)) or model.dtype
     compute: Dtype = "bfloat16" if dtype == "bfloat16" else "float32"
-    given = reader.get("bnb_4bit_compute_dtype", choice(_DTYPES))
+    given: Dtype | None = reader.get("bnb_4bit_compute_dtype", choice(_DTYPES))
     if model.quantized_as is not None:
         reader.same_origin_as("quantization", "model")
         return Quantization(model.quantized_as, True, given or compute)
@@ -62,12 +62,12 @@ def read_precision(reader: Reader, model: Model) -> Precision:
     """Weights in `torch_dtype`, autocast in the 16-bit dtype that follows it (base_args/model_args.py,
     _init_mixed_precision: float16 for float32 weights).
     """
-    weights = reader.get("torch_dtype", choice(_DTYPES))
+    weights: Dtype | None = reader.get("torch_dtype", choice(_DTYPES))
     if weights is not None:
         reader.written("precision.weights", "torch_dtype")
     else:
         reader.default("precision.weights", "the checkpoint's own dtype")
-        weights = _DTYPES.get(model.dtype, "bfloat16")
+        weights = _DTYPES.get(model.dtype or "", "bfloat16")
     follows = {"fp16": weights != "bfloat16", "bf16": weights == "bfloat16"}
     flags = {name: reader.get(name, boolean) for name in follows}
     half = next((name for name, given in flags.items() if (follows[name] if given is None else given)), None)
@@ -75,12 +75,12 @@ def read_precision(reader: Reader, model: Model) -> Precision:
         reader.written("precision.autocast", half)
     else:
         reader.default("precision.autocast", "it follows the dtype of the weights")
-    return Precision(weights=weights, autocast=_DTYPES[half] if half else "none")
+    return Precision(weights=weights, autocast=_AUTOCAST[half] if half else "none")
 
 
 def read_adapter(reader: Reader, engine: ParallelPlan, reads_images: bool, method: Method) -> Adapter:
     """The adapter, its weights in float32 where nothing says otherwise."""
-    given = reader.get("lora_dtype", choice(_DTYPES))
+    given: Dtype | None = reader.get("lora_dtype", choice(_DTYPES))
     if given is not None:
         reader.written("adapter.dtype", "lora_dtype")
     elif engine.adapter_dtype is not None:

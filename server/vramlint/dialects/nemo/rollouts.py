@@ -8,12 +8,12 @@ meanwhile (offload_before_refit, offload_after_refit). Then the engine sleeps wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
 from vramlint.job import Generation
+from vramlint.vocabulary import GenerationEngine
 
-_ENGINES: Mapping[Any, Any] = {"sglang": "sglang", "megatron": "in-process"}
+_ENGINES: Mapping[str, GenerationEngine] = {"sglang": "sglang", "megatron": "in-process"}
 _AT = "policy.generation"
 ROLLS_OUT = ("grpo", "ppo", "distillation")
 """Algorithms that train on completions of the policy."""
@@ -23,7 +23,7 @@ def read_generation(reader: Reader, section: str, micro: int, length: int) -> Ge
     """What makes completions, and how many at once are scored before training. PPO's policy leaves the GPU to
     the value model also where completions are made elsewhere (algorithms/ppo.py, offload_to_cpu).
     """
-    engine: Any = _ENGINES.get(reader.get(f"{_AT}.backend", text), "vllm")
+    engine = _ENGINES.get(reader.get(f"{_AT}.backend", text) or "", "vllm")
     colocated = reader.get(f"{_AT}.colocated.enabled", boolean) is not False and engine != "in-process"
     reader.written("generation.engine", f"{_AT}.backend")
     scored = reader.get("policy.logprob_batch_size", positive) or micro
