@@ -99,9 +99,8 @@ def _head(files: int, errors: int) -> Iterator[str]:
     yield ""
     yield (
         f"`vramlint check` over {files} config files of public repositories reports {errors} errors. Each is "
-        "listed here with the reason why it is a mistake of the file. This page is made by "
-        "`docs/corpus_findings.py` from the findings and `docs/corpus-justifications.json`; a test keeps it "
-        "in step."
+        "listed here with the reason why it is a mistake in the file. `docs/corpus_findings.py` writes this "
+        "page from the findings and `docs/corpus-justifications.json`; a test checks that it is current."
     )
     yield ""
     yield "| file | code | key | value | message | why it is a mistake |"
@@ -129,9 +128,9 @@ def _judgements() -> Iterator[str]:
     yield "# Findings of each rule, and what a sample of them is worth"
     yield ""
     yield (
-        "The same files with all rules on, those too that are asked for by name, without a GPU and for "
-        f"three. Up to {ENOUGH} findings a rule, taken at random, were held against the file and, where they "
-        f"speak of a framework, against its source: {len(whole)} in all, {wrong} of them wrong. Rules that "
+        "The same files with all rules on, including those that are asked for by name, without a GPU and "
+        f"for three. Up to {ENOUGH} findings per rule, chosen at random, were compared with the file, or "
+        f"with its framework's source: {len(whole)} in all, {wrong} of them wrong. Rules that "
         "are not listed found nothing."
     )
     yield ""

@@ -77,6 +77,7 @@ def measured() -> Iterator[list[str]]:
     yield ["benchmarks/classes_page.py"]
     if (SHARED / "corpus").is_dir():
         yield ["docs/corpus_findings.py"]
+        yield ["docs/corpus_coverage.py", str(SHARED / "corpus")]
     if (SHARED / "truth").is_dir() and (SHARED / "published").is_dir():
         yield ["benchmarks/accuracy.py"]
 
