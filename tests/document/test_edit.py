@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from properties import examples
 
 from vramlint.document import Document
-from vramlint.document.edit import TextEdit, apply_edits, remove_key, set_key
+from vramlint.document.edit import TextEdit, apply_edits, remove_key, set_key, set_keys
 from vramlint.document.write import write_value
 
 YAML_TEXT = """\
@@ -290,3 +290,51 @@ def test_json_keeps_letters_of_any_alphabet():
     after = apply_edits(document.text, (edit,))
     assert '"größe": {"名": "жар"}' in after
     assert "\\u" not in after
+
+
+TOGETHER = {
+    "yaml": [
+        [("lr",), 2e-5],
+        [("lora", "r"), 16],
+        [("lora", "dropout"), 0.1],
+        [("new",), True],
+        [("newer",), "word"],
+        [("flow", "a"), 2],
+        [("flow", "c"), [1]],
+        [("deep", 0, "val"), 3],
+        [("text",), "short"],
+    ],
+    "json": [[("a",), 2], [("b", "x"), 3], [("e", "f"), 4], [("g",), [5]]],
+    "toml": [[("a",), 2], [("t", "k"), "w"], [("t", "sub", "r"), 4], [("b",), 5], [("c",), 6]],
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_many_keys_at_once_as_one_after_the_other(name: str, backwards: bool) -> None:
+    document = DOCUMENTS[name]
+    keys = TOGETHER[name.partition("-")[0]][:: -1 if backwards else 1]
+    edits = set_keys(document, [(path, value) for path, value in keys])
+    assert edits is not None
+    one_by_one = document
+    for path, value in keys:
+        edit = set_key(one_by_one, path, value)
+        assert edit is not None
+        text = apply_edits(one_by_one.text, (edit,))
+        one_by_one = Document.parse(text, document.path, document.language)
+    after = apply_edits(document.text, edits)
+    assert Document.parse(after, document.path, document.language).values() == one_by_one.values()
+    assert after == one_by_one.text
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [(("fresh", "a"), 1), (("fresh", "b"), 2)],
+        [(("lr",), 1), (("lr",), 2)],
+        [(("lora",), 1), (("lora", "r"), 2)],
+        [((), 1)],
+    ],
+)
+def test_keys_that_need_each_other_are_not_set_at_once(keys: list[tuple[tuple[str, ...], Any]]) -> None:
+    assert set_keys(DOCUMENTS["yaml"], keys) is None

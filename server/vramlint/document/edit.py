@@ -49,6 +49,24 @@ def _parsed(text: str, path: str | None, language: Language) -> Document:
     return Document.parse(text, path, language)
 
 
+def set_keys(document: Document, keys: Iterable[tuple[KeyPath, Any]]) -> tuple[TextEdit, ...] | None:
+    """The edits that write all values at once, each where it would go alone; None where one of them has to
+    see what another wrote.
+    """
+    expected, edits = document.values(), []
+    try:
+        for path, value in keys:
+            expected = _with(expected, path, value)
+            edit = _written(document, path, value) if path else None
+            if edit is None:
+                return None
+            edits.append(edit)
+        after = edited(document, *edits)
+    except (CannotWrite, ValueError):  # they overlap
+        return None
+    return tuple(edits) if _holds(document, after, expected) else None
+
+
 def set_key(document: Document, path: KeyPath, value: Any, after: str | None = None) -> TextEdit | None:
     """The edit that writes `value` at `path`, replacing what is there, or inserting the key and the
     mappings above it.
@@ -59,10 +77,8 @@ def set_key(document: Document, path: KeyPath, value: Any, after: str | None = N
         return None
     expected = _with(document.values(), path, value)
     try:
-        if _is_own(document, path):
-            return _tried(document, _replacement(document, path, value), expected)
-        edit = _tried(document, _insertion(document, path, value, after), expected)
-        if edit is None and document.language == "toml":
+        edit = _tried(document, _written(document, path, value, after), expected)
+        if edit is None and not _is_own(document, path) and document.language == "toml":
             edit = _tried(document, _toml_table(document, path, value), expected)
     except CannotWrite:
         return None
@@ -89,9 +105,19 @@ def _tried(document: Document, edit: TextEdit | None, expected: Any) -> TextEdit
     """The edit if it does what it should."""
     if edit is None:
         return None
-    after = edited(document, edit)
-    same = (after.values() or {}) == (expected or {}) and len(after.problems) <= len(document.problems)
-    return edit if same else None
+    return edit if _holds(document, edited(document, edit), expected) else None
+
+
+def _holds(before: Document, after: Document, expected: Any) -> bool:
+    """Whether an edited document has the values that it should have, and no new problem."""
+    return (after.values() or {}) == (expected or {}) and len(after.problems) <= len(before.problems)
+
+
+def _written(document: Document, path: KeyPath, value: Any, after: str | None = None) -> TextEdit | None:
+    """The edit that writes a value, not yet tried."""
+    if _is_own(document, path):
+        return _replacement(document, path, value)
+    return _insertion(document, path, value, after)
 
 
 def _with(values: Any, path: KeyPath, value: Any) -> Any:

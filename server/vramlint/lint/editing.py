@@ -7,7 +7,7 @@ from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.document import PROGRAMS, Document
-from vramlint.document.edit import TextEdit, edited, remove_key, set_key
+from vramlint.document.edit import TextEdit, edited, remove_key, set_key, set_keys
 from vramlint.document.node import KeyPath, Span
 from vramlint.lint.context import RuleContext
 
@@ -26,6 +26,11 @@ def edits_of_keys(document: Document, keys: Iterable[SetKey]) -> tuple[TextEdit,
         changes = ((item.path, item.value, item.value is REMOVE) for item in keys)
         text = _set_arguments(document, changes)
         return (difference(document.text, text) or None) if text is not None else None
+    keys = tuple(keys)
+    if len(keys) > 1 and all(item.value is not REMOVE for item in keys):
+        at_once = set_keys(document, ((item.path, item.value) for item in keys))
+        if at_once is not None:
+            return difference(document.text, edited(document, *at_once).text) or None
     after = document
     for item in keys:
         edit = remove_key(after, item.path) if item.value is REMOVE else set_key(after, item.path, item.value)
