@@ -166,7 +166,9 @@ class Search:
         weight = self.weights[state] or 0
         for axis in self.doubtful if weight <= _MOST_ADDED * self.limit else ():
             less = _with(state, axis, 0)
-            if state[axis] and self._weighed(less) != "refused":
+            if not state[axis] or any(_goes_as_far(each, less) for each in self.too_large):
+                continue  # known to be too large
+            if self._weighed(less) != "refused":
                 without = self.weights[less] or 0
                 if without <= self.limit:
                     return False
