@@ -93,14 +93,14 @@ def suggest(
     before = attempt({})
     if before is None:
         return
-    steps = _offered(job, expressible)
+    steps = offered(job, expressible)
     tried: dict[State, Advice] = {}
 
     def weigh(state: State) -> int | None:
         chosen = _chosen(steps, state)
         changes = together(job, chosen)
         after = None if changes is None else attempt(changes)
-        if changes is None or after is None or after.why_unknown or _overloads(before, after):
+        if changes is None or after is None or after.why_unknown or overloads(before, after):
             return None
         tried[state] = _advice(job, chosen, changes, before, after)
         return after.rough.high_bytes
@@ -108,7 +108,7 @@ def suggest(
     def confirmed(state: State) -> Answer:
         return confirm(tried[state])
 
-    prices = [[_price(move) for move in way] for way in steps]
+    prices = [[price_of(move) for move in way] for way in steps]
     doubtful = [axis for axis, way in enumerate(steps) if any(move.may_add for move in way)]
     search = Search(prices, _blocks(steps), weigh, confirmed, capacity_bytes, _MOST_ESTIMATES, doubtful)
     for state in search.solutions():
@@ -142,10 +142,10 @@ def savings(
     """
     attempt = attempt or partial(_applied, job)
     found: list[Advice] = []
-    for way in _offered(job, expressible):
+    for way in offered(job, expressible):
         changes = together(job, way[-1:])
         after = attempt(changes) if changes is not None else None
-        if changes is None or after is None or _overloads(before, after):
+        if changes is None or after is None or overloads(before, after):
             continue
         if after.rough.device_bytes < before.rough.device_bytes:
             found.append(_advice(job, way[-1:], changes, before, after))
@@ -173,7 +173,7 @@ def _now(job: TrainingJob, name: str) -> int:
     return job.parallel.data if name == "parallel.data" else job.gradient_accumulation_steps
 
 
-def _offered(job: TrainingJob, expressible: Callable[[Changes], bool]) -> list[tuple[Move, ...]]:
+def offered(job: TrainingJob, expressible: Callable[[Changes], bool]) -> list[tuple[Move, ...]]:
     """The ways with the steps that the file can express; of steps that cost the same, the first."""
     found = []
     for way in ways(job):
@@ -188,7 +188,7 @@ def _chosen(steps: Sequence[tuple[Move, ...]], state: State) -> tuple[Move, ...]
     return tuple(sorted(taken, key=lambda move: (HARMS.index(move.harm), move.cost)))
 
 
-def _price(move: Move) -> Price:
+def price_of(move: Move) -> Price:
     """Its cost among moves that do the same harm; a worse harm weighs more than any number of others."""
     return tuple(move.cost if harm == move.harm else 0.0 for harm in reversed(HARMS))
 
@@ -199,7 +199,7 @@ def _blocks(steps: Sequence[tuple[Move, ...]]) -> list[list[int]]:
     return [[axis for axis, harm in enumerate(worst) if harm == each] for each in range(len(HARMS))]
 
 
-def _overloads(before: Estimate, after: Estimate) -> bool:
+def overloads(before: Estimate, after: Estimate) -> bool:
     """Whether the host would have to hold more than it is known to have, and more than before."""
     held = 0 if before.host is None else before.host.most_bytes_per_node
     host = after.host

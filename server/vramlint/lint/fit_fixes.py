@@ -51,12 +51,13 @@ class WayToFit:
 
 
 @dataclass(slots=True)
-class _Tries:
+class Tries:
     """The tries of one search: values read again for each candidate, the edited file for those that fit."""
 
     context: RuleContext
     done: dict[str, WayToFit] = field(default_factory=dict)
     checks: int = 0
+    most_checks: int = _MOST_CHECKS
     _before: set[str] | None = None
 
     def keys(self, changes: Changes) -> tuple[SetKey, ...] | None:
@@ -79,7 +80,7 @@ class _Tries:
         self.context.proceed()
         keys = self.keys(advice.changes)
         edits = edits_of_keys(self.context.document, keys) if keys else None
-        if not keys or not edits or self.checks >= _MOST_CHECKS:
+        if not keys or not edits or self.checks >= self.most_checks:
             return "refused"
         self.checks += 1
         after = self.context.recheck(edits)
@@ -111,7 +112,7 @@ def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
         return
     from vramlint.advice import suggest  # imported late: most files fit
 
-    tries = _Tries(context)
+    tries = Tries(context)
 
     def expressible(changes: Changes) -> bool:
         return tries.keys(changes) is not None
@@ -124,7 +125,7 @@ def largest_ways(context: RuleContext, field_name: Grown) -> Iterator[WayToFit]:
     """The largest value of a field that fits, written into the file, where the file has another: of micro
     batches the one that keeps the batch of a step, and the largest of all.
     """
-    job, capacity, tries = context.job, context.capacity, _Tries(context)
+    job, capacity, tries = context.job, context.capacity, Tries(context)
     if job is None or capacity is None or context.dialect is None:
         return
     from vramlint.advice.advise import advice_of  # imported late: only `fit --maximize` gets here
@@ -150,7 +151,7 @@ def partial_savings(context: RuleContext) -> tuple[Advice, ...]:
         return ()
     from vramlint.advice import savings  # imported late: most files fit
 
-    tries = _Tries(context)
+    tries = Tries(context)
     return savings(job, estimate, lambda changes: tries.keys(changes) is not None, tries.estimate)
 
 
