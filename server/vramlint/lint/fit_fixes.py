@@ -13,7 +13,7 @@ from vramlint.lint.context import Rechecked, RuleContext
 from vramlint.lint.editing import edits_of_keys
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import gib
-from vramlint.lint.rereading import estimate_after
+from vramlint.lint.rereading import estimate_after, for_a_search
 from vramlint.memory.estimate import Estimate, Verdict
 
 if TYPE_CHECKING:  # most files fit, and need no advice
@@ -112,7 +112,7 @@ def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
         return
     from vramlint.advice import suggest  # imported late: most files fit
 
-    tries = Tries(context)
+    tries = Tries(for_a_search(context))
 
     def expressible(changes: Changes) -> bool:
         return tries.keys(changes) is not None

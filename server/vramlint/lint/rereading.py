@@ -5,13 +5,45 @@ This leaves the text alone. `RuleContext.recheck` edits it, parses it and runs t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
 
-from vramlint.dialects.kit.dialect import ReadResult, SetKey
+from vramlint.catalog.facts import Model
+from vramlint.dialects.kit.dialect import Catalog, ReadResult, SetKey
 from vramlint.dialects.kit.edits import with_keys
 from vramlint.document.node import KeyPath
+from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import RuleContext
 from vramlint.memory.estimate import CannotEstimate, Estimate
+
+
+class _AskedOnce:
+    """A catalog that looks for each name once, in folders too: no file changes while a search runs."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._model = cache(catalog.model)
+
+    def model(self, name: str, folder: str | None = None) -> Model | None:
+        """As the catalog has it."""
+        return self._model(name, folder)
+
+    def nearest(self, name: str, n: int = 3) -> list[str]:
+        """As the catalog has it."""
+        return self._catalog.nearest(name, n)
+
+    def from_config(self, config: Mapping[str, Any], name: str = "config") -> Model | None:
+        """As the catalog has it."""
+        return self._catalog.from_config(config, name)
+
+
+def for_a_search(context: RuleContext) -> RuleContext:
+    """The same facts, for many estimates after each other."""
+    told = context.dialect_context
+    if told is None:
+        return context
+    return replace(context, dialect_context=replace(told, catalog=_AskedOnce(told.catalog)))
 
 
 def estimate_after(context: RuleContext, keys: Iterable[SetKey]) -> Estimate | None:
