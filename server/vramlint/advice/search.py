@@ -135,11 +135,25 @@ class Search:
         """
         if self._weighed(state) == "enough":  # by its weight; known better by a closer look
             return state
-        for block in self.blocks:
+        whole = self._too_large_as_a_whole(state)
+        state = self._gone(state, [axis for block in self.blocks[:whole] for axis in block])
+        for block in self.blocks[whole:]:
             state = self._raised(state, block)
             if any(state[axis] < len(self.prices[axis]) for axis in block):
                 break  # something fits without more harm than this; what does more is not yet needed
         return state
+
+    def _too_large_as_a_whole(self, state: State) -> int:
+        """How many of the first blocks a combination can go to their ends and stay too large."""
+        low, high = 0, len(self.blocks)
+        while low < high:
+            middle = (low + high - 1) // 2
+            through = [axis for block in self.blocks[: middle + 1] for axis in block]
+            if self._is_too_large(self._gone(state, through)):
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def _raised(self, state: State, block: Sequence[int]) -> State:
         """The ways of a block as far as they can go: all together if they can, else half by half."""
