@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,13 @@ class TestAgainst:
         (project / "train.yaml").write_text(CONFIG.replace("size: 1", "size: 2"))
         assert "train.yaml" in run("compare", "--against", "HEAD").out
         assert not trap.exists()
+
+
+def test_what_people_read(project: Path, run: Run, snapshot: Callable[[str, str], None]) -> None:
+    (project / "ds.json").write_text(ZERO.replace("STAGE", "1"))
+    (project / "other.yaml").rename(project / "renamed.yaml")
+    snapshot("compare.txt", run("compare", "--against", "HEAD").out)
+    snapshot("compare.md", run("compare", "--against", "HEAD", "--format", "markdown").out)
 
 
 class TestMarkdown:

@@ -46,7 +46,7 @@ def _invocation(reports: Sequence[FileReport]) -> dict[str, Any]:
         for report in reports
         if report.failure
     ]
-    said = {"executionSuccessful": not unread}
+    said = {"executionSuccessful": not any(report.untrusted for report in reports)}
     return said | ({"toolExecutionNotifications": unread} if unread else {})
 
 
