@@ -18,7 +18,7 @@ COMMANDS = {
     "runs": "print every run that launch scripts describe, field by field",
     "fit": "print changes that make a run fit, and the largest batch and sequence that fit",
     "plan": "print the parallel layouts that fit on many GPUs, the fastest first",
-    "compare": "compare two versions of a run, component by component",
+    "compare": "compare two versions of a run, or a folder with an older revision",
     "verify": "compare an estimate with a measurement, and name the component that differs",
     "explain": "print the page of a rule, a chapter of the memory model, or the effect of a key",
     "gpus": "list the known GPUs with the memory that a run can use",
