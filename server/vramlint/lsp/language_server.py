@@ -13,6 +13,7 @@ from vramlint.lsp.cells import SYNC
 from vramlint.lsp.protocol import Protocol, lenient_converter
 from vramlint.lsp.publish import Publisher
 from vramlint.lsp.session import Session
+from vramlint.lsp.since_commit import Commits
 from vramlint.lsp.workspace_diagnostics import WorkspaceDiagnostics
 
 log = logging.getLogger("vramlint.lsp")
@@ -35,6 +36,7 @@ class Server(LanguageServer):
         self.session = Session()
         self.publisher = Publisher(self, self.session)
         self.unopened = WorkspaceDiagnostics(self.session)
+        self.commits = Commits(self.session)
         self.publisher.on_recheck = self.unopened.changed
         self.was_shut_down = False
         self.was_told_to_exit = False

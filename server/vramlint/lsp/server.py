@@ -26,6 +26,7 @@ from vramlint.lsp.links import definition, document_links
 from vramlint.lsp.pages import as_file
 from vramlint.lsp.session import Session
 from vramlint.lsp.settings import SECTION, as_mapping, ask_for_settings, register_for_changes
+from vramlint.lsp.since_commit import COMPARE, SINCE_COMMIT
 from vramlint.lsp.symbols import document_symbols
 from vramlint.lsp.texts import keep_texts
 from vramlint.lsp.view import View
@@ -59,6 +60,7 @@ def create_server() -> Server:
         _request(server, method, answer, options)
     _searches(server)
     estimates.register(server)
+    _since_commit(server)
     return server
 
 
@@ -89,6 +91,22 @@ def _searches(server: Server) -> None:
     @server.feature(types.CODE_LENS_RESOLVE)
     async def lens(ls: Server, params: types.CodeLens) -> types.CodeLens:
         return await resolve_code_lens(ls.session, params)
+
+
+def _since_commit(server: Server) -> None:
+    """What changed since the last commit, where the client says that the workspace is trusted."""
+
+    @server.feature(SINCE_COMMIT)
+    async def since_commit(ls: Server, params: object) -> dict[str, Any] | None:
+        asked = as_mapping(params)
+        return await ls.commits.difference(
+            as_mapping(asked.get("textDocument")).get("uri"), asked.get("trusted")
+        )
+
+    @server.command(COMPARE)
+    async def compare(ls: Server, *arguments: Any) -> str | None:
+        uri, trusted = (*arguments, None, None)[:2]
+        return await ls.commits.page(uri, trusted)
 
 
 def _lifecycle(server: Server) -> None:
@@ -185,7 +203,7 @@ def _pull(server: Server) -> None:
         return types.RelatedFullDocumentDiagnosticReport(items=diagnostics(view) if view else [])
 
     @server.feature(types.WORKSPACE_DIAGNOSTIC)
-    async def workspace(
+    async def unopened(
         ls: Server, params: types.WorkspaceDiagnosticParams
     ) -> types.WorkspaceDiagnosticReport:
         return types.WorkspaceDiagnosticReport(items=await ls.unopened.answer(ls, params))

@@ -13,10 +13,9 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lsprotocol import types
-from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path
 
 from vramlint.dialects import SIGN_NAMES, detectable
@@ -29,6 +28,9 @@ from vramlint.lsp.session import Session
 from vramlint.project.ignored import Ignored
 from vramlint.project.paths import is_skipped
 from vramlint.project.settings import SettingsResolver
+
+if TYPE_CHECKING:
+    from pygls.lsp.server import LanguageServer
 
 Report: TypeAlias = (
     types.WorkspaceFullDocumentDiagnosticReport | types.WorkspaceUnchangedDocumentDiagnosticReport
