@@ -5,6 +5,7 @@ import { documentInView } from "./documents";
 import type { Session } from "./session";
 
 const SCHEME = "vramlint-breakdown";
+const COMPARED = "since-commit";
 const REFRESH_MS = 250;
 
 export class Breakdown implements vscode.TextDocumentContentProvider, vscode.Disposable {
@@ -24,6 +25,11 @@ export class Breakdown implements vscode.TextDocumentContentProvider, vscode.Dis
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
+    if (uri.fragment === COMPARED) {
+      const trusted = vscode.workspace.isTrusted;
+      const page = await this.session.ask("vramlint.compareWithHead", uri.query, trusted);
+      return page ?? "vramlint compares with the last commit in trusted workspaces only.";
+    }
     const text = await this.session.ask("vramlint.breakdown", uri.query);
     return text ?? "vramlint has no estimate for this file: it is not a training config it knows.";
   }
@@ -33,6 +39,21 @@ export class Breakdown implements vscode.TextDocumentContentProvider, vscode.Dis
     const source = config ?? documentInView();
     if (source === undefined) return;
     await vscode.commands.executeCommand("markdown.showPreviewToSide", breakdownOf(source));
+  }
+
+  /** Show a config's run and the one in the last commit beside each other. */
+  async compare(config: vscode.Uri | undefined): Promise<void> {
+    const source = config ?? documentInView();
+    if (source === undefined) return;
+    const name = source.path.slice(source.path.lastIndexOf("/") + 1);
+    const page = vscode.Uri.from({
+      scheme: SCHEME,
+      path: `/${name} since the last commit.md`,
+      query: source.toString(),
+      fragment: COMPARED,
+    });
+    this.changed.fire(page); // what was shown of it may be old
+    await vscode.commands.executeCommand("markdown.showPreviewToSide", page);
   }
 
   dispose(): void {

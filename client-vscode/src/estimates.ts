@@ -97,6 +97,16 @@ export interface GpusAnswer {
   readonly writable: boolean;
 }
 
+/** What a run needs more or less than the committed one; `said` is empty where that is next to nothing. */
+export interface SinceCommitAnswer {
+  readonly commit: string;
+  readonly device_bytes_then: number;
+  readonly device_bytes: number;
+  readonly difference_bytes: number;
+  readonly said: string;
+}
+
 export const ESTIMATE = "vramlint/estimate";
 export const WHAT_IF = "vramlint/whatIf";
 export const GPUS = "vramlint/gpus";
+export const SINCE_COMMIT = "vramlint/sinceCommit";

@@ -1,5 +1,6 @@
 /** The extension's entry: starts the server, registers the commands, stops the server. */
 
+import { join } from "node:path";
 import * as vscode from "vscode";
 import { Breakdown } from "./breakdown";
 import { debugInformation } from "./debugInformation";
@@ -17,7 +18,12 @@ let session: Session | undefined;
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const log = vscode.window.createOutputChannel("vramlint", { log: true });
   const status = new Status();
-  const running = new Session(context.extensionPath, log, status);
+  const running = new Session(
+    context.extensionPath,
+    log,
+    status,
+    join(context.globalStorageUri.fsPath, "python"),
+  );
   const breakdown = new Breakdown(running);
   const panels = new Panels(context.extensionUri, running);
   const picker = new GpuPicker(running, context.workspaceState);
@@ -36,6 +42,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       panels.show(uriOf(config));
     }),
     command("showBreakdownText", (config?: string | vscode.Uri) => breakdown.show(uriOf(config))),
+    command("compareWithHead", (config?: string | vscode.Uri) => breakdown.compare(uriOf(config))),
     command("openExample", openExample),
     command("chooseGpu", (config?: string | vscode.Uri) => picker.choose(uriOf(config))),
     command("restart", () => running.restart()),

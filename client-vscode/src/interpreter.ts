@@ -2,6 +2,7 @@
 
 import { execFile } from "node:child_process";
 
+export const NOT_FOUND = "not found";
 export const OLDEST_PYTHON = [3, 10] as const;
 
 /** A Python worth trying, and where the idea came from. */
@@ -56,7 +57,7 @@ function judge(command: string, answer: string): Probe {
 
 function why(error: Error, stderr: string): string {
   const { code, killed } = error as { code?: string | number | null; killed?: boolean };
-  if (code === "ENOENT") return "not found";
+  if (code === "ENOENT") return NOT_FOUND;
   if (code === "EACCES") return "not executable";
   if (killed === true) return `no answer in ${String(PATIENCE_MS / 1000)} s`;
   return stderr.trim().split("\n").at(-1) ?? error.message;

@@ -1,7 +1,14 @@
 /** How the server is started: the user's own command, or the bundled server run by some Python. */
 
 import { join } from "node:path";
-import { type Attempt, type Candidate, choose, missingPython, probe } from "./interpreter";
+import {
+  type Attempt,
+  type Candidate,
+  choose,
+  missingPython,
+  NOT_FOUND,
+  probe,
+} from "./interpreter";
 
 export interface LaunchSettings {
   /** The whole command; empty means the bundled server. */
@@ -25,6 +32,8 @@ export class CannotLaunch extends Error {
     message: string,
     /** The setting that fixes it. */
     readonly setting: string,
+    /** Whether any Python would do, one made for it too. */
+    readonly anyPython = false,
   ) {
     super(message);
   }
@@ -35,6 +44,7 @@ export function candidates(
   settings: LaunchSettings,
   fromPythonExtension: string | undefined,
   platform: NodeJS.Platform = process.platform,
+  more: readonly Candidate[] = [],
 ): readonly Candidate[] {
   if (settings.interpreter !== "") {
     return [{ command: settings.interpreter, source: "the setting vramlint.interpreter" }];
@@ -45,6 +55,7 @@ export function candidates(
       ? []
       : [{ command: fromPythonExtension, source: "the Python extension" }]),
     ...onPath.map((command) => ({ command, source: `${command} on the PATH` })),
+    ...more,
   ];
 }
 
@@ -54,15 +65,27 @@ export async function findLaunch(
   extensionFolder: string,
   fromPythonExtension: () => Promise<string | undefined>,
   ask = probe,
+  more: readonly Candidate[] = [],
 ): Promise<Launch> {
   const [command, ...args] = settings.serverCommand;
   if (command !== undefined) {
     return { command, args, because: "the setting vramlint.serverCommand" };
   }
   const suggested = settings.interpreter === "" ? await fromPythonExtension() : undefined;
-  const { interpreter, failed } = await choose(candidates(settings, suggested), ask);
+  const { interpreter, failed } = await choose(
+    candidates(settings, suggested, process.platform, more),
+    ask,
+  );
   if (interpreter === undefined) {
-    throw new CannotLaunch(missingPython(failed), "vramlint.interpreter");
+    const others = new Set(more.map(({ command: name }) => name));
+    const worthSaying = failed.filter(
+      ({ candidate, reason }) => reason !== NOT_FOUND || !others.has(candidate.command),
+    );
+    throw new CannotLaunch(
+      missingPython(worthSaying),
+      "vramlint.interpreter",
+      settings.interpreter === "",
+    );
   }
   const { candidate, executable, version } = interpreter;
   return {

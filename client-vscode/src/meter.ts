@@ -49,6 +49,7 @@ export class Meter implements vscode.Disposable {
       }),
       // Settings, companions and settled verdicts come with new diagnostics.
       vscode.languages.onDidChangeDiagnostics(soon),
+      vscode.workspace.onDidGrantWorkspaceTrust(soon),
       session.onDidStart(soon),
     );
     soon();
@@ -82,8 +83,12 @@ export class Meter implements vscode.Disposable {
     const colour = COLOURS[estimate.verdict];
     this.item.text = `${ICONS[estimate.verdict]} ${meterText(estimate)}`;
     this.item.backgroundColor = colour === undefined ? undefined : new vscode.ThemeColor(colour);
+    const since = await this.session.sinceCommit(document.toString());
+    if (turn !== this.asked) return;
     const stale = answer.stale ? " (as last parsed)" : "";
-    this.item.tooltip = `${verdictSentence(answer)}${stale}\nClick to choose a GPU.`;
+    this.item.tooltip = [`${verdictSentence(answer)}${stale}`, since, "Click to choose a GPU."]
+      .filter((line) => line !== "")
+      .join("\n");
     this.item.accessibilityInformation = { label: `vramlint: ${verdictSentence(answer)}` };
     this.item.show();
     if (estimate.gpu === null && answer.gpu_writable) this.withoutGpu(document);

@@ -105,12 +105,13 @@ class Panel implements vscode.Disposable {
 
   private async refresh(): Promise<void> {
     const params = { textDocument: { uri: this.document.toString() } };
-    const [answer, gpus] = await Promise.all([
+    const [answer, gpus, since] = await Promise.all([
       this.session.request<EstimateAnswer>(ESTIMATE, params),
       this.session.request<GpusAnswer>(GPUS, params),
+      this.session.sinceCommit(this.document.toString()),
     ]);
     this.answer = answer;
-    this.send({ kind: "run", name: this.name, answer: answer ?? null, gpus: gpus ?? null });
+    this.send({ kind: "run", name: this.name, answer: answer ?? null, gpus: gpus ?? null, since });
   }
 
   private async received(message: FromPage): Promise<void> {

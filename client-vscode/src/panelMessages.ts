@@ -9,6 +9,8 @@ export type ToPage =
       readonly name: string;
       readonly answer: EstimateAnswer | null;
       readonly gpus: GpusAnswer | null;
+      /** "+31 GiB since the last commit", or nothing. */
+      readonly since: string;
     }
   | { readonly kind: "tried"; readonly turn: number; readonly answer: WhatIfAnswer | null };
 

@@ -1,5 +1,8 @@
 /** One server at a time: started, watched, restarted, and spoken to. */
 
+import { mkdir, rm } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname } from "node:path";
 import * as vscode from "vscode";
 import {
   ExecuteCommandRequest,
@@ -8,6 +11,9 @@ import {
   type WorkspaceEdit,
 } from "vscode-languageclient/node";
 import { createClient } from "./client";
+import { elsewhere, findMaker, make, type Maker, privatePython } from "./environment";
+import { SINCE_COMMIT, type SinceCommitAnswer } from "./estimates";
+import { probe } from "./interpreter";
 import { CannotLaunch, findLaunch, type Launch } from "./launch";
 import { chosenInterpreter } from "./pythonExtension";
 import { RestartLimiter } from "./restartLimiter";
@@ -28,6 +34,8 @@ export class Session {
     private readonly extensionFolder: string,
     private readonly log: vscode.LogOutputChannel,
     private readonly status: Status,
+    /** Where the private Python lies, if one was made. */
+    private readonly privateFolder: string,
   ) {}
 
   start(): Promise<void> {
@@ -66,6 +74,13 @@ export class Session {
     }
   }
 
+  /** "+31 GiB since the last commit", or nothing: git is asked in trusted workspaces only. */
+  async sinceCommit(document: string): Promise<string> {
+    if (!vscode.workspace.isTrusted) return "";
+    const params = { textDocument: { uri: document }, trusted: true };
+    return (await this.request<SinceCommitAnswer>(SINCE_COMMIT, params))?.said ?? "";
+  }
+
   /** Apply an edit that the server has made, as one step of undo. */
   async apply(edit: WorkspaceEdit): Promise<boolean> {
     const client = this.client;
@@ -94,10 +109,17 @@ export class Session {
     this.failure = undefined;
     this.launch = undefined;
     try {
-      this.launch = await findLaunch(launchSettings(), this.extensionFolder, chosenInterpreter);
+      this.launch = await findLaunch(
+        launchSettings(),
+        this.extensionFolder,
+        chosenInterpreter,
+        probe,
+        [...privatePython(this.privateFolder), ...elsewhere(homedir())],
+      );
     } catch (error) {
       if (!(error instanceof CannotLaunch)) throw error;
-      this.fail("no server", error.message, error.setting);
+      const maker = error.anyPython ? await findMaker(this.privateFolder) : undefined;
+      this.fail("no server", error.message, error.setting, maker);
       return;
     }
     this.log.info(`starting ${this.describe().command} (${this.launch.because})`);
@@ -125,6 +147,28 @@ export class Session {
     });
   }
 
+  /** Have uv or conda make a private Python, with a bar that can be cancelled, and start with it. */
+  private async makePython(maker: Maker): Promise<void> {
+    const title = `vramlint: ${maker.program} makes a private Python`;
+    const location = vscode.ProgressLocation.Notification;
+    try {
+      await vscode.window.withProgress({ location, title, cancellable: true }, async (_, token) => {
+        const abandoned = new AbortController();
+        token.onCancellationRequested(() => {
+          abandoned.abort();
+        });
+        await rm(this.privateFolder, { recursive: true, force: true });
+        await mkdir(dirname(this.privateFolder), { recursive: true });
+        await make(maker, abandoned.signal);
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.fail("no server", `No Python was made: ${reason}`, "vramlint.interpreter", maker);
+      return;
+    }
+    await this.restart();
+  }
+
   private async stopNow(): Promise<void> {
     const client = this.client;
     this.client = undefined;
@@ -146,14 +190,18 @@ export class Session {
     return server === undefined ? "vramlint" : `${server.name} ${server.version ?? ""}`.trim();
   }
 
-  private fail(short: string, message: string, setting?: string): void {
+  private fail(short: string, message: string, setting?: string, maker?: Maker): void {
     this.failure = message;
     this.status.failed(short);
     this.log.error(message);
     const open = "Open Setting";
     const restart = "Restart";
     const show = "Show Log";
-    const choices = setting === undefined ? [restart, show] : [open, show];
+    const create = `Make One with ${maker?.program ?? ""}`;
+    const choices = [
+      ...(maker === undefined ? [] : [create]),
+      ...(setting === undefined ? [restart, show] : [open, show]),
+    ];
     void vscode.window.showErrorMessage(message, ...choices).then((choice) => {
       if (choice === open) {
         openSetting(setting);
@@ -161,6 +209,8 @@ export class Session {
         void this.restart();
       } else if (choice === show) {
         this.log.show();
+      } else if (choice === create && maker !== undefined) {
+        void this.makePython(maker);
       }
     });
   }

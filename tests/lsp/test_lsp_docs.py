@@ -6,11 +6,18 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from vramlint.lsp import commands
-from vramlint.lsp.code_action import FIX_ALL
-from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN
+from vramlint.lsp.answers import ANSWERS
+from vramlint.lsp.offers import (
+    BREAKDOWN,
+    COMPARE,
+    DEBUG_INFORMATION,
+    FIX_ALL,
+    MAKE_IT_FIT,
+    OFFERS,
+    SHOW_BREAKDOWN,
+)
 from vramlint.lsp.publish import PAUSE, QUICK
-from vramlint.lsp.server import REQUESTS, create_server
+from vramlint.lsp.server import create_server
 from vramlint.lsp.session import overrides_of
 from vramlint.project.overrides import Overrides
 
@@ -22,12 +29,13 @@ def test_requests() -> None:
         "textDocument/publishDiagnostics",
         "textDocument/diagnostic",
     }
-    assert methods == {method for method, _, _ in REQUESTS} | {"textDocument/codeAction"}
+    assert methods == set(OFFERS) | {"textDocument/codeAction"}
+    assert set(ANSWERS) == set(OFFERS)
     assert methods <= set(create_server().protocol.fm.features)
 
 
 def test_commands_and_kinds() -> None:
-    names = {SHOW_BREAKDOWN, MAKE_IT_FIT, commands.BREAKDOWN, commands.DEBUG_INFORMATION}
+    names = {SHOW_BREAKDOWN, MAKE_IT_FIT, BREAKDOWN, DEBUG_INFORMATION, COMPARE}
     assert set(re.findall(r"^\| `(vramlint\.\w+)` \| (?:the|a) ", PAGE, re.MULTILINE)) == names
     assert FIX_ALL in PAGE
 

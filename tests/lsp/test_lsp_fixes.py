@@ -131,3 +131,34 @@ async def test_make_it_fit_as_a_command(editor: Editor) -> None:
     await editor.until(lambda: applied, "edit")
     await editor.apply(uri, applied[0].edit)
     assert await editor.codes(uri) == []
+
+
+async def ask(
+    editor: Editor, uri: str, where: types.Range, kind: types.CodeActionTriggerKind
+) -> list[types.CodeAction]:
+    context = types.CodeActionContext(diagnostics=[], trigger_kind=kind)
+    params = types.CodeActionParams(types.TextDocumentIdentifier(uri), where, context)
+    found = await editor.client.text_document_code_action_async(params)
+    return [action for action in found or [] if isinstance(action, types.CodeAction)]
+
+
+async def test_a_light_bulb_waits_for_no_search(editor: Editor) -> None:
+    """Asked by the editor itself, one action stands for the fixes; they are there when the user asks."""
+    capabilities = editor.client.capabilities
+    assert capabilities is not None
+    assert capabilities.text_document is not None
+    actions = capabilities.text_document.code_action
+    uri = await editor.open(FULL)
+    (found,) = await editor.diagnostics(uri)
+    offered = await ask(editor, uri, found.range, types.CodeActionTriggerKind.Automatic)
+    if actions is None or actions.resolve_support is None or "edit" not in actions.resolve_support.properties:
+        assert "fits" in offered[0].title
+        return
+    assert offered[0].title == "make it fit: the change that does least"
+    assert offered[0].edit is None
+    resolved = await editor.client.code_action_resolve_async(offered[0])
+    named = await ask(editor, uri, found.range, types.CodeActionTriggerKind.Invoked)
+    assert "fits" in named[0].title
+    assert resolved.edit == named[0].edit
+    await editor.apply(uri, resolved.edit)
+    assert "VL101" not in await editor.codes(uri)

@@ -29,6 +29,7 @@ class Page {
   private run: EstimateAnswer | null = null;
   private tried: WhatIfAnswer | null = null;
   private controls: Controls | undefined;
+  private since = "";
   private controlled = "";
   private selected: string | undefined;
   private turn = 0;
@@ -58,14 +59,20 @@ class Page {
       h("footer", {}, text),
     );
     window.addEventListener("message", ({ data }: MessageEvent<ToPage>) => {
-      if (data.kind === "run") this.took(data.name, data.answer, data.gpus);
+      if (data.kind === "run") this.took(data.name, data.answer, data.gpus, data.since);
       else this.answered(data.turn, data.answer);
     });
     editor.postMessage({ kind: "ready" });
   }
 
   /** A new version of the file. What is tried stays, unless the file says something else now. */
-  private took(name: string, answer: EstimateAnswer | null, gpus: GpusAnswer | null): void {
+  private took(
+    name: string,
+    answer: EstimateAnswer | null,
+    gpus: GpusAnswer | null,
+    since: string,
+  ): void {
+    this.since = since;
     this.title.textContent = name;
     this.run = answer;
     const controlled = JSON.stringify([
@@ -136,7 +143,7 @@ class Page {
     this.verdict.textContent = (tried === null ? "" : "then ") + verdictSentence(shown);
     this.verdict.className = `verdict ${estimate?.verdict ?? "unknown"}`;
     if (estimate === null || run === null) return;
-    this.facts.textContent = factsOf(estimate, run.stale);
+    this.facts.textContent = factsOf(estimate, run.stale, tried === null ? this.since : "");
     this.drawFigures(shown, estimate);
     this.largest.replaceChildren(
       tensors({ ...run, ...shown }, estimate, (component) => {
@@ -165,11 +172,12 @@ class Page {
   }
 }
 
-function factsOf(estimate: Estimate, stale: boolean): string {
+function factsOf(estimate: Estimate, stale: boolean, since: string): string {
   const { model, dialect } = estimate;
   const trained = `${count(model.parameters)} parameters, ${count(model.trainable_parameters)} trained`;
-  const parts = [model.id ?? "unnamed model", trained, dialect ?? ""];
-  if (stale) parts.push("the text says too little right now: figures of the last one that said enough");
+  const parts = [model.id ?? "unnamed model", trained, dialect ?? "", since];
+  if (stale)
+    parts.push("the text says too little right now: figures of the last one that said enough");
   return parts.filter((part) => part !== "").join(" · ");
 }
 

@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from lsprotocol import types
-
 from vramlint.document.edit import TextEdit
 from vramlint.document.node import Span
 from vramlint.document.python.cells import SEPARATOR
-
-SYNC = types.NotebookDocumentSyncOptions(
-    notebook_selector=[
-        types.NotebookDocumentFilterWithNotebook(
-            notebook=types.NotebookDocumentFilterNotebookType(notebook_type="jupyter-notebook"),
-            cells=[types.NotebookCellLanguage(language="python")],
-        )
-    ]
-)
 
 
 class Cell(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from lsprotocol import types
 
@@ -15,13 +15,12 @@ from vramlint.explain.format import WORDS
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib, gpu_name
 from vramlint.lsp.diagnostics import diagnostic
-from vramlint.lsp.search import all_fixes
+from vramlint.lsp.offers import FIX_ALL
+from vramlint.lsp.search import all_fixes, begin
 from vramlint.lsp.session import Session
 from vramlint.lsp.suppress_action import may_be_suppressed, suppression_edit
 from vramlint.lsp.view import View
 
-FIX_ALL = "source.fixAll.vramlint"
-KINDS = (types.CodeActionKind.QuickFix, FIX_ALL)
 _OFFERED_GPUS = ("RTX-4090", "A100-80GB", "H100-80GB")
 
 
@@ -29,26 +28,39 @@ async def code_actions(
     session: Session, view: View, params: types.CodeActionParams
 ) -> list[types.CodeAction]:
     """What can be done about the findings in a range."""
-    wanted = params.context.only
+    wanted, unasked = params.context.only, _unasked(view, params.context)
     actions: list[types.CodeAction] = []
     if _wants(wanted, types.CodeActionKind.QuickFix):
         here = Span(view.offset(params.range.start), view.offset(params.range.end))
-        for finding in view.analysis.findings:
-            if _meets(view.analysis.span(finding.at), here):
-                actions += await _quick_fixes(session, view, finding)
+        there = [each for each in view.analysis.findings if _meets(view.analysis.span(each.at), here)]
+        later = [each for each in there if unasked and session.known_fixes(view.uri, each) is None]
+        for finding in there:
+            actions += await _quick_fixes(session, view, finding, searched=finding not in later)
+        if later:
+            begin(session, view, later)
         actions += _declarations(view, here)
     if _wants(wanted, FIX_ALL, asked_for=True):
         actions += await _fix_all(session, view)
     return actions
 
 
-async def _quick_fixes(session: Session, view: View, finding: Finding) -> list[types.CodeAction]:
+def _unasked(view: View, context: types.CodeActionContext) -> bool:
+    """Whether the editor asks by itself, for its light bulb: then no answer waits for a search."""
+    return view.client.resolves_edits and context.trigger_kind == types.CodeActionTriggerKind.Automatic
+
+
+async def _quick_fixes(
+    session: Session, view: View, finding: Finding, *, searched: bool
+) -> list[types.CodeAction]:
     """The fixes of one finding, those that keep the training the same first, and the comment that silences
-    it. Only the first of those is preferred: editors apply preferred ones unasked.
+    it. Only the first of those is preferred: editors apply preferred ones unasked. Unless they are `searched`
+    for, one action stands for those that make a run fit, and is looked for when it is chosen.
     """
     shown = [diagnostic(view, finding)]
     actions = []
-    fixes = await all_fixes(session, view, view.analysis, finding)
+    fixes = await all_fixes(session, view, view.analysis, finding) if searched else finding.fixes
+    if not searched and finding is view.unfit:
+        actions.append(_later(view, "make it fit: the change that does least", shown, finding, "fit"))
     for index, fix in enumerate(sorted(fixes, key=lambda fix: not fix.safe)):
         if fix.elsewhere is None:
             preferred = index == 0 and fix.safe
@@ -58,7 +70,7 @@ async def _quick_fixes(session: Session, view: View, finding: Finding) -> list[t
             actions.append(types.CodeAction(title=fix.title, kind=kind, diagnostics=shown, edit=edit))
     title = f"ignore {finding.code} on this line"
     if view.client.resolves_edits and may_be_suppressed(view.analysis):
-        actions.append(_later(view, title, shown, finding))
+        actions.append(_later(view, title, shown, finding, "ignore"))
     elif comment := suppression_edit(view.analysis, finding):
         actions.append(_action(view, title, (comment,), shown))
     return actions
@@ -72,13 +84,22 @@ def _title(fix: Fix) -> str:
     return f"{what} ({'keeps the training the same' if fix.safe else 'changes the training'}): {figures}"
 
 
-def _later(view: View, title: str, shown: list[types.Diagnostic], finding: Finding) -> types.CodeAction:
-    """The comment that silences a finding, looked for when it is chosen: it is tried by an analysis."""
-    data = {"uri": view.uri, "version": view.version, "finding": view.analysis.findings.index(finding)}
+def _later(
+    view: View,
+    title: str,
+    shown: list[types.Diagnostic],
+    finding: Finding,
+    what: Literal["fit", "ignore"],
+) -> types.CodeAction:
+    """What is looked for when it is chosen, since it is tried by an analysis: the comment that silences a
+    finding, or the first of its fixes.
+    """
+    place = view.analysis.findings.index(finding)
+    data = {"uri": view.uri, "version": view.version, "finding": place, "what": what}
     return types.CodeAction(title, kind=types.CodeActionKind.QuickFix, diagnostics=shown, data=data)
 
 
-def resolve_code_action(session: Session, action: types.CodeAction) -> types.CodeAction:
+async def resolve_code_action(session: Session, action: types.CodeAction) -> types.CodeAction:
     """The action with its edit; without one where the document has changed, or no comment is possible."""
     data: Any = action.data
     uri = data.get("uri") if isinstance(data, dict) else None
@@ -87,8 +108,17 @@ def resolve_code_action(session: Session, action: types.CodeAction) -> types.Cod
     if view is None or not isinstance(index, int) or data.get("version") != view.version:
         return action
     if 0 <= index < len(view.analysis.findings):
-        comment = suppression_edit(view.analysis, view.analysis.findings[index])
-        action.edit = view.workspace_edit((comment,)) if comment else None
+        finding = view.analysis.findings[index]
+        if data.get("what") == "fit":
+            fixes = await all_fixes(session, view, view.analysis, finding)
+            first = min(
+                (fix for fix in fixes if fix.elsewhere is None), key=lambda fix: not fix.safe, default=None
+            )
+            edits = first.edits if first else ()
+        else:
+            comment = suppression_edit(view.analysis, finding)
+            edits = (comment,) if comment else ()
+        action.edit = view.workspace_edit(edits) if edits else None
     return action
 
 

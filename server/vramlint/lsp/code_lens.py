@@ -9,12 +9,11 @@ from lsprotocol import types
 from vramlint.explain.lines import fit_head
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import shorten
+from vramlint.lsp.offers import MAKE_IT_FIT, SHOW_BREAKDOWN
 from vramlint.lsp.search import fit_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
-SHOW_BREAKDOWN = "vramlint.showBreakdown"
-MAKE_IT_FIT = "vramlint.makeItFit"
 _LONGEST = 60
 """Characters of a title above the text."""
 

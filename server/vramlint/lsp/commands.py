@@ -15,9 +15,6 @@ from vramlint.lsp.search import fit_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
-BREAKDOWN = "vramlint.breakdown"
-DEBUG_INFORMATION = "vramlint.debugInformation"
-
 
 def breakdown_of(view: View) -> str | None:
     """The breakdown page of a document, None for a file that is not a training config."""

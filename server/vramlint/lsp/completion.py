@@ -19,7 +19,6 @@ from vramlint.lsp.session import Session
 from vramlint.lsp.snippets import snippets
 from vramlint.lsp.view import View
 
-TRIGGERS = ["=", " ", "/", '"', "[", "@", ","]
 _MOST_MODELS = 50
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vramlint.analysis.controls import Control, controls
 from vramlint.analysis.trial import gpu_edits, try_changes, value_of
@@ -24,32 +24,22 @@ from vramlint.lsp.gpus import installed, verdict_on
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
-if TYPE_CHECKING:
-    from vramlint.lsp.language_server import Server
 
-ESTIMATE = "vramlint/estimate"
-WHAT_IF = "vramlint/whatIf"
-GPUS = "vramlint/gpus"
+async def estimate(session: Session, params: object) -> dict[str, Any] | None:
+    """The estimate of a document."""
+    view = _view(session, params)
+    return None if view is None else await estimate_of(view, replay=_mapping(params).get("replay") is True)
 
 
-def register(server: Server) -> None:
-    """Answer our own requests."""
+def what_if(session: Session, params: object) -> dict[str, Any] | None:
+    """The same with changes."""
+    view = _view(session, params)
+    return None if view is None else what_if_of(view, _mapping(params))
 
-    @server.feature(ESTIMATE)
-    async def estimate(ls: Server, params: object) -> dict[str, Any] | None:
-        view = _view(ls.session, params)
-        return (
-            None if view is None else await estimate_of(view, replay=_mapping(params).get("replay") is True)
-        )
 
-    @server.feature(WHAT_IF)
-    def what_if(ls: Server, params: object) -> dict[str, Any] | None:
-        view = _view(ls.session, params)
-        return None if view is None else what_if_of(view, _mapping(params))
-
-    @server.feature(GPUS)
-    def gpus(ls: Server, params: object) -> dict[str, Any]:
-        return gpus_for(_view(ls.session, params))
+def gpus(session: Session, params: object) -> dict[str, Any]:
+    """The GPUs to choose from."""
+    return gpus_for(_view(session, params))
 
 
 async def estimate_of(view: View, *, replay: bool = False) -> dict[str, Any] | None:

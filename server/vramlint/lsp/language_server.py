@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from vramlint import __version__
-from vramlint.lsp.cells import SYNC
+from vramlint.lsp.offers import SYNC
 from vramlint.lsp.protocol import Protocol, lenient_converter
 from vramlint.lsp.publish import Publisher
 from vramlint.lsp.session import Session
-from vramlint.lsp.since_commit import Commits
 from vramlint.lsp.workspace_diagnostics import WorkspaceDiagnostics
+
+if TYPE_CHECKING:
+    from vramlint.lsp.since_commit import Commits
 
 log = logging.getLogger("vramlint.lsp")
 
@@ -36,10 +39,16 @@ class Server(LanguageServer):
         self.session = Session()
         self.publisher = Publisher(self, self.session)
         self.unopened = WorkspaceDiagnostics(self.session)
-        self.commits = Commits(self.session)
         self.publisher.on_recheck = self.unopened.changed
         self.was_shut_down = False
         self.was_told_to_exit = False
+
+    @cached_property
+    def commits(self) -> Commits:
+        """The committed runs of documents."""
+        from vramlint.lsp.since_commit import Commits  # late: `initialize` does not wait for it
+
+        return Commits(self.session)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Errors go to the log: a pop-up at each keystroke helps nobody."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from vramlint.lsp.cells import joined
 from vramlint.lsp.language_server import Server
 
 
@@ -39,6 +38,8 @@ def _closed(params: types.DidChangeNotebookDocumentParams) -> Iterator[str]:
 
 def _follow(server: Server, uri: str) -> None:
     """Take the cells as they are now."""
+    from vramlint.lsp.cells import joined  # late: `initialize` does not wait for it
+
     notebook = server.workspace.get_notebook_document(notebook_uri=uri)
     if notebook is None:
         return

@@ -10,7 +10,6 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from vramlint.lsp.background import beside
-from vramlint.lsp.diagnostics import diagnostics
 from vramlint.lsp.session import Session
 
 if TYPE_CHECKING:
@@ -103,6 +102,8 @@ class Publisher:
                 self._show((uri,))
 
     def _send(self, uri: str) -> None:
+        from vramlint.lsp.diagnostics import diagnostics  # late: `initialize` does not wait for it
+
         self._waiting.pop(uri, None)
         for part in self._session.parts(uri):
             view = self._session.view(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from functools import partial
 
 from vramlint.analysis.analyse import fixes_for
@@ -24,6 +25,15 @@ async def all_fixes(session: Session, view: View, analysis: Analysis, finding: F
     known = session.known_fixes(view.uri, finding)
     if known is not None:
         return known
+    if (search := session.searches.get(view.uri)) is not None and not search.done():
+        await asyncio.wait([search])  # the same, begun unasked; who waits may give up alone
+        known = session.known_fixes(view.uri, finding)
+        if known is not None:
+            return known
+    return await _search(session, view, analysis, finding)
+
+
+async def _search(session: Session, view: View, analysis: Analysis, finding: Finding) -> tuple[Fix, ...]:
     abandoned = threading.Event()
     guarded = replace(analysis, proceed=partial(_unless, abandoned))
     try:
@@ -33,6 +43,18 @@ async def all_fixes(session: Session, view: View, analysis: Analysis, finding: F
         raise
     session.remember_fixes(view.uri, analysis, finding, found)
     return found
+
+
+def begin(session: Session, view: View, findings: Sequence[Finding]) -> None:
+    """Search for the fixes of findings, so that they are known when they are asked for."""
+    if (search := session.searches.get(view.uri)) is not None and not search.done():
+        return
+
+    async def each() -> None:
+        for finding in findings:
+            await _search(session, view, view.analysis, finding)
+
+    session.searches[view.uri] = asyncio.get_running_loop().create_task(each())
 
 
 async def fit_fixes(session: Session, view: View) -> tuple[Fix, ...]:

@@ -5,70 +5,64 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from vramlint.lsp import commands, estimates, notebooks
+from vramlint.lsp import notebooks
+from vramlint.lsp.background import beside
 from vramlint.lsp.client import Client
-from vramlint.lsp.code_action import KINDS, code_actions, resolve_code_action
-from vramlint.lsp.code_lens import MAKE_IT_FIT, SHOW_BREAKDOWN, code_lenses, resolve_code_lens
-from vramlint.lsp.complete_values import resolve_completion
-from vramlint.lsp.completion import TRIGGERS, completions
-from vramlint.lsp.diagnostics import diagnostics
-from vramlint.lsp.hover import hover
-from vramlint.lsp.inlay_hint import inlay_hints
 from vramlint.lsp.language_server import Server
-from vramlint.lsp.links import definition, document_links
-from vramlint.lsp.pages import as_file
-from vramlint.lsp.session import Session
+from vramlint.lsp.offers import (
+    BREAKDOWN,
+    COMPARE,
+    DEBUG_INFORMATION,
+    ESTIMATE,
+    GPUS,
+    KINDS,
+    MAKE_IT_FIT,
+    OFFERS,
+    SHOW_BREAKDOWN,
+    SINCE_COMMIT,
+    WHAT_IF,
+)
 from vramlint.lsp.settings import SECTION, as_mapping, ask_for_settings, register_for_changes
-from vramlint.lsp.since_commit import COMPARE, SINCE_COMMIT
-from vramlint.lsp.symbols import document_symbols
 from vramlint.lsp.texts import keep_texts
-from vramlint.lsp.view import View
 from vramlint.project.settings import SETTINGS_FILES
 
-Answer: TypeAlias = Callable[[Session, View, Any], Any]
-REQUESTS: tuple[tuple[str, Answer, Any], ...] = (
-    (types.TEXT_DOCUMENT_HOVER, hover, None),
-    (types.TEXT_DOCUMENT_CODE_LENS, code_lenses, types.CodeLensOptions(resolve_provider=True)),
-    (types.TEXT_DOCUMENT_INLAY_HINT, inlay_hints, None),
-    (
-        types.TEXT_DOCUMENT_COMPLETION,
-        completions,
-        types.CompletionOptions(trigger_characters=TRIGGERS, resolve_provider=True),
-    ),
-    (types.TEXT_DOCUMENT_DOCUMENT_LINK, document_links, None),
-    (types.TEXT_DOCUMENT_DEFINITION, definition, None),
-    (types.TEXT_DOCUMENT_DOCUMENT_SYMBOL, document_symbols, types.DocumentSymbolOptions(label="vramlint")),
-)
-"""Requests about one document, and who answers them."""
+if TYPE_CHECKING:
+    from vramlint.lsp.view import View
 
 
 def create_server() -> Server:
-    """A server with all its features."""
+    """A server with all its features. What answers them is loaded with the first document."""
     server = Server()
     _lifecycle(server)
     _documents(server)
     notebooks.register(server)
     _surroundings(server)
-    for method, answer, options in REQUESTS:
-        _request(server, method, answer, options)
+    for method, options in OFFERS.items():
+        _request(server, method, options)
     _searches(server)
-    estimates.register(server)
-    _since_commit(server)
+    _estimates(server)
     return server
 
 
-def _request(server: Server, method: str, answer: Answer, options: Any) -> None:
+def load() -> None:
+    """Load what answers requests."""
+    from vramlint.lsp import answers, code_action, commands, estimates, since_commit  # noqa: F401
+
+
+def _request(server: Server, method: str, options: Any) -> None:
     @server.feature(method, options)
     def handle(ls: Server, params: Any) -> Any:
+        from vramlint.lsp.answers import ANSWERS  # here and below late: `initialize` waits for none of it
+
         view = ls.session.view(params.text_document.uri)
-        return None if view is None else answer(ls.session, view, params)
+        return None if view is None else ANSWERS[method](ls.session, view, params)
 
 
 def _searches(server: Server) -> None:
@@ -77,31 +71,56 @@ def _searches(server: Server) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)
     async def actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction] | None:
+        from vramlint.lsp.code_action import code_actions
+
         view = ls.session.view(params.text_document.uri)
         return None if view is None else await code_actions(ls.session, view, params)
 
     @server.feature(types.CODE_ACTION_RESOLVE)
-    def action(ls: Server, params: types.CodeAction) -> types.CodeAction:
-        return resolve_code_action(ls.session, params)
+    async def action(ls: Server, params: types.CodeAction) -> types.CodeAction:
+        from vramlint.lsp.code_action import resolve_code_action
+
+        return await resolve_code_action(ls.session, params)
 
     @server.feature(types.COMPLETION_ITEM_RESOLVE)
     def value(ls: Server, params: types.CompletionItem) -> types.CompletionItem:
+        from vramlint.lsp.complete_values import resolve_completion
+
         return resolve_completion(ls.session, params)
 
     @server.feature(types.CODE_LENS_RESOLVE)
     async def lens(ls: Server, params: types.CodeLens) -> types.CodeLens:
+        from vramlint.lsp.code_lens import resolve_code_lens
+
         return await resolve_code_lens(ls.session, params)
 
 
-def _since_commit(server: Server) -> None:
-    """What changed since the last commit, where the client says that the workspace is trusted."""
+def _estimates(server: Server) -> None:
+    """Requests of our own. docs/editor.md describes what goes in and what comes out."""
+
+    @server.feature(ESTIMATE)
+    async def estimate(ls: Server, params: object) -> dict[str, Any] | None:
+        from vramlint.lsp import estimates
+
+        return await estimates.estimate(ls.session, params)
+
+    @server.feature(WHAT_IF)
+    def what_if(ls: Server, params: object) -> dict[str, Any] | None:
+        from vramlint.lsp import estimates
+
+        return estimates.what_if(ls.session, params)
+
+    @server.feature(GPUS)
+    def gpus(ls: Server, params: object) -> dict[str, Any]:
+        from vramlint.lsp import estimates
+
+        return estimates.gpus(ls.session, params)
 
     @server.feature(SINCE_COMMIT)
     async def since_commit(ls: Server, params: object) -> dict[str, Any] | None:
         asked = as_mapping(params)
-        return await ls.commits.difference(
-            as_mapping(asked.get("textDocument")).get("uri"), asked.get("trusted")
-        )
+        uri = as_mapping(asked.get("textDocument")).get("uri")
+        return await ls.commits.difference(uri, asked.get("trusted"))
 
     @server.command(COMPARE)
     async def compare(ls: Server, *arguments: Any) -> str | None:
@@ -124,9 +143,10 @@ def _lifecycle(server: Server) -> None:
             _pull(ls)
 
     @server.feature(types.INITIALIZED)
-    def initialized(ls: Server, params: types.InitializedParams) -> None:
+    async def initialized(ls: Server, params: types.InitializedParams) -> None:
         register_for_changes(ls)
         ask_for_settings(ls)
+        await beside(load)
 
     @server.feature(types.SHUTDOWN)
     def shutdown(ls: Server, params: None) -> None:
@@ -199,6 +219,8 @@ def _pull(server: Server) -> None:
 
     @server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, options)
     def diagnostic(ls: Server, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
+        from vramlint.lsp.diagnostics import diagnostics
+
         view = ls.session.view(params.text_document.uri)
         return types.RelatedFullDocumentDiagnosticReport(items=diagnostics(view) if view else [])
 
@@ -216,6 +238,9 @@ def _commands(server: Server, known_to_client: set[str]) -> None:
         return ls.session.view(str(arguments[0])) if arguments else None
 
     def show(ls: Server, *arguments: Any) -> None:
+        from vramlint.lsp import commands
+        from vramlint.lsp.pages import as_file
+
         view = view_of(ls, arguments)
         page = commands.breakdown_of(view) if view else None
         uri = as_file("breakdown.md", page) if page else None
@@ -223,13 +248,19 @@ def _commands(server: Server, known_to_client: set[str]) -> None:
             ls.window_show_document(types.ShowDocumentParams(uri=uri, take_focus=True))
 
     def answer_breakdown(ls: Server, *arguments: Any) -> str | None:
+        from vramlint.lsp import commands
+
         view = view_of(ls, arguments)
         return commands.breakdown_of(view) if view else None
 
     def answer_debug(ls: Server, *arguments: Any) -> str:
+        from vramlint.lsp import commands
+
         return commands.debug_information(ls.session, view_of(ls, arguments))
 
     async def make_it_fit(ls: Server, *arguments: Any) -> None:
+        from vramlint.lsp import commands
+
         view = view_of(ls, arguments)
         fix = await commands.best_fix(ls.session, view) if view else None
         if view is not None and fix is not None:
@@ -238,8 +269,8 @@ def _commands(server: Server, known_to_client: set[str]) -> None:
 
     for name, run in (
         (SHOW_BREAKDOWN, show),
-        (commands.BREAKDOWN, answer_breakdown),
-        (commands.DEBUG_INFORMATION, answer_debug),
+        (BREAKDOWN, answer_breakdown),
+        (DEBUG_INFORMATION, answer_debug),
         (MAKE_IT_FIT, make_it_fit),
     ):
         if name not in known_to_client:

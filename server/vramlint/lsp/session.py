@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from pygls.uris import from_fs_path, to_fs_path
 
-from vramlint.analysis.analyse import analyse
-from vramlint.document import Document, Language
-from vramlint.document.node import Node
 from vramlint.lazy_dataclasses import dataclass, field, replace
-from vramlint.lint.finding import Finding, Fix
-from vramlint.lint.result import Analysis
-from vramlint.lsp.cells import Cell
 from vramlint.lsp.client import Client
-from vramlint.lsp.view import View
 from vramlint.project.overrides import Overrides
 from vramlint.project.settings import SettingsResolver, usable_versions
-from vramlint.project.workspace import Workspace
+
+if TYPE_CHECKING:
+    from vramlint.document import Language
+    from vramlint.document.node import Node
+    from vramlint.lint.finding import Finding, Fix
+    from vramlint.lint.result import Analysis
+    from vramlint.lsp.cells import Cell
+    from vramlint.lsp.view import View
+    from vramlint.project.workspace import Workspace
 
 T = TypeVar("T")
 _LANGUAGES: dict[str, Language] = {
@@ -84,10 +86,13 @@ class Session:
         self.client = Client()
         self._documents: dict[str, _Open] = {}
         self._overlay: dict[str, str] = {}
-        self._folders: dict[str, Workspace] = {}
+        self._folders: dict[str, Workspace | None] = {}
+        """By path; each made when a document of it is analysed."""
         self._opened: tuple[str, ...] = ()
         self._editor: dict[str, Overrides] = {"": Overrides()}
         self._resolver = SettingsResolver()
+        self.searches: dict[str, asyncio.Task[Any]] = {}
+        """The search for fixes that goes on for a document; a change of its text ends it."""
         self.generation = 0
         """Counts the changes of settings, after which nothing that was said holds."""
         self.trusted = False
@@ -107,10 +112,17 @@ class Session:
         if document is not None:
             document.version, document.text, document.analysis = version, text, None
             document.hurried = True
+            self.abandon(uri)
             self._overlay_changed(document.path, text)
+
+    def abandon(self, uri: str) -> None:
+        """End the search for a document's fixes: its text is another one."""
+        if (search := self.searches.pop(_key(uri), None)) is not None:
+            search.cancel()
 
     def close(self, uri: str) -> None:
         """A document was closed; from now on its file counts again."""
+        self.abandon(uri)
         document = self._documents.pop(_key(uri), None)
         if document is not None:
             self._overlay_changed(document.path, None)
@@ -164,6 +176,12 @@ class Session:
 
     def look_at(self, path: str, data: bytes) -> View:
         """A file that is not open, as it is on the disk; on any thread."""
+        from vramlint.analysis.analyse import (
+            analyse,
+        )  # here and below late: `initialize` waits for none of it
+        from vramlint.document import Document
+        from vramlint.lsp.view import View
+
         workspace, editor = self._around(path)
         parsed = Document.from_bytes(data, path)
         analysis = analyse(parsed, workspace, editor)
@@ -176,6 +194,8 @@ class Session:
 
     def view(self, uri: str) -> View | None:
         """The document as it is, analysed now if its text or its surroundings are new."""
+        from vramlint.lsp.view import View
+
         document = self._documents.get(_key(uri))
         if document is None:
             return None
@@ -199,6 +219,8 @@ class Session:
         runs = (analysis, *analysis.others)
         if not any(run.estimate is not None and run.estimate.undecided for run in runs):
             return None
+        from vramlint.analysis.analyse import analyse
+
         workspace, editor = self._around(document.path)
         return partial(analyse, analysis.document, workspace, editor)
 
@@ -242,7 +264,7 @@ class Session:
         if uris is None:
             self.generation += 1
             self._resolver.forget()
-            for workspace in self._folders.values():
+            for workspace in filter(None, self._folders.values()):
                 workspace.forget()
             uris = self.uris()
         for uri in uris:
@@ -260,7 +282,7 @@ class Session:
     def set_folders(self, uris: Iterable[str]) -> None:
         """The folders of the workspace."""
         self._opened = tuple(filter(None, map(to_fs_path, uris)))
-        self._folders = {path: self._workspace(path) for path in self._opened}
+        self._folders = dict.fromkeys(self._opened)
         self.forget()
 
     def configure(self, sections: Mapping[str, Any]) -> bool:
@@ -273,6 +295,9 @@ class Session:
         return new
 
     def _analyse(self, document: _Open) -> Analysis:
+        from vramlint.analysis.analyse import analyse
+        from vramlint.document import Document
+
         started = time.perf_counter()
         workspace, editor = self._around(document.path)
         parsed = Document.parse(document.text, document.path, document.language)
@@ -292,10 +317,14 @@ class Session:
         editor = self._editor.get(folder or "", self._editor[""])
         if folder is None:
             folder = str(Path(path).parent) if path else str(Path.cwd())
-            self._folders.setdefault(folder, self._workspace(folder))
-        return self._folders[folder], replace(editor, trusted=self.trusted)
+        workspace = self._folders.get(folder)
+        if workspace is None:
+            self._folders[folder] = workspace = self._workspace(folder)
+        return workspace, replace(editor, trusted=self.trusted)
 
     def _workspace(self, path: str) -> Workspace:
+        from vramlint.project.workspace import Workspace
+
         return Workspace(path, settings=self._resolver, overlay=self._overlay)
 
     def _folder_of(self, path: str | None) -> str | None:

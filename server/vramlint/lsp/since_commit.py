@@ -19,8 +19,6 @@ from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 from vramlint.memory.estimate import Estimate
 
-SINCE_COMMIT = "vramlint/sinceCommit"
-COMPARE = "vramlint.compareWithHead"
 _MOST_KEPT = 64
 _NOTHING = 2**24
 """Bytes. Less than 16 MiB is no news."""

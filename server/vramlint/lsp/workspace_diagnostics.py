@@ -18,19 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
-from vramlint.dialects import SIGN_NAMES, detectable
-from vramlint.dialects.scripting.marks import STARTS, starts_run
 from vramlint.files import PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES, Unreadable, read_bytes
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lsp.background import beside
-from vramlint.lsp.diagnostics import diagnostics
 from vramlint.lsp.session import Session
-from vramlint.project.ignored import Ignored
-from vramlint.project.paths import is_skipped
-from vramlint.project.settings import SettingsResolver
 
 if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
+
+    from vramlint.project.settings import SettingsResolver
 
 Report: TypeAlias = (
     types.WorkspaceFullDocumentDiagnosticReport | types.WorkspaceUnchangedDocumentDiagnosticReport
@@ -134,6 +130,10 @@ class WorkspaceDiagnostics:
         return types.WorkspaceFullDocumentDiagnosticReport(uri=uri, items=items, result_id=result)
 
     def _check(self, path: str) -> tuple[list[types.Diagnostic], tuple[str, ...]]:
+        from vramlint.lsp.diagnostics import (
+            diagnostics,
+        )  # here and below late: `initialize` waits for none of it
+
         try:
             data = read_bytes(path, _LARGEST)
         except Unreadable:
@@ -189,6 +189,9 @@ def _send(server: LanguageServer, token: types.ProgressToken, reports: list[Repo
 
 def _candidates(folders: Sequence[str], settings: SettingsResolver) -> Iterator[str]:
     """The files below the folders of the workspace whose names are those of configs or scripts."""
+    from vramlint.project.ignored import Ignored
+    from vramlint.project.paths import is_skipped
+
     passed, entries, found = Ignored(settings), 0, 0
     for top in folders:
         for folder, below, names in os.walk(top):
@@ -212,6 +215,9 @@ def _named_so(name: str) -> bool:
 
 def _may_be_run(data: bytes, path: str) -> bool:
     """Whether the content deserves to be analysed."""
+    from vramlint.dialects import SIGN_NAMES, detectable
+    from vramlint.dialects.scripting.marks import STARTS, starts_run
+
     if b"\0" in data:
         return False
     if path.endswith(PROGRAM_SUFFIXES):
