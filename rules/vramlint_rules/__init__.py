@@ -34,7 +34,7 @@ RULES: tuple[type[Rule] | Deferred, ...] = (
     Deferred("vramlint_rules.vl201_refused_combination", when.problems),
     Deferred("vramlint_rules.vl202_no_effect", when.problems),
     Deferred("vramlint_rules.vl203_unquantized_base", claimed_by("VL203")),
-    Deferred("vramlint_rules.vl204_checkpointing_twice", when.trainer),
+    Deferred("vramlint_rules.vl204_checkpointing_twice", claimed_by("VL204")),
     Deferred("vramlint_rules.vl205_sharding_on_one_gpu", when.zero),
     Deferred("vramlint_rules.vl206_nothing_adapted", when.no_estimate),
     Deferred("vramlint_rules.vl210_heads_not_divisible", when.job(lambda job: job.parallel.tensor > 1)),

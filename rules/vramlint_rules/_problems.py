@@ -12,6 +12,7 @@ from vramlint.lint.rule import Rule
 
 CLAIMS: Mapping[str, frozenset[str]] = {
     "VL203": frozenset({"four-bit-lora", "quantization-without-bits"}),
+    "VL204": frozenset({"checkpointing-twice"}),
     "VL216": frozenset({"unsharded-quantized-base"}),
     "VL217": frozenset({"packing-without-isolation"}),
     "VL218": frozenset({"indivisible-generation", "single-generation", "two-generation-sizes"}),

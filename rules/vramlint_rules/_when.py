@@ -69,11 +69,6 @@ def problems(context: RuleContext) -> bool:
     return context.reading is not None and bool(context.reading.problems)
 
 
-def trainer(context: RuleContext) -> bool:
-    """Files with the keys of transformers' TrainingArguments."""
-    return context.dialect is not None and context.dialect.training_arguments
-
-
 def offloads(context: RuleContext) -> bool:
     """Runs that keep something in host memory."""
     return context.estimate is not None and context.estimate.host is not None

@@ -67,6 +67,8 @@ class NoVerdict(Rule):
             return  # somebody's own file that says too little: nobody asked for a verdict
         if context.estimate is None:
             yield from self._no_estimate(context)
+        elif context.estimate.refused:
+            return  # an error says so already
         elif context.gpu is not None and context.estimate.why_unknown:
             least = needs(context.estimate, context.gpu)
             yield self.finding(f"no verdict: {least}; {'; '.join(context.estimate.why_unknown)}", part="file")

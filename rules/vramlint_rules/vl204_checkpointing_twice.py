@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-from vramlint.lint.context import RuleContext
-from vramlint.lint.finding import At, Finding, Related
-from vramlint.lint.rule import Rule
-
-_TRAINER = ("gradient_checkpointing", "activation_checkpointing")
-_ENGINE = ("activation_checkpointing", "fsdp_activation_checkpointing")
+from vramlint_rules._problems import ProblemRule
 
 
-class CheckpointingTwice(Rule):
+class CheckpointingTwice(ProblemRule):
     """Activation checkpointing is switched on in two places.
 
     ## What it finds
@@ -56,24 +49,3 @@ class CheckpointingTwice(Rule):
     name = "checkpointing-twice"
     severity = "error"
     summary = "checkpointing is switched on in two places"
-
-    def check(self, context: RuleContext) -> Iterator[Finding]:
-        """Both must be written and true in one file of transformers' trainer."""
-        if (
-            context.dialect is None
-            or not context.dialect.training_arguments
-            or not isinstance(context.values, Mapping)
-        ):
-            return
-        section = context.values.get("fsdp_config")
-        if not isinstance(section, Mapping):
-            return
-        trainer = next((key for key in _TRAINER if context.values.get(key) is True), None)
-        engine = next((key for key in _ENGINE if section.get(key) is True), None)
-        if trainer and engine:
-            yield self.finding(
-                f"`{trainer}` and `fsdp_config.{engine}` are both true, which the trainer refuses: set "
-                f"`{trainer}` to false",
-                (trainer,),
-                related=(Related(At(("fsdp_config", engine)), "checkpoints the same layers"),),
-            )

@@ -163,6 +163,16 @@ CASES: list[tuple[Values, str, Values, Values]] = [
         {"sample_packing": True, "attn_implementation": None},
         {"sample_packing": True, "attn_implementation": None, "flash_attention": True},
     ),
+    (
+        TRL,
+        "checkpointing-twice",
+        {
+            "fsdp": "full_shard",
+            "gradient_checkpointing": True,
+            "fsdp_config": {"activation_checkpointing": True},
+        },
+        {"gradient_checkpointing": False},
+    ),
     (TRL, "packing-without-length", {"packing": True, "max_length": None}, {"max_length": None}),
     (TRL, "context-with-packing", {"packing": True, **SIZES}, SIZES),
     (TRL, "context-with-generation", {"num_generations": 4, **SIZES}, {"num_generations": 4}),

@@ -141,3 +141,21 @@ def test_a_file_that_does_not_train_needs_no_verdict(tmp_path: Path) -> None:
     text = "model_name_or_path: meta-llama/Llama-3.1-8B\nfinetuning_type: lora\ntemplate: llama3\n"
     text += "export_dir: x\n"
     assert check(text, tmp_path, gpu=None, require_verdict=True).findings == ()
+
+
+def test_a_run_that_the_framework_refuses_has_no_verdict() -> None:
+    """transformers' Trainer stops at checkpointing of its own beside that of FSDP."""
+    run = (
+        "# vramlint: gpu=H100-80GB x8\n"
+        + TRL.format(**SOUND)
+        + "bf16: true\nfsdp: full_shard\nfsdp_config: {activation_checkpointing: true}\n"
+    )
+    verdicts = {}
+    for switched in ("true", "false"):
+        text = run + f"gradient_checkpointing: {switched}\n"
+        analysis = analyse(Document.parse(text, "/w/a.yaml"), Workspace("/w"))
+        assert analysis.estimate is not None
+        verdicts[switched] = analysis.verdict
+        assert bool(analysis.estimate.refused) is (switched == "true")
+        assert not any(finding.code == "VL104" for finding in analysis.findings)
+    assert verdicts == {"true": "unknown", "false": "fits"}

@@ -118,12 +118,20 @@ def estimated(reading: ReadResult, by_count: bool) -> tuple[Estimate | None, Can
 
     try:
         made = estimate_job(reading.job, tensors=LARGEST_TENSORS)
+        if refused := _refused(reading):
+            made = replace(made, refused=refused, notes=(*made.notes, *refused))
         return replace(made, by_count=True) if by_count else made, None
     except CannotEstimate as reason:
         return None, Cannot(reason.code, reason.message, _key_of(reading.job, reason.field))
     except Exception as error:
         failed("the memory model failed")
         return None, Cannot("internal-error", f"the memory model failed: {error!r}; please report it")
+
+
+def _refused(reading: ReadResult) -> tuple[str, ...]:
+    """What stops the framework before anything is trained."""
+    messages = dict.fromkeys(problem.message for problem in reading.problems if problem.severity == "error")
+    return tuple(f"the framework refuses the run: {message}" for message in messages)
 
 
 def _unusable(values: tuple[Unusable, ...]) -> Cannot:

@@ -138,6 +138,8 @@ class Estimate:
     """What is there and not counted, in sentences: the run needs at least `device_bytes`."""
     undivided: tuple[str, ...] = ()
     """What is counted whole and is not, in sentences: the run needs at most `device_bytes`."""
+    refused: tuple[str, ...] = ()
+    """What the framework stops at, in sentences: there is no such run to give a verdict on."""
     notes: tuple[str, ...] = ()
     replay: Callable[[], Reserved] | None = field(default=None, compare=False, repr=False)
     """The caching allocator's replay; None where no step is walked."""
@@ -206,7 +208,7 @@ class Estimate:
     def fits_expandable(self) -> bool:
         """Whether expandable segments make it fit where it does not without: by a replay."""
         usable = None if self.by_count else self._open
-        if usable is None or self.unknown or self.verdict(usable) == "fits":
+        if usable is None or self.unknown or self.refused or self.verdict(usable) == "fits":
             return False
         firm = int(usable / (1 + self.error_band))
         return self.peak_allocated_bytes + self.outside_bytes <= firm and self._lives(firm, expandable=True)
@@ -284,7 +286,7 @@ class Estimate:
     @property
     def why_unknown(self) -> tuple[str, ...]:
         """What prevents a verdict, in sentences."""
-        return self.undivided + self.unknown
+        return self.refused + self.undivided + self.unknown
 
     @property
     def low_bytes(self) -> int:
@@ -307,10 +309,10 @@ class Estimate:
 
     def verdict(self, capacity_bytes: int | None) -> Verdict:
         """Whether it fits in `capacity_bytes` (what the GPU can really give); "tight" where the band crosses
-        the limit, "unknown" where something that counts is missing from the sum and the rest would fit, or
-        where what counts is less than the sum.
+        the limit, "unknown" where something that counts is missing from the sum and the rest would fit,
+        where what counts is less than the sum, and where the framework refuses the run.
         """
-        if capacity_bytes is None:
+        if capacity_bytes is None or self.refused:
             return "unknown"
         if self.low_bytes > capacity_bytes:
             return "unknown" if self.undivided else "does_not_fit"

@@ -29,7 +29,22 @@ def _fraction(reader: Reader, name: str) -> bool:
     return steps is not None and steps > 1 and steps != int(steps)
 
 
+def _engine_checkpoints(reader: Reader) -> bool:
+    return reader.flag("fsdp_config.activation_checkpointing") or reader.flag(
+        "fsdp_config.fsdp_activation_checkpointing"
+    )
+
+
 TRAINER: tuple[Conflict, ...] = (
+    Conflict(
+        "checkpointing-twice",
+        "gradient_checkpointing",
+        ("fsdp_config.activation_checkpointing", "fsdp_config.fsdp_activation_checkpointing"),
+        lambda r: r.flag("gradient_checkpointing") and _engine_checkpoints(r),
+        "the trainer refuses checkpointing of its own beside that of fsdp_config: set gradient_checkpointing "
+        "to false",
+        source="trainer.py:create_accelerator_and_postprocess",
+    ),
     Conflict(
         "two-mixed-precisions",
         "fp16",
