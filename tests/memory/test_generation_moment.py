@@ -133,3 +133,33 @@ def test_a_sharded_model_with_an_adapter_is_gathered_whole_for_the_engine(tmp_pa
     whole = estimate_of(tmp_path, ASLEEP).components["weights"]
     bucket = 2 * 5e8  # of DeepSpeed's own size, whatever is trained
     assert gathered - bucket == pytest.approx(whole, rel=0.05)
+
+
+LONG_PROMPTS = """# vramlint: gpu={gpu} versions=trl@0.17,transformers@4.51,torch@2.6
+model_name_or_path: Qwen/Qwen3-1.7B
+dataset_name: trl-lib/tldr
+output_dir: out
+per_device_train_batch_size: 4
+num_generations: 4
+max_prompt_length: 2048
+max_completion_length: {completion}
+"""
+
+
+@pytest.mark.parametrize(
+    ("gpu", "completion", "verdict"),
+    [
+        ("H200", 1024, "fits"),
+        ("A100-80GB", 1024, "tight"),
+        ("RTX-4090", 1024, "does_not_fit"),
+        ("A100-80GB", 4096, "does_not_fit"),
+    ],
+)
+def test_prompts_may_be_shorter_than_their_limit(
+    tmp_path: Path, gpu: str, completion: int, verdict: str
+) -> None:
+    """`max_prompt_length` cuts prompts; only with completions alone too large does a run surely not fit."""
+    estimate = estimate_of(tmp_path, LONG_PROMPTS.format(gpu=gpu, completion=completion))
+    assert analysis_of(tmp_path, LONG_PROMPTS.format(gpu=gpu, completion=completion)).verdict == verdict
+    assert estimate.bound == ("at most " if verdict == "tight" else "")
+    assert any("prompts are counted at 2,048 tokens" in note for note in estimate.notes)

@@ -11,7 +11,7 @@ from vramlint.memory.checkpoint_size import checkpoint_bytes
 from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment
 from vramlint.memory.ledger import rounded
 from vramlint.memory.moments import evaluation
-from vramlint.memory.moments.generation import engine_bytes, engine_in_training
+from vramlint.memory.moments.generation import engine_bytes, engine_in_training, without_prompts
 from vramlint.memory.moments.held import Held
 from vramlint.memory.overhead import (
     allocator_slack,
@@ -160,6 +160,9 @@ def _notes(
         said = f"weights and states are {weights}, activations a bound"
         yield f"{name} is not modelled to the operation: {said}"
     yield from taken_for_granted(job)
+    if (short := without_prompts(job)) is not None:
+        prompts = job.sequence_length - short.sequence_length
+        yield f"prompts are counted at {prompts:,} tokens, the most that the file lets through"
     yield from _uncounted(job, walked)
     if persistent.paged:
         size = f"{persistent.paged / GIB:.1f} GiB"

@@ -141,6 +141,9 @@ class Estimate:
     refused: tuple[str, ...] = ()
     """What the framework stops at, in sentences: there is no such run to give a verdict on."""
     notes: tuple[str, ...] = ()
+    shorter: Callable[[], Estimate] | None = field(default=None, compare=False, repr=False)
+    """The run with prompts of no length, where they may have any up to a limit; None where lengths are known.
+    """
     replay: Callable[[], Reserved] | None = field(default=None, compare=False, repr=False)
     """The caching allocator's replay; None where no step is walked."""
     capacity_bytes: int | None = None
@@ -281,7 +284,13 @@ class Estimate:
         """How `device_bytes` bounds what the run needs: "at least ", "at most ", "about ", or ""."""
         if self.unknown:
             return "about " if self.undivided else "at least "
-        return "at most " if self.undivided else ""
+        limit = None if self.capacity_bytes is None else self.capacity_bytes + self.outside_bytes
+        open_prompts = limit is not None and self.low_bytes > limit and self._may_be_shorter(limit)
+        return "at most " if self.undivided or open_prompts else ""
+
+    def _may_be_shorter(self, capacity_bytes: int) -> bool:
+        """Whether prompts decide: with none of any length it might fit."""
+        return self.shorter is not None and self.shorter().low_bytes <= capacity_bytes
 
     @property
     def why_unknown(self) -> tuple[str, ...]:
@@ -309,13 +318,15 @@ class Estimate:
 
     def verdict(self, capacity_bytes: int | None) -> Verdict:
         """Whether it fits in `capacity_bytes` (what the GPU can really give); "tight" where the band crosses
-        the limit, "unknown" where something that counts is missing from the sum and the rest would fit,
-        where what counts is less than the sum, and where the framework refuses the run.
+        the limit, or where it does not fit with the longest prompts alone, "unknown" where something
+        that counts is missing from the sum and the rest would fit, where what counts is less than the sum, and where the framework refuses the run.
         """
         if capacity_bytes is None or self.refused:
             return "unknown"
         if self.low_bytes > capacity_bytes:
-            return "unknown" if self.undivided else "does_not_fit"
+            if self.undivided:
+                return "unknown"
+            return "tight" if self._may_be_shorter(capacity_bytes) else "does_not_fit"
         fits = self.high_bytes <= capacity_bytes
         if self.unknown or (self.undivided and not fits):
             return "unknown"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from math import ceil
 
@@ -15,7 +15,7 @@ from vramlint.memory.assembly import assembled, left_open
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
 from vramlint.memory.host import host_memory
 from vramlint.memory.moments.evaluation import evaluated, evaluation_moment, scoring_moment
-from vramlint.memory.moments.generation import generation_moment
+from vramlint.memory.moments.generation import generation_moment, without_prompts
 from vramlint.memory.moments.held import Held
 from vramlint.memory.moments.loading import loading_moment
 from vramlint.memory.moments.saving import saving_moment
@@ -123,7 +123,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             ceil(in_flight(job.parallel, part, job.gradient_accumulation_steps)),
             frozenset(at for at, size in enumerate(offloaded(profile, order, resident)) if size),
         )
-        candidates.append(replace(made, replay=Late(run), undivided=undivided + either_way))
+        made = replace(made, replay=Late(run), undivided=undivided + either_way, shorter=_shorter(job))
+        candidates.append(made)
         places.append((order, step.peaks))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].rough.device_bytes)
     away = sum(offloaded(profile, places[fullest][0], resident))
@@ -171,6 +172,12 @@ def _largest(
 
     top = max(peaks, key=lambda peak: peak.dynamic)
     return tensors_at(profile, PeakPlace(top.moment, top.position), order, most) if top.position >= 0 else ()
+
+
+def _shorter(job: TrainingJob) -> Callable[[], Estimate] | None:
+    """The run with completions alone: how long prompts are, up to their limit, is up to the data."""
+    short = without_prompts(job)
+    return None if short is None else cache(partial(estimate_job, short))
 
 
 def _whole_model(job: TrainingJob) -> Weights:

@@ -10,6 +10,7 @@ workers/rollout/vllm_rollout/vllm_async_server.py).
 from __future__ import annotations
 
 from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.moments.held import Held
 from vramlint.memory.persistent import PersistentBytes
@@ -26,6 +27,18 @@ def engine_bytes(job: TrainingJob) -> int:
     if generation is None or not generation.colocated or generation.engine == "in-process":
         return 0
     return 0 if job.gpu is None else int(generation.memory_fraction * job.gpu.memory_bytes)
+
+
+def without_prompts(job: TrainingJob) -> TrainingJob | None:
+    """The run whose prompts have no length; None where there are no completions, or nothing but them."""
+    generation = job.generation
+    if generation is None or not 0 < generation.completion_length < job.sequence_length:
+        return None
+    scored = generation.scored_tokens
+    if scored is not None:
+        scored = max(1, scored * generation.completion_length // job.sequence_length)
+    short = replace(generation, scored_tokens=scored)
+    return replace(job, sequence_length=generation.completion_length, generation=short)
 
 
 def engine_in_training(job: TrainingJob, weights: Weights) -> int:
