@@ -318,8 +318,9 @@ class Estimate:
 
     def verdict(self, capacity_bytes: int | None) -> Verdict:
         """Whether it fits in `capacity_bytes` (what the GPU can really give); "tight" where the band crosses
-        the limit, or where it does not fit with the longest prompts alone, "unknown" where something
-        that counts is missing from the sum and the rest would fit, where what counts is less than the sum, and where the framework refuses the run.
+        the limit, or where it does not fit with the longest prompts alone; "unknown" where something that
+        counts is missing from the sum and the rest would fit, where what counts is less than the sum, and
+        where the framework refuses the run.
         """
         if capacity_bytes is None or self.refused:
             return "unknown"
