@@ -12,11 +12,11 @@ from configs import estimate_of
 from test_deepspeed import ROWS, job_of
 
 from vramlint.catalog.facts import GIB, MIB
-from vramlint.job import Buckets
+from vramlint.job import Buckets, Parallel, Precision
 from vramlint.memory import estimate_job
 from vramlint.memory.replay import fetching
 from vramlint.memory.replay.reserved import Replay
-from vramlint.memory.replay.standard import Event, on_stream, replayed
+from vramlint.memory.replay.standard import STREAM, Event, on_stream, replayed
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.tape import Parameter
 
@@ -124,3 +124,21 @@ def test_reductions_that_overlap_take_blocks_of_their_own(stage: int) -> None:
         job = job_of({"stage": stage, "overlap": overlaps})
         trained = [(Parameter("w", (5_000_000,), "bfloat16", True), 1)]
         assert bool(plan_of(job).reduced_apart(trained)) is overlaps
+
+
+@pytest.mark.parametrize(("strategy", "streams"), [("fsdp1", {1, 2}), ("fsdp2", {1, 2}), ("ddp", set())])
+def test_fsdp_gathers_and_reduces_on_streams_of_its_own(strategy: str, streams: set[int]) -> None:
+    """FSDP2 copies weights out on the stream of computation (foreach_all_gather_copy_out), so that only the
+    buffers that they arrive in are elsewhere.
+    """
+    job = job_of(PLAIN)
+    half = Parallel(strategy, data=8, param_dtype="bfloat16", reduce_dtype="float32")  # type: ignore[arg-type]
+    estimate = estimate_job(replace(job, precision=Precision("float32"), parallel=half))
+    assert estimate.replay is not None
+    replay = estimate.replay()
+    assert isinstance(replay, Replay)
+    events = [size for _, size in replay.events()]
+    assert {1 if size > -STREAM else 2 for size in events if size < 0} == streams
+    layer = (4 * 256**2 + 3 * 256 * 1024 + 2 * 256) * 2
+    copied_out = 2 * 2 * 6 if strategy == "fsdp2" else 0  # two steps, forward and backward, six layers
+    assert sum(size == layer for size in events) == copied_out

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.standard import Event, on_stream
-from vramlint.memory.sharding.fsdp import GATHERED
+from vramlint.memory.sharding.fsdp import GATHERED, STREAMS
 from vramlint.memory.step import StepProfile
 
 
@@ -134,4 +134,5 @@ def walked(profile: StepProfile, gathers: bool = True) -> Walked:
 
 
 def _size(name: str, size: int) -> int:
-    return on_stream(1, size) if name == GATHERED else size
+    stream = STREAMS.get(name)
+    return size if stream is None else on_stream(stream, size)

@@ -6,8 +6,8 @@ engines by `benchmarks/engines.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
@@ -17,8 +17,16 @@ from vramlint.memory.versions import version_of
 from vramlint.versions import older
 
 GATHERED = "weights gathered from all ranks"
+UNSHARDED = "weights of the unit, copied out of what was gathered"
+COLLECTED = "gradients of the unit, in one piece and the dtype of the reduction"
 REDUCED = "gradients of the unit, in the dtype of the reduction"
 SHARD = "gradients of the unit, this rank's shard"
+
+STREAMS: Mapping[str, Literal[1, 2]] = {GATHERED: 1, REDUCED: 2, SHARD: 2}
+"""What is allocated on a stream for gathering (1) or for reducing (2), whose cached blocks serve no other
+(distributed/fsdp/_runtime_utils.py, _unshard_stream and _post_backward_stream; _fsdp_collectives.py,
+all_gather_copy_in_stream and reduce_scatter_stream, on which FSDP2 makes what it reduces to, not from).
+"""
 
 
 @dataclass(slots=True)
@@ -106,7 +114,11 @@ class Fsdp(Plan):
 
     def backward(self, t: Tape, unit: Unit, stayed: list[Tensor]) -> Gathered:
         """The unit's weights."""
-        return Gathered(stayed or gathered(t, self.size(unit)))
+        return Gathered(stayed or self.unsharded(t, self.size(unit)))
+
+    def unsharded(self, t: Tape, size: int) -> list[Tensor]:
+        """The unit's weights, in whole."""
+        return gathered(t, size)
 
     def fetched(self, unit: Unit) -> int:
         """Both versions fetch one unit ahead in backward."""
@@ -182,7 +194,7 @@ class Fsdp2(Fsdp):
         if unit.place == "layer":
             self.layer_bytes = size
         before = self._buffers(t, 0 if unit.place == "first" else self.layer_bytes)
-        own, weights = self._buffers(t, size), [t.new((size,), "uint8", GATHERED)]
+        own, weights = self._buffers(t, size), self.unsharded(t, size)
         before.clear()
         return Gathered(weights, own if in_model or unit.place != "last" else [])
 
@@ -197,11 +209,15 @@ class Fsdp2(Fsdp):
             release(trained)
         if not trained or self.in_pipeline:
             return []
-        flat = t.new((self.reduction(unit),), "uint8", REDUCED)
+        flat = t.new((self.reduction(unit),), "uint8", COLLECTED)
         release(trained)
         kept = self.kept_shard(t, trained)
         del flat
         return kept
+
+    def unsharded(self, t: Tape, size: int) -> list[Tensor]:
+        """Copied out on the stream of computation (_fsdp_collectives.py, foreach_all_gather_copy_out)."""
+        return [t.new((size,), "uint8", UNSHARDED)] if size else []
 
     def _buffers(self, t: Tape, size: int) -> list[Tensor]:
         return gathered(t, size if self.ranks > 1 else 0)
