@@ -9,7 +9,7 @@ from dialect_reading import MODELS, expect
 
 from vramlint.dialects import load
 from vramlint.dialects.kit.dialect import Context, ReadResult
-from vramlint.job import FrameworkDefault, TrainingJob
+from vramlint.job import FrameworkDefault, Open, TrainingJob
 
 MODEL = "meta-llama/Llama-3.2-1B"
 OLD: dict[str, Any] = {"script": "openrlhf.cli.train_sft", "pretrain": MODEL}
@@ -142,8 +142,8 @@ def test_a_stage_that_nobody_writes_is_a_default() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"script": "openrlhf.cli.train_ppo_ray", "pretrain": MODEL},
-        {"actor": {"model_name_or_path": MODEL}, "rollout": {"batch_size": 8}},
+        {"script": "openrlhf.cli.train_ppo_ray", "pretrain": MODEL, "critic_num_gpus_per_node": 2},
+        {"script": "openrlhf.cli.train_kto", "pretrain": MODEL},
         {"pretrain": MODEL, "chosen_key": "chosen"},
         new(ds={"zpg": 4, "zero_stage": 3}),
     ],
@@ -152,3 +152,97 @@ def test_what_is_not_modelled_is_said(values: dict[str, Any]) -> None:
     obstacle = read(values).obstacle
     assert obstacle is not None
     assert obstacle.code == "not-modelled"
+
+
+SHARED: dict[str, Any] = {
+    "script": "openrlhf.cli.train_ppo_ray",
+    "actor": {"model_name_or_path": MODEL, "num_gpus_per_node": 4},
+    "reward": {"model_name_or_path": MODEL},
+    "train": {"colocate_all": True, "batch_size": 128},
+    "vllm": {"num_engines": 4, "gpu_memory_utilization": 0.5, "enable_sleep": True},
+    "ds": {"zero_stage": 3, "enable_sleep": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "fields"),
+    [
+        pytest.param(
+            SHARED,
+            {
+                "objective": "ppo",
+                "parallel.strategy": "zero3",
+                "parallel.data": 4,
+                "gpu_count": 4,
+                "micro_batch_size": 1,
+                "gradient_accumulation_steps": 32,
+                "sequence_length": 2048,
+                "reference_model": "resident",
+                "roles.critic.name": MODEL,
+                "roles.critic_steps": "apart",
+                "roles.critic_away": "optimizer",
+                "roles.reward_model.name": MODEL,
+                "generation.colocated": True,
+                "generation.memory_fraction": 0.5,
+                "generation.sleep": "offload",
+                "generation.away": "optimizer",
+            },
+            id="all models and engines on the same GPUs",
+        ),
+        pytest.param(
+            SHARED
+            | {
+                "algo": {"advantage": {"estimator": "reinforce"}, "kl": {"init_coef": 0}},
+                "reward": {"remote_url": "http://localhost:5000"},
+            },
+            {
+                "objective": "grpo",
+                "reference_model": "none",
+                "roles.critic": "none",
+                "roles.reward_model": "none",
+            },
+            id="neither critic nor reference nor reward model",
+        ),
+        pytest.param(
+            SHARED
+            | {
+                "train": {"colocate_all": True, "dynamic_batch_enable": True, "max_tokens_per_gpu": 16384},
+                "rollout": {"max_tokens_per_gpu": 32768},
+            },
+            {"micro_batch_size": 1, "sequence_length": 16384, "generation.scored_tokens": 32768},
+            id="micro batches filled to tokens",
+        ),
+        pytest.param(
+            {
+                "pretrain": MODEL,
+                "reward_pretrain": MODEL,
+                "actor_num_gpus_per_node": 2,
+                "critic_num_gpus_per_node": 2,
+                "colocate_actor_ref": True,
+                "vllm_num_engines": 2,
+                "prompt_max_len": 1024,
+                "generate_max_len": 3072,
+                "train_batch_size": 128,
+                "micro_train_batch_size": 2,
+            },
+            {
+                "objective": "ppo",
+                "parallel.data": 2,
+                "micro_batch_size": 2,
+                "sequence_length": 4096,
+                "reference_model": "resident",
+                "roles.critic": "none",
+                "generation.colocated": False,
+            },
+            id="before 0.10.1, groups on GPUs of their own",
+        ),
+    ],
+)
+def test_reinforcement_learning(values: dict[str, Any], fields: dict[str, Any]) -> None:
+    expect(job(values), fields)
+
+
+def test_trainings_at_the_same_time_are_a_lower_bound() -> None:
+    awake = SHARED | {"ds": {"zero_stage": 3}}
+    assert isinstance(job(awake).origin("roles.critic_steps"), Open)
+    assert not isinstance(job(SHARED).origin("roles.critic_steps"), Open)

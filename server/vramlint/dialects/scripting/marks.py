@@ -4,7 +4,7 @@ _CALLS = ("Trainer(", "run_exp(", "sft_main(", "rlhf_main(", "pt_main(", "load_c
 _LIBRARIES = ("transformers", "trl", "unsloth", "llamafactory", "axolotl", "swift")
 _LINES = (
     "torchrun", "accelerate", "deepspeed", "axolotl", "llamafactory", "swift ", "tune run", "litgpt", "trl ",
-    "torch.distributed", "verl.", "run_clm", "torchtitan",
+    "torch.distributed", "verl.", "run_clm", "torchtitan", "openrlhf.",
 )  # fmt: skip
 """One of them is in every script that starts a run which is estimated."""
 _MODELS = (b"CausalLM", b"LMHeadModel", b"ForConditionalGeneration", b"Seq2SeqLM")
