@@ -30,6 +30,7 @@ _OWN_COUNTS: Mapping[str, tuple[str, str]] = {
     "verl": ("trainer.n_gpus_per_node", "trainer.nnodes"),
     "nemo": ("cluster.gpus_per_node", "cluster.num_nodes"),
     "litgpt": ("devices", "num_nodes"),
+    "openrlhf": ("actor.num_gpus_per_node", "actor.num_nodes"),
 }
 """Keys of frameworks that start their processes themselves."""
 
