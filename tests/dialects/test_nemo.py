@@ -116,6 +116,27 @@ DISTILLATION = changed(
             id="packed to tokens that are written",
         ),
         pytest.param(
+            changed(
+                SFT,
+                policy__optimizer={
+                    "name": "transformer_engine.pytorch.optimizers.fused_adam.FusedAdam",
+                    "kwargs": {
+                        "master_weights": True,
+                        "store_param_remainders": True,
+                        "exp_avg_dtype": "torch.bfloat16",
+                        "exp_avg_sq_dtype": "torch.bfloat16",
+                    },
+                },
+            ),
+            {
+                "optimizer": "adamw_torch_fused",
+                "precision.weights": "float32",
+                "precision.master_weights": "float32",
+                "precision.optimizer_states": "bfloat16",
+            },
+            id="fused adam copies float32 weights too",
+        ),
+        pytest.param(
             MEGATRON,
             {
                 "runtime": "megatron",

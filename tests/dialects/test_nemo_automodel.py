@@ -24,6 +24,7 @@ BASE: dict[str, Any] = {
     "packed_sequence": {"packed_sequence_size": 4096},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 1e-5},
 }
+TE_ADAM = "transformer_engine.pytorch.optimizers.fused_adam.FusedAdam"
 PEFT = {"_target_": "nemo_automodel.components._peft.lora.PeftConfig", "dim": 16}
 
 
@@ -85,6 +86,38 @@ def changed(**sections: Any) -> dict[str, Any]:
             changed(distributed={"activation_checkpointing": "selective", "reshard_after_forward": False}),
             {"gradient_checkpointing": "selective-op", "parallel.sharding": "grad-op"},
             id="operations recomputed, weights kept",
+        ),
+        pytest.param(
+            changed(optimizer={"_target_": TE_ADAM, "master_weights": True}),
+            {
+                "optimizer": "adamw_torch_fused",
+                "precision.master_weights": "float32",
+                "precision.optimizer_states": "float32",
+            },
+            id="fused adam over 16-bit weights",
+        ),
+        pytest.param(
+            changed(
+                step_scheduler={"global_batch_size": 64, "local_batch_size": 8},
+                distributed={
+                    "pp_size": 4,
+                    "pipeline": {
+                        "pp_schedule": "interleaved1f1b",
+                        "pp_microbatch_size": 2,
+                        "layers_per_stage": 2,
+                    },
+                },
+            ),
+            {
+                "parallel.pipeline": 4,
+                "parallel.data": 2,
+                "parallel.schedule": "interleaved",
+                "parallel.virtual_pipeline": 2,
+                "parallel.sharding": "grad-op",
+                "micro_batch_size": 2,
+                "gradient_accumulation_steps": 16,
+            },
+            id="pipeline",
         ),
         pytest.param(
             changed(distributed={"strategy": "ddp"}),
@@ -158,10 +191,17 @@ def test_a_length_that_nobody_writes_is_open() -> None:
             changed(model={"_target_": "nemo_automodel.NeMoAutoModelForImageTextToText.from_pretrained"}),
             ("model", "_target_"),
         ),
-        (changed(distributed={"pp_size": 2}), ("distributed", "pp_size")),
         (changed(distributed={"strategy": "megatron_fsdp"}), ("distributed", "strategy")),
         (changed(optimizer={"_target_": "flashoptim.FlashAdamW"}), ("optimizer", "_target_")),
         (changed(fp8={"enabled": True}), ("fp8", "enabled")),
+        (
+            changed(optimizer={"_target_": TE_ADAM, "master_weights": True, "store_param_remainders": True}),
+            ("optimizer", "store_param_remainders"),
+        ),
+        (
+            changed(optimizer={"_target_": TE_ADAM, "exp_avg_dtype": "torch.uint8"}),
+            ("optimizer", "exp_avg_dtype"),
+        ),
     ],
 )
 def test_what_is_not_modelled_is_named_at_its_key(config: dict[str, Any], key: tuple[str, ...]) -> None:

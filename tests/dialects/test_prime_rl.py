@@ -89,6 +89,11 @@ def rl(trainer: dict[str, Any] | None = None) -> Any:
             id="the optimizer on the host",
         ),
         pytest.param(
+            sft(full_offload={}, optim_cpu_offload=False),
+            {"parallel.offload": "optimizer"},
+            id="an empty section",
+        ),
+        pytest.param(
             sft(lora={"rank": 8}),
             {"method": "lora", "adapter.r": 8, "adapter.dtype": "same-as-base"},
             id="lora",
@@ -158,3 +163,7 @@ def test_the_example_is_recognised() -> None:
     values = Document.parse(EXAMPLE.read_text(encoding="utf-8"), EXAMPLE.name).values()
     assert detect(values).name == "prime-rl"
     expect(job_of(values), {"parallel.data": 4, "parallel.offload": "none"})
+
+
+def test_a_switch_is_no_mistake() -> None:
+    assert not reading(sft(full_offload=True, optim_cpu_offload=False)).unusable

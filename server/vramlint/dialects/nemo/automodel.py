@@ -32,13 +32,15 @@ from vramlint.dialects.kit.reading import (
     unmodelled,
     world_size,
 )
+from vramlint.dialects.nemo.optimizers import is_fused_adam, with_fused_adam
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
-from vramlint.vocabulary import EACH_MODULE, Checkpointing, Dtype, Loss
+from vramlint.vocabulary import EACH_MODULE, Checkpointing, Dtype, Loss, Schedule
 
 VERSION = "0.7"
 UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
-RECIPE = "TrainFinetuneRecipeForNextTokenPrediction"
+RECIPES = ("TrainFinetuneRecipeForNextTokenPrediction", "BenchmarkingRecipeForNextTokenPrediction")
+"""The second one runs the steps of the first on made-up rows (recipes/llm/benchmark.py)."""
 _BUILDERS = ("NeMoAutoModelForCausalLM.from_pretrained", "NeMoAutoModelForCausalLM.from_config")
 _LENGTHS = ("dataset.seq_length", "dataset.seq_len", "dataset.max_length", "dataset.max_seq_length")
 _WORDS: Mapping[str, Dtype] = {
@@ -52,6 +54,7 @@ _WORDS: Mapping[str, Dtype] = {
     "float": "float32",
 }
 _DTYPES: Mapping[str, Dtype] = {**_WORDS, **{f"torch.{word}": dtype for word, dtype in _WORDS.items()}}
+_SCHEDULES: Mapping[str, Schedule] = {"1f1b": "1f1b", "gpipe": "gpipe"}
 _LOSSES: Mapping[str, Loss] = {
     "MaskedCrossEntropy": "full-logits",
     "FusedLinearCrossEntropy": "fused-linear",
@@ -69,11 +72,16 @@ def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
     if micro is None:
         return Obstacle("not-modelled", "step_scheduler.local_batch_size is not set")
     reader.written("micro_batch_size", "step_scheduler.local_batch_size")
-    parallel = _parallel(reader, _world(reader, context))
+    parallel = _parallel(reader, _world(reader, context), model)
+    if parallel.pipeline > 1:
+        micro = reader.read("distributed.pipeline.pp_microbatch_size", positive)
     rows = reader.get("step_scheduler.global_batch_size", positive) or micro
     if reader.has("step_scheduler.global_batch_size"):
         reader.written("gradient_accumulation_steps", "step_scheduler.global_batch_size")
     packed = reader.get("packed_sequence.packed_sequence_size", integer) or None
+    precision = _precision(reader, model)
+    if isinstance(precision, Obstacle):
+        return precision
     quantization = _quantization(reader)
     adapter = _adapter(reader, quantization)
     reader.default("loop", "holds a micro batch's outputs until the next one")
@@ -83,7 +91,7 @@ def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         method="full" if adapter is None else _method(reader, quantization),
         adapter=adapter,
         quantization=quantization,
-        precision=Precision(weights=_weights(reader, model)),
+        precision=precision,
         optimizer=_optimizer(reader),
         micro_batch_size=micro,
         gradient_accumulation_steps=max(rows // (micro * parallel.data * parallel.replicate), 1),
@@ -108,16 +116,16 @@ def _named(reader: Reader, path: str) -> str:
 
 def _obstacle(reader: Reader) -> Obstacle | None:
     recipe = _named(reader, "recipe").rpartition(".")[2]
-    if recipe and recipe != RECIPE:
+    if recipe and recipe not in RECIPES:
         return unmodelled(reader, "recipe", f"{recipe} is not modelled")
     builder = reader.get("model._target_", text) or ""
     if not builder.endswith(_BUILDERS):
         return unmodelled(reader, "model._target_", f"{builder.rpartition('.')[0] or 'none'} is not modelled")
-    if (reader.get("distributed.pp_size", integer) or 1) > 1:
-        return unmodelled(reader, "distributed.pp_size", "pipelines are not modelled here")
     if reader.get("distributed.strategy", text) == "megatron_fsdp":
         return unmodelled(reader, "distributed.strategy", "Megatron's FSDP is not modelled")
-    if not _named(reader, "optimizer").startswith(("torch.optim.", "bitsandbytes.", "torchao.")):
+    known = ("torch.optim.", "bitsandbytes.", "torchao.")
+    optimizer = _named(reader, "optimizer")
+    if not optimizer.startswith(known) and not is_fused_adam(optimizer):
         return unmodelled(reader, "optimizer._target_", "its states are not known")
     for path, why in (("fp8.enabled", "float8"), ("te_fp8", "float8"), ("qat.enabled", "fake quantisation")):
         if reader.has(path) and reader.raw(path) not in (None, False):
@@ -150,15 +158,16 @@ def _size(reader: Reader, path: str) -> int:
     return 1 if reader.raw(path) in ("none", None) else reader.read(path, positive)
 
 
-def _parallel(reader: Reader, world: int) -> Parallel:
+def _parallel(reader: Reader, world: int, model: Model) -> Parallel:
     at = "distributed."
+    stages = _size(reader, at + "pp_size")
     tensor, ring = _size(reader, at + "tp_size"), _size(reader, at + "cp_size")
     if world == 1:
         return Parallel()
     if reader.read(at + "strategy", text) == "ddp":
         return Parallel(strategy="ddp", data=world)
     replicate = _size(reader, at + "dp_replicate_size")
-    data = max(world // (tensor * ring * replicate), 1)
+    data = max(world // (tensor * ring * replicate * stages), 1)
     away = reader.raw(at + "offload_policy") if reader.has(at + "offload_policy") else None
     if away is not None:
         reader.written("parallel.offload", at + "offload_policy")
@@ -168,7 +177,9 @@ def _parallel(reader: Reader, world: int) -> Parallel:
         strategy="fsdp2",
         data=data,
         replicate=replicate,
-        sharding="full" if reader.read(at + "reshard_after_forward", boolean) else "grad-op",
+        sharding="full" if reader.read(at + "reshard_after_forward", boolean, stages == 1) else "grad-op",
+        pipeline=stages,
+        **_schedule(reader, model, stages),
         tensor=tensor,
         sequence=reader.read(at + "sequence_parallel", boolean),
         context=ring,
@@ -178,6 +189,32 @@ def _parallel(reader: Reader, world: int) -> Parallel:
         reduce_dtype=reader.read(policy + "reduce_dtype", choice(_DTYPES)),
         sync_each_batch=not reader.read(at + "defer_fsdp_grad_sync", boolean),
     )
+
+
+def _schedule(reader: Reader, model: Model, stages: int) -> dict[str, Any]:
+    """The pipeline's order, and chunks of layers on each stage (components/distributed/pipelining/config.py).
+    The layers of a stage stay gathered between forward and backward, unless the file says otherwise.
+    """
+    if stages == 1:
+        return {}
+    name = reader.read("distributed.pipeline.pp_schedule", text).lower()
+    chunk = reader.get("distributed.pipeline.layers_per_stage", positive)
+    layers = model.config.get("num_hidden_layers")
+    chunks = 1
+    if chunk is not None and isinstance(layers, int):
+        reader.written("parallel.virtual_pipeline", "distributed.pipeline.layers_per_stage")
+        chunks = max(-(-layers // (chunk * stages)), 1)
+    return {
+        "schedule": "interleaved" if name.startswith("interleaved") else _SCHEDULES.get(name, "1f1b"),
+        "virtual_pipeline": chunks,
+    }
+
+
+def _precision(reader: Reader, model: Model) -> Precision | Obstacle:
+    precision = Precision(weights=_weights(reader, model))
+    if is_fused_adam(_named(reader, "optimizer")):
+        return with_fused_adam(reader, "optimizer.", precision)
+    return precision
 
 
 def _weights(reader: Reader, model: Model) -> Dtype:
@@ -236,7 +273,7 @@ def _targets(patterns: tuple[str, ...]) -> str | tuple[str, ...]:
 def _optimizer(reader: Reader) -> str:
     component = _named(reader, "optimizer")
     reader.written("optimizer", "optimizer._target_")
-    name = name_of_class(component)
+    name = "adamw_torch_fused" if is_fused_adam(component) else name_of_class(component)
     fused = reader.flag("optimizer.fused") and component.startswith("torch.optim.Adam")
     return "adamw_torch_fused" if fused else name
 

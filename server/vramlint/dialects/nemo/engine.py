@@ -17,6 +17,7 @@ from vramlint.dialects.kit.dialect import Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import unmodelled
 from vramlint.dialects.nemo.keys import DTENSOR, LORA
+from vramlint.dialects.nemo.optimizers import is_fused_adam, with_fused_adam
 from vramlint.dialects.nemo.rollouts import ROLLS_OUT
 from vramlint.job import Adapter, Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
@@ -69,9 +70,9 @@ def read_engine(reader: Reader, world: World) -> Held | Obstacle:
 
 
 def _dtensor(reader: Reader, world: World) -> Held | Obstacle:
-    optimizer = reader.get("policy.optimizer.name", text)
-    if optimizer != "torch.optim.AdamW":
-        return unmodelled(reader, "policy.optimizer.name", "only torch.optim.AdamW is modelled here")
+    precision = _stepped_on(reader)
+    if isinstance(precision, Obstacle):
+        return precision
     reader.written("optimizer", "policy.optimizer.name")
     tensor = reader.read(DTENSOR + "tensor_parallel_size", positive)
     ring = reader.read(DTENSOR + "context_parallel_size", positive)
@@ -93,17 +94,30 @@ def _dtensor(reader: Reader, world: World) -> Held | Obstacle:
     return Held(
         "transformers",
         parallel,
-        Precision(weights="float32"),
+        precision,
         "full" if recomputes else "none",
         _stepped(reader),
         _adapter(reader, LORA, "enabled") if lora else None,
     )
 
 
+def _stepped_on(reader: Reader) -> Precision | Obstacle:
+    """Dtypes of float32 shards and of what the optimizer keeps of them."""
+    optimizer = reader.get("policy.optimizer.name", text) or ""
+    precision = Precision(weights="float32")
+    if is_fused_adam(optimizer):
+        return with_fused_adam(reader, "policy.optimizer.kwargs.", precision)
+    if optimizer != "torch.optim.AdamW":
+        return unmodelled(
+            reader, "policy.optimizer.name", f"what {optimizer or 'none'} keeps is not modelled"
+        )
+    return precision
+
+
 def _stepped(reader: Reader) -> str:
     """How torch's AdamW goes over the weights: all at once, in one kernel, or one after the other."""
     kwargs = "policy.optimizer.kwargs."
-    if reader.flag(kwargs + "fused"):
+    if reader.flag(kwargs + "fused") or is_fused_adam(reader.get("policy.optimizer.name", text) or ""):
         return "adamw_torch_fused"
     alone = reader.get(kwargs + "foreach", boolean) is False
     return "adamw_torch_single" if alone else "adamw_torch"

@@ -73,6 +73,8 @@ def _unmodelled(reader: Reader) -> Obstacle | None:
 
 def _obstacle(reader: Reader) -> Obstacle | None:
     """What keeps a file whose parents are all there from being estimated."""
+    if reader.has("eval") and reader.has("generation"):
+        return Obstacle("not-a-training-file", "eval and no algorithm: the file evaluates", ("eval",))
     if not any(reader.has(section) for section in _OBJECTIVES):
         return Obstacle("not-modelled", "the file does not say how it trains: it names no algorithm")
     if not any(reader.flag(path) for path in (DTENSOR + "enabled", "policy.megatron_cfg.enabled")):

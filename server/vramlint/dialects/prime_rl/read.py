@@ -220,7 +220,8 @@ def _adapter(reader: Reader) -> Adapter | None:
 
 
 def _steps_on_host(reader: Reader) -> bool:
-    return bool(reader.get("model.full_offload", mapping)) or reader.raw("model.full_offload") in (True, {})
+    """`true`, or a section, which may be empty."""
+    return reader.has("model.full_offload") and reader.raw("model.full_offload") not in (None, False)
 
 
 def _weights(reader: Reader) -> Dtype:
