@@ -113,6 +113,11 @@ def test_sections() -> None:
     assert (section("deepspeed", ("zero_optimization", "stage3_prefetch_bucket_size")) or {})["x-alias-of"]
 
 
+def test_groups_of_gpus_under_ray_are_known_to_ms_swift() -> None:
+    known = load_schema("ms-swift")["properties"]
+    assert {"train", "rollout", "teacher", "colocate_groups", "nnodes"} <= set(known)
+
+
 def test_removed_keys_say_since_when() -> None:
     assert removed_in("trl", "max_seq_length") == "0.18.2"
     assert removed_in("torchtitan", "training.compile") == "0.1.0"

@@ -48,4 +48,12 @@ def _keys(package: Path, folder: Path, transformers: str) -> Entries:
     # ms-swift's classes inherit from the Trainer's under other names.
     keys = trainer.fields("Seq2SeqTrainingArguments") | keys
     keys = {name: entry for name, entry in keys.items() if "." not in name}
-    return with_optimizers(keys, trainer) | {"ENV": Entry(("dict",))}
+    return with_optimizers(keys, trainer) | {"ENV": Entry(("dict",))} | _groups(package)
+
+
+def _groups(package: Path) -> Entries:
+    """Keys that only Ray's driver takes, each group of GPUs with arguments of its own (parse_ray_yaml)."""
+    if not (package / "ray/megatron/driver_utils.py").exists():
+        return {}
+    groups: Entries = {name: Entry(("dict",)) for name in ("train", "rollout", "teacher")}
+    return groups | {"colocate_groups": Entry(("list",)), "nnodes": Entry(("int",), 1)}
