@@ -132,7 +132,7 @@ KEYS: tuple[Key, ...] = (
     Key("rollout.micro_batch_size", "generation.scored_tokens", "Rows scored at once.", 1),
     Key("rollout.n_samples_per_prompt", "generation.completions", "Completions of each prompt.", 1),
     Key("ds.enable_sleep", "generation.away", "States wait on the host while others work.", False),
-    Key("vllm.num_engines", "generation.engine", "vLLM's engines.", None),
+    Key("vllm.num_engines", "generation.engine", "How many of vLLM's engines make completions.", None),
     Key("vllm.tensor_parallel_size", "generation.tensor", "GPUs that share one engine.", 1),
     Key("vllm.gpu_memory_utilization", "generation.memory_fraction", "vLLM's share of the GPU.", 0.95),
     Key("vllm.enable_sleep", "generation.sleep", "vLLM sleeps while the actor trains.", False),
