@@ -1,6 +1,6 @@
 /** The language client: vscode-languageclient with our selector, and without its own pop-ups. */
 
-import type { LogOutputChannel } from "vscode";
+import { type LogOutputChannel, workspace } from "vscode";
 import {
   CloseAction,
   ErrorAction,
@@ -44,7 +44,7 @@ export function createClient(
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       diagnosticCollectionName: "vramlint",
       // What this side does itself, so that the server does not offer it too.
-      initializationOptions: { clientCommands: [SHOW_BREAKDOWN] },
+      initializationOptions: { clientCommands: [SHOW_BREAKDOWN], trusted: workspace.isTrusted },
       initializationFailedHandler: () => false,
       errorHandler,
     },

@@ -50,6 +50,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       log.show();
     }),
     command("showDebugInformation", () => showDebugInformation(context, running)),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => running.restart()),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (LAUNCH_SETTINGS.some((name) => change.affectsConfiguration(name))) void running.restart();
     }),

@@ -45,6 +45,7 @@ async def client(
             capabilities=client_capabilities(request.param),
             process_id=None,
             workspace_folders=[types.WorkspaceFolder(uri=folder.as_uri(), name="folder")],
+            initialization_options={"trusted": True},
         )
     )
     yield

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
@@ -67,6 +68,18 @@ class Client:
             registers_configuration=has("workspace.did_change_configuration.dynamic_registration"),
             registers_watched_files=has("workspace.did_change_watched_files.dynamic_registration"),
         )
+
+
+def as_mapping(section: Any) -> Mapping[str, Any]:
+    """A section as a mapping, whether the protocol layer made a dict or an object of it."""
+    if isinstance(section, Mapping):
+        return section
+    fields = getattr(section, "_asdict", None)
+    return (
+        {name: as_mapping(value) if hasattr(value, "_asdict") else value for name, value in fields().items()}
+        if fields
+        else {}
+    )
 
 
 _ENCODINGS: dict[str, Encoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}

@@ -14,6 +14,7 @@ from vramlint.document.node import Span
 from vramlint.explain.format import WORDS
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib, gpu_name
+from vramlint.lsp.add_model import add_model_action
 from vramlint.lsp.diagnostics import diagnostic
 from vramlint.lsp.offers import FIX_ALL
 from vramlint.lsp.search import all_fixes, begin
@@ -68,6 +69,8 @@ async def _quick_fixes(
         elif edit := view.append_edit(fix.elsewhere):
             kind = types.CodeActionKind.QuickFix
             actions.append(types.CodeAction(title=fix.title, kind=kind, diagnostics=shown, edit=edit))
+    if session.trusted and (asked := add_model_action(view, finding, shown)):
+        actions.append(asked)
     title = f"ignore {finding.code} on this line"
     if view.client.resolves_edits and may_be_suppressed(view.analysis):
         actions.append(_later(view, title, shown, finding, "ignore"))
@@ -91,7 +94,7 @@ def _later(
     finding: Finding,
     what: Literal["fit", "ignore"],
 ) -> types.CodeAction:
-    """What is looked for when it is chosen, since it is tried by an analysis: the comment that silences a
+    """What is looked for when it is chosen, since it is tried by an analysis: the comment that suppresses a
     finding, or the first of its fixes.
     """
     place = view.analysis.findings.index(finding)

@@ -8,6 +8,7 @@ SHOW_BREAKDOWN = "vramlint.showBreakdown"
 MAKE_IT_FIT = "vramlint.makeItFit"
 BREAKDOWN = "vramlint.breakdown"
 DEBUG_INFORMATION = "vramlint.debugInformation"
+ADD_MODEL = "vramlint.addModel"
 COMPARE = "vramlint.compareWithHead"
 """Commands."""
 

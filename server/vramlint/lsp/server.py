@@ -14,9 +14,10 @@ from pygls.uris import to_fs_path
 
 from vramlint.lsp import notebooks
 from vramlint.lsp.background import beside
-from vramlint.lsp.client import Client
+from vramlint.lsp.client import Client, as_mapping
 from vramlint.lsp.language_server import Server
 from vramlint.lsp.offers import (
+    ADD_MODEL,
     BREAKDOWN,
     COMPARE,
     DEBUG_INFORMATION,
@@ -29,7 +30,7 @@ from vramlint.lsp.offers import (
     SINCE_COMMIT,
     WHAT_IF,
 )
-from vramlint.lsp.settings import SECTION, as_mapping, ask_for_settings, register_for_changes
+from vramlint.lsp.settings import SECTION, ask_for_settings, register_for_changes
 from vramlint.lsp.texts import keep_texts
 from vramlint.project.settings import SETTINGS_FILES
 
@@ -267,11 +268,17 @@ def _commands(server: Server, known_to_client: set[str]) -> None:
             edit = view.workspace_edit(fix.edits)
             ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit=edit, label=fix.title))
 
+    async def add(ls: Server, *arguments: Any) -> None:
+        from vramlint.lsp.add_model import add_model
+
+        await add_model(ls, *arguments)
+
     for name, run in (
         (SHOW_BREAKDOWN, show),
         (BREAKDOWN, answer_breakdown),
         (DEBUG_INFORMATION, answer_debug),
         (MAKE_IT_FIT, make_it_fit),
+        (ADD_MODEL, add),
     ):
         if name not in known_to_client:
             server.command(name)(run)

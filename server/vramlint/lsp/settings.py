@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
+
+from vramlint.lsp.client import as_mapping
 
 if TYPE_CHECKING:
     from vramlint.lsp.language_server import Server
@@ -49,18 +51,6 @@ def _settings_arrived(server: Server, scopes: Sequence[str | None], sections: Se
         by_folder[(to_fs_path(scope) or "") if scope else ""] = as_mapping(section)
     if server.session.configure(by_folder):
         server.publisher.recheck()
-
-
-def as_mapping(section: Any) -> Mapping[str, Any]:
-    """A section as a mapping, whether the protocol layer made a dict or an object of it."""
-    if isinstance(section, Mapping):
-        return section
-    fields = getattr(section, "_asdict", None)
-    return (
-        {name: as_mapping(value) if hasattr(value, "_asdict") else value for name, value in fields().items()}
-        if fields
-        else {}
-    )
 
 
 def _registration(method: str, options: Any) -> types.Registration:
