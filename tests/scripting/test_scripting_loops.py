@@ -145,6 +145,16 @@ def test_accelerate_leaves_the_ranks_to_its_launcher(tmp_path: Path) -> None:
     assert "ranks" in {each.field for each in run.open}
 
 
+def test_outputs_that_accelerate_may_make_float32_are_open_where_they_are_kept(tmp_path: Path) -> None:
+    text = HEAD + ACCELERATE.replace(', mixed_precision="bf16"', "").replace(
+        "accelerator.backward(model(**batch).loss)",
+        "outputs = model(**batch)\n        accelerator.backward(outputs.loss)",
+    )
+    run = one(tmp_path, text)
+    assert "estimate" in {each.field for each in run.open}
+    assert run.verdict == "unknown"
+
+
 def test_a_shape_of_its_own_is_said_and_not_estimated(tmp_path: Path) -> None:
     own = """\
 from transformers import AutoConfig

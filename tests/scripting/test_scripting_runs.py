@@ -242,3 +242,21 @@ def test_values_in_a_function_of_another_cell_are_placed_in_that_cell(tmp_path: 
     (run,) = described(tmp_path, text, "fit.ipynb")
     place = run.fields["model"].place
     assert text[place.span.start : place.span.end] == "'Qwen/Qwen2.5-7B'"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from trl import SFTTrainer\nSFTTrainer(model='Qwen/Qwen2.5-7B', train_dataset=rows).train()\n",
+        "from transformers import AutoModelForCausalLM, Trainer, TrainingArguments\n"
+        "model = AutoModelForCausalLM.from_pretrained('meta-llama/Llama-3.1-8B')\n"
+        "rows = data.map(lambda row: tok(row['text'], truncation=True, max_length=2048))\n"
+        "tok = None\nTrainer(model, TrainingArguments('out', bf16=True)).train()\n",
+    ],
+)
+def test_a_trainer_trains_whatever_names_its_model(tmp_path: Path, text: str) -> None:
+    """What another linter of scripts calls inference, or passes over."""
+    (run,) = described(tmp_path, text, gpu="RTX4090")
+    assert run.estimate is None or run.estimate.components["gradients"] > 10 * 2**30
+    assert run.verdict in ("does_not_fit", "unknown")
+    assert fields(run)["method"] == "sft"

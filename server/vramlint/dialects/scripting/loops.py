@@ -79,7 +79,8 @@ def _run(
         stated["method"] = Given("pretrain" if fresh else "sft", fresh.place if fresh else place)
     loop: Loop = "plain" if _keeps_outputs(trees) else "freed"
     if any(each.kind == "Accelerator" for each in reading.made):
-        if loop == "plain" and arguments["bf16"].value is not False:
+        half = arguments.get("bf16")  # else its launcher says
+        if loop == "plain" and (half is None or half.value is not False):
             why = "outputs that Accelerate makes float32 and the loop keeps through backward are not modelled"
             opened.append(Unknown("estimate", why, place))
         loop = "trainer"
