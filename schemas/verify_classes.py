@@ -4,9 +4,9 @@ parameters with ours (development only; needs torch and transformers).
     python schemas/verify_classes.py [TYPE ...]
 
 Each class is built from its config class's own defaults, with few layers; ours come from the config.json that
-transformers would write of it. Where we claim a family (the band of an estimate is narrower than that of a model
-that is not modelled) they must be equal. Exits 1 where one that is claimed differs, but for those of INEXACT and
-for wholes with a tower for images or sound, whose linears alone are counted.
+transformers would write of it. Where we claim a family (the band of an estimate is narrower than that of a
+model that is not modelled) they must be equal. Exits 1 where one that is claimed differs, but for those of
+INEXACT and for wholes with a tower for images or sound, whose linears alone are counted.
 """
 
 from __future__ import annotations

@@ -32,14 +32,16 @@ def own_loop(reading: Evaluation, cells: Sequence[Cell]) -> tuple[Run, Facts] | 
     made = reading.made
     bases = [each for each in made if is_language_model(each)]
     optimizers = [each for each in made if is_optimizer(each)]
-    trained = {id(owner): owner for each in optimizers for owner in owners(each)}
     if not bases or not optimizers:
         return None
     place = optimizers[0].place
+    trained = {id(owner): owner for each in optimizers for owner in owners(each)}
     model = next(iter(trained.values())) if len(trained) == 1 else outermost(bases[0], made)
-    facts = model_facts(model, place)
+    facts = model_facts(model, place) if _holds_one_of(model, bases) else None
     if facts is None or MODEL not in facts:
         return None
+    if not trained and facts[MODEL].value is None and SHAPE not in facts:
+        return None  # neither what is optimized nor the model is known: a library's definition
     opened: list[Unknown] = []
     trees = [cell.tree for cell in cells if cell.tree is not None]
     backward = next(_calls(trees, "backward"), None)
@@ -167,6 +169,20 @@ def owners(optimizer: Made) -> Iterator[Made]:
         and value.owner is not None
     ):
         yield value.owner
+
+
+def _holds_one_of(model: Made, bases: Sequence[Made]) -> bool:
+    """Whether a model is a language model of the script, or one that wraps it."""
+    for _ in range(8):
+        if any(model is base for base in bases):
+            return True
+        inner = model.argument(WRAPPERS.get(model.name, "model"), 0)
+        if not isinstance(inner, Made):
+            inner = model.owner
+        if inner is None:
+            return False
+        model = inner
+    return False
 
 
 def outermost(base: Made, made: Sequence[Made]) -> Made:
