@@ -194,6 +194,20 @@ CASES = {
         },
         [{"framework": "hf-trainer", "model": "gpt2", "ranks": 2, "engine": "ddp"}],
     ),
+    "a subcommand of litgpt says its method": (
+        "a.sh",
+        {"a.sh": "litgpt finetune_lora gpt2 --devices 1\nlitgpt finetune_full gpt2 --devices 1\n"},
+        [{"framework": "litgpt", "adapter": "lora", "lora_r": 8}, {"adapter": "none"}],
+    ),
+    "the older launcher of torch": (
+        "a.sh",
+        {
+            "a.sh": "python -m torch.distributed.launch --nproc_per_node=4 --use_env fit.py "
+            "--model_name_or_path gpt2\n",
+            "fit.py": SCRIPT,
+        },
+        [{"framework": "hf-trainer", "ranks": 4}],
+    ),
     "transformers' example is its Trainer": (
         "a.sh",
         {"a.sh": "python run_clm.py --model_name_or_path gpt2 --max_seq_length 64 --bf16\n"},

@@ -35,8 +35,10 @@ class Options(NamedTuple):
         return found, at
 
 
-TORCHRUN = Options(frozenset(("standalone", "m", "module", "no_python", "run_path", "virtual_local_rank")))
-"""torch/distributed/run.py of torch 2.13."""
+TORCHRUN = Options(
+    frozenset(("standalone", "m", "module", "no_python", "run_path", "virtual_local_rank", "use_env"))
+)
+"""torch/distributed/run.py and launch.py of torch 2.13."""
 ACCELERATE = Options(
     frozenset(
         (

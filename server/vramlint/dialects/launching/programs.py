@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
 from vramlint.dialects.launching.arguments import OPEN, Arguments, read_arguments
@@ -31,6 +31,8 @@ class Program(NamedTuple):
     """The key that its first positional word sets."""
     named: str | None = None
     """The key that its own name sets, where only the name says what it trains for."""
+    implied: Mapping[str, Mapping[str, Any]] = {}
+    """What a subcommand says by its name: keys with the subcommand's own defaults."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -47,10 +49,11 @@ PROGRAMS = (
     Program(r"tune", _words("run"), "torchtune"),
     Program(
         r"litgpt",
-        _words("finetune finetune_full finetune_lora finetune_adapter finetune_adapter_v2 pretrain"),
+        _words("finetune finetune_full finetune_lora pretrain"),
         "litgpt",
         "config",
         "checkpoint_dir",
+        {name: {"lora_r": 8} for name in ("finetune", "finetune_lora")},  # finetune/lora.py of litgpt 0.5.13
     ),
     Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
     Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
@@ -199,6 +202,11 @@ def _run(
         values.setdefault(program.positional, arguments.positional[0])
     if program is not None and program.named:
         values.setdefault(program.named, name)
+    said = program.implied.get(str(name.value).rpartition(" ")[2], {}) if program is not None else {}
+    if not arguments.configs:
+        values |= {
+            key: Given(value, name.place, "implied") for key, value in said.items() if key not in values
+        }
     framework = program.framework if program else None
     return Run(
         launch,
