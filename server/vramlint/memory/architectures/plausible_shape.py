@@ -18,6 +18,10 @@ _SIZE = re.compile(
 _NUMBER = re.compile(r"(num|n)_\w+|(hidden|intermediate|vocab)_size|head_dim|d_(model|ff|kv)")
 """Those of them that are never a word."""
 _LAYERS = re.compile(r"(num|n)_(hidden_)?layers?|num_(encoder|decoder)_layers")
+_SINGLE = re.compile(
+    r"(num|n)_(\w+_)?(layers?|heads?|experts?|groups?)|(hidden|vocab)_size|(\w+_)?head_dim|(q|kv|o)_lora_rank"
+)
+"""Those that are one whole number for the whole model; other sizes may be listed by layer or by axis."""
 MOST_LAYERS = 10_000
 LARGEST_SIZE = 10**9
 """Far beyond the widest layer and the largest vocabulary that has been trained."""
@@ -43,14 +47,20 @@ def _problems(config: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for key, value in config.items():
         if isinstance(value, Mapping) and key.endswith("_config") and key != "quantization_config":
             yield from _problems(value, f"{prefix}{key}.")
+        elif key.endswith("_config") and value is not None and not isinstance(value, Mapping):
+            yield f"{prefix}{key} is not a mapping"
         elif _SIZE.fullmatch(key) and (problem := _of_size(key, value)) is not None:
             yield f"{prefix}{key} {problem}"
     yield from _of_heads(config, prefix)
 
 
 def _of_size(key: str, value: Any) -> str | None:
+    if isinstance(value, Mapping | list) and _SINGLE.fullmatch(key):
+        return f"is a {'list' if isinstance(value, list) else 'mapping'}, not a number"
     if isinstance(value, str):
-        return "is a text, not a number" if _NUMBER.fullmatch(key) else None
+        return "is a text, not a number" if _NUMBER.fullmatch(key) or _SINGLE.fullmatch(key) else None
+    if isinstance(value, float) and not value.is_integer():
+        return "is no whole number" if _SINGLE.fullmatch(key) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if value < 0:

@@ -1,0 +1,59 @@
+"""A short run of every fuzzing harness; `python -m fuzz.run` makes the long ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from random import Random
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT))
+
+from fuzz.harnesses import HARNESSES  # noqa: E402
+from fuzz.messages import talk  # noqa: E402
+from fuzz.mutation import inputs  # noqa: E402
+from fuzz.targets import analysed, config_json  # noqa: E402
+
+MUTATIONS = {"config": 15, "launch": 20, "program": 30}
+"""Inputs of a harness; of the others more, which take less."""
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_a_short_run(name: str) -> None:
+    harness = HARNESSES[name]()
+    if harness.holds is not None:
+        harness.holds()
+        return
+    mutations = inputs(harness.seeds, Random(0), 4096)
+    for _ in range(MUTATIONS.get(name, 100)):
+        harness.entry(next(mutations))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_type": "deepseek_v3", "q_lora_rank": [None]},
+        {"model_type": "bert", "num_key_value_heads": ["", 1, False]},
+        {"model_type": "llama", "vision_config": {}, "text_config": 3},
+    ],
+    ids=lambda config: str(config["model_type"]),
+)
+def test_configs_that_fuzzing_found(config: dict[str, object]) -> None:
+    config_json(config)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[8, false]", b"7", b"null", b'{"jsonrpc": "1.0"}', b"\xff", b"{"], ids=repr
+)
+def test_what_is_no_message_stops_no_server(body: bytes) -> None:
+    start = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}
+    stop = {"jsonrpc": "2.0", "id": 2, "method": "shutdown"}
+    answers = talk([json.dumps(start).encode(), body, json.dumps(stop).encode()])
+    assert {1, 2} <= {answer.get("id") for answer in answers}
+
+
+def test_the_harness_sees_what_is_passed_over() -> None:
+    assert analysed("base_model: meta-llama/Llama-3.1-8B\nmicro_batch_size: 1\nsequence_len: 8\n").estimate
