@@ -2,7 +2,7 @@
 
     python -m fuzz.run yaml --seconds 600
 
-With atheris installed (`pip install vramlint[fuzz]`) the inputs follow the coverage of vramlint's code; without
+With atheris installed (`pip install vramlint[fuzz]`) the inputs follow the coverage of the code; without
 it, and with `--engine mutate`, they are mutations of the seeds. An input at which something does not hold is
 kept in `fuzz/found`, and counts as a fault until a test holds it.
 """

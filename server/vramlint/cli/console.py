@@ -79,7 +79,10 @@ def prepare() -> None:
 
 def say(text: str, stream: TextIO | None = None) -> None:
     """Print `text`, in ASCII where the stream cannot show more."""
+    from vramlint.lint.inert import inert_block  # imported late: a run may print nothing
+
     stream = stream or sys.stdout
+    text = inert_block(text)
     if "utf" not in (stream.encoding or "utf-8").lower():
         text = text.translate(_ASCII)
     print(text, file=stream)

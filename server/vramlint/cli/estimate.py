@@ -14,7 +14,8 @@ from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.parallel import in_order
 from vramlint.explain.why_not import why_not
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.lint.inert import inert
+from vramlint.lint.escape import json_text
+from vramlint.lint.inert import inert, inert_path
 from vramlint.lint.result import Analysis
 from vramlint.memory import Estimate
 from vramlint.project.overrides import Overrides
@@ -125,7 +126,7 @@ class Estimator:
         if self.asked.explain:
             from vramlint.explain.worked import worked
 
-            return "\n".join([paint("bold", path), *worked(analysis)])
+            return "\n".join([paint("bold", inert_path(path)), *worked(analysis)])
         from vramlint.cli.output.estimate_text import estimate_text
 
         return estimate_text(path, analysis, estimate, paint)
@@ -198,9 +199,7 @@ def outcome_object(path: str, outcome: Estimated | Refusal) -> dict[str, Any]:
 
 
 def _dumps(value: Any, indent: int | None = None) -> str:
-    import json
-
-    return json.dumps(value, indent=indent)
+    return json_text(value, indent=indent)
 
 
 def _job(analysis: Analysis | None) -> str:

@@ -16,6 +16,7 @@ from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.output.fit_report import FitReport
 from vramlint.document.edit import apply_edits
 from vramlint.explain.verdict import needs
+from vramlint.lint.escape import json_text
 from vramlint.lint.fit_fixes import Grown, WayToFit, largest_ways, partial_savings, ways_to_fit
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
@@ -68,11 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.apply is not None:
         return _apply(options, report)
     if options.format == "json":
-        import json  # imported late: text needs none
-
         from vramlint.cli.output.fit_json import fit_object
 
-        print(json.dumps(fit_object(report), indent=1))
+        print(json_text(fit_object(report), indent=1))
     else:
         from vramlint.cli.output.fit_text import fit_text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,9 @@ from vramlint.cli.estimate import Refusal, examine, located
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.explain.format import size, value_text
+from vramlint.lint.escape import json_text
 from vramlint.lint.format import gpu_name, model_name
+from vramlint.lint.inert import inert_path
 from vramlint.memory import CannotEstimate
 from vramlint.planning.ranking import NoPlan
 from vramlint.project.overrides import Overrides
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.format == "json":
         from vramlint.cli.output.plan_json import plan_object
 
-        print(json.dumps(plan_object(options.file, cluster, layouts), indent=1))
+        print(json_text(plan_object(options.file, cluster, layouts), indent=1))
     else:
         say("\n".join(_text(options.file, cluster, layouts, paint_for(sys.stdout, options.color))))
     return 0 if layouts else 1
@@ -83,7 +84,7 @@ def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: 
     job = cluster.job
     assert job.gpu is not None
     yield (
-        f"{path}: {model_name(job.model)} on {cluster.gpus} × {gpu_name(job.gpu)}, "
+        f"{inert_path(path)}: {model_name(job.model)} on {cluster.gpus} × {gpu_name(job.gpu)}, "
         f"{job.sequence_length:,} tokens a row, {cluster.global_batch:,} rows a step"
     )
     if not layouts:

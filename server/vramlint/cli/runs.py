@@ -13,6 +13,8 @@ from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.walk import files_in
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.place import Place
+from vramlint.lint.escape import json_text
+from vramlint.lint.inert import inert, inert_path
 from vramlint.project.overrides import Overrides
 
 if TYPE_CHECKING:
@@ -51,9 +53,7 @@ def main(arguments: Sequence[str]) -> int:
             continue
         objects.extend(_runs(document, reader))
     if options.format == "json":
-        import json
-
-        print(json.dumps(objects, indent=1))
+        print(json_text(objects, indent=1))
     else:
         say("\n\n".join(_text(each) for each in objects))
     return 2 if failed else 0
@@ -104,7 +104,7 @@ def _place(place: Place | None, document: Document, reader: Reader) -> dict[str,
 
 
 def _text(run: dict[str, Any]) -> str:
-    lines = [f"{run['path']}:{run['line']}: {run['verdict'].replace('_', ' ')}"]
+    lines = [f"{inert_path(run['path'])}:{run['line']}: {run['verdict'].replace('_', ' ')}"]
     for name, field in run["fields"].items():
         if (
             name == "lora_r"
@@ -113,6 +113,6 @@ def _text(run: dict[str, Any]) -> str:
         ):
             continue  # the default of an adapter that there is none of
         where = f"{field.get('file', run['path'])}:{field['line']}" if "line" in field else "default"
-        lines.append(f"  {name:12} {field['value']}  ({where})")
-    lines += [f"  {item['field']:12} open: {item['why']}" for item in run["open"]]
+        lines.append(f"  {name:12} {inert(str(field['value']))}  ({inert(where)})")
+    lines += [f"  {item['field']:12} open: {inert(item['why'])}" for item in run["open"]]
     return "\n".join(lines)

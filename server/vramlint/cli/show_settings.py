@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vramlint.lazy_dataclasses import fields
+from vramlint.lint.inert import inert_path
 from vramlint.lint.rule import Deferred, Rule
 from vramlint.project.overrides import Overrides
 from vramlint.project.settings import Settings, SettingsResolver
@@ -40,7 +41,7 @@ def _level(settings: Settings, entry: Rule | Deferred) -> Severity | None:
 
 def _head(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
-    return f"{', '.join(paths[:_SHOWN])}{more}"
+    return f"{', '.join(map(inert_path, paths[:_SHOWN]))}{more}"
 
 
 def _lines(settings: Settings, levels: dict[str, Any]) -> Iterator[str]:

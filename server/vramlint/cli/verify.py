@@ -13,6 +13,7 @@ from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.explain.format import difference, size
 from vramlint.explain.measured import Verification, verify
+from vramlint.lint.escape import json_text
 from vramlint.lint.format import gib
 from vramlint.measured import NotAMeasurement, read_measured
 from vramlint.project.overrides import Overrides
@@ -61,9 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     assert job is not None
     found = verify(job, outcome.estimate, measured)
     if options.format == "json":
-        import json
-
-        print(json.dumps(verification_object(options.file, found), indent=1))
+        print(json_text(verification_object(options.file, found), indent=1))
     else:
         say("\n".join(_lines(options.file, found)))
     return 0 if found.agrees else 1

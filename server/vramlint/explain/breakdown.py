@@ -9,6 +9,7 @@ from vramlint.explain.format import LABELS, percent, reserved_text, size, value_
 from vramlint.explain.model import explain_model_facts
 from vramlint.explain.summary import fit_bar
 from vramlint.explain.verdict import verdict_line
+from vramlint.lint.escape import markdown
 from vramlint.lint.format import gib, shorten
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate
@@ -23,7 +24,7 @@ def breakdown(analysis: Analysis) -> str | None:
         return None
     name = (analysis.document.path or "untitled").replace("\\", "/").rpartition("/")[2]
     version = f" {analysis.reading.version}" if analysis.reading else ""
-    blocks = [f"# {name}", f"{analysis.dialect.title}{version}", verdict_line(analysis)]
+    blocks = [f"# {markdown(name)}", f"{analysis.dialect.title}{markdown(version)}", verdict_line(analysis)]
     estimate, job = analysis.estimate, analysis.job
     if estimate is not None and job is not None:
         blocks += [
@@ -36,7 +37,7 @@ def breakdown(analysis: Analysis) -> str | None:
             explain_model_facts(analysis, job.model),
             "## What was assumed",
             "\n".join(_assumptions(analysis)) or "nothing: the file says everything",
-            "\n".join(f"- {note}" for note in estimate.notes),
+            "\n".join(f"- {markdown(note)}" for note in estimate.notes),
         ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -63,7 +64,7 @@ def _phases(estimate: Estimate) -> Iterator[str]:
     for moment in estimate.moments:
         mark = "**" if moment.device_bytes == worst else ""
         sizes = size(moment.allocated_bytes), size(moment.device_bytes)
-        cells = (f"{mark}{cell}{mark}" for cell in (moment.name, *sizes))
+        cells = (f"{mark}{cell}{mark}" for cell in (markdown(moment.name), *sizes))
         yield f"| {' | '.join(cells)} |"
 
 
@@ -74,7 +75,8 @@ def _tensors(estimate: Estimate) -> Iterator[str]:
     yield "|:--|:--|:--|--:|--:|"
     for tensor in sorted(estimate.tensors, key=lambda tensor: -tensor.bytes)[:_TENSORS]:
         shape = " × ".join(f"{side:,}" for side in tensor.shape)
-        yield f"| {tensor.name} | {shape} | {tensor.dtype} | {tensor.count:,} | {gib(tensor.bytes)} |"
+        cells = (markdown(tensor.name), shape, tensor.dtype, f"{tensor.count:,}", gib(tensor.bytes))
+        yield f"| {' | '.join(cells)} |"
 
 
 def _assumptions(analysis: Analysis) -> Iterator[str]:
@@ -84,4 +86,4 @@ def _assumptions(analysis: Analysis) -> Iterator[str]:
     yield "| field | value | why |"
     yield "|:--|:--|:--|"
     for each in rows:
-        yield f"| {each.field} | {shorten(value_text(each.value))} | {each.origin} |"
+        yield f"| {each.field} | {markdown(shorten(value_text(each.value)))} | {markdown(each.origin)} |"

@@ -8,6 +8,7 @@ from vramlint.catalog.facts import Gpu
 from vramlint.explain.format import MARKS, size
 from vramlint.explain.summary import component_table, fit_bar
 from vramlint.explain.verdict import verdict_line
+from vramlint.lint.escape import markdown
 from vramlint.lint.format import gib, gpu_name
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate
@@ -28,7 +29,7 @@ def explain_gpu(analysis: Analysis, known: Iterable[Gpu] = ()) -> str:
         return verdict_line(analysis)
     if gpu is None:
         near = ", ".join(f"`{name}`" for name in declared.nearest)
-        return f"**{declared.text}** is not a known GPU" + (f"; nearest: {near}" if near else "")
+        return f"**{markdown(declared.text)}** is not a known GPU" + (f"; nearest: {near}" if near else "")
     blocks = [identity(gpu, declared.count), features(gpu), verdict_line(analysis)]
     if analysis.estimate is not None:
         blocks += [component_table(analysis), fit_bar(analysis), others(analysis.estimate, gpu, known)]

@@ -15,6 +15,7 @@ from vramlint.explain.what_if import Comparison, largest_that_fits, steps
 from vramlint.job import TrainingJob
 from vramlint.job_fields import about, moves_of
 from vramlint.lazy_dataclasses import replace
+from vramlint.lint.escape import markdown, markdown_code
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import count, key_text, shorten
 from vramlint.lint.result import Analysis
@@ -35,12 +36,12 @@ def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix
     these the components, what the key does, and what was assumed. `fixes` are those of the finding that it
     does not fit. A key of which no value changes anything has one line.
     """
-    name = f"**{key_text(path)}**"
+    name = f"**{markdown(key_text(path))}**"
     if key.field is None:
         return "\n\n".join((name, key.effect, verdict_line(analysis)))
     value = value_at(analysis, path)
     if not isinstance(value, dict) and analysis.document.node(path) is not None:
-        name += f": `{shorten(value_text(value))}`"
+        name += f": {markdown_code(shorten(value_text(value)))}"
     estimate, job = analysis.estimate, analysis.job
     if estimate is None or job is None:
         return "\n\n".join((name, key.effect, verdict_line(analysis)))
@@ -73,7 +74,7 @@ def value_at(analysis: Analysis, path: KeyPath) -> object:
 
 def free_of_cost(estimate: Estimate, compared: tuple[Comparison, ...]) -> str:
     """Where no neighbouring value changes anything."""
-    values = " and ".join(f"`{value_text(step.value)}`" for step in compared)
+    values = " and ".join(markdown_code(value_text(step.value)) for step in compared)
     verb = "needs" if len(compared) == 1 else "need"
     peak = PHASES.get(estimate.peak_phase, estimate.peak_phase)
     same = size(estimate.device_bytes)
@@ -145,7 +146,7 @@ def marginals(
     for step in compared:
         more = step.device_bytes - estimate.rough.device_bytes
         if abs(more) >= _NOTHING:
-            text = f"`{value_text(step.value)}` → {size(step.device_bytes)} ({difference(more)})"
+            text = f"{markdown_code(value_text(step.value))} → {size(step.device_bytes)} ({difference(more)})"
             texts.append(f"{text} {MARKS[step.verdict]}".rstrip())
     if texts:
         texts[0] = f"other values: {texts[0]}"
@@ -157,16 +158,16 @@ def marginals(
 
 def advice_line(fixes: Sequence[Fix]) -> str:
     """The best fixes, each checked by analysing the edited file."""
-    return "\n".join(["to make it fit:", *(f"- {fix.title}" for fix in fixes[:2])]) if fixes else ""
+    return "\n".join(["to make it fit:", *(f"- {markdown(fix.title)}" for fix in fixes[:2])]) if fixes else ""
 
 
 def explain_other_key(analysis: Analysis, path: KeyPath, ignored: str | None) -> str | None:
     """The hover of a key without a row in the table: ignored, a group of keys, free, or not modelled."""
     if analysis.dialect is None:
         return None
-    name = f"**{key_text(path)}**"
+    name = f"**{markdown(key_text(path))}**"
     if ignored is not None:
-        return f"{name} has no effect: {ignored}"
+        return f"{name} has no effect: {markdown(ignored)}"
     if any(row.path.startswith(f"{key_text(path)}.") for row in analysis.dialect.keys):
         blocks = (name, verdict_line(analysis), component_table(analysis), fit_bar(analysis))
         return "\n\n".join(block for block in blocks if block)

@@ -8,6 +8,7 @@ from vramlint.document.node import KeyPath
 from vramlint.explain.format import LABELS, MARKS, size
 from vramlint.job_fields import FIELDS, moves_of
 from vramlint.lint.format import count, gib, gpu_name
+from vramlint.lint.inert import inert_message
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Component
 
@@ -19,7 +20,7 @@ def fit_head(analysis: Analysis) -> str:
     """ "98.5 of 23.5 GiB ✗ RTX 4090"; without a GPU "98.5 GiB per GPU"; why, where there is no estimate."""
     estimate = analysis.estimate
     if estimate is None:
-        return f"no estimate: {analysis.cannot.message}" if analysis.cannot else ""
+        return f"no estimate: {inert_message(analysis.cannot.message)}" if analysis.cannot else ""
     if analysis.capacity is None or analysis.gpu is None:
         return f"{size(estimate.device_bytes)} per GPU"
     mark = MARKS[analysis.verdict]

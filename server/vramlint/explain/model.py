@@ -10,6 +10,7 @@ from vramlint.dialects.kit.dialect import Key
 from vramlint.explain.format import size
 from vramlint.explain.summary import component_table, fit_bar, footnote
 from vramlint.explain.verdict import verdict_line
+from vramlint.lint.escape import markdown, markdown_code
 from vramlint.lint.format import count, gib, model_name
 from vramlint.lint.result import Analysis
 
@@ -52,9 +53,9 @@ def explain_model_facts(analysis: Analysis, model: Model) -> str:
 
 def headline(analysis: Analysis, model: Model, parameters: int | None) -> str:
     """Name, architecture and how much of it is trained."""
-    text = f"**{model_name(model)}**"
+    text = f"**{markdown(model_name(model))}**"
     if model.model_type:
-        text += f" · `{model.model_type}`"
+        text += f" · {markdown_code(model.model_type)}"
     if parameters is None:
         return text
     text += f" · {parameters:,} parameters"
@@ -88,9 +89,8 @@ def sizes(model: Model, parameters: int | None) -> str:
     texts = [f"**{size(2 * parameters)}** in bf16", f"{gib(4 * parameters)} in fp32"]
     if (packed := nf4_bytes(model, parameters)) is not None:
         texts.append(f"{gib(packed)} in NF4")
-    stored = (
-        f" (released as {model.quantized_as or model.dtype})" if model.quantized_as or model.dtype else ""
-    )
+    released = model.quantized_as or model.dtype
+    stored = f" (released as {markdown(released)})" if released else ""
     return "weights: " + " · ".join(texts) + stored
 
 
@@ -128,4 +128,4 @@ _SOURCES = {
 def source(model: Model) -> str:
     """Where the facts come from."""
     counted = "" if model.parameters is None else " (exact count)"
-    return _SOURCES.get(model.source, model.source) + counted
+    return (_SOURCES.get(model.source) or markdown(model.source)) + counted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramlint.explain.assumptions import assumed_in_short
 from vramlint.explain.format import LABELS, MARKS, bar, size
+from vramlint.lint.escape import markdown
 from vramlint.lint.format import gib
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Component, Estimate
@@ -66,15 +67,16 @@ def peak_line(estimate: Estimate) -> str:
     for tensor in largest:
         shape = " × ".join(f"{side:,}" for side in tensor.shape)
         times = f"{tensor.count} × " if tensor.count > 1 else ""
-        text += f"; the largest there: {tensor.name}, {times}[{shape}] {tensor.dtype} = {size(tensor.bytes)}"
+        text += f"; the largest there: {markdown(tensor.name)}, {times}[{shape}] {tensor.dtype}"
+        text += f" = {size(tensor.bytes)}"
     return text
 
 
 def footnote(analysis: Analysis) -> str:
     """Reservations, assumptions and who is speaking, last and short."""
-    said = list(analysis.estimate.notes) if analysis.estimate else []
+    said = list(map(markdown, analysis.estimate.notes)) if analysis.estimate else []
     if taken := assumed_in_short(analysis):
-        said.append(taken)
+        said.append(markdown(taken))
     if analysis.dialect is not None and analysis.reading is not None:
-        said.append(f"{analysis.dialect.title} {analysis.reading.version}")
+        said.append(f"{analysis.dialect.title} {markdown(analysis.reading.version)}")
     return f"_{' · '.join(said)}_" if said else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vramlint.catalog.facts import Gpu
 from vramlint.explain.format import MARKS, WORDS, size
+from vramlint.lint.escape import markdown
 from vramlint.lint.format import gib, gpu_name
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate
@@ -29,10 +30,10 @@ def verdict_line(analysis: Analysis) -> str:
     """ "✗ **does not fit**: needs 98.5 GiB per GPU, RTX 4090 has 23.5 (75.0 GiB over)"."""
     estimate, gpu, verdict = analysis.estimate, analysis.gpu, analysis.verdict
     if estimate is None:
-        return f"no estimate: {analysis.cannot.message}" if analysis.cannot else "no estimate"
+        return f"no estimate: {markdown(analysis.cannot.message)}" if analysis.cannot else "no estimate"
     if gpu is None:
         return f"**{needs(estimate, band=True)}**; no GPU is declared: {DECLARE}"
     if verdict == "unknown":
-        return f"**unknown**: {needs(estimate, gpu)}; {'; '.join(estimate.why_unknown)}"
+        return f"**unknown**: {needs(estimate, gpu)}; {'; '.join(map(markdown, estimate.why_unknown))}"
     said = f"{MARKS[verdict]} **{WORDS[verdict]}**: {needs(estimate, gpu, band=verdict == 'tight')}"
     return said if verdict == "tight" else f"{said} ({margin(estimate, gpu.usable_bytes)})"

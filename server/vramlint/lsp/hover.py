@@ -16,7 +16,7 @@ from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
 
 STALE = "_the text says too little right now: these are the figures of the last one that said enough_"
-_MARKUP = re.compile(r"\*\*|`|(?<!\w)_|_(?!\w)")
+_MARKUP = re.compile(r"(\\[!-/:-@\[-`{-~])|\*\*|`|(?<!\w)_|_(?!\w)")
 _RULE = re.compile(r"[|:-]{3,}")
 
 
@@ -104,7 +104,12 @@ def _holds(span: Span, offset: int) -> bool:
     return span.start <= offset <= span.end
 
 
+def _kept(found: re.Match[str]) -> str:
+    """What is left of a piece of markup: the character that was escaped."""
+    return found[1][1] if found[1] else ""
+
+
 def plain(markdown: str) -> str:
     """The text without its markup, for clients that show none."""
-    lines = (_MARKUP.sub("", line) for line in markdown.splitlines() if not _RULE.fullmatch(line))
+    lines = (_MARKUP.sub(_kept, line) for line in markdown.splitlines() if not _RULE.fullmatch(line))
     return "\n".join(re.sub(r"\s*\|\s*", "  ", line).strip() for line in lines)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vramlint.cli.console import Paint, Style
 from vramlint.cli.report import FileReport, Placed, count, pairs
-from vramlint.lint.inert import inert
+from vramlint.lint.inert import inert_path
 from vramlint.project.severity import SEVERITIES, Severity
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def headline(report: FileReport, placed: Placed, paint: Paint) -> str:
     line, column = report.lines().line_character(placed.span.start, "utf-32")
     finding = placed.finding
     label = paint(STYLES[finding.severity], f"{finding.severity}[{finding.code}]")
-    return f"{inert(report.path)}:{line + 1}:{column + 1}: {label} {finding.message}"
+    return f"{inert_path(report.path)}:{line + 1}:{column + 1}: {label} {finding.message}"
 
 
 def summary(reports: Sequence[FileReport]) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
 
 from vramlint.cli.console import Paint
 from vramlint.cli.output.estimate_text import head, verdict
 from vramlint.cli.output.timeline_svg import timeline
 from vramlint.explain.assumptions import assumptions
-from vramlint.explain.format import LABELS, percent, size, value_text
+from vramlint.explain.format import LABELS, percent, size
 from vramlint.explain.worked import worked
+from vramlint.lint.escape import xml
 from vramlint.lint.format import gib
-from vramlint.lint.inert import inert
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate
 
@@ -49,9 +48,9 @@ def section(path: str, analysis: Analysis, estimate: Estimate) -> str:
     _, *said = head(path, analysis)
     parts = [
         "<section>",
-        f"<h1>{_text(path)}</h1>",
-        f"<p>{_text(' '.join(said))}</p>",
-        f'<p class="verdict">{_text(verdict(analysis, estimate, _PLAIN))}</p>',
+        f"<h1>{xml(path)}</h1>",
+        f"<p>{xml(' '.join(said))}</p>",
+        f'<p class="verdict">{xml(verdict(analysis, estimate, _PLAIN))}</p>',
         timeline(analysis, estimate),
         *_components(estimate),
         *_largest(estimate),
@@ -91,27 +90,23 @@ def _largest(estimate: Estimate) -> Iterator[str]:
 
 
 def _assumed(analysis: Analysis, estimate: Estimate) -> Iterator[str]:
-    lines = [f"{each.field} {value_text(each.value)}: {each.origin}" for each in assumptions(analysis)]
+    lines = [f"{each.field} {valuexml(each.value)}: {each.origin}" for each in assumptions(analysis)]
     if lines or estimate.notes:
-        items = "".join(f"<li>{_text(line)}</li>" for line in (*lines, *estimate.notes))
+        items = "".join(f"<li>{xml(line)}</li>" for line in (*lines, *estimate.notes))
         yield f"<h2>Assumed</h2>\n<ul>{items}</ul>"
 
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"<h2>{_text(title)}</h2>\n<table>"
+    yield f"<h2>{xml(title)}</h2>\n<table>"
     first, *others = heads
-    numbers = "".join(f'<th class="number" scope="col">{_text(each)}</th>' for each in others)
-    yield f'<thead><tr><th scope="col">{_text(first)}</th>{numbers}</tr></thead>\n<tbody>'
+    numbers = "".join(f'<th class="number" scope="col">{xml(each)}</th>' for each in others)
+    yield f'<thead><tr><th scope="col">{xml(first)}</th>{numbers}</tr></thead>\n<tbody>'
     for name, *cells in rows:
-        said = "".join(f'<td class="number">{_text(cell)}</td>' for cell in cells)
-        yield f'<tr><th scope="row">{_text(name)}</th>{said}</tr>'
+        said = "".join(f'<td class="number">{xml(cell)}</td>' for cell in cells)
+        yield f'<tr><th scope="row">{xml(name)}</th>{said}</tr>'
     yield "</tbody></table>"
 
 
 def _pre(title: str, lines: Iterable[str]) -> Iterator[str]:
-    text = "\n".join(_text(line) for line in lines)
-    yield f"<h2>{_text(title)}</h2>\n<pre>{text}</pre>"
-
-
-def _text(text: str) -> str:
-    return escape(inert(text), quote=True)
+    text = "\n".join(xml(line) for line in lines)
+    yield f"<h2>{xml(title)}</h2>\n<pre>{text}</pre>"

@@ -18,6 +18,7 @@ from vramlint.explain.summary import PHASES
 from vramlint.explain.verdict import margin, needs
 from vramlint.job import TrainingJob
 from vramlint.lint.format import count, gib, gpu_name, model_name
+from vramlint.lint.inert import inert_path
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate, HostMemory, Verdict
 
@@ -57,7 +58,7 @@ def estimate_text(path: str, analysis: Analysis, estimate: Estimate, paint: Pain
 
 def head(path: str, analysis: Analysis) -> Iterator[str]:
     """Path, framework, model, method and GPU."""
-    yield path
+    yield inert_path(path)
     job, dialect, declared = analysis.job, analysis.dialect, analysis.declared
     if job is None or dialect is None:
         return
@@ -160,7 +161,7 @@ def _next(path: str, analysis: Analysis) -> Iterator[str]:
     if analysis.gpu is None:
         yield "  next: --gpu RTX-4090, or a comment in the file: # vramlint: gpu=RTX-4090"
     elif analysis.verdict in ("tight", "does_not_fit"):
-        yield f"  next: vramlint fit {path}"
+        yield f"  next: vramlint fit {inert_path(path)}"
 
 
 def _host(host: HostMemory) -> str:

@@ -14,6 +14,7 @@ from vramlint.explain.format import WORDS, size
 from vramlint.explain.verdict import needs
 from vramlint.lint.fit_fixes import WayToFit
 from vramlint.lint.format import gib, gpu_name
+from vramlint.lint.inert import inert_path
 
 _SAVINGS_SHOWN = 6
 
@@ -26,7 +27,7 @@ def fit_text(report: FitReport, paint: Paint) -> str:
 def _lines(report: FitReport, paint: Paint) -> Iterator[str]:
     analysis = report.analysis
     verdict = paint(STYLES[analysis.verdict], WORDS[analysis.verdict])
-    yield f"{report.path}: {verdict}: {needs(report.estimate, analysis.gpu)}"
+    yield f"{inert_path(report.path)}: {verdict}: {needs(report.estimate, analysis.gpu)}"
     if report.expandable:
         yield "\nexport PYTORCH_ALLOC_CONF=expandable_segments:True makes it fit, and trains the same"
     if report.ways:

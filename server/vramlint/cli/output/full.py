@@ -13,7 +13,7 @@ from vramlint.cli.console import Paint
 from vramlint.cli.output.concise import STYLES, headline, summary
 from vramlint.cli.report import Annotation, FileReport, Placed, count, pairs
 from vramlint.lint.finding import Fix
-from vramlint.lint.inert import inert, inert_line
+from vramlint.lint.inert import inert, inert_line, inert_path
 
 if TYPE_CHECKING:
     from vramlint.document import LineIndex, Span
@@ -61,7 +61,7 @@ def _grouped(found: Sequence[tuple[FileReport, Placed]], paint: Paint) -> Iterat
     yield headline(report, placed, paint)
     others = list(dict.fromkeys(other.path for other, _ in found if other.path != report.path))
     same = "the same" if len({each.finding.message for _, each in found}) == 1 else "the like"
-    listed = ", ".join(inert(path) for path in others[:NAMED])
+    listed = ", ".join(inert_path(path) for path in others[:NAMED])
     rest = len(others) - NAMED
     more = f" and {count(rest, 'more file')}; --output-format concise lists all" if rest > 0 else ""
     yield f"    {same} in {listed}{more}"
@@ -72,9 +72,9 @@ def _block(report: FileReport, placed: Placed, paint: Paint) -> Iterator[str]:
     yield from _excerpt(report.text, report.lines(), placed, paint)
     for note in placed.related:
         if note.path is not None:
-            yield f"    {note.path}: {note.message}"
+            yield f"    {inert_path(note.path)}: {inert(note.message)}"
     for fix in placed.finding.fixes:
-        yield f"    {_kind(fix)}: {fix.title}"
+        yield f"    {_kind(fix)}: {inert(fix.title)}"
 
 
 def _kind(fix: Fix) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport, Placed, pairs
+from vramlint.lint.escape import github
 from vramlint.project.severity import Severity
 
 COMMANDS: dict[Severity, str] = {
@@ -37,12 +38,5 @@ def _command(report: FileReport, placed: Placed) -> str:
     }
     if end_line == line:  # GitHub refuses columns of a range over several lines
         properties |= {"col": column + 1, "endColumn": end_column + 1}
-    listed = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
-    return f"::{COMMANDS[finding.severity]} {listed}::{_escaped(finding.message)}"
-
-
-def _escaped(text: str, more: str = "") -> str:
-    """As the runner's own toolkit escapes data (and, with `more`, properties)."""
-    for character in "%\r\n" + more:
-        text = text.replace(character, f"%{ord(character):02X}")
-    return text
+    listed = ",".join(f"{name}={github(str(value), ':,')}" for name, value in properties.items())
+    return f"::{COMMANDS[finding.severity]} {listed}::{github(finding.message)}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from vramlint.cli.console import Paint
 from vramlint.cli.fingerprints import fingerprinted
 from vramlint.cli.report import FileReport
+from vramlint.lint.escape import json_text
 from vramlint.project.severity import Severity
 
 SEVERITY: dict[Severity, str] = {"error": "major", "warning": "minor", "information": "info", "hint": "info"}
@@ -36,4 +36,4 @@ def render(reports: Sequence[FileReport], paint: Paint) -> str:
                 },
             }
         )
-    return json.dumps(issues, indent=1)
+    return json_text(issues, indent=1)

@@ -5,13 +5,13 @@ Lines and characters count from 0, characters in UTF-16 units, as in the protoco
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport, Placed
 from vramlint.document import LineIndex, Span
+from vramlint.lint.escape import json_text
 from vramlint.lint.finding import Fix
 from vramlint.lint.format import key_text
 
@@ -20,7 +20,7 @@ SCHEMA_VERSION = 1
 
 def render(reports: Sequence[FileReport], paint: Paint) -> str:
     """One object."""
-    return json.dumps(
+    return json_text(
         {"schema_version": SCHEMA_VERSION, "files": [file_object(report) for report in reports]}, indent=1
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from vramlint.cli.console import Paint
 from vramlint.cli.output.json import finding_object
 from vramlint.cli.report import FileReport
+from vramlint.lint.escape import json_text
 
 
 def render(reports: Sequence[FileReport], paint: Paint) -> str:
@@ -16,5 +16,5 @@ def render(reports: Sequence[FileReport], paint: Paint) -> str:
     for report in reports:
         index = report.lines()
         head = {"path": report.path, "dialect": report.dialect, "verdict": report.verdict}
-        lines += [json.dumps(head | finding_object(placed, index)) for placed in report.findings]
+        lines += [json_text(head | finding_object(placed, index)) for placed in report.findings]
     return "\n".join(lines)

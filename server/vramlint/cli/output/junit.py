@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape, quoteattr
 
 from vramlint.cli.console import Paint
 from vramlint.cli.report import FileReport
-
-_UNPRINTABLE = dict.fromkeys((*range(9), 11, 12, *range(14, 32)), "?")
-"""Control characters that no XML document may hold."""
+from vramlint.lint.escape import xml, xml_attribute
 
 
 def render(reports: Sequence[FileReport], paint: Paint) -> str:
@@ -26,27 +23,19 @@ def _cases(report: FileReport) -> int:
 
 
 def _suite(report: FileReport) -> list[str]:
-    path, lines = _attribute(report.path), report.lines()
+    path, lines = xml_attribute(report.path), report.lines()
     rows = [f'  <testsuite name={path} tests="{_cases(report)}" failures="{len(report.findings)}">']
     if not report.findings:
         rows.append(f'    <testcase name="vramlint" classname={path}/>')
     for placed in report.findings:
         finding = placed.finding
         line, column = lines.line_character(placed.span.start, "utf-32")
-        name = _attribute(f"{finding.code} {finding.name}")
-        failure = f"type={_attribute(finding.severity)} message={_attribute(finding.message)}"
-        where = escape(_clean(f"{report.path}:{line + 1}:{column + 1}"))
+        name = xml_attribute(f"{finding.code} {finding.name}")
+        failure = f"type={xml_attribute(finding.severity)} message={xml_attribute(finding.message)}"
+        where = xml(f"{report.path}:{line + 1}:{column + 1}")
         rows += [
             f'    <testcase name={name} classname={path} line="{line + 1}">',
             f"      <failure {failure}>{where}</failure>",
             "    </testcase>",
         ]
     return [*rows, "  </testsuite>"]
-
-
-def _clean(text: str) -> str:
-    return text.translate(_UNPRINTABLE)
-
-
-def _attribute(text: str) -> str:
-    return quoteattr(_clean(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -14,6 +13,7 @@ from vramlint.cli.console import Paint
 from vramlint.cli.fingerprints import fingerprinted
 from vramlint.cli.report import FileReport, Placed, pairs
 from vramlint.document import LineIndex, Span
+from vramlint.lint.escape import json_text
 from vramlint.lint.finding import Fix
 from vramlint.project.severity import Severity
 
@@ -32,7 +32,7 @@ def render(reports: Sequence[FileReport], paint: Paint) -> str:
         "columnKind": "utf16CodeUnits",
         "results": results,
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
+    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1)
 
 
 def _invocation(reports: Sequence[FileReport]) -> dict[str, Any]:

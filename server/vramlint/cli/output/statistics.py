@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
 from vramlint.cli.console import Paint
 from vramlint.cli.output.concise import STYLES, summary
 from vramlint.cli.report import FileReport, pairs
+from vramlint.lint.escape import json_text
 from vramlint.project.severity import SEVERITIES, Severity
 
 
@@ -29,7 +29,7 @@ def statistics(reports: Sequence[FileReport], output_format: str, paint: Paint) 
             for row in rows
             for severity, code, name in [row]
         ]
-        return json.dumps(objects, indent=1)
+        return json_text(objects, indent=1)
     width = len(f"{max(found.values(), default=0):,}")
     lines = [
         f"{found[row]:>{width},}  {row[1]}  {paint(STYLES[row[0]], f'{row[0]:<11}')}  {row[2]}"

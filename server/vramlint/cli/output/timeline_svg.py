@@ -6,14 +6,13 @@ One SVG that needs nothing else: no script, no font, no network. It follows the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from math import ceil, log10
 
 from vramlint.catalog.facts import GIB
 from vramlint.explain.format import LABELS, size
 from vramlint.explain.summary import PHASES
+from vramlint.lint.escape import xml
 from vramlint.lint.format import gib
-from vramlint.lint.inert import inert
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Component, Estimate, Moment
 
@@ -37,7 +36,7 @@ def timeline(analysis: Analysis, estimate: Estimate) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-labelledby="title" font-family="system-ui, sans-serif" font-size="12">',
-        f'<title id="title">{_text(_summary(analysis, estimate))}</title>',
+        f'<title id="title">{xml(_summary(analysis, estimate))}</title>',
         f"<style>{_style()}</style>",
         *_grid(top),
         *_bars(estimate, top),
@@ -105,7 +104,7 @@ def _bars(estimate: Estimate, top: float) -> Iterator[str]:
         )
         yield (
             f'<text class="ink" x="{middle:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle"{weight}>'
-            f"{_text(moment.name)}</text>"
+            f"{xml(moment.name)}</text>"
         )
 
 
@@ -119,7 +118,7 @@ def _bar(estimate: Estimate, moment: Moment, left: float, width: float, top: flo
         said = f"{moment.name}: {LABELS[component]} {size(held)}"
         yield (
             f'<rect class="{component}" x="{left:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}">'
-            f"<title>{_text(said)}</title></rect>"
+            f"<title>{xml(said)}</title></rect>"
         )
         below += held
 
@@ -133,7 +132,7 @@ def _limit(analysis: Analysis, capacity: int | None, top: float) -> Iterator[str
     yield f'<line {dashed} x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
     said = f"{analysis.gpu.name}: {gib(capacity)} GiB usable"
     yield f'<line {dashed} x1="{LEFT}" x2="{LEFT + 28}" y1="{TOP - 20}" y2="{TOP - 20}"/>'
-    yield f'<text class="over" x="{LEFT + 36}" y="{TOP - 16}">{_text(said)}</text>'
+    yield f'<text class="over" x="{LEFT + 36}" y="{TOP - 16}">{xml(said)}</text>'
 
 
 def _legend(estimate: Estimate) -> Iterator[str]:
@@ -141,9 +140,5 @@ def _legend(estimate: Estimate) -> Iterator[str]:
     for component in estimate.parts:
         label = LABELS[component]
         yield f'<rect class="{component}" x="{x}" y="{HEIGHT - 14}" width="10" height="10"/>'
-        yield f'<text class="ink" x="{x + 14}" y="{HEIGHT - 5}">{_text(label)}</text>'
+        yield f'<text class="ink" x="{x + 14}" y="{HEIGHT - 5}">{xml(label)}</text>'
         x += 30 + 7 * len(label)
-
-
-def _text(text: str) -> str:
-    return escape(inert(text), quote=True)
