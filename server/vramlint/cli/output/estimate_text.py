@@ -92,7 +92,7 @@ def _components(analysis: Analysis, estimate: Estimate, paint: Paint) -> Iterato
             solid = " " * bar.offset + ("█" * bar.within if bar.within or bar.beyond else "▏")
             drawn = "  " + solid + paint("red", "▒" * bar.beyond)
         elif whole:
-            drawn = "  " + "not there at the peak"
+            drawn = "  " + "not present at the peak"
         elif name == "activations" and not estimate.modelled:
             drawn = "  " + "unknown"
         yield f"  {LABELS[name]:<17} {gib(whole):>7} {gib(part):>8}{drawn}".rstrip()

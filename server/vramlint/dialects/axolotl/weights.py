@@ -234,7 +234,7 @@ def _fused_kernels(reader: Reader, world: WorldSize) -> bool:
         if reader.get(name, boolean) is not None:
             reader.written("adapter.fused_kernels", name)
             return any(reader.flag(kernel) for kernel in LORA_KERNELS)
-    reader.default("adapter.fused_kernels", "switched on with an adapter where nothing speaks against it")
+    reader.default("adapter.fused_kernels", "on with an adapter unless another key rules it out")
     if reader.flag("load_in_8bit") or reader.flag("trust_remote_code"):
         return False
     if not reader.runs("axolotl", "0.14") and (

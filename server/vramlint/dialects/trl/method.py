@@ -111,7 +111,7 @@ def read_objective(reader: Reader, context: Context) -> Objective:
             return "orpo"
         reader.written("objective", "beta")
         return "dpo"
-    reader.assume("objective", "the method is in the command; nothing in the file speaks against SFT")
+    reader.assume("objective", "the method is in the command; nothing in the file contradicts SFT")
     return "sft"
 
 
