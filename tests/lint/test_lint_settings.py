@@ -83,8 +83,8 @@ def test_severity_select_and_ignore() -> None:
     ("text", "named"),
     [
         ("gpus = 'T4'", "did you mean `gpu`"),
-        ("gpu = 4", "a text is expected"),
-        ("ignore = 'VL101'", "a list of texts"),
+        ("gpu = 4", "a string is expected"),
+        ("ignore = 'VL101'", "a list of strings"),
         ("[severity]\nVL101 = 'fatal'", "severity"),
         ("companions-outside-workspace = 'yes'", "true or false"),
         ("[per-path]\n'a/**' = 3", "not a table"),

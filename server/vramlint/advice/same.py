@@ -243,7 +243,7 @@ def context(job: TrainingJob) -> Iterator[Move]:
         if job.sequence_length % (2 * degree) or parallel.data % factor:
             continue
         changes = _from_data(job, "parallel.context", factor)
-        traffic = f"keys and values go round {degree} GPUs in every layer"
+        traffic = f"keys and values are passed around {degree} GPUs in every layer"
         title = f"context parallelism over {degree} GPUs"
         yield Move("context", title, changes, 2.2 + 0.2 * factor.bit_length(), traffic=traffic)
 

@@ -13,7 +13,7 @@ from vramlint.lint.format import gib
 
 def parser() -> ArgumentParser:
     """The options of the command."""
-    result = command_parser("gpus", "List the known GPUs with what a run can use of them, in GiB.")
+    result = command_parser("gpus", "List the known GPUs with the memory that a run can use, in GiB.")
     result.add_argument(
         "query", nargs="*", help="words that the name, vendor, class or architecture must contain"
     )

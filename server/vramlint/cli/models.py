@@ -18,7 +18,7 @@ def parser() -> ArgumentParser:
     """The options of the command."""
     result = command_parser(
         "models",
-        "List the known models, or those whose ids hold every word of QUERY. `models add ID` asks the hub "
+        "List the known models, or those whose ids contain all words of QUERY. `models add ID` asks the hub "
         "once for the config.json of a model and writes it into the project.",
     )
     result.add_argument(

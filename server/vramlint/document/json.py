@@ -114,7 +114,7 @@ class _Reader:
 
     def run(self, tokens: list[_Token]) -> None:
         if not tokens:
-            self.complain(Span(0, 0), "the file is empty: JSON wants a value")
+            self.complain(Span(0, 0), "the file is empty: a JSON value is expected")
         for index, token in enumerate(tokens):
             if self.skipped:
                 self.skip(token)
@@ -183,7 +183,9 @@ class _Reader:
             self.close(token.span.start)
         top = self.stack[-1]
         if top.comma and (top.pairs or top.items) and top.key is None and not self.comments_allowed:
-            self.complain(token.span, "JSON knows no comma before a closing bracket", lenient=True)
+            self.complain(
+                token.span, "a comma before a closing bracket is not allowed in JSON: remove it", lenient=True
+            )
         self.close(token.span.end)
 
     def close(self, end: int) -> None:

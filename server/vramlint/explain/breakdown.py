@@ -36,7 +36,7 @@ def breakdown(analysis: Analysis) -> str | None:
             "## The model",
             explain_model_facts(analysis, job.model),
             "## What was assumed",
-            "\n".join(_assumptions(analysis)) or "nothing: the file says everything",
+            "\n".join(_assumptions(analysis)) or "nothing: every value is in the file",
             "\n".join(f"- {markdown(note)}" for note in estimate.notes),
         ]
     return "\n\n".join(block for block in blocks if block) + "\n"

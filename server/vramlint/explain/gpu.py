@@ -72,9 +72,9 @@ def others(estimate: Estimate, gpu: Gpu, known: Iterable[Gpu]) -> str:
     failing = [each for each in others_by_size if estimate.verdict(each.usable_bytes) != "fits"]
     shown = failing[-1:] + fitting[:3]
     if not fitting:
-        return f"no known GPU of this vendor holds {size(estimate.device_bytes)}: share it among several"
+        return f"no known GPU of this vendor holds {size(estimate.device_bytes)}: use several"
     texts = [
         f"{gpu_name(each)} ({gib(each.usable_bytes)}) {MARKS[estimate.verdict(each.usable_bytes)]}"
         for each in shown
     ]
-    return "what else would do: " + " · ".join(texts)
+    return "alternatives: " + " · ".join(texts)

@@ -59,7 +59,7 @@ PARALLEL: tuple[JobField, ...] = (
         "Splits each expert's weights; parallel.tensor splits all else.",
         Moves(steps="double"),
     ),
-    JobField("parallel.offload", "What waits in host memory.", Moves()),
+    JobField("parallel.offload", "What is kept in host memory.", Moves()),
     JobField("parallel.param_dtype", "Dtype of the gathered weights under FSDP."),
     JobField("parallel.reduce_dtype", "Dtype in which gradients are reduced."),
     JobField(
@@ -83,7 +83,7 @@ PARALLEL: tuple[JobField, ...] = (
     ),
     JobField(
         "parallel.buckets.reuse",
-        "ZeRO-3 keeps gathered what it needs again within so many elements of weights.",
+        "ZeRO-3 keeps gathered what it needs again within this many elements of weights.",
     ),
     JobField(
         "parallel.buckets.persistence", "ZeRO-3 never shards parameters smaller than this, in elements."
@@ -121,7 +121,7 @@ BESIDE: tuple[JobField, ...] = (
     ),
     JobField(
         "generation.batch",
-        "Sequences generated at once on each GPU; left out, those of one micro batch.",
+        "Sequences generated at once on each GPU; by default those of one micro batch.",
         blame={"at generation": 2},
     ),
     JobField(
@@ -135,9 +135,7 @@ BESIDE: tuple[JobField, ...] = (
         "Completions sampled for each prompt.",
         Moves("activations", "double"),
     ),
-    JobField(
-        "generation.away", "What of the policy's training waits on the host while completions are made."
-    ),
+    JobField("generation.away", "What of the policy's training state is kept on the host during generation."),
     JobField(
         "generation.scored_tokens",
         "Tokens on each GPU whose log-probabilities are taken at once without gradients; left out, no more "
@@ -155,11 +153,11 @@ BESIDE: tuple[JobField, ...] = (
     ),
     JobField(
         "roles.critic_tokens",
-        "Tokens of the critic's micro batch; left out, those of the policy's.",
+        "Tokens of the critic's micro batch; by default those of the policy's.",
         Moves("activations", "double"),
     ),
     JobField(
-        "roles.critic_away", "What of the critic's training waits on the host while it is not its turn."
+        "roles.critic_away", "What of the critic's training state is kept on the host while other models run."
     ),
     JobField("roles.reward_model", "The model that scores completions: its weights stay on the GPU."),
     JobField("roles.teacher", "The model that is distilled from: its weights and its logits."),
@@ -180,7 +178,7 @@ BESIDE: tuple[JobField, ...] = (
     ),
     JobField(
         "evaluation.sequence_length",
-        "Tokens of a sequence in evaluation; left out, those of the training.",
+        "Tokens of a sequence in evaluation; by default those of the training.",
         Moves("activations", "double"),
         blame={"at evaluation": 2},
     ),
@@ -215,8 +213,6 @@ PLACE: tuple[JobField, ...] = (
         counts=lambda job: False,
     ),
     JobField("gpu_count", moves=Moves(steps="double"), about="shared"),
-    JobField(
-        "nodes", "Machines that take part.", Moves(steps="double"), about="shared", counts=lambda job: False
-    ),
+    JobField("nodes", "Number of machines.", Moves(steps="double"), about="shared", counts=lambda job: False),
     JobField("ram", "Host memory of one machine, as in 512GiB: offloaded states and loading must fit it."),
 )

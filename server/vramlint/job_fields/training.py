@@ -100,7 +100,7 @@ MODEL: tuple[JobField, ...] = (
     ),
     JobField(
         "quantization.packed",
-        "What packed weights are to an engine. Parameters are shared out; buffers stay whole on every GPU: "
+        "What packed weights are to an engine. Parameters are sharded; buffers stay whole on every GPU: "
         "GPTQ and AWQ under transformers, 4-bit integers under FSDP2.",
     ),
     JobField("precision", moves=Moves("weights")),
@@ -225,7 +225,7 @@ STEP: tuple[JobField, ...] = (
         matters=6,
         always=True,
     ),
-    JobField("activation_offload", "Saved activations wait in host memory.", Moves("activations")),
+    JobField("activation_offload", "Keeps saved activations in host memory.", Moves("activations")),
     JobField(
         "attention",
         "Which kernel runs. Eager keeps heads × length² scores; the flash kernels keep none.",
@@ -254,11 +254,11 @@ STEP: tuple[JobField, ...] = (
     ),
     JobField(
         "kernels.tiled_mlp",
-        "Feed-forward blocks run over pieces of the sequence, which bounds what they hold at great lengths.",
+        "Feed-forward blocks run over pieces of the sequence, which bounds their memory for long sequences.",
     ),
     JobField(
         "kernels.tiled_mlp_pieces",
-        "In how many pieces; left out, one for as many tokens as the model is wide.",
+        "Number of pieces; by default one per as many tokens as the model is wide.",
         Moves("activations", "double"),
     ),
     JobField(

@@ -53,9 +53,7 @@ async def resolve_code_lens(session: Session, lens: types.CodeLens) -> types.Cod
     if fixes:
         lens.command = _make_it_fit(view.uri, fixes[0])
     else:
-        lens.command = types.Command(
-            "no change that is known makes it fit", SHOW_BREAKDOWN, arguments=[view.uri]
-        )
+        lens.command = types.Command("no known change makes it fit", SHOW_BREAKDOWN, arguments=[view.uri])
     return lens
 
 

@@ -33,7 +33,7 @@ class _Plain(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> NoReturn:
         """Refuse references to what is not in the file."""
-        raise NotAMeasurement("the pickle refers to something outside of it: not read")
+        raise NotAMeasurement("the pickle refers to something outside itself: not read")
 
 
 def unpickled(data: bytes) -> Any:

@@ -158,7 +158,7 @@ def _notes(
         name = job.model.model_type or "this architecture"
         weights = "exact" if counted else "those of a plain decoder with the config's sizes and experts"
         said = f"weights and states are {weights}, activations a bound"
-        yield f"{name} is not modelled to the operation: {said}"
+        yield f"{name} is not modelled operation by operation: {said}"
     yield from taken_for_granted(job)
     if (short := without_prompts(job)) is not None:
         prompts = job.sequence_length - short.sequence_length
@@ -166,4 +166,4 @@ def _notes(
     yield from _uncounted(job, walked)
     if persistent.paged:
         size = f"{persistent.paged / GIB:.1f} GiB"
-        yield f"paged optimizer states ({size}) lie in unified memory, evicted from a full GPU: not counted"
+        yield f"paged optimizer states ({size}) are in unified memory and leave a full GPU: not counted"

@@ -76,7 +76,7 @@ def taken_for_granted(job: TrainingJob) -> Iterator[str]:
         and role_of(job, role) == "same-as-model"
     ]
     if implied:
-        yield f"{' and '.join(implied)} taken to be as large as the trained model"
+        yield f"{' and '.join(implied)} assumed to be as large as the trained model"
 
 
 def frozen_bytes(job: TrainingJob, weights: Weights, plan: Plan) -> int:

@@ -323,7 +323,7 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
     if name in ("gpu", "dialect"):
         if isinstance(value, str):
             return value
-        problems.append(f"`{key}` is {value!r}, a text is expected")
+        problems.append(f"`{key}` is {value!r}, a string is expected")
     elif name == "ram":
         if (size := memory_bytes(value)) is not None:
             return size
@@ -347,11 +347,11 @@ def _value(key: str, name: str, value: Any, problems: list[str]) -> Any:
             if name == "exclude":
                 problems += [f"`{key}`: {each!r} is not a pattern" for each in value if not is_pattern(each)]
             return tuple(value)
-        problems.append(f'`{key}` is {value!r}, a list of texts is expected, like ["VL101"]')
+        problems.append(f'`{key}` is {value!r}, a list of strings is expected, like ["VL101"]')
     elif name == "versions":
         if isinstance(value, dict) and all(isinstance(entry, str) for entry in value.values()):
             return usable_versions(key, value, problems)
-        problems.append(f'`{key}` is not a table of texts, like axolotl = "0.18"')
+        problems.append(f'`{key}` is not a table of strings, like axolotl = "0.18"')
     elif name == "severity":
         if isinstance(value, dict) and all(entry in LEVELS for entry in value.values()):
             return dict(value)

@@ -28,28 +28,28 @@ _PER_PATH: Mapping[str, Any] = {
 PROPERTIES: Mapping[str, Mapping[str, Any]] = {
     "gpu": _said(_TEXT, 'a catalog name, a cloud machine, "24GiB x2", or "auto": ask this machine'),
     "ram": _said(_TEXT, "host memory of a node: 512GiB"),
-    "dialect": _said(_TEXT, 'what every file is, or "none"; by content where left out'),
+    "dialect": _said(_TEXT, 'what every file is, or "none"; by content if not set'),
     "versions": _said(_VERSIONS, "releases whose behaviour is assumed"),
-    "select": _said(_TEXTS, f"only these rules: {_CODES}; all where left out"),
+    "select": _said(_TEXTS, f"only these rules: {_CODES}; all if not set"),
     "extend-select": _said(_TEXTS, "these rules too, over less specific entries of ignore"),
     "ignore": _said(_TEXTS, f"not these rules: {_CODES}"),
     "extend-ignore": _said(_TEXTS, "not these rules either"),
     "per-file-ignores": _said(
         {"type": "object", "additionalProperties": _TEXTS}, "rules that are off, by pattern of paths"
     ),
-    "exclude": _said(_TEXTS, "files and folders that no search enters, as in a .gitignore"),
-    "respect-gitignore": _said(_FLAG, "whether searches pass over what .gitignore excludes"),
+    "exclude": _said(_TEXTS, "files and folders to skip, as in a .gitignore"),
+    "respect-gitignore": _said(_FLAG, "whether to skip what .gitignore excludes"),
     "severity": _said(
         {"type": "object", "additionalProperties": {"enum": list(LEVELS)}}, "severity by code, prefix or name"
     ),
-    "rules": _said(_TEXTS, "installed distributions with further rules"),
-    "companions-outside-workspace": _said(_FLAG, "read files that lie outside the workspace"),
+    "rules": _said(_TEXTS, "installed distributions with more rules"),
+    "companions-outside-workspace": _said(_FLAG, "read files outside the workspace"),
     "versions-from": _said({"enum": ["lock"]}, "releases that are not named are those of the lock file"),
     "models": _said(
         {"type": "object", "additionalProperties": {"type": "object", "minProperties": 1}},
         "facts of models that the catalog does not have, by name",
     ),
-    "hub": _said(_FLAG, "ask the hub for models that are known nowhere else"),
+    "hub": _said(_FLAG, "look up on the hub the models that are not known otherwise"),
     "per-path": _said(
         {
             "type": "object",

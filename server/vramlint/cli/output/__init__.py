@@ -30,9 +30,9 @@ FORMATS: Mapping[str, Format] = {
     ),
     "concise": Format("one line a finding"),
     "json": Format("all that is known, with the fixes ([its keys](json.md))", fixes=True),
-    "jsonl": Format("one object a line for each finding, with its fixes", fixes=True),
-    "github": Format("annotations of a GitHub workflow"),
-    "gitlab": Format("a code quality report of GitLab"),
+    "jsonl": Format("one object per line and finding, with its fixes", fixes=True),
+    "github": Format("annotations in a GitHub workflow"),
+    "gitlab": Format("a code quality report for GitLab"),
     "sarif": Format("SARIF 2.1.0, with the fixes", fixes=True, failures=True),
     "junit": Format("JUnit's XML"),
 }

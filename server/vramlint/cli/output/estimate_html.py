@@ -90,7 +90,7 @@ def _largest(estimate: Estimate) -> Iterator[str]:
 
 
 def _assumed(analysis: Analysis, estimate: Estimate) -> Iterator[str]:
-    lines = [f"{each.field} {valuexml(each.value)}: {each.origin}" for each in assumptions(analysis)]
+    lines = [f"{each.field} {value_text(each.value)}: {each.origin}" for each in assumptions(analysis)]
     if lines or estimate.notes:
         items = "".join(f"<li>{xml(line)}</li>" for line in (*lines, *estimate.notes))
         yield f"<h2>Assumed</h2>\n<ul>{items}</ul>"
