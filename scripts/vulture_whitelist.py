@@ -79,6 +79,7 @@ LoadingHostMemory
 LoadingPeak
 LongRows
 MissingCompanion
+ModelsBeside
 MoreRanksThanGpus
 MoreStagesThanLayers
 NoEffect

@@ -31,6 +31,7 @@ RULES: tuple[type[Rule] | Deferred, ...] = (
     Deferred("vramlint_rules.vl112_engine_share", when.estimated(lambda job: job.generation is not None)),
     Deferred("vramlint_rules.vl113_loading_host_memory", when.estimated(lambda job: job.loading == "host")),
     Deferred("vramlint_rules.vl114_unbalanced_pipeline", when.job(lambda job: job.parallel.pipeline > 1)),
+    Deferred("vramlint_rules.vl115_models_beside", when.models_beside_too_many),
     Deferred("vramlint_rules.vl201_refused_combination", when.problems),
     Deferred("vramlint_rules.vl202_no_effect", when.problems),
     Deferred("vramlint_rules.vl203_unquantized_base", claimed_by("VL203")),

@@ -22,6 +22,12 @@ does_not_fit, tight, fits, no_verdict = (
 )
 
 
+def models_beside_too_many(context: RuleContext) -> bool:
+    """Runs that do not fit, of objectives that can need other models than the trained one."""
+    alone = context.job is None or context.job.objective in ("sft", "pretrain")
+    return not alone and does_not_fit(context)
+
+
 def job(test: Callable[[TrainingJob], bool]) -> When:
     """Files that describe such a job."""
     return lambda context: context.job is not None and test(context.job)
