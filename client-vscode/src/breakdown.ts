@@ -27,7 +27,7 @@ export class Breakdown implements vscode.TextDocumentContentProvider, vscode.Dis
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
     if (uri.fragment === COMPARED) {
       const trusted = vscode.workspace.isTrusted;
-      const page = await this.session.ask("vramlint.compareWithHead", uri.query, trusted);
+      const page = await this.session.ask("vramlint.sinceCommit", uri.query, trusted);
       return page ?? "vramlint compares with the last commit in trusted workspaces only.";
     }
     const text = await this.session.ask("vramlint.breakdown", uri.query);

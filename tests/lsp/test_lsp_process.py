@@ -40,9 +40,9 @@ def test_the_process_ends(talk: bytes, code: int) -> None:
 
 def test_a_print_does_not_reach_the_protocol() -> None:
     program = (
-        "import vramlint.lsp.server as server, vramlint.lsp.session as session\n"
-        "analyse = session.analyse\n"
-        "session.analyse = lambda *given: (print('a stray line'), analyse(*given))[1]\n"
+        "import vramlint.lsp.server as server, vramlint.analysis.analyse as analysis\n"
+        "analyse = analysis.analyse\n"
+        "analysis.analyse = lambda *given: (print('a stray line'), analyse(*given))[1]\n"
         "raise SystemExit(server.main([]))\n"
     )
     opened = {"textDocument": {"uri": "file:///a.yaml", "languageId": "yaml", "version": 1, "text": SMALL}}

@@ -30,7 +30,7 @@ async def since(editor: Editor, uri: str, trusted: bool = True) -> Any:
 
 
 async def compare(editor: Editor, uri: str) -> Any:
-    params = types.ExecuteCommandParams("vramlint.compareWithHead", [uri, True])
+    params = types.ExecuteCommandParams("vramlint.sinceCommit", [uri, True])
     return await editor.client.workspace_execute_command_async(params)
 
 

@@ -9,7 +9,7 @@ MAKE_IT_FIT = "vramlint.makeItFit"
 BREAKDOWN = "vramlint.breakdown"
 DEBUG_INFORMATION = "vramlint.debugInformation"
 ADD_MODEL = "vramlint.addModel"
-COMPARE = "vramlint.compareWithHead"
+COMPARE = "vramlint.sinceCommit"
 """Commands."""
 
 ESTIMATE = "vramlint/estimate"

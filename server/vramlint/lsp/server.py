@@ -13,7 +13,7 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from vramlint.lsp import notebooks
-from vramlint.lsp.background import beside
+from vramlint.lsp.background import soon
 from vramlint.lsp.client import Client, as_mapping
 from vramlint.lsp.language_server import Server
 from vramlint.lsp.offers import (
@@ -144,10 +144,10 @@ def _lifecycle(server: Server) -> None:
             _pull(ls)
 
     @server.feature(types.INITIALIZED)
-    async def initialized(ls: Server, params: types.InitializedParams) -> None:
+    def initialized(ls: Server, params: types.InitializedParams) -> None:
         register_for_changes(ls)
         ask_for_settings(ls)
-        await beside(load)
+        soon(load)
 
     @server.feature(types.SHUTDOWN)
     def shutdown(ls: Server, params: None) -> None:
