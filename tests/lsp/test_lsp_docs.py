@@ -11,8 +11,10 @@ from vramlint.lsp.offers import (
     BREAKDOWN,
     COMPARE,
     DEBUG_INFORMATION,
+    DECLARE_GPU,
     FIX_ALL,
     MAKE_IT_FIT,
+    MAXIMIZE,
     OFFERS,
     SHOW_BREAKDOWN,
 )
@@ -35,7 +37,7 @@ def test_requests() -> None:
 
 
 def test_commands_and_kinds() -> None:
-    names = {SHOW_BREAKDOWN, MAKE_IT_FIT, BREAKDOWN, DEBUG_INFORMATION, COMPARE}
+    names = {SHOW_BREAKDOWN, MAKE_IT_FIT, BREAKDOWN, DEBUG_INFORMATION, COMPARE, MAXIMIZE, DECLARE_GPU}
     assert set(re.findall(r"^\| `(vramlint\.\w+)` \| (?:the|a) ", PAGE, re.MULTILINE)) == names
     assert FIX_ALL in PAGE
 

@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
+from vramlint.lsp.commands import gpu_edit, largest_edit
 from vramlint.lsp.estimates import estimate_of, gpus_for, what_if_of
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
@@ -161,3 +162,29 @@ async def test_over_the_wire(editor: Editor) -> None:
     assert (await ask("vramlint/gpus", identifier)).count == 1
     assert await ask("vramlint/estimate", {"textDocument": {"uri": "untitled:none"}}) is None
     assert await ask("vramlint/estimate", {"what": 7}) is None
+
+
+def test_the_largest_value_that_fits_is_written() -> None:
+    view = opened(SMALL)
+    edit = asyncio.run(largest_edit(view, "micro_batch_size"))
+    assert edit is not None
+    text = written(view, edit)
+    largest = int(text.split("micro_batch_size: ")[1].split()[0])
+    assert largest > 1
+    verdicts = [
+        facts(opened(text.replace(f": {largest}\n", f": {size}\n")))["estimate"]["verdict"]
+        for size in (largest, 2 * largest)
+    ]
+    assert verdicts[0] == "fits"
+    assert verdicts[1] != "fits"
+    assert asyncio.run(largest_edit(opened(text), "micro_batch_size")) is None
+    assert asyncio.run(largest_edit(opened(SMALL.split("\n", 1)[1]), "micro_batch_size")) is None
+    assert asyncio.run(largest_edit(view, "optimizer")) is None
+
+
+def test_a_gpu_is_declared_by_a_command() -> None:
+    view = opened(SMALL)
+    edit = gpu_edit(view, "A100-80GB x8")
+    assert edit is not None
+    assert written(view, edit).startswith("# vramlint: gpu=A100-80GB x8\n")
+    assert gpu_edit(view, "x */ y") is None

@@ -51,3 +51,19 @@ def test_a_print_does_not_reach_the_protocol() -> None:
     assert b"a stray line" not in done.stdout
     assert b"a stray line" in done.stderr
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the pipe ends with the editor")
+def test_the_process_ends_with_its_editor_though_the_pipe_stays_open() -> None:
+    with subprocess.Popen(["sleep", "60"]) as editor:
+        hello = message("initialize", 1, {"capabilities": {}, "processId": editor.pid, "rootUri": None})
+        command = [sys.executable, "-m", "vramlint", "server"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write(hello)
+            server.stdin.flush()
+            assert server.stdout.readline()
+            editor.kill()
+            editor.wait()
+            assert server.wait(30) == 1

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from lsprotocol import types
 
 from vramlint import __version__
+from vramlint.advice import largest_micro_batch, largest_sequence
+from vramlint.analysis.trial import gpu_edits, try_changes, value_of
 from vramlint.explain.breakdown import breakdown
 from vramlint.explain.verdict import verdict_line
+from vramlint.job import TrainingJob
 from vramlint.lint.finding import Fix
 from vramlint.lint.result import Analysis
+from vramlint.lsp.background import beside
+from vramlint.lsp.estimates import harmless
 from vramlint.lsp.hover import STALE
 from vramlint.lsp.search import fit_fixes
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
+
+_LARGEST: Mapping[str, Callable[[TrainingJob, int], int | None]] = {
+    "micro_batch_size": largest_micro_batch,
+    "sequence_length": largest_sequence,
+}
 
 
 def breakdown_of(view: View) -> str | None:
@@ -22,6 +36,30 @@ def breakdown_of(view: View) -> str | None:
     if page is None or not view.stale:
         return page
     return f"{STALE}\n\n{page}"
+
+
+async def largest_edit(view: View, field: object) -> types.WorkspaceEdit | None:
+    """What writes the largest micro batch, or the longest sequence, with which the run fits; None where the
+    file has it already, cannot say it, or no GPU is declared.
+    """
+    analysis = view.analysis
+    job, capacity = analysis.job, analysis.capacity
+    search = _LARGEST.get(field) if isinstance(field, str) else None
+    if view.stale or job is None or capacity is None or search is None:
+        return None
+    largest = await beside(partial(search, job, capacity))
+    if largest is None or largest == value_of(job, str(field)):
+        return None
+    trial = try_changes(analysis, {str(field): largest})
+    return view.workspace_edit(trial.edits) if trial and trial.edits else None
+
+
+def gpu_edit(view: View, gpu: object) -> types.WorkspaceEdit | None:
+    """What declares a GPU in the file; None where it cannot, or an editor's setting decides."""
+    if view.stale or not isinstance(gpu, str) or not harmless(gpu):
+        return None
+    edits = gpu_edits(view.analysis, gpu)
+    return view.workspace_edit(edits) if edits else None
 
 
 async def best_fix(session: Session, view: View) -> Fix | None:

@@ -60,7 +60,7 @@ def what_if_of(view: View, params: Mapping[str, Any]) -> dict[str, Any] | None:
     """The estimate with `changes` of job fields, and on another `gpu`; with the edit that writes them."""
     gpu = params.get("gpu")
     changes = _changes(view.analysis, params.get("changes"))
-    trial = try_changes(view.analysis, changes, gpu if isinstance(gpu, str) and _harmless(gpu) else None)
+    trial = try_changes(view.analysis, changes, gpu if isinstance(gpu, str) and harmless(gpu) else None)
     if trial is None:
         return None
     return _answer(view, trial.analysis) | {
@@ -152,7 +152,7 @@ def _counted(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
 
 
-def _harmless(gpu: str) -> bool:
+def harmless(gpu: str) -> bool:
     """Whether it can be written in a comment: one line of names and numbers."""
     return 0 < len(gpu) <= 80 and gpu.isprintable() and not set(gpu) & set("#/*")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ class Server(LanguageServer):
         self.publisher = Publisher(self, self.session)
         self.unopened = WorkspaceDiagnostics(self.session)
         self.publisher.on_recheck = self.unopened.changed
+        self.parent: asyncio.Task[None] | None = None
+        """Looks after the editor that started the server."""
         self.was_shut_down = False
         self.was_told_to_exit = False
 

@@ -9,6 +9,8 @@ MAKE_IT_FIT = "vramlint.makeItFit"
 BREAKDOWN = "vramlint.breakdown"
 DEBUG_INFORMATION = "vramlint.debugInformation"
 ADD_MODEL = "vramlint.addModel"
+MAXIMIZE = "vramlint.maximize"
+DECLARE_GPU = "vramlint.declareGpu"
 COMPARE = "vramlint.sinceCommit"
 """Commands."""
 

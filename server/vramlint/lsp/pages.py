@@ -7,8 +7,6 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from vramlint.analysis.registry import find_rule
-
 log = logging.getLogger(__name__)
 
 
@@ -18,9 +16,17 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="vramlint-")
 
 
+def remove() -> None:
+    """Remove the pages, where the process ends without its usual clearing up."""
+    if _folder.cache_info().currsize:
+        _folder().cleanup()
+
+
 @cache
 def rule_page(code: str) -> str | None:
     """The URI of a rule's page, written at the first question; None for a code without one."""
+    from vramlint.analysis.registry import find_rule  # late: `initialize` does not wait for the rules
+
     rule = find_rule(code)
     if rule is None:
         return None

@@ -21,15 +21,18 @@ from vramlint.lsp.offers import (
     BREAKDOWN,
     COMPARE,
     DEBUG_INFORMATION,
+    DECLARE_GPU,
     ESTIMATE,
     GPUS,
     KINDS,
     MAKE_IT_FIT,
+    MAXIMIZE,
     OFFERS,
     SHOW_BREAKDOWN,
     SINCE_COMMIT,
     WHAT_IF,
 )
+from vramlint.lsp.parent import watch
 from vramlint.lsp.settings import SECTION, ask_for_settings, register_for_changes
 from vramlint.lsp.texts import keep_texts
 from vramlint.project.settings import SETTINGS_FILES
@@ -139,6 +142,7 @@ def _lifecycle(server: Server) -> None:
         ls.session.trusted = options.get("trusted") is True
         ls.session.configure({"": options})
         _follow_folders(ls)
+        ls.parent = watch(params.process_id)
         _commands(ls, set(options.get("clientCommands") or ()))
         if ls.session.client.pulls_diagnostics:
             _pull(ls)
@@ -273,12 +277,31 @@ def _commands(server: Server, known_to_client: set[str]) -> None:
 
         await add_model(ls, *arguments)
 
+    async def maximize(ls: Server, *arguments: Any) -> bool:
+        from vramlint.lsp import commands
+
+        view, field = view_of(ls, arguments), (*arguments, None, None)[1]
+        return apply(ls, await commands.largest_edit(view, field) if view else None, f"largest {field}")
+
+    def declare_gpu(ls: Server, *arguments: Any) -> bool:
+        from vramlint.lsp import commands
+
+        view, gpu = view_of(ls, arguments), (*arguments, None, None)[1]
+        return apply(ls, commands.gpu_edit(view, gpu) if view else None, f"declare the GPU: {gpu}")
+
+    def apply(ls: Server, edit: types.WorkspaceEdit | None, label: str) -> bool:
+        if edit is not None:
+            ls.workspace_apply_edit(types.ApplyWorkspaceEditParams(edit=edit, label=label))
+        return edit is not None
+
     for name, run in (
         (SHOW_BREAKDOWN, show),
         (BREAKDOWN, answer_breakdown),
         (DEBUG_INFORMATION, answer_debug),
         (MAKE_IT_FIT, make_it_fit),
         (ADD_MODEL, add),
+        (MAXIMIZE, maximize),
+        (DECLARE_GPU, declare_gpu),
     ):
         if name not in known_to_client:
             server.command(name)(run)
