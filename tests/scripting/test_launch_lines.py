@@ -194,6 +194,25 @@ CASES = {
         },
         [{"framework": "hf-trainer", "model": "gpt2", "ranks": 2, "engine": "ddp"}],
     ),
+    "names start from the folder that a script goes to": (
+        "a.sh",
+        {
+            "a.sh": "cd one\naxolotl train c.yml\n(cd ../two && axolotl train c.yml)\naxolotl train c.yml\n"
+            "cd $ELSEWHERE\naxolotl train one/c.yml\n",
+            "one/c.yml": AXOLOTL,
+            "two/c.yml": AXOLOTL.replace("micro_batch_size: 2", "micro_batch_size: 3"),
+        },
+        [{"micro_batch": 2}, {"micro_batch": 3}, {"micro_batch": 2}, {"micro_batch": 2}],
+    ),
+    "each line of a recipe starts from the Makefile": (
+        "Makefile",
+        {
+            "Makefile": "a:\n\tcd one && axolotl train c.yml\n\tcd two && \\\n\t  axolotl train c.yml\n",
+            "one/c.yml": AXOLOTL,
+            "two/c.yml": AXOLOTL.replace("micro_batch_size: 2", "micro_batch_size: 3"),
+        },
+        [{"micro_batch": 2}, {"micro_batch": 3}],
+    ),
     "a subcommand of litgpt says its method": (
         "a.sh",
         {"a.sh": "litgpt finetune_lora gpt2 --devices 1\nlitgpt finetune_full gpt2 --devices 1\n"},
@@ -232,7 +251,7 @@ def test_each_value_is_placed_where_it_is_decided(tmp_path: Path, case: str) -> 
         for field in ("model", "micro_batch", "seq_len"):
             place = run.fields[field].place if field in run.fields else None
             if place is not None:
-                text = files[place.document or name]
+                text = files[place.document or name]  # by the path as shown
                 line = text[place.span.start :].partition("\n")[0]
                 assert str(run.fields[field].value) in line
 

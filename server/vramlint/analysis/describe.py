@@ -81,6 +81,7 @@ def describe(
     overrides: Overrides,
 ) -> Described | None:
     """One run of a script; None where it does not train."""
+    around = around.below(run.folder)
     subject = subject_of(run, around.open, script.files)
     if not trains(subject):
         return None

@@ -107,7 +107,9 @@ def _of_program(
     own = found[0].run
     counts_itself = own.launch.processes is not None
     launch = replace(own.launch, by=(*run.launch.by, *own.launch.by)) if counts_itself else run.launch
-    joined = replace(own, launch=launch, environment={**run.environment, **own.environment}, rooms={})
+    joined = replace(
+        own, launch=launch, environment={**run.environment, **own.environment}, rooms={}, folder=run.folder
+    )
     return _stated(found[0]._replace(run=joined), header, text, where)
 
 
@@ -135,7 +137,7 @@ def _with_declared(
 def _program(run: Run, around: Surroundings) -> Snippet | None:
     """The script that a run starts, where it is in the workspace."""
     name = re.sub(rf"^.*{OPEN}/", "", str(run.program.value))
-    return around.script(name) if name.endswith(".py") else None
+    return around.below(run.folder).script(name) if name.endswith(".py") else None
 
 
 def _load(around: Surroundings, name: str) -> Loaded | None:

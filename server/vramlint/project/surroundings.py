@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from vramlint.dialects.kit.dialect import Catalog, Companion
 from vramlint.document.place import Snippet
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.project.launchers import Launcher
 from vramlint.project.settings import Settings
 
@@ -30,3 +30,19 @@ class Surroundings:
     """What launches the document, where exactly one kind of launch names it."""
     script: Callable[[str], Snippet | None]
     """A shell script by the name written in the document."""
+
+    def below(self, folder: str) -> Surroundings:
+        """The same for names that start from a folder, seen from the document's own; what is not there is
+        looked for as ever.
+        """
+        if not folder:
+            return self
+
+        def within(name: str) -> str:
+            return name if name.startswith(("/", "~")) else f"{folder}/{name}"
+
+        return replace(
+            self,
+            open=lambda name: self.open(within(name)) or self.open(name),
+            script=lambda name: self.script(within(name)) or self.script(name),
+        )

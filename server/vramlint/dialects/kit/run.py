@@ -93,7 +93,8 @@ class Run:
     program alone says so. `configs`: the config files that it is given, a later one beating the earlier.
     `arguments`: flags and overrides by the dotted key of that framework's own config; they beat the files.
     `environment`: the variables that the run sees. `rooms`: of a script, the calls that take further
-    arguments, by key; that of "" takes all keys that are not listed.
+    arguments, by key; that of "" takes all keys that are not listed. `folder`: the one that its names start
+    from, seen from the file's own.
     """
 
     launch: Launch
@@ -105,6 +106,7 @@ class Run:
     open: tuple[Unknown, ...] = ()
     trainer: Trainer | None = None
     rooms: Mapping[str, Room] = field(default_factory=dict)
+    folder: str = ""
 
     @property
     def variables(self) -> Mapping[str, str]:

@@ -17,6 +17,7 @@ from vramlint.document.shell.evaluate import Opener, evaluate
 from vramlint.document.shell.expand import place_of
 from vramlint.document.shell.found import Command
 from vramlint.document.shell.values import Value, Variable, how_of, why_open
+from vramlint.lazy_dataclasses import replace
 
 _PLACEHOLDER = re.compile(r"(?:^|/)path/to(?:/|$)|\b(?:your|YOUR)[-_]")
 """Names in scripts that are meant to be filled in."""
@@ -77,7 +78,8 @@ def run_of_command(command: Command) -> Run | None:
     environment |= {name: _word(value, command.place, "env-prefix") for name, value in command.prefix.items()}
     environment |= peeled.environment
     known = {name: given for name, given in environment.items() if OPEN not in given.value}
-    return run_of(peeled, known)
+    run = run_of(peeled, known)
+    return replace(run, folder=command.folder) if run is not None and command.folder else run
 
 
 _AROUND = frozenset(("srun", "mpirun", "uv", "docker"))

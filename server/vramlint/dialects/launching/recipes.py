@@ -43,6 +43,8 @@ def recipes(text: str, syntax: Syntax) -> Snippet:
             _line(built, bare[begin:], offset + begin, syntax)
             built.take("\n", offset + len(bare), offset + len(line))
             goes_on = bare.endswith("\\")
+            if not goes_on:
+                built.take("cd\n", offset + len(line), offset + len(line))  # each line has a shell of its own
         elif assigned:
             _assignment(built, assigned, offset, syntax)
             built.take("\n", offset + len(bare), offset + len(line))

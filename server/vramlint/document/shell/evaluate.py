@@ -43,7 +43,7 @@ _SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
 _DECLARING = frozenset(("export", "declare", "local", "readonly", "typeset"))
 _SILENT = frozenset(
     (
-        "cd", "pushd", "popd", "mkdir", "rm", "cp", "mv", "touch", "sleep", "pwd", "conda", "module", "pip",
+        "pushd", "popd", "mkdir", "rm", "cp", "mv", "touch", "sleep", "pwd", "conda", "module", "pip",
         "kill", "trap", "ulimit", "wait", "printf", "let", "which", "hostname", "nvidia-smi", "git", "wget",
         "curl", "ls", "df", "date", "grep", "sed", "awk", "tail",
     )
@@ -296,6 +296,9 @@ class _Walk:
             return None
         if name in self.functions:
             return self._call(name, words[1:])
+        if name == "cd":
+            self.variables.go_to(words[1:])
+            return None
         if name in ("read", "mapfile", "readarray"):
             self.variables.put_read(words[1:])
             return None
@@ -344,9 +347,8 @@ class _Walk:
         if first.endswith(".sh") and self._script(words[0], words[1:]):
             return
         place = self.expander.snippet.locate(Span(command.span.start, command.span.end))
-        self.commands.append(
-            Command(tuple(words), place, prefix, self.variables.exported, self.through, places)
-        )
+        seen, folder = self.variables.exported, self.variables.folder or ""
+        self.commands.append(Command(tuple(words), place, prefix, seen, self.through, places, folder))
 
     def _shell(self, words: list[Value], index: int, prefix: dict[str, Value]) -> None:
         """`bash script.sh` or `bash -c "…"`, itself handed to the words before it."""

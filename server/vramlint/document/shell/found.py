@@ -24,6 +24,8 @@ class Command(NamedTuple):
     through: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
     """Of the words on the command line."""
+    folder: str = ""
+    """The folder that the script has gone to, from its own."""
 
 
 class Evaluated(NamedTuple):

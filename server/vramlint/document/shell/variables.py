@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vramlint.document.node import Span
 from vramlint.document.place import Place
 from vramlint.document.shell.values import Fragment, Value, Variable, pattern_of, text_of
 
+_NOWHERE = Place(Span(0, 0))
 _LONGEST = 200
 """Pieces of a value; a variable that is put together from itself doubles with each turn."""
+
+
+FOLDER = "\0folder"
+"""Holds the folder that the script has gone to, as no variable of its own can be named."""
 
 
 class Variables(dict[str, Variable]):
@@ -65,6 +71,27 @@ class Variables(dict[str, Variable]):
         """What a command sees."""
         return {name: each.value for name, each in self.items() if each.exported}
 
+    def go_to(self, words: Sequence[Value]) -> None:
+        """Heed `cd`, which alone leads back to the start, since nobody trains at home; a folder outside the
+        script's own, or one that is not known, is open.
+        """
+        if not words:
+            self.pop(FOLDER, None)
+            return
+        target = text_of(words[0]) if len(words) == 1 else None
+        inside = target is not None and not re.match(r"[/~$-]", target)
+        here = self.folder
+        if inside and here is not None:
+            path = posixpath.normpath(posixpath.join(here, target or ""))
+            self[FOLDER] = Variable((Fragment("" if path == "." else path, _NOWHERE),))
+        else:
+            self[FOLDER] = Variable((Fragment(None, _NOWHERE, why="another folder"),))
+
+    @property
+    def folder(self) -> str | None:
+        """The folder that the script is in, from its own; None where that is open."""
+        return text_of(self[FOLDER].value) if FOLDER in self else ""
+
     def flags(self, words: Iterable[Value]) -> None:
         """Heed `set -a`."""
         given = [text_of(word) for word in words]
@@ -94,5 +121,5 @@ def _plain(variable: Variable) -> object:
 
 def _either_of(name: str, variable: Variable | None) -> Variable:
     """A variable after ways that do not agree on it."""
-    place = variable.value[0].place if variable and variable.value else Place(Span(0, 0))
+    place = variable.value[0].place if variable and variable.value else _NOWHERE
     return Variable((Fragment(None, place, why=f"{name} depends on a condition"),), None, True)
