@@ -103,7 +103,7 @@ def suggest(
         if changes is None or after is None or after.why_unknown or overloads(before, after):
             return None
         tried[state] = _advice(job, chosen, changes, before, after)
-        return after.rough.high_bytes
+        return after.high_by_count
 
     def confirmed(state: State) -> Answer:
         return confirm(tried[state])

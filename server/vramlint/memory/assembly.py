@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from vramlint.catalog.facts import GIB
 from vramlint.job import Open, TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.checkpoint_size import checkpoint_bytes
-from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment
+from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment, Reserved
 from vramlint.memory.ledger import rounded
 from vramlint.memory.moments import evaluation
 from vramlint.memory.moments.generation import engine_bytes, engine_in_training, without_prompts
@@ -36,10 +36,12 @@ def assembled(
     modelled: bool,
     notes: tuple[str, ...] = (),
     counted: bool = True,
+    undivided: tuple[str, ...] = (),
+    replay: Callable[[], Reserved] | None = None,
 ) -> Estimate:
     """The estimate of one stage: `walked` are its local peaks on top of what is `persistent`, `around` the
     moments beside the training step, `whole` the undivided model; `counted` says that its parameters are the
-    class's own.
+    class's own, `undivided` what is counted whole and is not.
     """
     engine = engine_in_training(job, whole)
     batch = 3 * rounded(8 * job.micro_batch_size * job.sequence_length) if walked else 0
@@ -94,8 +96,10 @@ def assembled(
         architecture=job.model.model_type,
         modelled=modelled,
         unknown=(*_uncounted(job, bool(walked)), *left_open(job)),
+        undivided=undivided,
         capacity_bytes=None if job.gpu is None else job.gpu.usable_bytes - outside,
         notes=(*_notes(job, persistent, modelled, counted, bool(walked)), *notes),
+        replay=replay,
     )
 
 

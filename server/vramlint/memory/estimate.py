@@ -298,6 +298,11 @@ class Estimate:
         return self.refused + self.undivided + self.unknown
 
     @property
+    def high_by_count(self) -> int:
+        """Upper end of the band of `device_bytes` as it is without a replay."""
+        return int(self.worst.device_bytes * (1 + self.error_band))
+
+    @property
     def low_bytes(self) -> int:
         """Lower end of the band of `device_bytes`."""
         return int(self.device_bytes * (1 - self.error_band))

@@ -107,9 +107,6 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             from vramlint.memory.degrees import not_divided  # late: few models are divided
 
             undivided = tuple(not_divided(job, whole, weights, held))
-        either_way = tuple(left_open(job, "about"))
-        said = network.modelled, (*network.notes, *undivided), network.counted
-        made = assembled(job, whole, step.persistent, step.peaks, around, *said)
         order = profile.order[part.first : part.last + 1]
         run = Run(
             walked_job,
@@ -123,14 +120,16 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             ceil(in_flight(job.parallel, part, job.gradient_accumulation_steps)),
             frozenset(at for at, size in enumerate(offloaded(profile, order, resident)) if size),
         )
-        made = replace(made, replay=Late(run), undivided=undivided + either_way, shorter=_shorter(job))
-        candidates.append(made)
+        said = network.modelled, (*network.notes, *undivided), network.counted
+        undivided += tuple(left_open(job, "about"))
+        stage = job, whole, step.persistent, step.peaks, around
+        candidates.append(assembled(*stage, *said, undivided, Late(run)))
         places.append((order, step.peaks))
-    fullest = max(range(len(candidates)), key=lambda index: candidates[index].rough.device_bytes)
+    fullest = max(range(len(candidates)), key=lambda index: candidates[index].worst.device_bytes)
     away = sum(offloaded(profile, places[fullest][0], resident))
     host = host_memory(job, weights, optimizer, away)
     largest = cache(partial(_largest, profile, *places[fullest], tensors)) if tensors else tuple
-    return replace(candidates[fullest], host=host, peak_tensors=largest)
+    return replace(candidates[fullest], host=host, peak_tensors=largest, shorter=_shorter(job))
 
 
 def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:
