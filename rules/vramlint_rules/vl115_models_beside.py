@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
@@ -97,8 +98,8 @@ class ModelsBeside(Rule):
 def _without(job: TrainingJob, role: Role) -> TrainingJob:
     if role == "reference":
         return replace(job, reference_model="none")
-    left = replace(job.roles, **{role: "none"})
-    return replace(job, roles=left)
+    left: dict[str, Any] = {role: "none"}
+    return replace(job, roles=replace(job.roles, **left))
 
 
 def _said_elsewhere(context: RuleContext, job: TrainingJob, role: Role) -> bool:

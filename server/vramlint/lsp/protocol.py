@@ -76,8 +76,8 @@ class Protocol(LanguageServerProtocol):
     def handle_message(self, message: RPCMessage) -> None:
         """Hand a message on, unless it is none or comes at the wrong time."""
         if not hasattr(message, "jsonrpc"):  # a list, a number: JSON, but no message
-            error = types.ResponseError(types.ErrorCodes.InvalidRequest, "not a JSON-RPC 2.0 message")
-            self._send_response(None, None, error)  # type: ignore[arg-type]  # the specification asks for null
+            refused = types.ResponseError(types.ErrorCodes.InvalidRequest, "not a JSON-RPC 2.0 message")
+            self._send_response(None, None, refused)  # type: ignore[arg-type]  # the specification asks for null
             return
         method, number = getattr(message, "method", None), getattr(message, "id", None)
         error = self._untimely(method) if method else None

@@ -8,7 +8,7 @@ from vramlint.cli.console import Paint
 from vramlint.cli.output.estimate_text import head, verdict
 from vramlint.cli.output.timeline_svg import timeline
 from vramlint.explain.assumptions import assumptions
-from vramlint.explain.format import LABELS, percent, size
+from vramlint.explain.format import LABELS, percent, size, value_text
 from vramlint.explain.worked import worked
 from vramlint.lint.escape import xml
 from vramlint.lint.format import gib

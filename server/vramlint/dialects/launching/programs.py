@@ -53,7 +53,9 @@ PROGRAMS = (
         "litgpt",
         "config",
         "checkpoint_dir",
-        {name: {"lora_r": 8} for name in ("finetune", "finetune_lora")},  # finetune/lora.py of litgpt 0.5.13
+        implied={
+            name: {"lora_r": 8} for name in ("finetune", "finetune_lora")
+        },  # finetune/lora.py of litgpt 0.5.13
     ),
     Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
     Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
