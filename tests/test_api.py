@@ -46,7 +46,7 @@ def test_a_report_says_what_the_command_line_says(capsys: pytest.CaptureFixture[
 def test_path_text_mapping_and_job_are_one_run() -> None:
     by_path = vramlint.estimate(FULL)
     by_text = vramlint.estimate(FULL.read_text(encoding="utf-8"))
-    job = by_path._analysis.job
+    job = by_path.analysis.job
     assert job is not None
     assert by_text.device_bytes == by_path.device_bytes == vramlint.estimate(job).device_bytes
     larger = vramlint.estimate({**VALUES, "micro_batch_size": 2})

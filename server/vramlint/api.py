@@ -62,13 +62,14 @@ class Report:
     """What is left of the GPU, negative where the run does not fit; None without a GPU."""
     notes: tuple[str, ...]
     """Sentences on what is not modelled."""
-    _analysis: Analysis = field(repr=False, compare=False)
+    analysis: Analysis = field(repr=False, compare=False)
+    """Everything behind it; no part of what is kept stable."""
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `vramlint estimate --format json` prints, without its path."""
-        estimate = self._analysis.estimate
+        estimate = self.analysis.estimate
         assert estimate is not None
-        return estimate_facts(self._analysis, estimate)
+        return estimate_facts(self.analysis, estimate)
 
 
 def estimate(source: Source, *, gpu: str | None = None) -> Report:
@@ -93,7 +94,7 @@ def estimate(source: Source, *, gpu: str | None = None) -> Report:
         gpu=analysis.gpu,
         headroom_bytes=analysis.headroom,
         notes=tuple(made.notes),
-        _analysis=analysis,
+        analysis=analysis,
     )
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_running import Run
+from cli_running import ROOT, Run
 
+import vramlint
 from vramlint.catalog.gpus import find_gpu
 from vramlint.catalog.table import FOLDER, Table
 from vramlint.planning.candidates import ANY, MEANS, families, layouts
+from vramlint.planning.layout import Layout
 from vramlint.planning.rates import rates_of
 from vramlint.planning.step_time import Setting, step_time
 from vramlint.planning.work import Work
 
+PUBLISHED = [
+    json.loads(line)
+    for line in (ROOT / "tests" / "data" / "published_layouts.jsonl").read_text(encoding="utf-8").splitlines()
+]
+_GPU = find_gpu("H100-80GB")
+assert _GPU is not None
+H100 = _GPU
 LLAMA_70B = Work(
     layers=80,
     hidden=8192,
@@ -47,6 +57,10 @@ micro_batch_size: 1
 gradient_accumulation_steps: 8
 bf16: true
 """
+
+
+def gpu_of(row: Any) -> str:
+    return str(row["job"]["gpu"]).split(" x")[0]
 
 
 def planned(run: Run, file: Path, *arguments: str) -> Any:
@@ -137,3 +151,26 @@ def test_the_text_says_where_the_time_goes(run: Run, tmp_path: Path) -> None:
     assert " 1. " in text
     assert "about " in text
     assert "compute " in text
+
+
+def test_states_are_shared_inside_groups_where_a_whole_cluster_is_too_wide() -> None:
+    """HSDP: 1,024 GPUs gather each layer over a node or a few, and copy the groups."""
+    found = list(families(LLAMA_70B, 1024, 4096, MEANS["torchtitan"]))
+    flat = [each for each in found if (each.tensor, each.pipeline, each.context) == (1, 1, 1)]
+    assert {each.replicas for each in flat} == {1, 2, 4, 8, 16, 32, 64, 128}
+    assert all(each.sharded * each.replicas == each.data for each in flat)
+    rates = rates_of(H100)
+    assert rates is not None
+    setting = Setting(LLAMA_70B, rates, 4096)
+    seconds = {
+        each.replicas: step_time(Layout(each, 1, 2, recompute="full"), setting).sharding for each in flat
+    }
+    assert seconds[16] < seconds[1]
+
+
+@pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: row["id"])
+def test_published_degrees_are_among_the_first_ten(row: Any) -> None:
+    """Layouts that practitioners published; `benchmarks/plan.py` tells of more, also those that are not."""
+    layouts = vramlint.plan(row["job"], gpus=f"{row['gpus']}x{gpu_of(row)}", global_batch=row["global_batch"])
+    degrees = [(each.tensor, each.pipeline, each.context, each.expert) for each in layouts]
+    assert (row["tensor"], row["pipeline"], row["context"], row["expert"]) in degrees

@@ -33,6 +33,8 @@ class PlannedLayout:
     expert: int
     data: int
     sharding: Sharding
+    replicas: int
+    """Groups that each share all states out (HSDP); they divide `data`."""
     micro_batch: int
     gradient_accumulation_steps: int
     recompute: Recompute
@@ -78,12 +80,12 @@ def layouts_for(cluster: Cluster) -> list[PlannedLayout]:
     if gpu is None or rates is None:
         name = gpu_name(gpu) if gpu else "this GPU"
         raise NoPlan(f"how fast {name} computes and sends is not known, so no order can be given")
-    means = _means(cluster.analysis, cluster.job)
+    means = means_of(cluster.analysis, cluster.job)
     found = plan(cluster.job, rates, cluster.gpus, cluster.global_batch, means, MOST)
     return [_planned(cluster, proposal) for proposal in found]
 
 
-def _means(analysis: Analysis, job: TrainingJob) -> Means:
+def means_of(analysis: Analysis, job: TrainingJob) -> Means:
     """What the framework can do; a job file is for a training loop of one's own, which can do anything."""
     if analysis.dialect is not None and analysis.dialect.name == "job" and not job.written("runtime"):
         return ANY
@@ -100,6 +102,7 @@ def _planned(cluster: Cluster, proposal: Proposal) -> PlannedLayout:
         expert=family.expert,
         data=family.data,
         sharding=family.sharding,
+        replicas=family.replicas,
         micro_batch=layout.micro_batch,
         gradient_accumulation_steps=layout.accumulation,
         recompute=layout.recompute,

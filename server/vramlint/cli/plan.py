@@ -114,7 +114,8 @@ def _degrees(layout: PlannedLayout) -> str:
                 else ""
             )
             said.append(f"{name} {degree}{chunks}")
-    said.append(f"data {layout.data} ({layout.sharding})")
+    copies = f", {layout.replicas} copies" if layout.replicas > 1 else ""
+    said.append(f"data {layout.data} ({layout.sharding}{copies})")
     return ", ".join(said)
 
 

@@ -28,6 +28,8 @@ class Means:
     pipeline: bool = True
     virtual: bool = True
     recompute: tuple[Recompute, ...] = ("none", "full")
+    replicas: bool = False
+    """FSDP may share states out inside groups of GPUs and copy the groups (HSDP)."""
     folds_experts: bool = False
     """Expert parallelism goes over tensor, context and data ranks alike (M, parallel folding); else over data
     ranks alone.
@@ -40,10 +42,18 @@ class Means:
 
 MEANS: dict[str, Means] = {
     "megatron": Means(("zero1", "zero3"), folds_experts=True),
-    "torchtitan": Means(("fsdp2",), recompute=("none", "selective-op", "full"), folds_experts=True),
-    "transformers": Means(("ddp", "zero1", "zero3", "fsdp2"), pipeline=False, virtual=False),
+    "torchtitan": Means(
+        ("fsdp2",), recompute=("none", "selective-op", "full"), replicas=True, folds_experts=True
+    ),
+    "transformers": Means(("ddp", "zero1", "zero3", "fsdp2"), pipeline=False, virtual=False, replicas=True),
 }
-ANY = Means(("zero1", "zero3"), recompute=("none", "selective-op", "full"), folds_experts=True, own=True)
+ANY = Means(
+    ("zero1", "zero3", "fsdp2"),
+    recompute=("none", "selective-op", "full"),
+    replicas=True,
+    folds_experts=True,
+    own=True,
+)
 """Of a training loop of one's own."""
 
 
@@ -61,7 +71,8 @@ def families(work: Work, gpus: int, length: int, means: Means) -> Iterator[Famil
                     for sharding in means.shardings:
                         if _pointless(sharding, pipeline, data * context):
                             continue
-                        yield Family(tensor, pipeline, context, expert, data, sharding)
+                        for replicas in _replicas(sharding, pipeline, expert, data, means):
+                            yield Family(tensor, pipeline, context, expert, data, sharding, replicas)
 
 
 def layouts(family: Family, work: Work, global_batch: int, means: Means) -> Iterator[Layout]:
@@ -85,6 +96,16 @@ def _pointless(sharding: Sharding, pipeline: int, ranks: int) -> bool:
     if sharding == "ddp":
         return ranks == 1
     return sharding == "zero3" and pipeline > 1
+
+
+def _replicas(sharding: Sharding, pipeline: int, expert: int, data: int, means: Means) -> Iterator[int]:
+    """Copies of the group that shares states out, a node or more: as few nodes as hold them, copies beyond
+    (OLMo-core's guide, docs/source/guides/all_in_one_for_researchers.md, fa6c501, "Scaling").
+    """
+    if not (means.own and sharding == "fsdp2"):
+        yield 1  # of one's own loop, zero3 is the whole group
+    if sharding == "fsdp2" and means.replicas and pipeline == 1 and expert == 1:
+        yield from (copies for copies in _powers(data // NODE) if copies > 1 and data % (copies * NODE) == 0)
 
 
 def _powers(most: int) -> Iterator[int]:

@@ -23,6 +23,13 @@ class Family:
     expert: int
     data: int
     sharding: Sharding
+    replicas: int = 1
+    """Groups of GPUs that each share all states out (HSDP); they divide `data`."""
+
+    @property
+    def sharded(self) -> int:
+        """Ranks that share the states out."""
+        return self.data * self.context // self.replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,8 @@ def changes_of(job: TrainingJob, layout: Layout) -> Changes:
     family = layout.family
     wanted: dict[str, Any] = {
         "parallel.strategy": family.sharding,
-        "parallel.data": family.data,
-        "parallel.replicate": 1,
+        "parallel.data": family.data // family.replicas,
+        "parallel.replicate": family.replicas,
         "parallel.tensor": family.tensor,
         "parallel.sequence": family.tensor > 1,
         "parallel.context": family.context,

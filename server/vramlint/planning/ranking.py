@@ -48,7 +48,7 @@ def plan(
     setting = Setting(work, rates, job.sequence_length, job.precision.fp8 != "none", _gradient_bytes(job))
     ordered = sorted(
         (
-            (min(_cost(layout, setting) for layout in every), family, every)
+            (min(predicted(layout, setting) for layout in every), family, every)
             for family in families(work, gpus, job.sequence_length, means)
             if (every := list(layouts(family, work, global_batch, means)))
         ),
@@ -64,7 +64,7 @@ def plan(
         made = _best(replace(job, runtime="megatron") if megatron else job, every, setting)
         if made is not None:
             degrees = family.tensor, family.pipeline, family.context, family.expert
-            cost = _cost(made.layout, setting)
+            cost = predicted(made.layout, setting)
             if degrees not in found or cost < found[degrees][0]:
                 found[degrees] = cost, made
     return [proposal for _, proposal in sorted(found.values(), key=lambda item: item[0])[:most]]
@@ -76,7 +76,7 @@ def _best(job: TrainingJob, every: list[Layout], setting: Setting) -> Proposal |
     tight: Proposal | None = None
     too_large: list[Layout] = []
     tried = 0
-    for layout in sorted(every, key=lambda each: _cost(each, setting)):
+    for layout in sorted(every, key=lambda each: predicted(each, setting)):
         if any(_holds_more(layout, other) for other in too_large):
             continue
         if _states(layout, setting) > capacity or tried >= TRIED:
@@ -111,7 +111,7 @@ def _states(layout: Layout, setting: Setting) -> float:
     family, work = layout.family, setting.work
     dense = (work.parameters - work.experts) / (family.tensor * family.pipeline)
     experts = work.experts / (family.expert * family.pipeline)
-    shared = family.data * family.context
+    shared = family.sharded
     if family.sharding == "ddp":
         return 14 * (dense + experts)
     if family.sharding == "zero1":
@@ -119,8 +119,8 @@ def _states(layout: Layout, setting: Setting) -> float:
     return 14 * (dense + experts * family.expert / shared) / shared
 
 
-def _cost(layout: Layout, setting: Setting) -> float:
-    """Predicted seconds a step, with what speaks for the simpler layout."""
+def predicted(layout: Layout, setting: Setting) -> float:
+    """Seconds of a step, with what favours the simpler layout."""
     return step_time(layout, setting).total * (1 + sum(_complexity(layout, setting)))
 
 

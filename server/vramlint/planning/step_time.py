@@ -168,8 +168,16 @@ def _sharding(layout: Layout, setting: Setting, compute: float) -> float:
     whole = (dense + experts) * (ranks - 1) / ranks
     ring = _ring(rates, ranks, family.tensor)
     if family.sharding in ("zero3", "fsdp2"):
-        # Each layer is gathered for forward and for backward and reduced after it, for every micro batch.
-        each = (2 * 2 + setting.gradient_bytes) * whole / link + 3 * work.layers / family.pipeline * ring
+        # Each layer is gathered for forward and for backward and reduced after it, for every micro batch; its
+        # part of the gradient is then summed over the copies of the group.
+        layers, sharded = work.layers / family.pipeline, family.sharded
+        whole = (dense + experts) * (sharded - 1) / sharded
+        each = (2 * 2 + setting.gradient_bytes) * whole / _link(rates, family.tensor * sharded)
+        each += 3 * layers * _ring(rates, sharded, family.tensor)
+        if family.replicas > 1:
+            summed = 2 * setting.gradient_bytes * (dense + experts) / sharded
+            summed *= (family.replicas - 1) / family.replicas
+            each += summed / link + 2 * layers * _ring(rates, family.replicas, family.tensor * sharded)
         return layout.accumulation * max(0.0, each - compute)
     # Gradients go while the last micro batch runs backward, weights come while the first runs forward.
     reduced = max(0.0, setting.gradient_bytes * whole / link + ring - compute * 2 / 3)
@@ -180,7 +188,7 @@ def _optimizer(layout: Layout, setting: Setting) -> float:
     family, work = layout.family, setting.work
     held = work.parameters / (family.tensor * family.pipeline)
     if family.sharding != "ddp":
-        held /= family.data * family.context
+        held /= family.sharded
     return OPTIMIZER_BYTES * held / setting.rates.memory
 
 
