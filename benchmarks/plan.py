@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/plan.py FOLDER [ID …]
 
 FOLDER holds `layouts.jsonl`: published layouts, each with a job file, the GPUs, the rows of a step and the
-degrees; and `bloom_sweep.jsonl`: layouts of one model with measured seconds a step. It prints the place of the
-published degrees among the proposals, whether a layout whose recomputation is published is called too large, and
-how much slower than the best the layout is that the planner would pick from each group of the sweep.
+degrees; and `bloom_sweep.jsonl`: layouts of one model with measured seconds a step. It prints the place of
+the published degrees among the proposals, whether a layout whose recomputation is published is called too
+large, and how much slower than the best the layout is that the planner picks from each group of the sweep.
 """
 
 from __future__ import annotations

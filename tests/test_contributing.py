@@ -296,12 +296,17 @@ def add_request(copy: Copy) -> None:
     copy.write(
         "server/vramlint/lsp/folding.py", "def folding_ranges(session, view, params):\n    return []\n"
     )
-    file = "server/vramlint/lsp/server.py"
+    copy.insert(
+        "server/vramlint/lsp/offers.py",
+        "    types.TEXT_DOCUMENT_HOVER: None,\n",
+        "    types.TEXT_DOCUMENT_FOLDING_RANGE: None,\n",
+    )
+    file = "server/vramlint/lsp/answers.py"
     copy.insert(file, "from lsprotocol import types\n", "\nfrom vramlint.lsp.folding import folding_ranges\n")
     copy.insert(
         file,
-        "    (types.TEXT_DOCUMENT_HOVER, hover, None),\n",
-        "    (types.TEXT_DOCUMENT_FOLDING_RANGE, folding_ranges, None),\n",
+        "    types.TEXT_DOCUMENT_HOVER: hover,\n",
+        "    types.TEXT_DOCUMENT_FOLDING_RANGE: folding_ranges,\n",
     )
     copy.insert("docs/editor.md", "\n\n", "Folding ranges: none.\n\n")
 

@@ -63,7 +63,7 @@ class Report:
     notes: tuple[str, ...]
     """Sentences on what is not modelled."""
     analysis: Analysis = field(repr=False, compare=False)
-    """Everything behind it; no part of what is kept stable."""
+    """The whole analysis. It is not part of the stable interface."""
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `vramlint estimate --format json` prints, without its path."""

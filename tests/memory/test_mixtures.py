@@ -103,7 +103,7 @@ def test_what_is_not_modelled_says_so() -> None:
     estimate = estimate_job(TrainingJob(model=catalogued("ai21labs/Jamba-v0.1")))
     assert not estimate.modelled
     assert estimate.error_band >= 0.25
-    assert any("not modelled to the operation" in note for note in estimate.notes)
+    assert any("not modelled operation by operation" in note for note in estimate.notes)
 
 
 def test_states_of_experts_are_shared_by_more_ranks_than_there_are_experts() -> None:

@@ -21,7 +21,7 @@ def test_a_folder_with_an_adapter_alone_is_no_known_model(
     config = tmp_path / "t.yaml"
     config.write_text(CONFIG.format("./Llama-3.1-8B"))
     assert main(["estimate", str(config), "--gpu", "H200"]) == 2
-    assert "nothing is known of the model './Llama-3.1-8B'" in capsys.readouterr().err
+    assert "nothing is known about the model './Llama-3.1-8B'" in capsys.readouterr().err
 
 
 def test_a_model_known_by_the_end_of_a_path_is_an_assumption(

@@ -1,4 +1,4 @@
-"""What tells two versions of a run apart: verdict, sizes by component, and the settings behind them."""
+"""The differences between two versions of a run: verdict, sizes by component, and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of a file inside markup: one function a target. None lets it end what it stands in."""
+"""Text of a file inside markup: one function a target. None lets it end what encloses it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def xml_attribute(text: str) -> str:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """JSON in ASCII; `##[` in a log is a command to some runners, and `##` stands only in texts."""
+    """JSON in ASCII; `##[` in a log is a command to some runners, and `##` occurs in texts only."""
     import json  # imported late: most runs print text
 
     return json.dumps(value, indent=indent).replace("##", "#\\u0023")

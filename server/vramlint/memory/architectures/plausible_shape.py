@@ -47,7 +47,7 @@ def _problems(config: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for key, value in config.items():
         if isinstance(value, Mapping) and key.endswith("_config") and key != "quantization_config":
             yield from _problems(value, f"{prefix}{key}.")
-        elif key.endswith("_config") and value is not None and not isinstance(value, Mapping):
+        elif key.endswith("_config") and not isinstance(value, Mapping | bool | None):
             yield f"{prefix}{key} is not a mapping"
         elif _SIZE.fullmatch(key) and (problem := _of_size(key, value)) is not None:
             yield f"{prefix}{key} {problem}"
