@@ -98,9 +98,10 @@ def _head(files: int, errors: int) -> Iterator[str]:
     yield "# Errors on real configs"
     yield ""
     yield (
-        f"Errors that `vramlint check` reports over {files} config files of public repositories: {errors}. Each "
-        "is listed here with the reason why it is a mistake in the file. `docs/corpus_findings.py` writes "
-        "this page from the findings and `docs/corpus-justifications.json`; a test checks that it is current."
+        f"Errors that `vramlint check` reports over {files} config files of public repositories: {errors}. "
+        "Each is listed here with the reason why it is a mistake in the file. `docs/corpus_findings.py` "
+        "writes this page from the findings and `docs/corpus-justifications.json`; a test checks that it is "
+        "current."
     )
     yield ""
     yield "| file | code | key | value | message | why it is a mistake |"
