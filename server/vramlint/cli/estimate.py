@@ -37,7 +37,7 @@ def parser() -> ArgumentParser:
         "--format",
         choices=get_args(Format),
         default="text",
-        help="jsonl: one object per line, errors included",
+        help="jsonl: one object per line, errors included; svg: a picture; html: a page",
     )
     add_gpu(result)
     result.add_argument(

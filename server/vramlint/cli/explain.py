@@ -17,7 +17,7 @@ def parser() -> ArgumentParser:
     result = command_parser(
         "explain",
         "Print the page of a rule, a chapter of the memory model, or what a key does in each framework that "
-        "has it; list rules and topics where nothing is asked.",
+        "has it; without an argument, list rules and topics.",
     )
     result.add_argument(
         "subject",

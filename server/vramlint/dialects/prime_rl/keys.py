@@ -17,10 +17,10 @@ MODEL = (
     Key("model.ac.freq", "gradient_checkpointing", "Recomputes every n-th layer in backward.", 1),
     Key("model.ac.mode", "gradient_checkpointing", "selective: recomputes modules of a layer only.", "full",
         ("full", "selective")),
-    Key("model.ac_offloading", "activation_offload", "Saved activations wait in host memory.", True),
-    Key("model.optim_cpu_offload", "parallel.offload", "The moments wait on the host between two steps.",
+    Key("model.ac_offloading", "activation_offload", "Keeps saved activations in host memory.", True),
+    Key("model.optim_cpu_offload", "parallel.offload", "Keeps the moments on the host between two steps.",
         True),
-    Key("model.fsdp_cpu_offload", "parallel.offload", "Shards of weights and moments stay on the host.",
+    Key("model.fsdp_cpu_offload", "parallel.offload", "Keeps shards of weights and moments on the host.",
         False),
     Key("model.full_offload", "parallel.offload", "The optimizer runs on the host.", None),
     Key("model.reshard_after_forward", "parallel.sharding", "false keeps gathered weights until backward.",
@@ -38,7 +38,7 @@ MODEL = (
     Key("model.quantization", "precision.fp8", "Linears compute in 8 bits.", None),
     Key("optim.type", "optimizer", "adamw keeps two moments a weight.", "adamw",
         ("adamw", "sgd", "muon", "sign_sgd")),
-    Key("optim.max_norm", "gradient_clipping", "Clipping by norm.", 1.0),
+    Key("optim.max_norm", "gradient_clipping", "Clips the norm of the gradients.", 1.0),
 )  # fmt: skip
 KEYS: tuple[Key, ...] = (
     Key("model.name", "model", "The model that is trained: hub id or folder."),
