@@ -46,3 +46,11 @@ def test_no_long_function_is_without_a_comment(folder: str) -> None:
 def test_few_modules_are_beside_the_packages_of_dialects() -> None:
     modules = list((ROOT / "server" / "vramlint" / "dialects").glob("*.py"))
     assert 1 < len(modules) <= MOST_AT_THE_TOP
+
+
+def test_every_package_is_on_the_map_of_contributing() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = page.partition("## Where things are")[2].partition("## Where to add")[0]
+    packages = [file.parent.name for file in (ROOT / "server" / "vramlint").glob("*/__init__.py")]
+    assert "dialects" in packages
+    assert [name for name in packages if f"{name}/`" not in table] == []

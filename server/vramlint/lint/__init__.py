@@ -1,1 +1,1 @@
-"""Settings, suppressions, running the rules, findings."""
+"""The API of rules: the context they look at, findings with their fixes, directives in comments."""
