@@ -98,8 +98,8 @@ class ModelsBeside(Rule):
 def _without(job: TrainingJob, role: Role) -> TrainingJob:
     if role == "reference":
         return replace(job, reference_model="none")
-    left: dict[str, Any] = {role: "none"}
-    return replace(job, roles=replace(job.roles, **left))
+    none: dict[str, Any] = {role: "none"}
+    return replace(job, roles=replace(job.roles, **none))
 
 
 def _said_elsewhere(context: RuleContext, job: TrainingJob, role: Role) -> bool:
