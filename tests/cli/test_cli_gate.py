@@ -334,3 +334,17 @@ class TestRequiredVerdicts:
         assert run("check", "train.yaml", "--require-verdict").code == 1
         run("check", "train.yaml", "--generate-baseline", "known.json")
         assert run("check", "train.yaml", "--require-verdict", "--baseline", "known.json").code == 1
+
+
+def test_a_rule_about_config_files_is_known_beside_a_script(
+    run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(config)
+    (config / "vramlint.toml").write_text('ignore = ["VL002"]\n')
+    (config / "train.sh").write_text(
+        "# vramlint: gpu=H200\n# vramlint: ignore-file[VL003]\nllamafactory-cli train "
+        "--model_name_or_path Qwen/Qwen2.5-7B --stage sft --finetuning_type lora --do_train --bf16\n"
+    )
+    outcome = run("check", "train.sh")
+    assert "VL905" not in outcome.out
+    assert outcome.code == 0

@@ -41,8 +41,6 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
     """
     document = context.document
     rules, problems = rules_in_force(context.settings.rules)
-    if not files:
-        rules = tuple(rule for rule in rules if not rule.code.startswith("VL0"))
     for setting, entries in context.settings.selectors.items():
         problems += unknown_selectors(setting, entries, rules)
     context = replace(
@@ -50,6 +48,8 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
         setting_problems=context.setting_problems + problems,
         directives=_with_unknown_rules(context.directives, rules),
     )
+    if not files:
+        rules = tuple(rule for rule in rules if not rule.code.startswith("VL0"))
     suppressions = () if overrides.ignore_comments else context.directives.suppressions
     findings = list(_run(rules, context, overrides, after_suppressions=False))
     remaining, silenced, served = suppress.split(document, findings, suppressions)
@@ -68,14 +68,17 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
 
 
 def _with_unknown_rules(directives: Directives, rules: tuple[Entry, ...]) -> Directives:
-    """The directives, with a problem for each rule that a suppression names and that there is not."""
-    problems = tuple(
-        DirectiveProblem(each.span, problem)
-        for each in directives.suppressions
-        if each.code
-        for problem in unknown_selectors("ignore", (each.code,), rules)
+    """The directives, with a problem for each rule that a suppression names and that there is not, where it
+    is named first.
+    """
+    first = {each.code: each.span for each in reversed(directives.suppressions) if each.code}
+    problems = (
+        DirectiveProblem(span, problem)
+        for code, span in first.items()
+        for problem in unknown_selectors("ignore", (code,), rules)
     )
-    return replace(directives, problems=directives.problems + problems) if problems else directives
+    said = tuple(islice(problems, MOST_FINDINGS))
+    return replace(directives, problems=directives.problems + said) if said else directives
 
 
 def dialect_context(
