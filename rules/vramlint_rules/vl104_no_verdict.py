@@ -73,11 +73,13 @@ class NoVerdict(Rule):
             least = needs(context.estimate, context.gpu)
             yield self.finding(f"no verdict: {least}; {'; '.join(context.estimate.why_unknown)}", part="file")
         elif context.declared is None:
+            auto = (context.settings.gpu or "").strip().lower() == "auto"
+            why = 'the settings say gpu = "auto" and this machine has none' if auto else "no GPU is declared"
             yield self.finding(
-                f"no verdict: {needs(context.estimate, band=True)}, and no GPU is declared; "
+                f"no verdict: {needs(context.estimate, band=True)}, and {why}; "
                 "name it in a comment, `vramlint: gpu=A100-80GB x8`, or in the settings",
                 part="file",
-                severity="information",
+                severity="warning" if auto else "information",
             )
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

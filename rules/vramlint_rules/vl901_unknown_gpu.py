@@ -65,7 +65,9 @@ class UnknownGpu(Rule):
             return
         where = f" in {context.settings.source}" if declared.source == "settings" else ""
         message = f"no GPU is called '{declared.name}'{where}"
-        if declared.nearest:
+        if declared.name == "auto":
+            message = "gpu is 'auto', and this machine has none: name the one that the run is for"
+        elif declared.nearest:
             message += f": did you mean {' or '.join(declared.nearest)}?"
         else:
             message += ": see `vramlint gpus`, or give its memory, like gpu=24GiB"

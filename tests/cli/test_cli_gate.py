@@ -9,10 +9,12 @@ import pytest
 from cli_running import Run
 
 from vramlint.analysis import registry
+from vramlint.catalog import nvml
 from vramlint.cli import main
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
+from vramlint.project import hardware
 
 CONFIG = """\
 # vramlint: gpu=RTX-4090
@@ -348,3 +350,28 @@ def test_a_rule_about_config_files_is_known_beside_a_script(
     outcome = run("check", "train.sh")
     assert "VL905" not in outcome.out
     assert outcome.code == 0
+
+
+class TestTheGpuOfThisMachine:
+    @pytest.fixture(autouse=True)
+    def none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(nvml, "installed_gpus", list)
+        hardware._installed.cache_clear()
+
+    def test_in_the_settings(self, run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(config)
+        (config / "train.yaml").write_text(LARGE)
+        (config / "vramlint.toml").write_text('gpu = "auto"\n')
+        outcome = run("check", "train.yaml", "--fail-on", "warning")
+        assert outcome.code == 1
+        assert "this machine has none" in outcome.out
+
+    def test_in_a_comment_and_as_a_flag(
+        self, run: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(config)
+        (config / "train.yaml").write_text(CONFIG.replace("RTX-4090", "auto"))
+        outcome = run("check", "train.yaml")
+        assert outcome.code == 1
+        assert "this machine has none" in outcome.out
+        assert "this machine has no GPU" in run("check", "train.yaml", "--gpu", "auto").err

@@ -30,6 +30,8 @@ def refuse_unknown_gpu(text: str | None) -> None:
 
     declared = declaration(text, "flag")
     if declared.gpu is None:
+        if declared.name == "auto":
+            raise Failure("--gpu auto: this machine has no GPU")
         near = ", ".join(declared.nearest)
         raise Failure(
             f'--gpu: no GPU "{text}"; ' + (f"nearest: {near}" if near else "`vramlint gpus` lists all")
