@@ -27,8 +27,8 @@ await withWorkbench(
   async ({ page, editor, shot }) => {
     const squiggle = editor.locator(".squiggly-error").first();
     const lens = editor.locator(".codelens-decoration", { hasText: "GiB" }).first();
-    // With its table: the message alone comes first.
-    const hover = page.locator(".monaco-hover:visible", { hasText: "at the peak" }).first();
+    // With what the key costs: the message alone comes first.
+    const hover = page.locator(".monaco-hover:visible", { hasText: "other values" }).first();
 
     await squiggle.waitFor({ state: "attached" });
     said("squiggle");

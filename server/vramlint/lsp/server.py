@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import sys
 from collections.abc import Sequence
@@ -56,8 +57,13 @@ def create_server() -> Server:
 
 
 def load() -> None:
-    """Load what answers requests."""
+    """Load what answers requests. The collector then leaves alone what stays, and comes less often: a parsed
+    document is 100,000 objects without circles.
+    """
     from vramlint.lsp import answers, code_action, commands, estimates, since_commit  # noqa: F401
+
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def _request(server: Server, method: str, options: Any) -> None:
