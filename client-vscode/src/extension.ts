@@ -43,6 +43,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     }),
     command("showBreakdownText", (config?: string | vscode.Uri) => breakdown.show(uriOf(config))),
     command("compareWithHead", (config?: string | vscode.Uri) => breakdown.compare(uriOf(config))),
+    command("fit", (config?: string | vscode.Uri) => have(running, "makeItFit", config)),
+    command("largestBatch", (config?: string | vscode.Uri) =>
+      have(running, "maximize", config, "micro_batch_size"),
+    ),
+    command("longestSequence", (config?: string | vscode.Uri) =>
+      have(running, "maximize", config, "sequence_length"),
+    ),
     command("openExample", openExample),
     command("chooseGpu", (config?: string | vscode.Uri) => picker.choose(uriOf(config))),
     command("restart", () => running.restart()),
@@ -60,6 +67,17 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 
 export async function deactivate(): Promise<void> {
   await session?.stop();
+}
+
+/** Have the server change a config: the one given, else the one in view. */
+async function have(
+  running: Session,
+  name: string,
+  config: string | vscode.Uri | undefined,
+  ...more: string[]
+): Promise<void> {
+  const document = uriOf(config) ?? documentInView();
+  if (document !== undefined) await running.ask(`${SECTION}.${name}`, document.toString(), ...more);
 }
 
 /** What a command was given: the server gives text, menus give a URI. */
