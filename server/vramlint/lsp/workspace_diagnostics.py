@@ -38,7 +38,7 @@ _LARGEST = 1 << 20
 """Bytes. A config is text that somebody wrote; larger files are data."""
 _BATCH = 20
 """Files after which the client is told."""
-HOLD = 30.0
+HOLD = 300.0
 """Seconds that an answer without news is held back from a client that asks again and again."""
 
 
