@@ -42,8 +42,8 @@ def in_comment(view: View, body: str, offset: int) -> Iterator[types.CompletionI
         for name in sorted(LIBRARIES, key=lambda name: (not _used(view, name), name)):
             release = view.analysis.reading.version if view.analysis.reading and _used(view, name) else ""
             meaning = "the release of this file's framework" if _used(view, name) else "a release of it"
-            item = _plain(view, name, before(versions), meaning, types.CompletionItemKind.Module)
-            item.text_edit = types.TextEdit(view.range(before(versions)), f"{name}@{release}")
+            text = f"{name}@{release}"
+            item = _plain(view, name, before(versions), meaning, types.CompletionItemKind.Module, text)
             item.sort_text = f"{not _used(view, name):d} {name}"
             yield item
     elif dialect := _DIALECT.fullmatch(body):
@@ -63,10 +63,8 @@ def gpus(view: View, span: Span, *, value: bool = False) -> Iterator[types.Compl
     for index, (gpu, _, own) in enumerate(in_order(view.shown)):
         name = gpu.name if value else gpu.name.replace(" ", "-")
         detail = f"{'in this machine, ' if own else ''}{said_of(view.shown, gpu)}"
-        item = _plain(view, name, span, detail, types.CompletionItemKind.Constant)
-        item.text_edit = types.TextEdit(
-            view.range(span), write_value(name, view.document.language) if value else name
-        )
+        text = write_value(name, view.document.language) if value else name
+        item = _plain(view, name, span, detail, types.CompletionItemKind.Constant, text)
         item.sort_text = f"{index:04}"
         yield item
 
@@ -76,7 +74,7 @@ def _used(view: View, library: str) -> bool:
 
 
 def _plain(
-    view: View, label: str, span: Span, detail: str, kind: types.CompletionItemKind
+    view: View, label: str, span: Span, detail: str, kind: types.CompletionItemKind, text: str | None = None
 ) -> types.CompletionItem:
-    edit = types.TextEdit(view.range(span), label)
+    edit = types.TextEdit(view.range(span), text or label)
     return types.CompletionItem(label=label, kind=kind, detail=detail, text_edit=edit)
