@@ -46,8 +46,8 @@ def content(path: str, blob: str) -> bytes | None:
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
     program = shutil.which("git")
-    if program is None or Path(program).resolve().is_relative_to(folder.resolve()):
-        return None
+    if program is None or Path(program).resolve().parent in (folder.resolve(), Path.cwd()):
+        return None  # Windows looks into the current folder first
     command = [program, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
     try:
         done = subprocess.run(
