@@ -93,22 +93,6 @@ VERDICTS: tuple[tuple[str, str], ...] = (
             "checkpointed step are counted; what takes 5 GiB more is not known"
         ),
     ),
-    (
-        r"^s1-106",
-        (
-            "the file switches on both kinds of checkpointing, which the Trainer refuses (an error here "
-            "too), so that the run cannot have been this one. 130.8 GiB were allocated when the log-softmax "
-            "asked for 9.4: 47 GiB more than shards, states, logits and layer inputs on eight GPUs, as much "
-            "as weights and states shared by four would add"
-        ),
-    ),
-    (
-        r"^trl-grpo-qwen3-1",
-        (
-            "the lengths are limits: 2,048 tokens of a prompt and 1,024 of a completion were allowed, and "
-            "rows may be shorter. The reading, 76.3 of 80 GiB, is that of a full GPU"
-        ),
-    ),
 )
 """Wrong verdicts: (expression that the id matches, what is known)."""
 FIGURES: tuple[tuple[str, str], ...] = (
@@ -119,11 +103,19 @@ FIGURES: tuple[tuple[str, str], ...] = (
     (
         r"^lf-5977",
         (
-            "nvidia-smi's 13G; most likely parameters pass through three streams whose pools the allocator "
-            "does not share, which a replay on one stream does not see"
+            "nvidia-smi's 13G on a card of 24. Weights are followed along DeepSpeed's trace on their own "
+            "stream (4 GiB of its pool) beside 3 GiB of the step's; what takes 4 GiB more is not known"
         ),
     ),
-    (r"^s1-106", "see the verdicts"),
+    (
+        r"^s1-106",
+        (
+            "the file switches on both kinds of checkpointing, which the Trainer refuses (an error here "
+            "too), so that the run cannot have been this one. 130.8 GiB were allocated when the log-softmax "
+            "asked for 9.4: 47 GiB more than shards, states, logits and layer inputs on eight GPUs, as much "
+            "as weights and states shared by four would add"
+        ),
+    ),
     (
         r"^axo-602-lora8",
         "printed as 7gb, rounded, without the GPU; LLM.int8 in bitsandbytes 0.41, as in the missed run",

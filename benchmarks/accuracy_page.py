@@ -13,6 +13,7 @@ from accuracy_causes import cause
 from accuracy_figures import SUMMARY_HEAD, grouped, percent, summary, summary_row, table
 from measured import COMPONENTS
 from ours import Answer, of_dialect
+from witnesses import section
 
 GIB = 2**30
 WORST = 20
@@ -23,6 +24,7 @@ def page(found: Sequence[Answer], peers: Mapping[str, Any], reported: Sequence[s
     parts = (
         *_opening(found),
         *_truth(found),
+        *section(),
         *_published(found),
         *_ran_out(found),
         *reported,

@@ -9,55 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import witnesses
 from configs import estimate_of, moment
+from witnesses import deepspeed_job, rows_of
 
-from vramlint.catalog.facts import Model
-from vramlint.job import Buckets, Parallel, Precision, TrainingJob
 from vramlint.memory import estimate_job
 from vramlint.memory.estimate import Estimate
 
-ROWS = json.loads((Path(__file__).parents[2] / "benchmarks" / "data" / "deepspeed.json").read_text())
+ROWS = rows_of("deepspeed")
 
 
 def label(row: dict[str, Any]) -> str:
     """What distinguishes a row."""
-    return " ".join(f"{name}={value}" for name, value in row.items() if name != "bytes_per_parameter")
-
-
-def job_of(row: dict[str, Any]) -> TrainingJob:
-    """The job that a row counted one rank of. AdamW on one tensor makes two temporaries of its size."""
-    config = {
-        "hidden_size": 256,
-        "intermediate_size": 1024,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 4,
-        "num_hidden_layers": 6,
-        "vocab_size": row.get("vocabulary", 4096),
-        "tie_word_embeddings": False,
-    }
-    precision = Precision("bfloat16", master_weights="float32", optimizer_states="float32")
-    if "accumulate" in row:
-        precision = Precision(
-            "bfloat16", master_weights="float32", optimizer_states="float32", gradients="float32"
-        )
-    zero = {name.removeprefix("stage3_"): size for name, size in row.get("zero", {}).items()}
-    buckets = Buckets(
-        reduce=row.get("bucket", 2_000_000),
-        overlap_comm=row.get("overlap", False),
-        prefetch=zero.get("prefetch_bucket_size", 5e7),
-        live=zero.get("max_live_parameters", 1e9),
-        reuse=zero.get("max_reuse_distance", 1e9),
-        persistence=zero.get("param_persistence_threshold", 1e5),
-    )
-    return TrainingJob(
-        Model("small", "llama", config),
-        precision=precision,
-        optimizer="adamw",
-        sequence_length=8,
-        gradient_accumulation_steps=row.get("batches", 1),
-        gradient_checkpointing="full",
-        parallel=Parallel(f"zero{row['stage']}", data=8, buckets=buckets),  # type: ignore[arg-type]
-    )
+    return witnesses.label(row, "bytes_per_parameter")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=label)
@@ -65,7 +29,7 @@ def job_of(row: dict[str, Any]) -> TrainingJob:
 def test_a_step_of_the_real_engine(row: dict[str, Any], phase: str) -> None:
     """To one and a half gradients of the embedding: in so small a model single tensors weigh much, and a
     bucket is counted as full."""
-    estimate = estimate_job(job_of(row))
+    estimate = estimate_job(deepspeed_job(row))
     embedding = 4096 * 256 * 2 / estimate.parameters
     counted = estimate.phase_peaks[phase] / estimate.parameters
     assert counted == pytest.approx(row["bytes_per_parameter"][phase], abs=1.5 * embedding)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from configs import estimate_of
-from test_deepspeed import ROWS, job_of
+from witnesses import deepspeed_job as job_of
+from witnesses import rows_of
 
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.job import Buckets, Parallel, Precision
@@ -20,6 +21,7 @@ from vramlint.memory.replay.standard import STREAM, Event, on_stream, replayed
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.tape import Parameter
 
+ROWS = rows_of("deepspeed")
 FETCHED = [row for row in ROWS if row.get("zero", {}).get("stage3_prefetch_bucket_size")]
 PLAIN = next(row for row in ROWS if row.get("zero", {}).get("stage3_max_reuse_distance") == 0)
 
