@@ -152,3 +152,14 @@ def test_a_bucket_of_gradients_is_copied_to_be_reduced(tmp_path: Path) -> None:
         )
         rise = large.phase_peaks["backward"] - small.phase_peaks["backward"]
         assert rise == pytest.approx(2 * 2 * (5e8 - 1e6), rel=0.1)
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_gathering_weights_after_the_step_costs_nothing(tmp_path: Path, stage: int) -> None:
+    """`allgather_bucket_size` cuts a collective in place (stage_1_and_2.py, all_gather_dp_groups)."""
+    peaks = set()
+    for size in (200_000_000, 2_000_000_000):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        peaks.add(under(folder, stage=stage, allgather_bucket_size=size).peak_allocated_bytes)
+    assert len(peaks) == 1
