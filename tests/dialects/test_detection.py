@@ -68,15 +68,6 @@ def test_evidence_names_the_keys() -> None:
             {"model_name_or_path": "gpt2", "dataset_name": "x", "streaming": {"enabled": False}},
             id="a section that TRL does not have",
         ),
-        pytest.param(
-            {
-                "train": {"global_batch_size": 256, "micro_batch_size": 1, "train_iters": 100},
-                "checkpoint": {"save": "out"},
-                "logger": {"log_interval": 10},
-                "model": {"tensor_model_parallel_size": 2},
-            },
-            id="Megatron-Bridge's overrides are not LitGPT's",
-        ),
         pytest.param({"base_model": "gpt2", "lora_r": 8, "bf16": True, "epochs": 3}, id="own script"),
         pytest.param({"model": {"name": "gpt2"}, "max_seq_len": 512, "lr": 1e-4}, id="own sections"),
         pytest.param(

@@ -39,6 +39,20 @@ NEMO = {
     "cluster": {"gpus_per_node": 8, "num_nodes": 1},
 }
 SILENT: Mapping[str, Mapping[str, Any]] = {
+    "ludwig": {
+        "model_type": "llm",
+        "base_model": MODEL,
+        "input_features": [{"name": "prompt", "type": "text"}],
+        "output_features": [{"name": "output", "type": "text"}],
+        "adapter": {"type": "lora"},
+        "trainer": {"type": "finetune", "batch_size": 1},
+    },
+    "megatron-bridge": {
+        "train": {"train_iters": 20, "global_batch_size": 8, "micro_batch_size": 1},
+        "model": {"tensor_model_parallel_size": 2, "seq_length": 4096},
+        "checkpoint": {"save": "out"},
+        "logger": {"log_interval": 1},
+    },
     "prime-rl": {"deployment": {"num_train_gpus": 2}, "model": {"name": "Qwen/Qwen3-1.7B"}},
     "nemo": {**NEMO, "distillation": {"num_prompts_per_step": 32}},
 }

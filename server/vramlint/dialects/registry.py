@@ -286,6 +286,18 @@ REGISTRY = (
         ),
         foreign=("vramlint",),
     )),
+    Entry("ludwig", "others.ludwig", "recognised", Signs(
+        decisive=("base_model+input_features+output_features",),
+        foreign=("vramlint",),
+    )),
+    Entry("megatron-bridge", "others.megatron_bridge", "recognised", Signs(
+        decisive=(
+            "train.train_iters+train.global_batch_size", "train.global_batch_size+ddp",
+            "train.micro_batch_size+model.tensor_model_parallel_size",
+        ),
+        hint=("checkpoint", "logger", "scheduler", "rng", "dataset", "optimizer"),
+        foreign=(*_COMPOSED, "vramlint", "base_model", "model_name_or_path", "actor_rollout_ref", "policy"),
+    )),
     Entry("nanotron", "nanotron.read", "recognised", Signs(
         decisive=(
             "parallelism.tp+tokens.micro_batch_size", "optimizer.optimizer_factory+tokens",
