@@ -54,7 +54,7 @@ SILENT: Mapping[str, Mapping[str, Any]] = {
         "logger": {"log_interval": 1},
     },
     "prime-rl": {"deployment": {"num_train_gpus": 2}, "model": {"name": "Qwen/Qwen3-1.7B"}},
-    "nemo": {**NEMO, "distillation": {"num_prompts_per_step": 32}},
+    "nemo": {**NEMO, "token_aligner": {}},
 }
 
 

@@ -96,8 +96,6 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
     if isinstance(held, Obstacle):
         return held
     roles = read_roles(reader, context, model)
-    if isinstance(roles, Obstacle):
-        return roles
     rows = reader.get("policy.train_global_batch_size", positive) or micro
     for field, path in (
         ("micro_batch_size", "policy.train_micro_batch_size"),

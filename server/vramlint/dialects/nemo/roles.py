@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import UNSET, Context, Obstacle
+from vramlint.dialects.kit.dialect import UNSET, Context
 from vramlint.dialects.kit.reader import Reader, positive
-from vramlint.dialects.kit.reading import role_model, unmodelled
+from vramlint.dialects.kit.reading import role_model
 from vramlint.job import Roles
 
 _SHARED = (
@@ -37,7 +37,7 @@ Megatron's 2, 2 and 12 against 2 differ less from one another).
 """
 
 
-def read_roles(reader: Reader, context: Context, policy: Model) -> Roles | Obstacle:
+def read_roles(reader: Reader, context: Context, policy: Model) -> Roles:
     """The models beside the policy."""
     if reader.has("ppo"):
         return _value(reader, context)
@@ -46,11 +46,15 @@ def read_roles(reader: Reader, context: Context, policy: Model) -> Roles | Obsta
     return Roles()
 
 
-def _value(reader: Reader, context: Context) -> Roles | Obstacle:
-    for path in _SHARED:
-        own, policys = _plain(reader, f"value.{path}"), _plain(reader, f"policy.{path}")
-        if own != policys:
-            return unmodelled(reader, f"value.{path}", f"{own}, and the policy's {policys}, is not modelled")
+def _value(reader: Reader, context: Context) -> Roles:
+    other = next(
+        (path for path in _SHARED if _plain(reader, f"value.{path}") != _plain(reader, f"policy.{path}")),
+        None,
+    )
+    if other is not None:
+        reason = f"the value model's own step is not counted: value.{other} is not the policy's"
+        reader.leave_open("roles.critic", reason, at_least=True)
+        return Roles(critic="none", reward_model="none")
     critic = role_model(reader, context, "value.model_name", "roles.critic")
     rows = reader.get("value.train_micro_batch_size", positive)
     length = reader.get("value.max_total_sequence_length", positive)
@@ -69,21 +73,17 @@ def _plain(reader: Reader, path: str) -> Any:
     return False if value in (UNSET, None) else value
 
 
-def _teacher(reader: Reader, context: Context, policy: Model) -> Roles | Obstacle:
+def _teacher(reader: Reader, context: Context, policy: Model) -> Roles:
     """No room beside the student, whose step needs more than the teacher's pass as long as the teacher is not
     many times larger.
     """
     teacher = role_model(reader, context, "teacher.model_name", "roles.teacher")
-    if not isinstance(teacher, Model):
-        return unmodelled(reader, "teacher.model_name", "nothing is known of the teacher")
     share = 1 if not reader.flag("policy.dtensor_cfg.lora_cfg.enabled") else _FORWARD / _FULL_TRAINING
     student = (policy.parameters or 0) * _FULL_TRAINING * share
-    if (teacher.parameters or 0) * _FORWARD > student:
-        return unmodelled(
-            reader,
-            "teacher.model_name",
-            "the teacher is so much larger that its own pass may need more than the student's step, which is "
-            "not modelled",
-        )
-    reader.default("roles.teacher", "waits on the host while the student trains")
+    size = (teacher.parameters or 0) * _FORWARD if isinstance(teacher, Model) else None
+    if size is None or size > student:
+        reason = "the teacher's own pass, while the student waits on the host, is not counted"
+        reader.leave_open("roles.teacher", reason, at_least=True)
+    else:
+        reader.default("roles.teacher", "waits on the host while the student trains")
     return Roles(teacher="none")
