@@ -174,6 +174,21 @@ def test_fields(config: dict[str, Any], fields: dict[str, Any]) -> None:
     expect(job_of(config, gpus=8), fields)
 
 
+def test_a_teacher_is_counted_and_its_logits_are_not() -> None:
+    job = job_of(
+        changed(
+            recipe="KnowledgeDistillationRecipeForNextTokenPrediction",
+            teacher_model={
+                "_target_": "nemo_automodel.NeMoAutoModelForCausalLM.from_pretrained",
+                "pretrained_model_name_or_path": "meta-llama/Llama-3.2-3B",
+                "torch_dtype": "float32",
+            },
+        )
+    )
+    expect(job, {"roles.teacher.name": "meta-llama/Llama-3.2-3B", "roles.dtype": "float32"})
+    assert isinstance(job.origin("loss"), Open)
+
+
 def test_one_gpu_shares_nothing() -> None:
     assert job_of(BASE).parallel.strategy == "none"
 
@@ -186,7 +201,7 @@ def test_a_length_that_nobody_writes_is_open() -> None:
 @pytest.mark.parametrize(
     ("config", "key"),
     [
-        (changed(recipe="KnowledgeDistillationRecipeForNextTokenPrediction"), ("recipe",)),
+        (changed(recipe="TrainEagle3Recipe"), ("recipe",)),
         (
             changed(model={"_target_": "nemo_automodel.NeMoAutoModelForImageTextToText.from_pretrained"}),
             ("model", "_target_"),

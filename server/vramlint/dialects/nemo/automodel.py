@@ -29,17 +29,23 @@ from vramlint.dialects.kit.reading import (
     checkpoint_dtype,
     find_model,
     hardware,
+    role_model,
     unmodelled,
     world_size,
 )
 from vramlint.dialects.nemo.optimizers import is_fused_adam, with_fused_adam
-from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
+from vramlint.job import Adapter, Parallel, Precision, Quantization, Roles, TrainingJob
 from vramlint.vocabulary import EACH_MODULE, Checkpointing, Dtype, Loss, Schedule
 
 VERSION = "0.7"
 UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
-RECIPES = ("TrainFinetuneRecipeForNextTokenPrediction", "BenchmarkingRecipeForNextTokenPrediction")
+DISTILLATION = "KnowledgeDistillationRecipeForNextTokenPrediction"
+RECIPES = (
+    "TrainFinetuneRecipeForNextTokenPrediction",
+    "BenchmarkingRecipeForNextTokenPrediction",
+    DISTILLATION,
+)
 """The second one runs the steps of the first on made-up rows (recipes/llm/benchmark.py)."""
 _BUILDERS = ("NeMoAutoModelForCausalLM.from_pretrained", "NeMoAutoModelForCausalLM.from_config")
 _LENGTHS = ("dataset.seq_length", "dataset.seq_len", "dataset.max_length", "dataset.max_seq_length")
@@ -100,6 +106,7 @@ def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         gradient_checkpointing=_checkpointing(reader),
         loss=_loss(reader),
         loop="plain",
+        roles=_roles(reader, context),
         compile=reader.read("compile.enabled", boolean),
         gradient_clipping=reader.read("clip_grad_norm.max_norm", number),
         parallel=parallel,
@@ -208,6 +215,24 @@ def _schedule(reader: Reader, model: Model, stages: int) -> dict[str, Any]:
         "schedule": "interleaved" if name.startswith("interleaved") else _SCHEDULES.get(name, "1f1b"),
         "virtual_pipeline": chunks,
     }
+
+
+def _roles(reader: Reader, context: Context) -> Roles:
+    """A teacher beside the student, in a dtype of its own and shared out as the student is, unless it waits on
+    the host or has GPUs of its own (recipes/llm/kd.py). Its logits and what the divergence keeps are not
+    counted.
+    """
+    if not _named(reader, "recipe").endswith(DISTILLATION):
+        return Roles()
+    teacher = role_model(reader, context, "teacher_model.pretrained_model_name_or_path", "roles.teacher")
+    reason = "the logits of the teacher, and what the divergence keeps of both, are not counted"
+    reader.leave_open("loss", reason, at_least=True)
+    for path in ("offload_teacher_model", "separate_meshes", "distributed.separate_meshes"):
+        if reader.flag(path):
+            reader.written("roles.teacher", path)
+            return Roles(teacher="none")
+    dtype = reader.get("teacher_model.torch_dtype", choice(_DTYPES))
+    return Roles(teacher="unknown" if teacher == "auto" else teacher, dtype=dtype or "same-as-weights")
 
 
 def _precision(reader: Reader, model: Model) -> Precision | Obstacle:
