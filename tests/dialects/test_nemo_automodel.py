@@ -209,6 +209,7 @@ def test_a_length_that_nobody_writes_is_open() -> None:
         (changed(distributed={"strategy": "megatron_fsdp"}), ("distributed", "strategy")),
         (changed(optimizer={"_target_": "flashoptim.FlashAdamW"}), ("optimizer", "_target_")),
         (changed(fp8={"enabled": True}), ("fp8", "enabled")),
+        (changed(separate_meshes=True), ("separate_meshes",)),
         (
             changed(optimizer={"_target_": TE_ADAM, "master_weights": True, "store_param_remainders": True}),
             ("optimizer", "store_param_remainders"),

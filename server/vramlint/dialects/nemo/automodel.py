@@ -128,6 +128,8 @@ def _obstacle(reader: Reader) -> Obstacle | None:
     builder = reader.get("model._target_", text) or ""
     if not builder.endswith(_BUILDERS):
         return unmodelled(reader, "model._target_", f"{builder.rpartition('.')[0] or 'none'} is not modelled")
+    if reader.flag("separate_meshes"):
+        return unmodelled(reader, "separate_meshes", "a teacher on GPUs of its own is not modelled")
     if reader.get("distributed.strategy", text) == "megatron_fsdp":
         return unmodelled(reader, "distributed.strategy", "Megatron's FSDP is not modelled")
     known = ("torch.optim.", "bitsandbytes.", "torchao.")
@@ -218,20 +220,18 @@ def _schedule(reader: Reader, model: Model, stages: int) -> dict[str, Any]:
 
 
 def _roles(reader: Reader, context: Context) -> Roles:
-    """A teacher beside the student, in a dtype of its own and shared out as the student is, unless it waits on
-    the host or has GPUs of its own (recipes/llm/kd.py). Its logits and what the divergence keeps are not
-    counted.
+    """A teacher beside the student, in a dtype of its own and shared out as the student is, unless it waits
+    on the host (recipes/llm/kd.py). Its logits and what the divergence keeps are not counted.
     """
     if not _named(reader, "recipe").endswith(DISTILLATION):
         return Roles()
     teacher = role_model(reader, context, "teacher_model.pretrained_model_name_or_path", "roles.teacher")
     reason = "the logits of the teacher, and what the divergence keeps of both, are not counted"
     reader.leave_open("loss", reason, at_least=True)
-    for path in ("offload_teacher_model", "separate_meshes", "distributed.separate_meshes"):
-        if reader.flag(path):
-            reader.written("roles.teacher", path)
-            return Roles(teacher="none")
-    dtype = reader.get("teacher_model.torch_dtype", choice(_DTYPES))
+    if reader.flag("offload_teacher_model"):
+        reader.written("roles.teacher", "offload_teacher_model")
+        return Roles(teacher="none")
+    dtype: Dtype | None = reader.get("teacher_model.torch_dtype", choice(_DTYPES))
     return Roles(teacher="unknown" if teacher == "auto" else teacher, dtype=dtype or "same-as-weights")
 
 
