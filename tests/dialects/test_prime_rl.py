@@ -137,6 +137,18 @@ def test_fields(config: Any, fields: dict[str, Any]) -> None:
     expect(job_of(config), fields)
 
 
+@pytest.mark.parametrize(
+    ("optim", "name"),
+    [
+        ({"type": "sgd"}, "sgd_momentum"),
+        ({"type": "sgd", "momentum": 0}, "sgd"),
+        ({"type": "sign_sgd"}, "sgd"),
+    ],
+)
+def test_optimizers_with_and_without_a_momentum(optim: dict[str, Any], name: str) -> None:
+    assert job_of(sft() | {"optim": optim}).optimizer == name
+
+
 def test_moments_that_come_back_are_said() -> None:
     job = job_of(sft())
     assert isinstance(job.origin("parallel.offload"), Open)
@@ -149,7 +161,7 @@ def test_moments_that_come_back_are_said() -> None:
     [
         sft(quantization={"type": "fp8"}),
         sft(ac={"mode": "selective"}),
-        sft() | {"optim": {"type": "sign_sgd"}},
+        sft() | {"optim": {"type": "lion"}},
         {"model": {"name": NAME, "ac": {"freq": 1}}},
     ],
 )

@@ -40,7 +40,13 @@ _ATTENTION: Mapping[str, Attention] = {
     "auto": "flash_attention_2",
 }
 """All of them keep the same for backward."""
-_OPTIMIZERS: Mapping[str, str] = {"adamw": "adamw_torch", "sgd": "sgd", "muon": "muon"}
+_OPTIMIZERS: Mapping[str, str] = {
+    "adamw": "adamw_torch",
+    "sgd": "sgd_momentum",
+    "muon": "muon",
+    "sign_sgd": "sgd",
+}
+"""SignSGD keeps nothing (trainer/sign_sgd.py), SGD its momentum of 0.9 (configs/trainer.py)."""
 _TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 """Of the default targets those that every model has (configs/trainer.py, LoRAConfig)."""
 
@@ -109,7 +115,7 @@ def _job(reader: Reader, trainer: Reader, context: Context, model: Model, online
         method="full" if adapter is None else "lora",
         adapter=adapter,
         precision=Precision(weights=weights),
-        optimizer=_OPTIMIZERS[trainer.read("optim.type", text)],
+        optimizer=_optimizer(trainer),
         micro_batch_size=micro,
         gradient_accumulation_steps=max(rows * ring // (world.size * micro), 1),
         sequence_length=_length(reader, trainer, online),
@@ -171,6 +177,11 @@ def _length(reader: Reader, trainer: Reader, online: bool) -> int:
         reader.written("sequence_length", "seq_len")
         return length
     return trainer.read("model.seq_len", positive)
+
+
+def _optimizer(reader: Reader) -> str:
+    found = _OPTIMIZERS[reader.read("optim.type", text)]
+    return "sgd" if found == "sgd_momentum" and reader.get("optim.momentum", number) == 0 else found
 
 
 def _switch(reader: Reader, path: str) -> bool:
