@@ -189,6 +189,19 @@ def test_a_teacher_is_counted_and_its_logits_are_not() -> None:
     assert isinstance(job.origin("loss"), Open)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [
+        ({"_target_": "torch.optim.Adam"}, "adamw_torch"),
+        ({"_target_": "torch.optim.Adam", "fused": True}, "adamw_torch_fused"),
+        ({"_target_": "torch.optim.AdamW", "foreach": False}, "adamw_torch_single"),
+        ({"_target_": "bitsandbytes.optim.AdamW8bit"}, "adamw_8bit"),
+    ],
+)
+def test_optimizers(optimizer: dict[str, Any], name: str) -> None:
+    assert job_of(BASE | {"optimizer": optimizer}).optimizer == name
+
+
 def test_one_gpu_shares_nothing() -> None:
     assert job_of(BASE).parallel.strategy == "none"
 

@@ -296,11 +296,18 @@ def _targets(patterns: tuple[str, ...]) -> str | tuple[str, ...]:
 
 
 def _optimizer(reader: Reader) -> str:
+    """torch's Adam steps as its AdamW does: over all shards at once, unless it is told otherwise (torch 2.13,
+    distributed/tensor/__init__.py adds DTensor to what foreach takes).
+    """
     component = _named(reader, "optimizer")
     reader.written("optimizer", "optimizer._target_")
-    name = "adamw_torch_fused" if is_fused_adam(component) else name_of_class(component)
-    fused = reader.flag("optimizer.fused") and component.startswith("torch.optim.Adam")
-    return "adamw_torch_fused" if fused else name
+    if is_fused_adam(component):
+        return "adamw_torch_fused"
+    if component not in ("torch.optim.Adam", "torch.optim.AdamW"):
+        return name_of_class(component)
+    if reader.flag("optimizer.fused"):
+        return "adamw_torch_fused"
+    return "adamw_torch_single" if reader.get("optimizer.foreach", boolean) is False else "adamw_torch"
 
 
 def _length(reader: Reader, packed: int | None) -> int:
