@@ -180,7 +180,10 @@ def _length(reader: Reader, trainer: Reader, online: bool) -> int:
 
 
 def _optimizer(reader: Reader) -> str:
+    """AdamW steps in one kernel where its moments stay on the GPU (trainer/optim/__init__.py)."""
     found = _OPTIMIZERS[reader.read("optim.type", text)]
+    if found == "adamw_torch" and reader.get("model.optim_cpu_offload", boolean) is False:
+        return "adamw_torch_fused"
     return "sgd" if found == "sgd_momentum" and reader.get("optim.momentum", number) == 0 else found
 
 
