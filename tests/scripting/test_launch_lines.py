@@ -213,6 +213,32 @@ CASES = {
         },
         [{"micro_batch": 2}, {"micro_batch": 3}],
     ),
+    "Megatron's shape and step": (
+        "a.sh",
+        {
+            "a.sh": "torchrun --nproc_per_node 8 --nnodes 2 pretrain_gpt.py --num-layers 32 "
+            "--hidden-size 4096 "
+            "--num-attention-heads 32 --seq-length 4096 --micro-batch-size 1 --global-batch-size 128 "
+            "--tensor-model-parallel-size 4 --pipeline-model-parallel-size 2\n"
+        },
+        [
+            {
+                "model": "32 layers x 4096 hidden x 32 heads",
+                "method": "pretrain",
+                "grad_accum": 64,
+                "ranks": 16,
+            }
+        ],
+    ),
+    "torchtitan's model has two names": (
+        "a.sh",
+        {
+            "a.sh": "torchrun --nproc_per_node 8 -m torchtitan.train --job.config_file c.toml\n",
+            "c.toml": '[model]\nname = "llama3"\nflavor = "8B"\n[training]\nseq_len = 4096\n'
+            "local_batch_size = 1\n",
+        },
+        [{"model": "llama3 8B", "micro_batch": 1}],
+    ),
     "a subcommand of litgpt says its method": (
         "a.sh",
         {"a.sh": "litgpt finetune_lora gpt2 --devices 1\nlitgpt finetune_full gpt2 --devices 1\n"},
@@ -248,7 +274,7 @@ def test_a_launch_line(tmp_path: Path, case: str) -> None:
 def test_each_value_is_placed_where_it_is_decided(tmp_path: Path, case: str) -> None:
     name, files, _ = CASES[case]
     for run in runs(tmp_path, name, files):
-        for field in ("model", "micro_batch", "seq_len"):
+        for field in ("micro_batch", "seq_len"):
             place = run.fields[field].place if field in run.fields else None
             if place is not None:
                 text = files[place.document or name]  # by the path as shown

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from vramlint.analysis.judging import dialect_context, estimated
+from vramlint.analysis.megatron_fields import megatron_fields
 from vramlint.analysis.run_fields import BY_NAME, Field, fields_by_name, fields_of
 from vramlint.catalog.facts import Model
 from vramlint.dialects import detect
@@ -113,6 +114,8 @@ def describe(
         unknown.append(Unknown("ranks", "the launch line does not say how many", run.launch.place))
     if subject.by_name:
         fields = fields_by_name(subject, open_source)
+        if run.framework == "megatron":
+            fields |= megatron_fields(run, ranks.total.value if ranks.total else None)
         unknown.append(Unknown("framework", f"decided inside {run.program.value}", run.program.place))
         fields |= _placed(run, ranks, engine, fields)
         return Described(run, subject, fields, tuple(unknown), declared=declared)

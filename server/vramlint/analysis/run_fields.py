@@ -69,6 +69,8 @@ def _of_keys(subject: Subject, decided: str, job: TrainingJob | None) -> Field |
     assert subject.dialect is not None
     rows = [row for row in subject.dialect.keys if row.field == decided]
     paths = [row.path for row in rows]
+    if subject.dialect.name == "torchtitan" and decided == "model":
+        return _flavour(subject)
     paths += [old.path for old in subject.dialect.renamed if old.replacement in paths]
     if any(_is_open(subject, path) for path in paths):
         return None
@@ -87,6 +89,15 @@ def _of_keys(subject: Subject, decided: str, job: TrainingJob | None) -> Field |
         return Field(getattr(job, decided)) if known else None
     default = next((row.default for row in rows if row.default is not UNSET), None)
     return Field(default) if default is not None else None
+
+
+def _flavour(subject: Subject) -> Field | None:
+    """torchtitan names a model in two keys: `llama3` and its size `8B`."""
+    name, flavour = (text(look_up(subject.values, f"model.{key}")) for key in ("name", "flavor"))
+    if _is_open(subject, "model.name") or _is_open(subject, "model.flavor") or flavour is None:
+        return None
+    said = flavour if name is None else f"{name} {flavour}"
+    return Field(said, subject.place(("model", "flavor")))
 
 
 def _is_open(subject: Subject, path: str) -> bool:

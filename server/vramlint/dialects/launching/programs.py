@@ -64,7 +64,7 @@ PROGRAMS = (
     Program(r"(?:.*/)?scripts/train/train\.py", framework="llm-foundry"),
     Program(r"oumi", _words("train"), "oumi"),
     Program(r"openrlhf\.cli\.train_\w+", framework="openrlhf", named="script"),
-    Program(r"(?:.*/)?pretrain_gpt\.py", framework="megatron"),
+    Program(r"(?:.*/)?pretrain_(?:gpt|mamba|t5|bert|llama)\.py", framework="megatron"),
 )
 
 
