@@ -101,6 +101,7 @@ def test_backward_passes_to_a_step(tmp_path: Path, loop: str, steps: int) -> Non
         ),
         ("STEPS = 8", "model = torch.nn.parallel.DistributedDataParallel(model)\nSTEPS = 8", "ranks"),
         ("loss.backward()", "step_of(loss)", "estimate"),
+        ("loss = model(**batch).loss", "loss = pulled(model(**batch).hidden_states)", "method"),
     ],
 )
 def test_what_is_open_is_named_and_there_is_no_verdict(

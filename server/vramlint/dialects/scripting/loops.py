@@ -49,6 +49,8 @@ def own_loop(reading: Evaluation, cells: Sequence[Cell]) -> tuple[Run, Facts] | 
         opened.append(Unknown("method", "more than one language model takes part", place))
     elif _generates(made):
         opened.append(Unknown("method", "the loop generates text with the model", place))
+    elif backward is not None and not _has_language_loss(trees):
+        opened.append(Unknown("method", "the loss is not that of the language model", place))
     if backward is None:
         opened.append(Unknown("estimate", "the loop is in another module", place))
     if freezes(trees):
@@ -337,6 +339,20 @@ def _calls(trees: Sequence[ast.AST], name: str) -> Iterator[ast.Call]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
                 yield node
+
+
+_LOSSES = frozenset(("loss", "cross_entropy", "CrossEntropyLoss"))
+
+
+def _has_language_loss(trees: Sequence[ast.AST]) -> bool:
+    """Whether the loss may be that of the next token: the model's own, or a cross entropy."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr in _LOSSES)
+        or (isinstance(node, ast.Name) and node.id in _LOSSES - {"loss"})
+        or (isinstance(node, ast.Constant) and node.value == "loss")
+        for node in nodes
+    )
 
 
 def _keeps_outputs(trees: Sequence[ast.AST]) -> bool:
