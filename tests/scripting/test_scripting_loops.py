@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from test_scripting_runs import described, fields
 
+from vramlint.analysis.programs import script_runs
+from vramlint.document import Document
+from vramlint.project.overrides import Overrides
+from vramlint.project.workspace import Workspace
+
 HEAD = """\
 import torch
 from torch.utils.data import DataLoader
@@ -232,3 +237,18 @@ def test_strategies_of_lightning(
     text = HEAD.rpartition("tok =")[0] + LIGHTNING.replace("devices=1", given)
     said = fields(one(tmp_path, text))
     assert (said["engine"], said.get("zero_stage"), said.get("ranks")) == (engine, stage, ranks)
+
+
+def test_processes_that_know_nothing_of_one_another_share_nothing(tmp_path: Path) -> None:
+    (tmp_path / "fit.py").write_text(PLAIN)
+    (tmp_path / "lit.py").write_text(
+        HEAD.rpartition("tok =")[0] + LIGHTNING.replace("devices=1", "devices=4")
+    )
+    (tmp_path / "go.sh").write_text("true\ntorchrun --nproc_per_node 4 fit.py\npython lit.py\n")
+    document, overrides = Document.read(str(tmp_path / "go.sh")), Overrides(gpu="A100-80GB")
+    around = Workspace(tmp_path).surroundings(document.path, overrides)
+    alone, together = script_runs(document, around, overrides)
+    assert (fields(alone)["engine"], fields(alone)["ranks"]) == ("none", 4)
+    assert alone.reading.job.parallel.strategy == "none"
+    assert (fields(together)["engine"], fields(together)["ranks"]) == ("ddp", 4)
+    assert document.lines.line(together.run.launch.place.span.start) == 2

@@ -106,7 +106,8 @@ def _of_program(
         return None
     own = found[0].run
     counts_itself = own.launch.processes is not None
-    launch = replace(own.launch, by=(*run.launch.by, *own.launch.by)) if counts_itself else run.launch
+    place, by = run.launch.place, (*run.launch.by, *own.launch.by)
+    launch = replace(own.launch, place=place, by=by) if counts_itself else run.launch
     joined = replace(
         own, launch=launch, environment={**run.environment, **own.environment}, rooms={}, folder=run.folder
     )

@@ -75,14 +75,15 @@ class WrittenFile(NamedTuple):
 
 class Trainer(NamedTuple):
     """The trainer that a script makes: its library, its method, and whether the model went through
-    PEFT's prepare_model_for_kbit_training. `own`: the script trains by itself, and `loop` says how long it
-    keeps the logits.
+    PEFT's prepare_model_for_kbit_training. `own`: the script trains by itself, `loop` says how long it keeps
+    the logits, and `alone` that its processes know nothing of one another.
     """
 
     library: Literal["trl", "transformers", "unsloth", "own"]
     objective: Objective
     prepared: bool = False
     loop: Loop = "trainer"
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

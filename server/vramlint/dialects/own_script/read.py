@@ -20,7 +20,7 @@ from vramlint.dialects.own_script.names import KEYS, Found, collect
 from vramlint.dialects.trl.keys import KEYS as ARGUMENTS
 from vramlint.dialects.trl.read import TRANSFORMERS, job_of
 from vramlint.dialects.trl.weights import raised
-from vramlint.job import TrainingJob
+from vramlint.job import Parallel, TrainingJob
 from vramlint.lazy_dataclasses import replace
 
 BY_NAME = "read by name as Hugging Face arguments; the script may do otherwise"
@@ -138,6 +138,8 @@ def _job(found: Found, reader: Reader, context: Context, model: Model) -> Traini
 def _in_own_loop(job: TrainingJob, trainer: Trainer) -> TrainingJob:
     """The job as a loop trains it that a script writes itself."""
     job = replace(job, loop=trainer.loop)
+    if trainer.alone:
+        job = replace(job, parallel=Parallel())
     return raised(job) if trainer.prepared else job
 
 

@@ -88,8 +88,9 @@ def _run(
             why = "outputs that Accelerate makes float32 and the loop keeps through backward are not modelled"
             opened.append(Unknown("estimate", why, place))
         loop = "trainer"
-    trainer = Trainer("own", "pretrain" if fresh else "sft", bool(prepared and prepared.value), loop)
     alone = not any(each.kind in _DISTRIBUTED for each in reading.made)
+    raised = bool(prepared and prepared.value)
+    trainer = Trainer("own", "pretrain" if fresh else "sft", raised, loop, alone)
     run = Run(
         launched(place, reading.made, alone=alone),
         Given("own loop", place),
