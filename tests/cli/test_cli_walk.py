@@ -33,3 +33,11 @@ def test_data_is_passed_over_in_a_folder_but_not_by_name(tmp_path: Path) -> None
 
 def test_a_named_file_keeps_its_spelling_and_comes_once(tmp_path: Path) -> None:
     assert list(files_in(["./x.yaml", "./x.yaml", "missing.txt"])) == ["./x.yaml", "missing.txt"]
+
+
+def test_workflows_are_looked_at(tmp_path: Path) -> None:
+    for name in (".github/workflows/train.yml", ".hidden/train.yml"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("a: 1\n", encoding="utf-8")
+    found = [Path(path).relative_to(tmp_path).as_posix() for path in files_in([str(tmp_path)])]
+    assert found == [".github/workflows/train.yml"]

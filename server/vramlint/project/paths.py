@@ -9,6 +9,9 @@ SKIPPED_FOLDERS = frozenset(
     {"node_modules", "__pycache__", "site-packages", "venv", "env", "build", "dist", "wandb", "mlruns"}
 )
 
+WORKFLOWS = ".github"
+"""The hidden folder in which people keep workflows, which start runs too."""
+
 
 def folder_of(path: str, system: ModuleType = os.path) -> str:
     """The folder of a path, "." for a bare name. `system` is `ntpath` or `posixpath`."""
@@ -18,4 +21,4 @@ def folder_of(path: str, system: ModuleType = os.path) -> str:
 
 def is_skipped(name: str) -> bool:
     """Whether a folder of this name holds no files that people wrote: hidden, built or downloaded."""
-    return name.startswith(".") or name in SKIPPED_FOLDERS
+    return (name.startswith(".") and name != WORKFLOWS) or name in SKIPPED_FOLDERS
