@@ -213,6 +213,14 @@ CASES = {
         },
         [{"micro_batch": 2}, {"micro_batch": 3}],
     ),
+    "a text that is run elsewhere": (
+        "a.sh",
+        {
+            "a.sh": f"ssh node1 'cd one && {TRL}'\ntmux new-session -d -s t \"{TRL}\"\nscreen -dmS t {TRL}\n"
+            f"sbatch --gres=gpu:4 --wrap '{TRL}'\n"
+        },
+        [{"framework": "trl", "model": "gpt2"}] * 4,
+    ),
     "Megatron's shape and step": (
         "a.sh",
         {

@@ -47,7 +47,8 @@ _WRAPPERS = frozenset(
         "srun", "mpirun", "mpiexec", "uv", "uvx", "poetry", "pdm", "pixi", "conda", "micromamba", "mamba",
         "docker", "podman", "singularity", "apptainer", "nohup", "time", "env", "exec", "sudo", "nice",
         "numactl", "taskset", "timeout", "coverage", "nsys", "ncu", "xargs", "rye", "hatch", "pipenv",
-        "command", "stdbuf", "setsid", "ssh", "sbatch", "salloc", "sky", "ray", "bsub", "enroot",
+        "command", "stdbuf", "setsid", "tmux", "screen", "ssh", "sbatch", "salloc", "sky", "ray", "bsub",
+        "enroot",
     )
 )  # fmt: skip
 """They start another command, after options of their own: what follows from the first known program on."""

@@ -40,6 +40,8 @@ MOST_TEXT = 1 << 18
 _MOST_TURNS = 16
 _DEEPEST = 20
 _SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
+_HANDED = frozenset(("ssh", "tmux", "screen", "sbatch", "su"))
+"""Commands whose last word may be a text that a shell runs elsewhere."""
 _DECLARING = frozenset(("export", "declare", "local", "readonly", "typeset"))
 _SILENT = frozenset(
     (
@@ -344,6 +346,11 @@ class _Walk:
                 self._shell(words, index, prefix)
                 return
         first = text_of(words[0]) or ""
+        if PurePosixPath(first).name in _HANDED and " " in pattern_of(words[-1]):
+            before, self.through = self.through, (*self.through, first)
+            self._again(words[-1])
+            self.through = before
+            return
         if first.endswith(".sh") and self._script(words[0], words[1:]):
             return
         place = self.expander.snippet.locate(Span(command.span.start, command.span.end))
