@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vramlint.cli.console import Failure
 from vramlint.cli.options import Task
-from vramlint.cli.prefilter import STDIN, could_be_config, is_text, read
+from vramlint.cli.prefilter import STDIN, could_be_config, forget, is_text, read
 from vramlint.cli.report import FileReport
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class Checker:
 
     def __init__(self, task: Task) -> None:
         self.task = task
+        forget()
         self._inspector: FileInspector | None = None
 
     def __call__(self, path: str) -> FileReport:

@@ -6,10 +6,11 @@ costs to see that the names in it are not enough for any dialect's signs.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable
-from pathlib import Path
+from functools import lru_cache
 
 from vramlint.cli.console import Failure
 from vramlint.cli.walk import is_program, is_script
@@ -18,6 +19,7 @@ from vramlint.dialects.scripting.marks import STARTS, holds_launch_lines, starts
 from vramlint.files import Unreadable, read_bytes
 
 STDIN = "-"
+SETTINGS_FILES = ("vramlint.toml", "pyproject.toml")
 MOST_BYTES = 1 << 24
 """More is not read; a document of that size is refused anyway."""
 
@@ -71,20 +73,44 @@ def _has_keys(data: bytes) -> bool:
 
 
 def _detectable(words: Iterable[bytes]) -> bool:
-    return detectable({name.decode() for name in _SIGN_NAMES.intersection(words)})
+    return _names_a_dialect(frozenset(_SIGN_NAMES.intersection(words)))
+
+
+@lru_cache(maxsize=4096)
+def _names_a_dialect(names: frozenset[bytes]) -> bool:
+    """Files of one kind hold the same names: most repositories have few kinds."""
+    return detectable({name.decode() for name in names})
 
 
 def _forced(path: str) -> bool:
     """Whether some settings file above may name the dialect of this file."""
-    folder = Path(path).resolve().parent
-    return any(_may_name_dialects(each) for each in (folder, *folder.parents))
+    return _forced_in(os.path.abspath(os.path.dirname(path)))  # noqa: PTH100, PTH120
 
 
-def _may_name_dialects(folder: Path) -> bool:
-    for name in ("vramlint.toml", "pyproject.toml"):
-        file = folder / name
-        if file.is_file():
-            text = file.read_bytes()
-            if b"dialect" in text and (name == "vramlint.toml" or b"vramlint" in text):
-                return True
+def forget() -> None:
+    """Look at the settings files again."""
+    _forced_in.cache_clear()
+    _forced_below.cache_clear()
+
+
+@lru_cache(maxsize=4096)
+def _forced_in(folder: str) -> bool:
+    return _forced_below(os.path.realpath(folder))
+
+
+@lru_cache(maxsize=4096)
+def _forced_below(folder: str) -> bool:
+    """The same of all files of a folder: asked once a folder, whatever is in it."""
+    above = os.path.dirname(folder)  # noqa: PTH120
+    return _may_name_dialects(folder) or (above != folder and _forced_below(above))
+
+
+def _may_name_dialects(folder: str) -> bool:
+    for name in SETTINGS_FILES:
+        try:
+            text = read_bytes(f"{folder}{os.sep}{name}", MOST_BYTES)
+        except Unreadable:
+            continue
+        if b"dialect" in text and (name == "vramlint.toml" or b"vramlint" in text):
+            return True
     return False

@@ -63,16 +63,16 @@ def _walk(
 ) -> Iterator[str]:
     absolute = os.path.abspath(top)  # noqa: PTH100 (links are not followed)
     for folder, folders, names in os.walk(top, onerror=unread):
-        here = Path(folder)
         within = os.path.normpath(os.path.join(absolute, os.path.relpath(folder, top)))  # noqa: PTH118
+        start = "" if folder == os.curdir else f"{str(Path(folder)).rstrip(os.sep)}{os.sep}"
         folders[:] = sorted(
             name
             for name in folders
-            if not _skipped(here / name) and not (passed and passed(within, name, True))
+            if not _skipped(start, name) and not (passed and passed(within, name, True))
         )
         for name in sorted(names):
-            if wanted(name) and _small(here / name) and not (passed and passed(within, name, False)):
-                yield str(here / name)
+            if wanted(name) and _small(start + name) and not (passed and passed(within, name, False)):
+                yield start + name
 
 
 def _say(error: OSError) -> None:
@@ -85,15 +85,15 @@ def said_of(error: OSError) -> str:
     return f"{error.filename}: {(error.strerror or str(error)).lower()}"
 
 
-def _skipped(folder: Path) -> bool:
-    return is_skipped(folder.name) or is_regular(folder / "pyvenv.cfg")
+def _skipped(start: str, name: str) -> bool:
+    return is_skipped(name) or is_regular(f"{start}{name}{os.sep}pyvenv.cfg")
 
 
-def _small(path: Path) -> bool:
+def _small(path: str) -> bool:
     """Whether it is a regular file of a config's size."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 (a walk makes no object of each name)
     except OSError:
         return False
-    largest = LARGEST_BYTES * (8 if path.suffix == ".ipynb" else 1)  # outputs and pictures are in it too
+    largest = LARGEST_BYTES * (8 if path.endswith(".ipynb") else 1)  # outputs and pictures are in it too
     return S_ISREG(status.st_mode) and status.st_size <= largest
