@@ -30,6 +30,8 @@ class Publisher:
         self._session = session
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         self._settling: dict[str, asyncio.TimerHandle] = {}
+        self._due: dict[str, None] = {}
+        """Documents whose diagnostics are to go out anew."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_recheck: Callable[[], None] = lambda: None
         """Told that what documents depend on is new."""
@@ -74,12 +76,29 @@ class Publisher:
             if client.refreshes_diagnostics:
                 self._server.workspace_diagnostic_refresh(None)
         else:
-            for uri in uris:
-                self._send(uri)
+            self._send_in_turn(uris)
         if client.refreshes_code_lens:
             self._server.workspace_code_lens_refresh(None)
         if client.refreshes_inlay_hints:
             self._server.workspace_inlay_hint_refresh(None)
+
+    def _send_in_turn(self, uris: Iterable[str]) -> None:
+        """One document after the other, and between two of them whatever the client asks: a thousand open
+        ones make no hover wait.
+        """
+        idle = not self._due
+        self._due.update(dict.fromkeys(uris))
+        if idle and self._due:
+            self._send_next()
+
+    def _send_next(self) -> None:
+        uri = next(iter(self._due), None)
+        if uri is None:
+            return
+        del self._due[uri]
+        self._send(uri)
+        if self._due:
+            asyncio.get_running_loop().call_soon(self._send_next)
 
     def _settle_later(self, uri: str) -> None:
         """Work out the verdicts that the count leaves open once the typing pauses."""
