@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
+from vramlint.cli import INTERRUPTED
 from vramlint.cli.check_file import Checker
 from vramlint.cli.check_options import parser
 from vramlint.cli.console import Failure, complain, paint_for, say
@@ -52,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
 
         users = possible_users(files)
     answers = in_order(Checker, _task(options), files + users, MANY_FILES, options.jobs)
-    reports = list(_progress(answers, len(files) + len(users)))
-    if users:
+    reports, interrupted = _all(_progress(answers, len(files) + len(users)))
+    if users and not interrupted:
         own = reports[: len(files)]
         reports = own + [each for each in reports[len(files) :] if reads_any(each, files)]
     reports += unread
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         if report.failure:
             complain(report.failure)
     failed = any(report.untrusted for report in reports)
-    if options.generate_baseline:
+    if options.generate_baseline and not interrupted:
         from vramlint.cli.baseline import write
 
         say(write(options.generate_baseline, reports))
@@ -71,9 +72,23 @@ def main(arguments: Sequence[str]) -> int:
 
         reports = without(options.baseline, reports, resolver)
     found = _print(options, reports, files)
+    if interrupted:
+        complain(f"interrupted: {len(reports):,} of {len(files) + len(users):,} files were checked")
+        return INTERRUPTED
     if options.require_verdict:
         found |= any(report.verdict == "unknown" for report in reports)
     return 2 if failed else int(found and not options.exit_zero)
+
+
+def _all(reports: Iterator[FileReport]) -> tuple[list[FileReport], bool]:
+    """The reports, and whether the user broke off: what was found until then is printed all the same."""
+    found: list[FileReport] = []
+    try:
+        for report in reports:
+            found.append(report)
+    except KeyboardInterrupt:
+        return found, True
+    return found, False
 
 
 def _refuse(options: Namespace, resolver: SettingsResolver) -> None:
