@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     resolver = SettingsResolver(options.config, options.isolated)
     _refuse(options, resolver)
     unread: list[FileReport] = []
-    files = _files(options, resolver, unread)
+    files = _shard(_files(options, resolver, unread), options.shard)
     if options.show_settings:
         from vramlint.cli.show_settings import shown  # imported late: a check needs none of it
 
@@ -121,6 +121,11 @@ def _why_nothing(paths: Sequence[str]) -> str:
     if next(files_in(paths), None) is not None:
         return "nothing to check: `exclude` and .gitignore leave out every file (--no-gitignore)"
     return f"nothing to check: no config, script or notebook in {', '.join(paths)}"
+
+
+def _shard(files: list[str], shard: tuple[int, int] | None) -> list[str]:
+    """One share of the files: together the shares are all of them; each folder is spread evenly."""
+    return files if shard is None else files[shard[0] - 1 :: shard[1]]
 
 
 def _print(options: Namespace, reports: Sequence[FileReport], files: Sequence[str]) -> bool:

@@ -123,8 +123,18 @@ def _add_files(result: ArgumentParser) -> None:
         "--jobs", type=_jobs, metavar="N", help="at most this many processes (default: one per processor)"
     )
     result.add_argument(
+        "--shard", type=_shard, metavar="I/N", help="only every N-th of the files, from the I-th on"
+    )
+    result.add_argument(
         "--stdin-filename", metavar="NAME", help="read standard input as if it were this file"
     )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, slash, count = text.partition("/")
+    if not slash or not (index.isdecimal() and count.isdecimal()) or not 1 <= int(index) <= int(count):
+        raise ArgumentTypeError(f"'{text[:20]}' is not like 2/5")
+    return int(index), int(count)
 
 
 def _jobs(text: str) -> int:
