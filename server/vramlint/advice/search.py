@@ -135,6 +135,10 @@ class Search:
         """
         if self._weighed(state) == "enough":  # by its weight; known better by a closer look
             return state
+        for each in reversed(self.too_large):  # what kept another one too large mostly keeps this one too
+            joined = tuple(map(max, state, each))
+            if joined != each and self._is_too_large(joined):
+                return joined
         whole = self._too_large_as_a_whole(state)
         state = self._gone(state, [axis for block in self.blocks[:whole] for axis in block])
         for block in self.blocks[whole:]:
