@@ -235,3 +235,12 @@ async def test_text_that_no_longer_tells_its_kind_keeps_its_hovers(editor: Edito
     assert said.startswith("_the text says too little")
     await editor.change(uri, "services:\n  web: {}\n")
     assert await editor.hover(uri, "services") is None
+
+
+async def test_a_key_of_a_table_whose_parent_has_none_is_answered(editor: Editor) -> None:
+    text = (
+        '[model]\nname = "llama3"\nflavor = "8B"\n[training]\nlocal_batch_size = 1\nseq_len = 8192\n'
+        "[quantize.linear.unheard]\nof_key = 1\n"
+    )
+    uri = await editor.open(text, "titan.toml")
+    assert "of_key" in (await editor.hover(uri, "of_key") or "")

@@ -63,6 +63,9 @@ def _key(session: Session, view: View, offset: int) -> tuple[str, Span] | None:
         path, row = merged
         written = place.path
     span = view.document.key_span(written)
+    if span is None:  # a table of TOML that stands in none of its own
+        written = path = place.path
+        span = view.document.key_span(written)
     if span is None:
         return None
     ignored = _ignored(view, path)
