@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.dialects.kit.dialect import Context, Dialect, Key, ReadResult
-from vramlint.dialects.kit.recognised_only import no_edits, silent
+from vramlint.dialects.kit.read_only import no_edits
+from vramlint.dialects.kit.recognised_only import silent
 
 KEYS = (
     Key("train.micro_batch_size", "micro_batch_size", "Rows of one forward pass on each GPU."),
