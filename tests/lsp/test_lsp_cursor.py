@@ -92,3 +92,10 @@ def test_settings() -> None:
     settings = overrides_of({"gpu": " T4 x2 ", "versions": {"TRL": "1.10"}, "other": 1})
     assert settings.gpu == "T4 x2"
     assert settings.versions == {"trl": "1.10"}
+
+
+def test_a_table_that_is_taken_up_again_hides_none_between() -> None:
+    text = "[a]\nx=1\n[z]\ny=2\n[a.b]\nc=3\n"
+    document = Document.parse(text, "x.toml", "toml")
+    places = [document.place_at(text.index(key)) for key in ("x=", "y=", "c=")]
+    assert [place.path for place in places if place] == [("a", "x"), ("z", "y"), ("a", "b", "c")]

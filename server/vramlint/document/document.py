@@ -150,7 +150,8 @@ class Document:
                 path = (*path, hits[0])
                 place, node = Place(path, "value"), node.items[hits[0]]
                 continue
-            pair = next((pair for pair in node.pairs if self._reaches(pair, offset)), None)
+            # The last: a table of TOML may be taken up again below another, and then spans it.
+            pair = next((pair for pair in self._latest(node) if self._reaches(pair, offset)), None)
             if pair is None:
                 return place
             path = (*path, pair.key.raw)
@@ -158,6 +159,11 @@ class Document:
                 return Place(path, "key")
             place, node = Place(path, "value"), pair.value
         return place
+
+    @staticmethod
+    def _latest(node: Node) -> list[Pair]:
+        """The pairs of a mapping, the last written first."""
+        return sorted(node.pairs, key=lambda pair: -pair.key.span.start)
 
     def _reaches(self, pair: Pair, offset: int) -> bool:
         """Whether a pair covers an offset. Without a value it reaches to where one would be typed."""

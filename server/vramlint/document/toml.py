@@ -105,8 +105,8 @@ class _Reader:
         self.text = text
         self.root = _Table(0, len(text))
         self.table = self.root
-        self.implied: list[_Table] = []
-        """Tables above the current one that its header alone has made: they reach as far as it does."""
+        self.above: list[_Table] = []
+        """The tables above the current one: they reach as far as it does."""
         self.strings: list[Span] = []
         self.problems: list[SyntaxProblem] = []
         self.too_deep: list[SyntaxProblem] = []
@@ -180,7 +180,7 @@ class _Reader:
         end = offset + 1 + double if closed else offset
         parent = self.down(self.root, parts[:-1], start, end)
         above = [self.down(self.root, parts[:length], start, end) for length in range(1, len(parts))]
-        self.implied = [table for table in above if table.start == start]
+        self.above = [table for table in above if table.start <= start]
         name = parts[-1]
         if double:
             entry = parent.entries.setdefault(name.raw, (name, _Tables()))[1]
@@ -223,7 +223,7 @@ class _Reader:
             owner.entries[key.raw] = (key, Node("scalar", Span(offset, offset), recovered=True))
             raise
         owner.entries[key.raw] = (key, value)
-        for touched in (table, owner, *(self.implied if table is self.table else ())):
+        for touched in (table, owner, *(self.above if table is self.table else ())):
             touched.end = max(touched.end, end)
         return end
 
