@@ -28,7 +28,9 @@ NONSENSE: dict[str, Any] = {
     "null": None,
     "huge": 10**14,
 }
-WITHOUT_VERDICT = ("accelerate", "deepspeed", "nanotron", "prime-rl", "skypilot")
+WITHOUT_VERDICT = (
+    *("accelerate", "deepspeed", "ludwig", "megatron-bridge", "nanotron", "prime-rl", "skypilot"),
+)
 """Dialects whose files alone make no run, or whose framework is not modelled."""
 
 
