@@ -39,13 +39,14 @@ def main(arguments: Sequence[str]) -> int:
     resolver = SettingsResolver(options.config, options.isolated)
     _refuse(options, resolver)
     unread: list[FileReport] = []
-    files = _shard(_files(options, resolver, unread), options.shard)
+    whole = _files(options, resolver, unread)
+    files = _shard(whole, options.shard)
     if options.show_settings:
         from vramlint.cli.show_settings import shown  # imported late: a check needs none of it
 
         say(shown(files, _task(options).overrides))
         return 0
-    if not files and not unread and not options.force_exclude:
+    if not whole and not unread and not options.force_exclude:
         raise Failure(_why_nothing(options.paths or ["."]))
     users: list[str] = []
     if options.with_users:
