@@ -103,7 +103,7 @@ FIGURES: tuple[tuple[str, str], ...] = (
     (
         r"^lf-5977",
         (
-            "nvidia-smi's 13G on a card of 24. Weights are followed along DeepSpeed's trace on their own "
+            "nvidia-smi's 13G on a GPU of 24. Weights are followed along DeepSpeed's trace on their own "
             "stream (4 GiB of its pool) beside 3 GiB of the step's; what takes 4 GiB more is not known"
         ),
     ),

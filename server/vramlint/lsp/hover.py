@@ -63,7 +63,7 @@ def _key(session: Session, view: View, offset: int) -> tuple[str, Span] | None:
         path, row = merged
         written = place.path
     span = view.document.key_span(written)
-    if span is None:  # a TOML table that is inside none of its own
+    if span is None:  # a table of TOML that is in none of its own
         written = path = place.path
         span = view.document.key_span(written)
     if span is None:
