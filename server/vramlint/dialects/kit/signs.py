@@ -67,6 +67,8 @@ class Signs:
             if not step or step in values or key in values
             for keys in _found(values, sign)
         ]
+        if not found:
+            return Evidence(0.0, weak=True)  # of most dialects: what speaks against them is not asked
         score = _joined(weight for _, weight in found)
         weak = _joined(weight for _, weight in found if weight != LIKELY) < ENOUGH
         if self._doubted(values):
