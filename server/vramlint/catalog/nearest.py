@@ -7,6 +7,8 @@ from itertools import repeat
 from operator import contains
 
 SHORTLIST = 160
+ALIKE = 0.6
+"""The least ratio of difflib's that a proposal has."""
 LONGEST = 200
 """Characters of a name that are compared; more than any hub id has."""
 
@@ -25,11 +27,16 @@ def nearest(name: str, names: Sequence[str], n: int) -> list[str]:
     held = (map(contains, lowered, repeat(triple)) for triple in wanted)
     shared = list(zip(map(sum, zip(*held, strict=True)), names, strict=True))
     shortlist = sorted(shared, key=lambda pair: (-pair[0], abs(len(pair[1]) - len(folded))))[:SHORTLIST]
-    ranked = sorted(
-        ((SequenceMatcher(None, folded, other.lower()).ratio(), other) for _, other in shortlist),
-        reverse=True,
-    )
-    return [other for ratio, other in ranked[: max(n, 0)] if ratio >= 0.6]
+    matcher = SequenceMatcher()
+    matcher.set_seq2(folded)  # what it works out of this one is kept
+    ranked: list[tuple[float, str]] = []
+    for _, other in shortlist:
+        matcher.set_seq1(other.lower())
+        # Two upper bounds of the ratio, far cheaper than it.
+        if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE:
+            ranked.append((SequenceMatcher(None, folded, other.lower()).ratio(), other))
+    ranked.sort(reverse=True)
+    return [other for ratio, other in ranked[: max(n, 0)] if ratio >= ALIKE]
 
 
 def words_in(words: Iterable[str], texts: Iterable[str]) -> bool:
