@@ -19,8 +19,8 @@ from vramlint.dialects import REGISTRY
 BOUNDS = {"other": 4, "config": 13, "fixes": 18, "replayed": 24}
 """Of a file that is not a config, of a config that fits, of one with findings and fixes, and of one so near
 to the limit that the caching allocator is replayed (here three times): in bare starts. The search for fixes
-estimates some twenty combinations of changes, a third of what the third takes. With tests on all processors a start
-takes up to a fifth more than alone, where the bounds of `benchmarks/startup.py` hold.
+estimates some twenty combinations of changes, a third of what the third takes. With tests on all processors a
+start takes up to a fifth more than alone; `benchmarks/startup.py` has the bounds that hold there.
 """
 FEWEST, MOST = 4, 15
 """Runs of each command: more only while a bound looks missed, since load on the machine only adds."""
