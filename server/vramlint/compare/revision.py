@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.project.git import command, environment
 from vramlint.project.paths import is_skipped
 
 _LARGEST = 8 << 20
 """Bytes of a file that is read; a notebook holds pictures too."""
-_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 
 class NoRevision(Exception):
@@ -49,9 +49,12 @@ class Revision:
         inside = top / self.prefix
         inside.mkdir(parents=True, exist_ok=True)
         entries = [entry for entry in self._entries() if wanted(entry[1].rpartition("/")[2])]
-        command = ["git", *_SAFE, "cat-file", "--batch"]
         with subprocess.Popen(
-            command, cwd=self.folder, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            _command(self.folder, "cat-file", "--batch"),
+            cwd=self.folder,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         ) as reader:
             assert reader.stdin is not None
             assert reader.stdout is not None
@@ -92,31 +95,29 @@ def revision(reference: str, folder: str) -> Revision:
     return Revision(found.decode().strip(), folder, prefix)
 
 
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false")
+def _command(folder: str, *arguments: str) -> list[str]:
+    found = command(folder, *arguments)
+    if found is None:
+        raise NoRevision("git is not installed")
+    return found
 
 
 def _git(folder: str, *arguments: str, what: str = "") -> bytes:
     try:
         done = subprocess.run(
-            ["git", *_SAFE, *arguments],
+            _command(folder, *arguments),
             cwd=folder,
-            env=_environment(),
+            env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
         )
-    except FileNotFoundError:
-        raise NoRevision("git is not installed") from None
     except ValueError:  # a NUL
         raise NoRevision(f"no commit is called {what!r}") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().partition("\n")[0].removeprefix("fatal: ")
         raise NoRevision(f"no commit is called {what!r}" if what and not said else said or "git failed")
     return done.stdout
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, **_QUIET}
 
 
 def _names(listed: bytes) -> Iterator[str]:

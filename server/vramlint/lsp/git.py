@@ -6,17 +6,15 @@ are looked up.
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.project.git import command, environment
 
 _PATIENCE = 5.0
 _LARGEST = 1 << 21
 """Bytes; a larger file gets no estimate."""
-_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_PAGER": "cat"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +43,14 @@ def content(path: str, blob: str) -> bytes | None:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    program = shutil.which("git")
-    if program is None or Path(program).resolve().parent in (folder.resolve(), Path.cwd()):
-        return None  # Windows looks into the current folder first
-    command = [program, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    asked = command(folder, *arguments)
+    if asked is None:
+        return None
     try:
         done = subprocess.run(
-            command,
+            asked,
             cwd=folder,
-            env={**os.environ, **_QUIET},
+            env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PATIENCE,
