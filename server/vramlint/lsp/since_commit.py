@@ -8,9 +8,11 @@ from typing import Any
 
 from vramlint.analysis.trial import value_of
 from vramlint.explain.format import LABELS, size, value_text
+from vramlint.explain.format import difference as signed
 from vramlint.job import TrainingJob
 from vramlint.job_fields import FIELDS
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.lint.escape import markdown
 from vramlint.lint.format import gib, shorten
 from vramlint.lint.result import Analysis
 from vramlint.lsp import git
@@ -94,7 +96,7 @@ def page(now: Analysis, before: Before) -> str:
     """Both runs beside each other, as Markdown."""
     name = (now.document.path or "untitled").replace("\\", "/").rpartition("/")[2]
     then, here = before.analysis.estimate, now.estimate
-    title = f"# {name} since {before.commit}"
+    title = f"# {markdown(name)} since {before.commit}"
     if then is None or here is None:
         return f"{title}\n\nno estimate of {'the committed' if then is None else 'this'} version"
     told = difference(now, before)
@@ -117,7 +119,7 @@ def _rows(then: Estimate, here: Estimate, commit: str) -> Iterator[str]:
 
 
 def _signed(more: int) -> str:
-    return "" if abs(more) < _NOTHING else f"{'+' if more > 0 else '−'}{gib(abs(more))}"
+    return "" if abs(more) < _NOTHING else signed(more)
 
 
 def _changed(then: TrainingJob | None, now: TrainingJob | None) -> Iterator[str]:
@@ -126,5 +128,5 @@ def _changed(then: TrainingJob | None, now: TrainingJob | None) -> Iterator[str]
         before, after = value_of(then, name), value_of(now, name)  # type: ignore[arg-type]
         plain = all(isinstance(each, str | int | float | bool | None) for each in (before, after))
         if plain and before != after:
-            cells = (shorten(value_text(before)), shorten(value_text(after)))
+            cells = tuple(markdown(shorten(value_text(each))) for each in (before, after))
             yield f"| {name} | {cells[0]} | {cells[1]} |"
