@@ -13,6 +13,7 @@ from vramlint.lint.format import gib, gpu_name
 from vramlint.lint.rule import Rule
 from vramlint.memory import CannotEstimate, estimate_job
 from vramlint.memory.roles import NAMES, Role, role_of
+from vramlint_rules.vl415_resident_reference import CAN_PRECOMPUTE
 
 _ADVICE: Mapping[Role, str] = {
     "critic": "take a smaller one, or a method without one, as GRPO",
@@ -107,4 +108,4 @@ def _said_elsewhere(context: RuleContext, job: TrainingJob, role: Role) -> bool:
     once.
     """
     own = role == "reference" and job.roles.reference == "auto" and job.objective in ("dpo", "kto")
-    return own and context.dialect is not None and context.dialect.name in ("trl", "axolotl")
+    return own and context.dialect is not None and context.dialect.name in CAN_PRECOMPUTE

@@ -12,7 +12,8 @@ from vramlint.lint.rule import Rule
 from vramlint.memory.objectives import has_reference
 
 _SHARE = 0.1
-_CAN_PRECOMPUTE = frozenset({"trl", "axolotl"})
+CAN_PRECOMPUTE = frozenset({"trl", "axolotl"})
+"""Dialects whose trainers can compute the reference model's scores once, before training."""
 _LOSSES = frozenset(
     {
         "aot", "aot_pair", "aot_unpaired", "apo_down", "apo_zero", "apo_zero_unpaired", "bco_pair",
@@ -80,7 +81,7 @@ class ResidentReference(Rule):
     def check(self, context: RuleContext) -> Iterator[Finding]:
         """Where the reference is the trained model's own copy."""
         job, estimate, dialect = context.job, context.estimate, context.dialect
-        if job is None or estimate is None or dialect is None or dialect.name not in _CAN_PRECOMPUTE:
+        if job is None or estimate is None or dialect is None or dialect.name not in CAN_PRECOMPUTE:
             return
         if job.objective not in ("dpo", "kto") or not has_reference(job) or job.roles.reference != "auto":
             return
