@@ -47,6 +47,7 @@ def processor_seconds(arguments: tuple[str, ...], environment: dict[str, str]) -
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, arguments
     return usage.ru_utime + usage.ru_stime
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from cli_running import ROOT, Outcome, Run
 
 from vramlint.analysis import failures
 from vramlint.cli import main
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
 
 
 @pytest.fixture

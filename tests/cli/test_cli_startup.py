@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 from cli_running import ROOT
 
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from startup import processor_seconds
+
 from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import REGISTRY
 
-BOUNDS = {"other": 4, "config": 13, "fixes": 18, "replayed": 24}
+BOUNDS = {"other": 4, "config": 11, "fixes": 18, "replayed": 24}
 """Of a file that is not a config, of a config that fits, of one with findings and fixes, and of one so near
 to the limit that the caching allocator is replayed (here three times): in bare starts. The search for fixes
 estimates some twenty combinations of changes, a third of what the third takes. With tests on all processors a
@@ -24,21 +28,6 @@ start takes up to a fifth more than alone; `benchmarks/startup.py` has the bound
 """
 FEWEST, MOST = 4, 15
 """Runs of each command: more only while a bound looks missed, since load on the machine only adds."""
-
-
-def processor_seconds(arguments: tuple[str, ...], environment: dict[str, str]) -> float:
-    """What one run of Python takes."""
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, arguments
-    return usage.ru_utime + usage.ru_stime
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="processor time of a child is asked for with wait4")
