@@ -13,14 +13,14 @@ from typing import NamedTuple
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
 from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, Facts, argument_of, model_facts
 from vramlint.dialects.scripting.loops import (
+    arguments_of,
     is_language_model,
     is_optimizer,
     optimizer_of,
     outermost,
-    own_names,
     stated_weights,
 )
-from vramlint.dialects.scripting.rows import batch_of, length_of
+from vramlint.dialects.scripting.rows import batch_of
 from vramlint.document.python.evaluate import Evaluation
 from vramlint.document.python.values import Known, Made, Value
 from vramlint.lazy_dataclasses import replace
@@ -93,12 +93,7 @@ def _made(
     fresh, prepared, shape = (facts.pop(name, None) for name in ("fresh", PREPARED, SHAPE))
     if shape is not None:
         stated["model"] = shape
-    arguments = own_names(facts)
-    length = length_of(reading)
-    if length is not None:
-        arguments["max_seq_length"] = length
-    else:
-        opened.append(Unknown("seq_len", "decided by the data set", place))
+    arguments = arguments_of(facts, reading, opened, place)
     objective = "pretrain" if fresh else "sft"
     stated |= {"framework": Given("lightning", place), "method": Given(objective, place)}
     stated |= stated_weights(arguments, place)

@@ -73,12 +73,7 @@ def _run(
     prepared, shape = facts.pop(PREPARED, None), facts.pop(SHAPE, None)
     if shape is not None:
         stated["model"] = shape
-    arguments = own_names(facts)
-    length = length_of(reading)
-    if length is not None:
-        arguments["max_seq_length"] = length
-    else:
-        opened.append(Unknown("seq_len", "decided by the data set", place))
+    arguments = arguments_of(facts, reading, opened, place)
     if not any(each.field == "method" for each in opened):
         stated["method"] = Given("pretrain" if fresh else "sft", fresh.place if fresh else place)
     loop: Loop = "plain" if _keeps_outputs(trees) else "freed"
@@ -121,7 +116,20 @@ def stated_weights(arguments: Facts, place: Place) -> Facts:
     return found
 
 
-def own_names(facts: Facts) -> Facts:
+def arguments_of(facts: Facts, reading: Evaluation, opened: list[Unknown], place: Place) -> Facts:
+    """What a program without a trainer states, by the names that people's own scripts use, with the tokens of
+    a row; these join `opened` where the data set decides them.
+    """
+    arguments = _own_names(facts)
+    length = length_of(reading)
+    if length is not None:
+        arguments["max_seq_length"] = length
+    else:
+        opened.append(Unknown("seq_len", "decided by the data set", place))
+    return arguments
+
+
+def _own_names(facts: Facts) -> Facts:
     """Facts of a model by the names that people's own configs have."""
     renamed = {"dtype": "torch_dtype"}
     found = {renamed.get(name, name): each for name, each in facts.items()}
