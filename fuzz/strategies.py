@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from fuzz.pieces import PIECES
 from fuzz.seeds import seeds
 from vramlint.dialects import load_all
 from vramlint.dialects.kit.dialect import Dialect
@@ -17,18 +18,8 @@ MODELS = ("HuggingFaceTB/SmolLM2-360M", "meta-llama/Llama-3.1-8B", "./model", "n
 WORDS = (
     *("auto", "true", "no", "1e-5", "1e3", "cpu", "bf16", "fp8", "flash_attention_2", "eager", "adamw_torch"),
     *("adamw_bnb_8bit", "galore_adamw", "lora", "qlora", "full", "grpo", "dpo", "ppo", "FULL_SHARD", "zero3"),
-    *(
-        "all-linear",
-        "${x}",
-        "${oc.env:X,1}",
-        "{{ x }}",
-        "???",
-        "\x1b[2J",
-        "\u202e",
-        "::error::",
-        "8GiB",
-        "[v](u)",
-    ),
+    *("all-linear", "${x}", "${oc.env:X,1}", "{{ x }}", "???", "\x1b[2J", "\u202e", "::error::", "8GiB"),
+    "[v](u)",
 )
 SCALARS = (
     st.none()
@@ -44,114 +35,12 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=4,
 )
-PIECES = st.lists(
-    st.sampled_from(
-        [
-            *(
-                "a",
-                "b c",
-                ": ",
-                ":",
-                "- ",
-                "-",
-                "[",
-                "]",
-                "{",
-                "}",
-                ",",
-                "#",
-                " # ",
-                "&x ",
-                "*x",
-                "<<: ",
-                "!!int ",
-            ),
-            *(
-                "!t ",
-                "? ",
-                "=",
-                ".",
-                "[[",
-                "]]",
-                "1e-5",
-                "null",
-                "//",
-                "/*",
-                "*/",
-                "%",
-                "@",
-                "`",
-                "\\",
-                "|",
-                '"',
-            ),
-            *(
-                "'",
-                '"""',
-                "\n",
-                "\n  ",
-                "\n    ",
-                "\t",
-                "\r\n",
-                "\r",
-                "---\n",
-                "...\n",
-                "\ufeff",
-                "\x85",
-                "\u2028",
-            ),
-            *(
-                "$",
-                "$(",
-                "${",
-                "&&",
-                ";",
-                "<<EOF\n",
-                "EOF",
-                "for ",
-                "def f():",
-                "import ",
-                "lambda x:",
-                "(",
-                ")",
-            ),
-        ]
-    ),
-    max_size=30,
-).map("".join)
 CONFIG_KEYS = (
-    *(
-        "model_type",
-        "hidden_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "num_key_value_heads",
-        "head_dim",
-    ),
-    *(
-        "intermediate_size",
-        "vocab_size",
-        "tie_word_embeddings",
-        "num_local_experts",
-        "num_experts",
-        "text_config",
-    ),
-    *(
-        "moe_intermediate_size",
-        "layer_types",
-        "sliding_window",
-        "quantization_config",
-        "torch_dtype",
-        "parameters",
-    ),
-    *(
-        "n_routed_experts",
-        "q_lora_rank",
-        "kv_lora_rank",
-        "vision_config",
-        "max_position_embeddings",
-        "architectures",
-    ),
+    *("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
+    *("head_dim", "intermediate_size", "vocab_size", "tie_word_embeddings", "num_local_experts"),
+    *("num_experts", "text_config", "moe_intermediate_size", "layer_types", "sliding_window"),
+    *("quantization_config", "torch_dtype", "parameters", "n_routed_experts", "q_lora_rank"),
+    *("kv_lora_rank", "vision_config", "max_position_embeddings", "architectures"),
 )
 _TYPES = st.sampled_from(
     ["llama", "qwen3_moe", "gemma3", "mamba2", "t5", "bert", "deepseek_v3", "gpt_oss", "x", ""]
