@@ -1,6 +1,6 @@
 """Makes the bundle smaller: takes out docstrings, which nothing reads at run time but the pages of rules,
-comments, indentation wider than a blank, our functions' annotations, modules that nothing imports, notes that
-are written into the documentation, and what an installer keeps for itself. Every statement stays on its line,
+comments, modules that nothing imports, notes that are written into the documentation, and what an installer
+keeps for itself. Every statement stays on its line,
 so that tracebacks name the same lines as a checkout.
 """
 
@@ -12,8 +12,6 @@ import shutil
 import tokenize
 from pathlib import Path
 
-OURS = "vramlint"
-"""The package whose functions' annotations nobody asks for at run time."""
 KEPT = ("vramlint_rules",)
 """Packages whose docstrings are shown."""
 OF_PACKAGING = ("__init__.py", "version.py", "_structures.py", "errors.py")
@@ -41,10 +39,7 @@ def slim(libs: Path) -> None:
     for file in libs.rglob("*.py"):
         package = file.relative_to(libs).parts[0]
         if package not in KEPT:
-            source = without_comments(without_docstrings(file.read_text("utf-8")))
-            if package == OURS:
-                source = without_annotations(source)
-            file.write_text(narrow(source), "utf-8")
+            file.write_text(without_comments(without_docstrings(file.read_text("utf-8"))), "utf-8")
 
 
 def without_docstrings(source: str) -> str:
@@ -75,55 +70,6 @@ def without_comments(source: str) -> str:
             line, column = token.start
             lines[line - 1] = lines[line - 1][:column].rstrip()
     return "\n".join(lines)
-
-
-def without_annotations(source: str) -> str:
-    """The source without annotations of functions' parameters and results, where they stand on one line.
-    Those of decorated functions stay: decorators may read them.
-    """
-    lines = source.encode().split(b"\n")
-    cuts: list[tuple[int, int, int]] = []
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.decorator_list:
-            continue
-        every = node.args
-        for each in (*every.posonlyargs, *every.args, *every.kwonlyargs, every.vararg, every.kwarg):
-            if each is not None and each.annotation is not None and each.lineno == each.annotation.end_lineno:
-                start = each.col_offset + len(each.arg.encode())
-                cuts.append((each.lineno - 1, start, each.annotation.end_col_offset or start))
-        result = node.returns
-        if result is not None and result.lineno == result.end_lineno:
-            arrow = lines[result.lineno - 1].rfind(b"->", 0, result.col_offset)
-            if arrow >= 0:
-                start = len(lines[result.lineno - 1][:arrow].rstrip())
-                cuts.append((result.lineno - 1, start, result.end_col_offset or start))
-    for line, start, end in sorted(cuts, reverse=True):
-        lines[line] = lines[line][:start] + lines[line][end:]
-    result_source = b"\n".join(lines).decode()
-    compile(result_source, "bundled", "exec")
-    return result_source
-
-
-def narrow(source: str) -> str:
-    """The source with one blank a level; what is in texts of several lines stays as it is."""
-    lines = source.split("\n")
-    depth = 0
-    levels: dict[int, int] = {}
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.INDENT:
-            depth += 1
-        elif token.type == tokenize.DEDENT:
-            depth -= 1
-        elif token.type not in (tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE, tokenize.ENDMARKER):
-            levels.setdefault(token.start[0], depth)
-            for line in range(token.start[0] + 1, token.end[0] + 1):
-                levels[line] = -1  # inside a text of several lines
-    for line, level in levels.items():
-        if level >= 0:
-            lines[line - 1] = " " * level + lines[line - 1].lstrip(" \t")
-    narrowed = "\n".join(lines)
-    compile(narrowed, "bundled", "exec")
-    return narrowed
 
 
 def _is_text(statement: ast.stmt) -> bool:

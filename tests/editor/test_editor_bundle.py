@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import venv
 import zipfile
 from pathlib import Path
@@ -55,10 +58,11 @@ def test_holds_what_runs_and_nothing_else(vsix: Path) -> None:
     }
 
 
-def test_is_pure_python(vsix: Path) -> None:
-    assert not [
-        name for name in zipfile.ZipFile(vsix).namelist() if name.endswith((".so", ".pyd", ".pyc", ".dylib"))
-    ]
+def test_is_pure_python(unpacked: Path) -> None:
+    files = [file.name for file in unpacked.rglob("*")]
+    files += zipfile.ZipFile(unpacked / "bundled" / "python.zip").namelist()
+    assert {"run.py", "libs/vramlint/__init__.py"} <= set(files)
+    assert not [name for name in files if name.endswith((".so", ".pyd", ".pyc", ".dylib"))]
 
 
 def test_stays_small(vsix: Path) -> None:
@@ -83,6 +87,26 @@ def test_a_wrong_type_is_found_without_compiled_rpds(
     )
     findings = json.loads(report)["files"][0]["findings"]
     assert "VL003" in {finding["code"] for finding in findings}
+
+
+def test_starts_from_a_folder_that_it_may_not_write_to(
+    unpacked: Path, bare_python: Path, tmp_path: Path
+) -> None:
+    bundled = tmp_path / "bundled"
+    bundled.mkdir()
+    for name in ("run.py", "python.zip"):
+        shutil.copy(unpacked / "bundled" / name, bundled)
+    bundled.chmod(0o555)
+    command = [bare_python, "-I", bundled / "run.py", "--version"]
+    if os.geteuid() == 0:  # to root every folder is writable
+        for folder in (tmp_path, *tmp_path.parents, *bare_python.parents):
+            if tempfile.gettempdir() in map(str, folder.parents):
+                folder.chmod(0o755)
+        command = ["setpriv", "--reuid=65534", "--clear-groups", *command]
+    before = set(Path(tempfile.gettempdir()).glob("vramlint-*"))
+    assert run(*command).startswith("vramlint ")
+    assert {file.name for file in bundled.iterdir()} == {"run.py", "python.zip"}
+    assert set(Path(tempfile.gettempdir()).glob("vramlint-*")) == before
 
 
 WHICH = """
@@ -110,13 +134,13 @@ def test_a_python_with_compiled_parts_has_them_used(unpacked: Path, bare_python:
 
     code, vramlint, yaml, compiled, rpds = which(bare_python)
     assert code in ("0", "None")
-    assert vramlint == str(bundled / "libs" / "vramlint" / "__init__.py")
-    assert yaml == str(bundled / "substitutes" / "pyyaml" / "yaml" / "__init__.py")
+    assert vramlint == str(bundled / "python" / "libs" / "vramlint" / "__init__.py")
+    assert yaml == str(bundled / "python" / "substitutes" / "pyyaml" / "yaml" / "__init__.py")
     assert compiled == "False"
-    assert rpds == str(bundled / "substitutes" / "rpds" / "rpds.py")
+    assert rpds == str(bundled / "python" / "substitutes" / "rpds" / "rpds.py")
 
     code, vramlint, yaml, compiled, rpds = which(sys.executable)
-    assert vramlint == str(bundled / "libs" / "vramlint" / "__init__.py")
+    assert vramlint == str(bundled / "python" / "libs" / "vramlint" / "__init__.py")
     assert compiled == "True"
     assert not yaml.startswith(str(bundled))
     assert not rpds.startswith(str(bundled))
