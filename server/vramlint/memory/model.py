@@ -158,7 +158,7 @@ def _around(
         yield scoring_moment(job, job.generation.scored_tokens, persistent, plan)
     evaluation = evaluated(job)
     if evaluation is not None:
-        yield evaluation_moment(per_rank_job(evaluation), persistent, plan)
+        yield evaluation_moment(evaluation, persistent, plan)
 
 
 def _largest(

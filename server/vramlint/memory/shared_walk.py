@@ -36,7 +36,7 @@ def walked(job: TrainingJob, frees_gradients: bool) -> Walked:
     """The model and the step of `job`. Raises CannotEstimate where the model is not known, or nothing of it
     is trained.
     """
-    return _walked(_Seen(job, frees_gradients))
+    return _walked(Seen(job, frees_gradients))
 
 
 def per_rank_job(job: TrainingJob) -> TrainingJob:
@@ -53,12 +53,12 @@ def per_rank_job(job: TrainingJob) -> TrainingJob:
     return replace(job, **changes) if changes else job  # type: ignore[arg-type]
 
 
-class _Seen:
-    """What a walk sees of a job."""
+class Seen:
+    """What a walk sees of a job, as a key of those that are remembered."""
 
     __slots__ = ("_hash", "frees_gradients", "job")
 
-    def __init__(self, job: TrainingJob, frees_gradients: bool) -> None:
+    def __init__(self, job: TrainingJob, frees_gradients: bool = False) -> None:
         self.frees_gradients = frees_gradients
         self.job = replace(
             job,
@@ -80,7 +80,7 @@ class _Seen:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Seen):
+        if not isinstance(other, Seen):
             return False
         return self.frees_gradients == other.frees_gradients and self.job == other.job
 
@@ -91,7 +91,7 @@ def forget() -> None:
 
 
 @lru_cache(KEPT)
-def _walked(seen: _Seen) -> Walked:
+def _walked(seen: Seen) -> Walked:
     job = per_rank_job(seen.job)
     plan = plan_of(seen.job)
     plan.frees_gradients = seen.frees_gradients

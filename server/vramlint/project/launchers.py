@@ -25,6 +25,8 @@ _LARGEST = 1 << 18
 _COMMANDS = ("accelerate", "torchrun", "torch.distributed", "deepspeed", "llamafactory-cli", "axolotl ")
 """One of them is in every launch line that says something which its config does not."""
 _IN_SCRIPTS = tuple(command.encode() for command in _COMMANDS)
+_ENDINGS = (b".yaml", b".yml", b".toml", b".json")
+"""A launcher that names a config says one of them."""
 
 
 class Launcher(NamedTuple):
@@ -133,6 +135,8 @@ def _promising(file: str) -> bool:
         data = read_bytes(file, _LARGEST)
     except Unreadable:
         return False
+    if not any(ending in data for ending in _ENDINGS):
+        return False  # names no config
     if file.endswith(_TASKS):
         return b"accelerators" in data
     return b"#SBATCH" in data or any(command in data for command in _IN_SCRIPTS)

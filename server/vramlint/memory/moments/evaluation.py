@@ -9,6 +9,7 @@ under torch.no_grad).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from vramlint.memory.loss_head import loss_of
 from vramlint.memory.moments.held import Held
 from vramlint.memory.ops.basic import cast
 from vramlint.memory.persistent import PersistentBytes
-from vramlint.memory.sharding import Plan
+from vramlint.memory.sharding import Plan, plan_of
+from vramlint.memory.shared_walk import KEPT, Seen, per_rank_job
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
 
@@ -43,12 +45,12 @@ def evaluated(job: TrainingJob) -> TrainingJob | None:
 
 
 def evaluation_moment(job: TrainingJob, persistent: PersistentBytes, plan: Plan) -> Held:
-    """The GPU in evaluation. `job` is the evaluated job as one rank walks it.
+    """The GPU in evaluation, of a job with its batch and length.
 
     Weights and states stay; gradients were let go after the last step, but for DeepSpeed's partitions.
     """
-    network = network_of(job, Weights(job))
-    done = forward_pass(job, network, plan)
+    done = _passed(Seen(job))
+    job = per_rank_job(job)
     # A second batch is added to what is kept of the first, and the Trainer gathers before it adds.
     kept = 2 * done.logits if job.evaluation is not None and job.evaluation.keep_logits else 0
     batch = 3 * rounded(8 * job.micro_batch_size * job.sequence_length)
@@ -59,6 +61,13 @@ def evaluation_moment(job: TrainingJob, persistent: PersistentBytes, plan: Plan)
         states=persistent.states,
         activations=persistent.buffers + done.peak + kept + batch,
     )
+
+
+@lru_cache(KEPT)
+def _passed(seen: Seen) -> Pass:
+    """The forward pass of an evaluation, as one rank walks it."""
+    job = per_rank_job(seen.job)
+    return forward_pass(job, network_of(job, Weights(job)), plan_of(seen.job))
 
 
 def scoring_moment(job: TrainingJob, tokens: int, persistent: PersistentBytes, plan: Plan) -> Held:
