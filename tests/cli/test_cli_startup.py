@@ -20,7 +20,7 @@ from startup import processor_seconds
 from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import REGISTRY
 
-BOUNDS = {"other": 4, "config": 11, "fixes": 18, "replayed": 24}
+BOUNDS = {"other": 4, "config": 11, "fixes": 17, "replayed": 24}
 """Of a file that is not a config, of a config that fits, of one with findings and fixes, and of one so near
 to the limit that the caching allocator is replayed (here three times): in bare starts. The search for fixes
 estimates some twenty combinations of changes, a third of what the third takes. With tests on all processors a
