@@ -318,6 +318,7 @@ def test_a_method_that_the_code_does_not_compare_with_quantizes_nothing(
     assert found.job is not None
     assert (found.job.quantization.scheme if found.job.quantization else None) == scheme
     assert [problem.kind for problem in found.problems if "quantization" in problem.kind] == kinds
+    assert not found.unusable
 
 
 MCA = FULL + "tensor_model_parallel_size: 4\npipeline_model_parallel_size: 2\n"

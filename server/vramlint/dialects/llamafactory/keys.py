@@ -92,7 +92,7 @@ KEYS: tuple[Key, ...] = (
         "quantization.scheme",
         "Who quantizes; needs quantization_bit.",
         "bnb",
-        ("bnb", "hqq", "eetq"),
+        offered=("bnb", "hqq", "eetq"),
     ),
     Key(
         "quantization_type",
