@@ -78,6 +78,14 @@ def test_toml_comments() -> None:
     assert directives.suppressions[0].line == 0
 
 
+def test_releases_are_written_as_for_pip_too() -> None:
+    directives = read("# vramlint: gpu=T4 versions=trl==1.10, torch==2.9\na: 1\n")
+    assert directives.gpu is not None
+    assert directives.gpu[0] == "T4"
+    assert directives.versions == {"trl": "1.10", "torch": "2.9"}
+    assert not directives.problems
+
+
 @pytest.mark.parametrize("body", ["gpus=T4", "hello", "versions=torch", ""])
 def test_what_cannot_be_read_is_said(body: str) -> None:
     assert read(f"# vramlint: {body}\na: 1\n").problems

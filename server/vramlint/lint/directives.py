@@ -19,7 +19,9 @@ from vramlint.project.lock_files import unknown_library
 from vramlint.versions import refusal
 
 _MARK = re.compile(r"(?:#+|//+)\s*vramlint\s*:[ \t]*", re.IGNORECASE)
-_SETTING = re.compile(r"([A-Za-z_-]+)\s*=\s*")
+_SETTING = re.compile(r"([A-Za-z_-]+)\s*=(?!=)\s*")
+_RELEASE = re.compile(r"([^@=]+)(?:@|==)([^@=]+)")
+"""`trl@1.16`, or as pip writes it, `trl==1.16`."""
 _IGNORE = re.compile(r"(ignore(?:-file)?)\b[ \t]*(\[([^\]\n]*)(\])?)?", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
@@ -100,8 +102,9 @@ def read_directives(document: Document) -> Directives:
                 dialect = (value.lower(), span)
             elif name == "versions":
                 for part in filter(None, re.split(r"[,\s]+", value)):
-                    framework, at, version = part.partition("@")
-                    if not (at and framework and version):
+                    release = _RELEASE.fullmatch(part)
+                    framework, version = release.groups() if release else ("", "")
+                    if release is None:
                         refused: str | None = f"'{part}' is not a version: write versions=NAME@VERSION"
                     else:
                         refused = unknown_library(framework, framework) or refusal(framework, version)
