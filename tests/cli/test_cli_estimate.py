@@ -215,3 +215,14 @@ def test_two_processes_print_the_same_in_the_same_order(
     assert (shared.code, shared.out, shared.err) == (alone.code, alone.out, alone.err)
     assert alone.code == 2
     assert "broken.yaml" in alone.err
+
+
+def test_a_comment_that_cannot_be_read_is_said_beside_the_estimate(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "train.yaml"
+    example = (ROOT / "examples" / "axolotl-llama-3.1-8b-qlora.yaml").read_text(encoding="utf-8")
+    file.write_text("# vramlint: versions=axolotl:0.18\n" + example, encoding="utf-8")
+    outcome = run("estimate", file)
+    assert outcome.code == 0
+    assert (
+        outcome.err == f"vramlint: {file}:1: 'axolotl:0.18' is not a version: write versions=NAME@VERSION\n"
+    )

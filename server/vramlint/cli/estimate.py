@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
@@ -13,7 +13,7 @@ from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.parallel import in_order
 from vramlint.explain.why_not import why_not
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.lint.escape import json_text
 from vramlint.lint.inert import inert, inert_path
 from vramlint.lint.result import Analysis
@@ -89,6 +89,8 @@ class Answer:
     text: str = ""
     object: dict[str, Any] | None = None
     complaint: str = ""
+    unread: tuple[str, ...] = ()
+    """The file's comments to vramlint that cannot be read."""
 
 
 class Estimator:
@@ -101,6 +103,9 @@ class Estimator:
     def __call__(self, path: str) -> Answer:
         """What is printed of the file at `path`."""
         outcome = examine(self._reader, path)
+        return replace(self._answer(path, outcome), unread=tuple(_unread(path, outcome.analysis)))
+
+    def _answer(self, path: str, outcome: Estimated | Refusal) -> Answer:
         complaint = located(path, outcome) if isinstance(outcome, Refusal) else ""
         if self.asked.show_job:
             return Answer(_job(outcome.analysis), complaint=complaint)
@@ -147,6 +152,8 @@ def main(arguments: Sequence[str]) -> int:
     sections: list[str] = []
     failed = False
     for number, answer in enumerate(in_order(Estimator, asked, options.files, MANY_FILES)):
+        for comment in answer.unread:
+            complain(comment)
         if answer.complaint:
             failed = True
             complain(answer.complaint)
@@ -186,6 +193,15 @@ def located(path: str, refusal: Refusal) -> str:
     """The reason with its place, as `path:line: …` counted from 1."""
     place = path if refusal.line is None else f"{path}:{refusal.line + 1}"
     return f"{place}: {refusal.message}"
+
+
+def _unread(path: str, analysis: Analysis | None) -> Iterator[str]:
+    """The comments to vramlint that cannot be read, each with its place."""
+    if analysis is None:
+        return
+    for problem in analysis.directives.problems:
+        line = analysis.document.lines.line(problem.span.start)
+        yield f"{path}:{line + 1}: {problem.message}"
 
 
 def outcome_object(path: str, outcome: Estimated | Refusal) -> dict[str, Any]:
