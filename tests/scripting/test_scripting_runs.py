@@ -135,6 +135,16 @@ def test_a_notebook_is_read_cell_by_cell(tmp_path: Path) -> None:
     assert text[place.span.start : place.span.end] == "2048"
 
 
+def test_the_optimizer_of_a_script_is_that_of_its_run_under_unsloth(tmp_path: Path) -> None:
+    states = {}
+    for optimizer in ("adamw_8bit", "adamw_torch"):
+        cells = [cell.replace("output_dir = 'o'", f"optim = '{optimizer}'") for cell in UNSLOTH]
+        (run,) = described(tmp_path, notebook(*cells), f"{optimizer}.ipynb", gpu="T4")
+        assert run.estimate is not None
+        states[optimizer] = run.estimate.component_sizes["optimizer_states"]
+    assert states["adamw_torch"] > 3.5 * states["adamw_8bit"]
+
+
 def test_unsloth_raises_the_batch_to_a_group_of_completions(tmp_path: Path) -> None:
     cells = (
         *UNSLOTH[:2],

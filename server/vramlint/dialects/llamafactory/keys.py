@@ -90,7 +90,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "quantization_method",
         "quantization.scheme",
-        "Who quantizes; needs quantization_bit.",
+        "Who quantizes: bnb, hqq or eetq; any other word quantizes nothing. Needs quantization_bit.",
         "bnb",
         offered=("bnb", "hqq", "eetq"),
     ),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from vramlint.dialects.kit.run import Given
 from vramlint.dialects.scripting.facts import Facts, as_value
+from vramlint.dialects.unsloth import OPTIMIZER_OF_SCRIPT
 from vramlint.lazy_dataclasses import replace
 
 _PATCHED: Mapping[str, object] = {
@@ -82,6 +83,7 @@ KEYS: Mapping[str, str] = {
     "lora_dropout": "lora.lora_dropout",
     "lora_target_modules": "lora.target_modules",
     "use_dora": "lora.use_dora",
+    "optim": OPTIMIZER_OF_SCRIPT,
 }
 """Keys of a recipe by their names in the config of Unsloth's command line."""
 
@@ -102,11 +104,8 @@ def as_config(arguments: Facts) -> Facts:
 
 def unread(arguments: Facts, objective: str) -> str | None:
     """What of a run the model of Unsloth's command line does not cover; None where it covers all."""
-    optimizer = as_value(arguments, "optim")
     said = {
         f"the method {objective} under Unsloth is not modelled": objective not in ("sft", "pretrain"),
-        f"the optimizer {optimizer} under Unsloth is not modelled": optimizer
-        not in ("adamw_8bit", "adamw_bnb_8bit"),
         "8-bit weights under Unsloth are not modelled": bool(as_value(arguments, "load_in_8bit")),
         "vLLM beside the training is not modelled": bool(as_value(arguments, "fast_inference")),
         "modules that are trained whole under Unsloth are not modelled": _whole_modules(arguments),

@@ -24,6 +24,7 @@ from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.dialects.kit.read_only import reader_of
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
+from vramlint.dialects.unsloth import OPTIMIZER_OF_SCRIPT
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 from vramlint.vocabulary import Checkpointing
 
@@ -94,8 +95,12 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         "training.gradient_checkpointing", choice(_CHECKPOINTS), "full"
     )
     offloads = reader.raw("training.gradient_checkpointing") not in ("true", "none", True, False)
+    optimizer = reader.get(OPTIMIZER_OF_SCRIPT, text)
+    if optimizer is not None:
+        reader.written("optimizer", OPTIMIZER_OF_SCRIPT)
+    else:
+        reader.default("optimizer", "the command line trains with 8-bit AdamW")
     for field, note in (
-        ("optimizer", "the command line trains with 8-bit AdamW"),
         ("precision.weights", "bf16, wherever the GPU has it"),
         ("adapter.dtype", "adapters are kept in float32"),
     ):
@@ -120,7 +125,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         ),
         quantization=Quantization(experts=_experts(reader, model)) if four_bit else None,
         precision=Precision(weights=dtype, autocast=dtype),
-        optimizer="adamw_8bit",
+        optimizer=optimizer or "adamw_8bit",
         micro_batch_size=reader.read("training.batch_size", positive),
         gradient_accumulation_steps=reader.read("training.gradient_accumulation_steps", positive),
         sequence_length=length,
@@ -178,4 +183,4 @@ def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tupl
     return edit(_EDITORS, values, job, changes)
 
 
-DIALECT = Dialect("unsloth", "Unsloth's command line", "2026.10.9", KEYS, read, edits, "unchecked")
+DIALECT = Dialect("unsloth", "Unsloth", "2026.10.9", KEYS, read, edits, "unchecked")
