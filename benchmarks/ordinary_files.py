@@ -20,10 +20,10 @@ sys.path[:0] = [str(ROOT / "server"), str(ROOT / "rules"), str(ROOT / "schemas")
 
 from vramlint.analysis.analyse import analyse  # noqa: E402
 from vramlint.analysis.programs import program_runs, script_runs  # noqa: E402
-from vramlint.cli.prefilter import could_be_config, is_text  # noqa: E402
-from vramlint.cli.walk import is_wanted  # noqa: E402
 from vramlint.document import PROGRAMS, Document  # noqa: E402
 from vramlint.project.overrides import Overrides  # noqa: E402
+from vramlint.project.prefilter import could_be_config, is_text  # noqa: E402
+from vramlint.project.walk import is_wanted  # noqa: E402
 from vramlint.project.workspace import Workspace  # noqa: E402
 
 LARGEST = 1 << 21

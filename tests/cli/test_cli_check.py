@@ -16,9 +16,9 @@ import pytest
 from cli_running import ROOT, Run
 
 from vramlint.cli import check, parallel
-from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import REGISTRY, detect
 from vramlint.document import Document
+from vramlint.project.prefilter import could_be_config
 
 FULL = "examples/axolotl-llama-3.1-8b-full.yaml"
 QLORA = "examples/axolotl-llama-3.1-8b-qlora.yaml"

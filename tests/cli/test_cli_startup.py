@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from startup import processor_seconds
 
-from vramlint.cli.prefilter import could_be_config
 from vramlint.dialects import REGISTRY
+from vramlint.project.prefilter import could_be_config
 
 BOUNDS = {"other": 4, "config": 11, "fixes": 17, "replayed": 24}
 """Of a file that is not a config, of a config that fits, of one with findings and fixes, and of one so near

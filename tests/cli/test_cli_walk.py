@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from vramlint.cli.walk import LARGEST_BYTES, files_in
+from vramlint.project.walk import LARGEST_BYTES, files_in
 
 
 def write(folder: Path, *names: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -83,6 +85,34 @@ async def test_files_with_findings_are_reported_once(puller: Puller, tmp_path: P
     assert not again["run0.yaml"].items
     assert not again["run1.yaml"].items
     assert again["run2.yaml"].kind == "unchanged"
+
+
+async def test_the_files_are_those_that_the_command_line_checks(puller: Puller, tmp_path: Path) -> None:
+    """Workflows start runs too; a virtual environment is nobody's; settings may name a dialect."""
+    workflow = tmp_path / ".github" / "workflows" / "train.yml"
+    environment = tmp_path / "mine"
+    for folder in (workflow.parent, environment):
+        folder.mkdir(parents=True)
+    for name in ("pyvenv.cfg", "run.yaml"):
+        (environment / name).write_text(FULL)
+    (tmp_path / "kept.yaml").write_text(FULL)
+    (tmp_path / ".gitignore").write_text("kept.yaml\n")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "vramlint.toml").write_text("respect-gitignore = false\n")
+    launch = "accelerate launch -m axolotl.cli.train kept.yaml"
+    workflow.write_text(f"jobs:\n  train:\n    steps:\n      - run: {launch}\n")
+    checked = subprocess.run(
+        [sys.executable, "-m", "vramlint", "check", ".", "--output-format", "json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    found = {each["path"] for each in json.loads(checked.stdout)["files"] if each["findings"]}
+    reports = await puller.pull({})
+    assert {
+        Path(report.uri.removeprefix("file://")).relative_to(tmp_path).as_posix() for report in reports
+    } == found
+    assert found >= {"kept.yaml"}
 
 
 async def test_an_open_file_is_left_to_its_own_requests(puller: Puller, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from work import calls
 
-from vramlint.cli.prefilter import could_be_config
-from vramlint.cli.walk import files_in
+from vramlint.project.prefilter import could_be_config
+from vramlint.project.walk import files_in
 
 OTHER = b"".join(b"key_%d: value\n" % number for number in range(40))
 MOST_CALLS = 30

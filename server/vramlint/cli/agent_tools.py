@@ -6,6 +6,7 @@ from typing import Any
 
 from vramlint.analysis.layouts import cluster_of, layouts_for
 from vramlint.cli.console import Failure
+from vramlint.cli.content import read
 from vramlint.cli.estimate import Estimated, Refusal, examine, located, outcome_object, outcome_of
 from vramlint.cli.explain import page_of
 from vramlint.cli.files import Reader
@@ -15,7 +16,6 @@ from vramlint.cli.options import Task, refuse_unknown_gpu
 from vramlint.cli.output.fit_json import fit_object
 from vramlint.cli.output.json import file_object
 from vramlint.cli.output.plan_json import plan_object
-from vramlint.cli.prefilter import read
 from vramlint.memory import CannotEstimate
 from vramlint.planning.ranking import NoPlan
 from vramlint.project.overrides import Overrides

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from vramlint.cli import INTERRUPTED
 from vramlint.cli.check_file import Checker
 from vramlint.cli.check_options import parser
-from vramlint.cli.console import Failure, complain, paint_for, say
+from vramlint.cli.console import Failure, complain, paint_for, said_of, say
+from vramlint.cli.content import STDIN
 from vramlint.cli.options import (
     Task,
     codes,
@@ -20,13 +21,12 @@ from vramlint.cli.options import (
 )
 from vramlint.cli.output import FORMATS, render
 from vramlint.cli.parallel import in_order
-from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import FileReport, at_or_above
-from vramlint.cli.walk import files_in, said_of
 from vramlint.project.ignored import Ignored
 from vramlint.project.overrides import Overrides
 from vramlint.project.selection import Selection
 from vramlint.project.settings import SettingsResolver
+from vramlint.project.walk import files_in
 
 __all__ = ["main", "parser"]
 MANY_FILES = 200

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vramlint.cli.console import Failure
+from vramlint.cli.content import STDIN, read
 from vramlint.cli.options import Task
-from vramlint.cli.prefilter import STDIN, could_be_config, forget, is_text, read
 from vramlint.cli.report import FileReport
+from vramlint.project.prefilter import could_be_config, forget, is_text
 
 if TYPE_CHECKING:
     from vramlint.cli.inspect_file import FileInspector

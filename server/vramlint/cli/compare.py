@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
-from vramlint.cli.console import Failure, complain, paint_for, say
+from vramlint.cli.console import Failure, complain, complain_unread, paint_for, say
 from vramlint.cli.estimate import Estimated, examine, located
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
-from vramlint.cli.walk import files_in, is_wanted
 from vramlint.compare.difference import Difference, Side, side
 from vramlint.files import is_regular
 from vramlint.project.ignored import Ignored
 from vramlint.project.lock_files import NAMES as LOCK_FILES
 from vramlint.project.overrides import Overrides
 from vramlint.project.settings import SETTINGS_FILES, SettingsResolver
+from vramlint.project.walk import files_in, is_wanted
 
 Format: TypeAlias = Literal["text", "json", "markdown"]
 _NO_RUN = ("not-a-training-file", "unknown-dialect")
@@ -150,7 +150,7 @@ def _candidates(paths: Sequence[str], changed: Sequence[str]) -> list[str]:
 
     passed = Ignored(SettingsResolver())
     if any(_name(path) in (*SETTINGS_FILES, *LOCK_FILES) for path in changed):
-        others = list(files_in(["."], passed=passed))
+        others = list(files_in(["."], passed=passed, unread=complain_unread))
     else:
         others = possible_users(changed) if changed else []
     found = (path.replace(os.sep, "/") for path in (*changed, *others))

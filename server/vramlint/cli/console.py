@@ -95,6 +95,16 @@ def complain(message: str) -> None:
     say(f"vramlint: {inert(' '.join(message.split()))}", sys.stderr)
 
 
+def complain_unread(error: OSError) -> None:
+    """A folder that cannot be read is named; the others are still looked through."""
+    complain(said_of(error))
+
+
+def said_of(error: OSError) -> str:
+    """What cannot be read, and why, in words."""
+    return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+
+
 def close_quietly() -> None:
     """The reader of our output has gone (`vramlint … | head`).
 

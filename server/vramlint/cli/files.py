@@ -7,7 +7,7 @@ import os
 from vramlint.analysis import failures
 from vramlint.analysis.analyse import analyse
 from vramlint.cli.console import complain
-from vramlint.cli.prefilter import STDIN, read
+from vramlint.cli.content import STDIN, read
 from vramlint.document import Document
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides

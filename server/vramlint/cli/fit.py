@@ -145,8 +145,8 @@ def _limits(analysis: Analysis) -> tuple[tuple[str, int | None, int], ...]:
 
 def _apply(options: Namespace, report: FitReport) -> int:
     """Write one of the ways into the file."""
+    from vramlint.cli.content import STDIN, read
     from vramlint.cli.fixing import write  # imported late: most runs write nothing
-    from vramlint.cli.prefilter import STDIN, read
 
     way = _chosen(options.apply, report)
     document = report.analysis.document

@@ -16,7 +16,7 @@ from tempfile import NamedTemporaryFile
 
 from vramlint.analysis.analyse import fixes_for
 from vramlint.cli.console import Failure
-from vramlint.cli.prefilter import STDIN
+from vramlint.cli.content import STDIN
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.document.node import KeyPath

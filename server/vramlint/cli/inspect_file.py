@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vramlint.analysis.analyse import fixes_for
 from vramlint.cli.console import Failure
+from vramlint.cli.content import STDIN
 from vramlint.cli.files import Reader
 from vramlint.cli.options import Task
-from vramlint.cli.prefilter import STDIN
 from vramlint.cli.report import Annotation, FileReport, Placed
 from vramlint.dialects import detect
 from vramlint.document import Document, Span

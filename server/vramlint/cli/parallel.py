@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from vramlint.cli.prefilter import STDIN
+from vramlint.cli.content import STDIN
 
 Plan = TypeVar("Plan")
 Answer = TypeVar("Answer")

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
-from vramlint.cli.console import Failure, complain, say
+from vramlint.cli.console import Failure, complain, complain_unread, say
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
-from vramlint.cli.walk import files_in
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.place import Place
 from vramlint.lint.escape import json_text
 from vramlint.lint.inert import inert, inert_path
 from vramlint.project.overrides import Overrides
+from vramlint.project.walk import files_in
 
 if TYPE_CHECKING:
     from vramlint.analysis.describe import Described
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     reader = Reader(Overrides(gpu=options.gpu, named=True))
     objects: list[dict[str, Any]] = []
     failed = False
-    for path in files_in(options.paths or ["."]):
+    for path in files_in(options.paths or ["."], unread=complain_unread):
         try:
             document = reader.document(path)
         except Failure as failure:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from vramlint.cli.console import complain_unread
 from vramlint.cli.report import FileReport
-from vramlint.cli.walk import files_in
 from vramlint.files import Unreadable, read_bytes
+from vramlint.project.walk import files_in
 
 _LARGEST = 1 << 20
 _STEPS = 2
@@ -24,7 +25,9 @@ def possible_users(named: Sequence[str]) -> list[str]:
     for _ in range(_STEPS):
         names = {Path(path).name.encode() for path in sought}
         sought = [
-            path for path in files_in(["."]) if Path(path).resolve() not in seen and _mentions(path, names)
+            path
+            for path in files_in(["."], unread=complain_unread)
+            if Path(path).resolve() not in seen and _mentions(path, names)
         ]
         if not sought:
             break

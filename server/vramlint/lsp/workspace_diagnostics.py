@@ -12,13 +12,14 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
-from vramlint.files import PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES, Unreadable, read_bytes
+from vramlint.files import Unreadable, read_bytes
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lsp.background import beside
 from vramlint.lsp.session import Session
@@ -31,11 +32,8 @@ if TYPE_CHECKING:
 Report: TypeAlias = (
     types.WorkspaceFullDocumentDiagnosticReport | types.WorkspaceUnchangedDocumentDiagnosticReport
 )
-CONFIGS = (".yaml", ".yml", ".json", ".jsonc", ".toml")
-_MOST_ENTRIES = 100_000
+_MOST_NAMES = 100_000
 _MOST_FILES = 5_000
-_LARGEST = 1 << 20
-"""Bytes. A config is text that somebody wrote; larger files are data."""
 _BATCH = 20
 """Files after which the client is told."""
 HOLD = 300.0
@@ -112,7 +110,11 @@ class WorkspaceDiagnostics:
         return reports, news
 
     def _files(self) -> list[str]:
-        return list(_candidates(self._session.folders(), self._session.resolver))
+        from vramlint.project import prefilter  # here and below late: `initialize` waits for none of it
+
+        prefilter.forget()
+        found = _candidates(self._session.folders(), self._session.resolver)
+        return list(islice(dict.fromkeys(found), _MOST_FILES))
 
     async def _report(self, uri: str, path: str, before: str | None) -> Report | None:
         """The report of a file; None for one without findings of which the client knows nothing."""
@@ -130,15 +132,14 @@ class WorkspaceDiagnostics:
         return types.WorkspaceFullDocumentDiagnosticReport(uri=uri, items=items, result_id=result)
 
     def _check(self, path: str) -> tuple[list[types.Diagnostic], tuple[str, ...]]:
-        from vramlint.lsp.diagnostics import (
-            diagnostics,
-        )  # here and below late: `initialize` waits for none of it
+        from vramlint.lsp.diagnostics import diagnostics
+        from vramlint.project.prefilter import MOST_BYTES, could_be_config, is_text
 
         try:
-            data = read_bytes(path, _LARGEST)
+            data = read_bytes(path, MOST_BYTES)
         except Unreadable:
             return [], ()
-        if not _may_be_run(data, path):
+        if not is_text(data) or not could_be_config(data, path):
             return [], ()
         view = self._session.look_at(path, data)
         reading = view.analysis.reading
@@ -188,41 +189,20 @@ def _send(server: LanguageServer, token: types.ProgressToken, reports: list[Repo
 
 
 def _candidates(folders: Sequence[str], settings: SettingsResolver) -> Iterator[str]:
-    """The files below the folders of the workspace whose names are those of configs or scripts."""
+    """The files below the folders of the workspace that a config or a start of a run could be in."""
     from vramlint.project.ignored import Ignored
-    from vramlint.project.paths import is_skipped
+    from vramlint.project.walk import Passed, files_in, is_wanted
 
-    passed, entries, found = Ignored(settings), 0, 0
+    names = 0
+
+    def wanted(name: str) -> bool:
+        nonlocal names
+        names += 1
+        return names <= _MOST_NAMES and is_wanted(name)
+
+    def until_enough(ignored: Passed) -> Passed:
+        return lambda *entry: names > _MOST_NAMES or ignored(*entry)
+
     for top in folders:
-        for folder, below, names in os.walk(top):
-            entries += len(below) + len(names)
-            if entries > _MOST_ENTRIES:
-                return
-            below[:] = sorted(
-                name for name in below if not is_skipped(name) and not passed(folder, name, True)
-            )
-            for name in sorted(names):
-                if _named_so(name) and not passed(folder, name, False):
-                    found += 1
-                    if found > _MOST_FILES:
-                        return
-                    yield os.path.join(folder, name)  # noqa: PTH118
-
-
-def _named_so(name: str) -> bool:
-    return name.endswith((*CONFIGS, *SCRIPT_SUFFIXES, *PROGRAM_SUFFIXES)) or name in SCRIPT_NAMES
-
-
-def _may_be_run(data: bytes, path: str) -> bool:
-    """Whether the content deserves to be analysed."""
-    from vramlint.dialects import SIGN_NAMES, detectable
-    from vramlint.dialects.scripting.marks import STARTS, starts_run
-
-    if b"\0" in data:
-        return False
-    if path.endswith(PROGRAM_SUFFIXES):
-        return starts_run(data)
-    if not path.endswith(CONFIGS):
-        return any(word in data for word in STARTS)
-    words = data.replace(b"-", b"_").replace(b":", b" ").replace(b'"', b" ").replace(b"=", b" ")
-    return detectable(SIGN_NAMES.intersection(words.decode("utf-8", "replace").split()))
+        respects = settings.for_file(os.path.join(top, "-")).respect_gitignore  # noqa: PTH118
+        yield from files_in([top], wanted, until_enough(Ignored(settings, gitignore=respects)))

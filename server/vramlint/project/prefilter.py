@@ -1,4 +1,4 @@
-"""The bytes of a file, and a first look at them.
+"""A first look at the bytes of a file.
 
 Most files of a repository are not training configs. Reading such a file as one costs several times what it
 costs to see that the names in it are not enough for any dialect's signs.
@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable
 from functools import lru_cache
 
-from vramlint.cli.console import Failure
-from vramlint.cli.walk import is_program, is_script
 from vramlint.dialects import SIGN_NAMES, detectable
 from vramlint.dialects.scripting.marks import STARTS, holds_launch_lines, starts_run
 from vramlint.files import Unreadable, read_bytes
+from vramlint.project.walk import is_program, is_script
 
-STDIN = "-"
 SETTINGS_FILES = ("vramlint.toml", "pyproject.toml")
 MOST_BYTES = 1 << 24
 """More is not read; a document of that size is refused anyway."""
@@ -33,16 +30,6 @@ _NAME = re.compile(rb"""([\w-]+)["']?\s*([:=\]]?)""")
 """A name, and what follows if it is a key of YAML, JSON or TOML. Never fails, so that it never goes back."""
 _TASKS = (".yaml", ".yml")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
-
-
-def read(path: str) -> bytes:
-    """The content of the file at `path`, or of standard input. Raises Failure where there is none."""
-    if path == STDIN:
-        return sys.stdin.buffer.read(MOST_BYTES)
-    try:
-        return read_bytes(path, MOST_BYTES)
-    except Unreadable as error:
-        raise Failure(f"{path}: {error}") from None
 
 
 def is_text(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Which files a command reads: those named, and in folders those that a config could be."""
+"""Which files a search reads: those named, and in folders those that a config could be."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
 
-from vramlint.cli.console import complain
 from vramlint.files import MARKDOWN_SUFFIXES, PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES, is_regular
 from vramlint.project.paths import is_skipped
 
@@ -48,18 +47,21 @@ def files_in(
 ) -> Iterator[str]:
     """The named files as they were named, and below each folder its candidates in the order of their names.
 
-    Each once. Folders that cannot be read are told to `unread`, or on standard error.
+    Each once. Folders that cannot be read are told to `unread`.
     """
     seen = set()
     for path in paths:
-        for file in _walk(path, wanted, passed, unread or _say) if Path(path).is_dir() else (path,):
+        for file in _walk(path, wanted, passed, unread) if Path(path).is_dir() else (path,):
             if file not in seen:
                 seen.add(file)
                 yield file
 
 
 def _walk(
-    top: str, wanted: Callable[[str], bool], passed: Passed | None, unread: Callable[[OSError], None]
+    top: str,
+    wanted: Callable[[str], bool],
+    passed: Passed | None,
+    unread: Callable[[OSError], None] | None,
 ) -> Iterator[str]:
     absolute = os.path.abspath(top)  # noqa: PTH100 (links are not followed)
     for folder, folders, names in os.walk(top, onerror=unread):
@@ -73,16 +75,6 @@ def _walk(
         for name in sorted(names):
             if wanted(name) and _small(start + name) and not (passed and passed(within, name, False)):
                 yield start + name
-
-
-def _say(error: OSError) -> None:
-    """A folder that cannot be read is named; the others are still looked through."""
-    complain(said_of(error))
-
-
-def said_of(error: OSError) -> str:
-    """What cannot be read, and why, in words."""
-    return f"{error.filename}: {(error.strerror or str(error)).lower()}"
 
 
 def _skipped(start: str, name: str) -> bool:
