@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,10 @@ def step(runner: Path, name: str, folder: Path = ROOT, **inputs: str) -> subproc
     """Run a step as GitHub does, with defaults for the inputs that are left out."""
     values = {key: str(each["default"]) for key, each in ACTION["inputs"].items()}
     values |= {key.replace("_", "-"): value for key, value in inputs.items()}
+    known = {f"inputs.{key}": value for key, value in values.items()}
+    known["steps.install.outputs.programs"] = str(runner / "vramlint" / "bin")
     given = {
-        variable: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda found: values[found[1]], expression)
+        variable: re.sub(r"\$\{\{ ([\w.-]+) \}\}", lambda found: known.get(found[1], found[0]), expression)
         for variable, expression in STEPS[name]["env"].items()
     }
     assert not [value for value in given.values() if "${{" in value and "github." not in value]
@@ -47,6 +50,7 @@ def step(runner: Path, name: str, folder: Path = ROOT, **inputs: str) -> subproc
             "RUNNER_TEMP": str(runner),
             "GITHUB_ACTION_PATH": str(ROOT),
             "GITHUB_STEP_SUMMARY": str(runner / "summary.md"),
+            "GITHUB_OUTPUT": str(runner / "output"),
         },
         capture_output=True,
         text=True,
@@ -156,20 +160,44 @@ class TestSummary:
 
 
 class TestInstall:
+    """Against a Python that only says what it is asked to do."""
+
+    @pytest.fixture
+    def install(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+        """Runs the step with a Python of that name and a folder of programs; returns what pip was told."""
+
+        def run(name: str = "python3", folder: str = "bin", **inputs: str) -> list[str]:
+            programs = tmp_path / "path"
+            programs.mkdir()
+            for needed in ("bash", "mkdir", "cp"):
+                (programs / needed).symlink_to(shutil.which(needed) or "")
+            python = programs / name
+            python.write_text(
+                f'#!/bin/sh\n[ "$2" = venv ] || {{ echo "$@"; exit; }}\nmkdir -p "$3/{folder}"\n'
+                f'cp "$0" "$3/{folder}/python"\n'
+            )
+            python.chmod(0o755)
+            monkeypatch.setenv("PATH", str(programs))
+            result = step(tmp_path, "Install vramlint", **inputs)
+            assert result.returncode == 0, result.stderr
+            return result.stdout.split()
+
+        return run
+
     @pytest.mark.parametrize(("version", "wanted"), [("", str(ROOT)), ("0.1.0", "vramlint==0.1.0")])
-    def test_what_is_installed(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, wanted: str
+    def test_what_is_installed(self, install: Callable[..., list[str]], version: str, wanted: str) -> None:
+        assert install(version=version) == ["-m", "pip", "install", "--quiet", wanted]
+
+    @pytest.mark.parametrize("folder", ["bin", "Scripts"])
+    def test_later_steps_find_the_programs(
+        self, install: Callable[..., list[str]], tmp_path: Path, folder: str
     ) -> None:
-        programs = tmp_path / "path"
-        programs.mkdir()
-        (programs / "python3").write_text(
-            '#!/bin/sh\nmkdir -p "$3/bin"\nprintf \'#!/bin/sh\\necho "$@"\\n\' >"$3/bin/pip"\n'
-            'chmod +x "$3/bin/pip"\n'
-        )
-        (programs / "python3").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-        result = step(tmp_path, "Install vramlint", version=version)
-        assert result.stdout.strip() == f"install --quiet {wanted}"
+        install(folder=folder)
+        programs = (tmp_path / "output").read_text().strip()
+        assert programs == f"programs={tmp_path / 'vramlint' / folder}"
+
+    def test_a_python_of_another_name(self, install: Callable[..., list[str]]) -> None:
+        assert install(name="python")
 
 
 def test_every_input_is_used() -> None:
