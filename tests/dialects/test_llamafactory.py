@@ -278,6 +278,7 @@ def test_a_deepspeed_companion_is_followed_and_a_missing_one_named() -> None:
         (V1, {"gradient_checkpointing": "none"}),
         (V1, {"micro_batch_size": 1, "gradient_accumulation_steps": 2}),
         (V1, {"method": "qlora"}),
+        (V1, {"parallel.strategy": "fsdp2"}),
     ],
     ids=str,
 )

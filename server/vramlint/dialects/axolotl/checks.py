@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vramlint.dialects.kit.conflicts import Conflict
-from vramlint.dialects.kit.reader import Reader, integer, mapping, names, text
+from vramlint.dialects.kit.reader import Reader, boolean, integer, mapping, names, text
 
 LIGER, CUT = "integrations.liger", "integrations.cut_cross_entropy"
 EIGHT_BIT = ("adamw_8bit", "adamw_bnb_8bit", "paged_adamw_8bit")
@@ -79,6 +79,18 @@ def _above_one(reader: Reader, *paths: str) -> bool:
 
 def _offloads(reader: Reader) -> bool:
     return reader.flag("fsdp_config.offload_params") or reader.flag("fsdp_config.fsdp_offload_params")
+
+
+def _reads_on_one_rank(reader: Reader) -> bool:
+    return any(reader.flag(f"fsdp_config.{prefix}cpu_ram_efficient_loading") for prefix in ("", "fsdp_"))
+
+
+def _staged_in_four_bits(reader: Reader) -> bool:
+    """Whether the rank that reads the weights packs them on the host for the others (0.21,
+    check_fsdp2_cpu_ram_efficient_loading_w_4bit; the key's default is true for qlora).
+    """
+    sharded = reader.get("qlora_sharded_model_loading", boolean)
+    return reader.runs("axolotl", "0.21") and (_adapter(reader) == "qlora" if sharded is None else sharded)
 
 
 CONFLICTS: tuple[Conflict, ...] = (
@@ -207,12 +219,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         "fsdp_config",
         ("load_in_4bit",),
         lambda r: (
-            fsdp(r) == 2
-            and r.flag("load_in_4bit")
-            and (
-                r.flag("fsdp_config.cpu_ram_efficient_loading")
-                or r.flag("fsdp_config.fsdp_cpu_ram_efficient_loading")
-            )
+            fsdp(r) == 2 and r.flag("load_in_4bit") and _reads_on_one_rank(r) and not _staged_in_four_bits(r)
         ),
         "fsdp_version: 2 refuses cpu_ram_efficient_loading with load_in_4bit; set it to false",
     ),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
+from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
+from vramlint.dialects.engines.deepspeed_edits import DEEPSPEED_EDITORS
 from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.engines.loading import efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
@@ -38,7 +41,7 @@ def _method(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[Set
         return _written(values, (*_ADAPTER_KEYS, "lora_target_linear", "lora_target_modules"))
     if value not in ("lora", "qlora"):
         return None
-    out = [SetKey(("adapter",), value)]
+    out = [SetKey(("adapter",), value), *_written(values, ("flash_attn_fuse_mlp",))]
     if value == "qlora":
         out += [*_written(values, ("load_in_8bit",)), SetKey(("load_in_4bit",), True)]
     else:
@@ -107,6 +110,15 @@ def _loss(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKe
     return [SetKey(("plugins",), listed), SetKey(("liger_fused_linear_cross_entropy",), True)]
 
 
+def _strategy(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey] | None:
+    """A section, or the file beside the one of those that axolotl ships."""
+    named = values.get("deepspeed")
+    if value == "zero3" and isinstance(named, str) and PurePosixPath(named).name in SHIPPED_DEEPSPEED:
+        name = "zero3.json" if job.precision.weights == "float16" else "zero3_bf16.json"
+        return (SetKey(("deepspeed",), str(PurePosixPath(named).with_name(name))),)
+    return DEEPSPEED_EDITORS["parallel.strategy"](values, job, value)
+
+
 def _targets(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey]:
     if value == "all-linear":
         return [*_written(values, ("lora_target_modules",)), SetKey(("lora_target_linear",), True)]
@@ -136,6 +148,8 @@ EDITORS: Mapping[str, Editor] = {
     "loss": _loss,
     "parallel.sync_each_batch": sync_edit,
     "loading": efficient_edit,
+    **DEEPSPEED_EDITORS,
+    "parallel.strategy": _strategy,
     "gradient_clipping": translated("max_grad_norm", {None: 0.0, 1.0: 1.0}),
 }
 

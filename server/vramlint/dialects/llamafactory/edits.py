@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.dialects.engines.deepspeed_edits import DEEPSPEED_EDITORS
 from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.engines.loading import efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
@@ -79,6 +80,7 @@ _EDITORS: Mapping[str, Editor] = {
     "loss": _loss,
     "parallel.sync_each_batch": sync_edit,
     "loading": efficient_edit,
+    **DEEPSPEED_EDITORS,
 }
 _EDITORS_V1: Mapping[str, Editor] = {
     "method": _method_v1,
@@ -87,6 +89,7 @@ _EDITORS_V1: Mapping[str, Editor] = {
     "sequence_length": key("cutoff_len"),
     "gradient_checkpointing": translated("enable_activation_checkpointing", {"full": True, "none": False}),
     "attention": translated("flash_attn", _ATTENTION_V1),
+    "parallel.strategy": translated("dist_config.name", {"fsdp2": "fsdp2"}),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.dialects.engines.deepspeed_edits import DEEPSPEED_EDITORS
 from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.engines.loading import efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
@@ -117,6 +118,7 @@ EDITORS: Mapping[str, Editor] = {
     "loss": _loss,
     "parallel.sync_each_batch": sync_edit,
     "loading": efficient_edit,
+    **DEEPSPEED_EDITORS,
 }
 
 
