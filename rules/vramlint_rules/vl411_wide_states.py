@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.catalog.optimizers import optimizer_named
+from vramlint.catalog.optimizers import optimizer_named, smaller_optimizer
+from vramlint.job import TrainingJob
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import count, gib
@@ -68,13 +69,13 @@ class WideStates(Rule):
         job, estimate = context.job, context.estimate
         if job is None or estimate is None:
             return
-        row = optimizer_named(job.optimizer)
+        row, smaller = optimizer_named(job.optimizer), _smaller(job)
         states = estimate.component_sizes["optimizer_states"]
         key = context.key("optimizer") or context.key("method") or context.key("model")
         if (
             row is None
             or row.paged
-            or row.smaller is None
+            or smaller is None
             or key is None
             or states < _SHARE * estimate.device_bytes
         ):
@@ -82,12 +83,16 @@ class WideStates(Rule):
         trained = count(estimate.trainable_parameters)
         yield self.finding(
             f"{job.optimizer} keeps {gib(states)} GiB of states for {trained} trained parameters, of "
-            f"{gib(estimate.device_bytes)} in all: {row.smaller} keeps them in 8 bits",
+            f"{gib(estimate.device_bytes)} in all: {smaller} keeps them in 8 bits",
             key,
         )
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
         """The same optimizer with 8-bit states."""
-        row = optimizer_named(context.job.optimizer) if context.job else None
-        if row is not None and row.smaller is not None:
-            yield from checked(context, {"optimizer": row.smaller}, f"use {row.smaller}", safe=False)
+        smaller = _smaller(context.job) if context.job else None
+        if smaller is not None:
+            yield from checked(context, {"optimizer": smaller}, f"use {smaller}", safe=False)
+
+
+def _smaller(job: TrainingJob) -> str | None:
+    return smaller_optimizer(job.optimizer, dtensors=job.parallel.strategy == "fsdp2")

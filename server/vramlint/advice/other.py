@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vramlint.advice.move import Move
-from vramlint.catalog.optimizers import optimizer_named
+from vramlint.catalog.optimizers import smaller_optimizer
 from vramlint.job import TrainingJob
 from vramlint.job_fields import is_smallest
 
@@ -15,11 +15,12 @@ _SHORTEST = 512
 
 def optimizer(job: TrainingJob) -> Iterator[Move]:
     """States in 8 bits."""
-    row = optimizer_named(job.optimizer)
-    if row is not None and row.smaller:
-        title = f"optimizer {row.smaller}"
+    smaller = smaller_optimizer(job.optimizer, dtensors=job.parallel.strategy == "fsdp2")
+    if smaller is not None:
         effect = "optimizer states are rounded to 8 bits"
-        yield Move("optimizer", title, {"optimizer": row.smaller}, 2.0, "numerics", effect=effect)
+        yield Move(
+            "optimizer", f"optimizer {smaller}", {"optimizer": smaller}, 2.0, "numerics", effect=effect
+        )
 
 
 def in_backward(job: TrainingJob) -> Iterator[Move]:

@@ -63,6 +63,8 @@ class Optimizer:
     """
     smaller: str | None = None
     """The optimizer of the same rule with 8-bit states."""
+    for_dtensors: str | None = None
+    """Of a class of bitsandbytes, whose kernels take no DTensor: the one of torchao with the same states."""
     fused: str | None = None
     """The same optimizer stepping in one kernel, without temporaries."""
     common: bool = False
@@ -100,8 +102,12 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
     "adamw_torch_npu_fused": Optimizer(step="fused"),
     "adamw_apex_fused": Optimizer(bits=32, smaller="adamw_8bit"),
     "adamw_anyprecision": Optimizer(bits=32, step="largest", temporaries=8, smaller="adamw_8bit"),
-    "adamw_8bit": Optimizer("block-wise", bits=8, common=True, classes=(_BNB + "AdamW8bit",)),
-    "adamw_bnb_8bit": Optimizer("block-wise", bits=8, common=True, classes=(_BNB + "AdamW8bit",)),
+    "adamw_8bit": Optimizer(
+        "block-wise", bits=8, common=True, for_dtensors="adamw_torch_8bit", classes=(_BNB + "AdamW8bit",)
+    ),
+    "adamw_bnb_8bit": Optimizer(
+        "block-wise", bits=8, common=True, for_dtensors="adamw_torch_8bit", classes=(_BNB + "AdamW8bit",)
+    ),
     "paged_adamw_8bit": Optimizer(
         "block-wise", bits=8, paged=True, common=True, classes=(_BNB + "PagedAdamW8bit",)
     ),
@@ -173,6 +179,16 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
 def optimizer_named(name: str) -> Optimizer | None:
     """The row for a name, None where it is not known."""
     return OPTIMIZERS.get(name.lower().replace("-", "_"))
+
+
+def smaller_optimizer(name: str, *, dtensors: bool = False) -> str | None:
+    """The optimizer of the same rule with 8-bit states, one that steps FSDP2's shards where `dtensors`; None
+    where there is none.
+    """
+    row = optimizer_named(name)
+    if row is None or row.smaller is None or not dtensors:
+        return row.smaller if row is not None else None
+    return OPTIMIZERS[row.smaller].for_dtensors
 
 
 def steps_in_backward(name: str) -> bool:
