@@ -122,6 +122,14 @@ def test_qlora_under_fsdp2_with_efficient_loading() -> None:
     expect(job_of(written(AXOLOTL + FSDP2, {"method": "qlora"}, gpus=2), gpus=2), {"method": "qlora"})
 
 
+def test_a_base_in_four_bits_is_read_by_one_rank_too() -> None:
+    base = AXOLOTL + "adapter: qlora\nload_in_4bit: true\nlora_r: 8\nlora_target_linear: true\n"
+    config = base + FSDP2.replace("loading: true", "loading: false")
+    assert job_of(config, gpus=2).loading == "device"
+    changes = {"loading": "rank-0"}
+    expect(job_of(written(config, changes, gpus=2), gpus=2), changes)
+
+
 @pytest.mark.parametrize(
     ("line", "versions"), [("", {"axolotl": "0.19"}), ("qlora_sharded_model_loading: false\n", {})]
 )

@@ -9,10 +9,10 @@ from typing import Any
 from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
 from vramlint.dialects.engines.deepspeed_edits import DEEPSPEED_EDITORS
 from vramlint.dialects.engines.hf_trainer import sync_edit
-from vramlint.dialects.engines.loading import efficient_edit
+from vramlint.dialects.engines.loading import EFFICIENT_LOADING, efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated
-from vramlint.dialects.kit.reader import names
+from vramlint.dialects.kit.reader import names, split
 from vramlint.job import TrainingJob
 
 LIGER_PLUGIN = "axolotl.integrations.liger.LigerPlugin"
@@ -110,6 +110,12 @@ def _loss(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKe
     return [SetKey(("plugins",), listed), SetKey(("liger_fused_linear_cross_entropy",), True)]
 
 
+def _loading(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey] | None:
+    """Under FSDP2 also of a base in 4 bits, which one rank packs on its host."""
+    staged = value == "rank-0" and job.method == "qlora" and job.parallel.strategy == "fsdp2"
+    return (SetKey(split(EFFICIENT_LOADING.path), True),) if staged else efficient_edit(values, job, value)
+
+
 def _strategy(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey] | None:
     """A section, or the file beside the one of those that axolotl ships."""
     named = values.get("deepspeed")
@@ -147,7 +153,7 @@ EDITORS: Mapping[str, Editor] = {
     "attention": _attention,
     "loss": _loss,
     "parallel.sync_each_batch": sync_edit,
-    "loading": efficient_edit,
+    "loading": _loading,
     **DEEPSPEED_EDITORS,
     "parallel.strategy": _strategy,
     "gradient_clipping": translated("max_grad_norm", {None: 0.0, 1.0: 1.0}),
