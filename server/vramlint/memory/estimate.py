@@ -202,8 +202,12 @@ class Estimate:
         return self.by_count and self._open is not None
 
     def _lives(self, usable: int, expandable: bool = False) -> bool:
-        """Whether the run lives where the GPU can give `usable` bytes: by a replay."""
+        """Whether the run lives where the GPU can give `usable` bytes: by a replay, unless its tensors alone
+        are more.
+        """
         assert self.replay is not None
+        if self.worst.allocated_bytes + self.outside_bytes > usable:
+            return False
         beside = self.outside_bytes + self.worst.components["generation"]
         return self.replay().lives(usable - beside, expandable)
 
@@ -214,7 +218,7 @@ class Estimate:
         if usable is None or self.unknown or self.refused or self.verdict(usable) == "fits":
             return False
         firm = int(usable / (1 + self.error_band))
-        return self.peak_allocated_bytes + self.outside_bytes <= firm and self._lives(firm, expandable=True)
+        return self._lives(firm, expandable=True)
 
     @property
     def components(self) -> Mapping[Component, int]:
