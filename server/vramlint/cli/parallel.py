@@ -12,6 +12,10 @@ from vramlint.cli.content import STDIN
 Plan = TypeVar("Plan")
 Answer = TypeVar("Answer")
 
+_COLLECTED = 100_000, 50, 100
+"""How often garbage is looked for. Few cycles are made, and of what a file leaves most goes without: looking as
+often as Python does costs a tenth of a run over a folder, and saves 10 MiB in 700 files.
+"""
 Worker = Callable[[str], Answer]
 """Answers for the file at a path."""
 
@@ -32,6 +36,8 @@ def in_order(
     """
     if len(files) > each:
         gc.enable()
+        gc.freeze()
+        gc.set_threshold(*_COLLECTED)
     workers = 1 if STDIN in files else min(most or processors(), len(files) // each + 1)
     if workers == 1:
         yield from map(make(plan), files)
