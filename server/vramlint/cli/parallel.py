@@ -13,8 +13,8 @@ Plan = TypeVar("Plan")
 Answer = TypeVar("Answer")
 
 _COLLECTED = 100_000, 50, 100
-"""How often garbage is looked for. Few cycles are made, and of what a file leaves most goes without: looking as
-often as Python does costs a tenth of a run over a folder, and saves 10 MiB in 700 files.
+"""How often garbage is looked for. Most of what a file leaves goes without: looking as often as Python does
+costs a tenth of a run over a folder, and saves 10 MiB in 700 files.
 """
 Worker = Callable[[str], Answer]
 """Answers for the file at a path."""
