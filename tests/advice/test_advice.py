@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from properties import examples
 
-from vramlint.advice import apply, largest_micro_batch, largest_sequence, marginal, suggest
-from vramlint.advice.advise import together
+from vramlint.advice.advise import suggest, together
+from vramlint.advice.changes import apply
+from vramlint.advice.limits import largest_micro_batch, largest_sequence, marginal
 from vramlint.advice.move import HARMS, Move
 from vramlint.advice.remedies import moves, ways
 from vramlint.catalog.facts import GIB

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dialect_reading import job_of, reading
 
-from vramlint.advice import apply
+from vramlint.advice.changes import apply
 from vramlint.advice.remedies import moves
 from vramlint.catalog.facts import GIB
 from vramlint.dialects import detect

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from vramlint.advice import apply
+from vramlint.advice.changes import apply
 from vramlint.advice.remedies import moves
 from vramlint.catalog.gpus import find_gpu
 from vramlint.catalog.models import Models

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from configs import analysis_of, estimate_of
 
-from vramlint.advice import suggest
+from vramlint.advice.advise import suggest
 from vramlint.memory import Estimate, estimate_job
 from vramlint.memory.estimate import Verdict
 

@@ -7,7 +7,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from itertools import islice
 
-from vramlint.advice import largest_micro_batch, largest_sequence, smallest_hardware
+from vramlint.advice.hardware import smallest_hardware
+from vramlint.advice.limits import largest_micro_batch, largest_sequence
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, complain, paint_for, say
 from vramlint.cli.estimate import Estimated, Refusal, examine, located

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from vramlint.advice import largest_micro_batch, largest_sequence
+from vramlint.advice.limits import largest_micro_batch, largest_sequence
 from vramlint.dialects.kit.dialect import Key, SetKey
 from vramlint.document.node import KeyPath
 from vramlint.explain.what_if_ranges import neighbours

@@ -17,7 +17,7 @@ from vramlint.lint.rereading import estimate_after, for_a_search
 from vramlint.memory.estimate import Estimate, Verdict
 
 if TYPE_CHECKING:  # most files fit, and need no advice
-    from vramlint.advice import Advice
+    from vramlint.advice.advise import Advice
     from vramlint.advice.search import Answer
 
 Grown: TypeAlias = Literal["micro_batch_size", "sequence_length"]
@@ -110,7 +110,7 @@ def ways_to_fit(context: RuleContext) -> Iterator[WayToFit]:
     job, capacity = context.job, context.capacity
     if job is None or capacity is None or context.dialect is None:
         return
-    from vramlint.advice import suggest  # imported late: most files fit
+    from vramlint.advice.advise import suggest  # imported late: most files fit
 
     tries = Tries(for_a_search(context))
 
@@ -149,7 +149,7 @@ def partial_savings(context: RuleContext) -> tuple[Advice, ...]:
     job, estimate = context.job, context.estimate
     if job is None or estimate is None or context.dialect is None:
         return ()
-    from vramlint.advice import savings  # imported late: most files fit
+    from vramlint.advice.advise import savings  # imported late: most files fit
 
     tries = Tries(context)
     return savings(job, estimate, lambda changes: tries.keys(changes) is not None, tries.estimate)

@@ -10,7 +10,7 @@ from functools import partial
 from lsprotocol import types
 
 from vramlint import __version__
-from vramlint.advice import largest_micro_batch, largest_sequence
+from vramlint.advice.limits import largest_micro_batch, largest_sequence
 from vramlint.analysis.trial import gpu_edits, try_changes, value_of
 from vramlint.explain.breakdown import breakdown
 from vramlint.explain.verdict import verdict_line

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vramlint.advice import Advice, Hardware
+from vramlint.advice.advise import Advice
+from vramlint.advice.hardware import Hardware
 from vramlint.cli.output.fit_report import FitReport
 from vramlint.cli.output.json import SCHEMA_VERSION
 from vramlint.dialects.kit.dialect import REMOVE

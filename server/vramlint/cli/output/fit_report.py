@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vramlint.advice import Advice, Hardware
+from vramlint.advice.advise import Advice
+from vramlint.advice.hardware import Hardware
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.fit_fixes import WayToFit
 from vramlint.lint.result import Analysis

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from vramlint.advice import Advice, Hardware
+from vramlint.advice.advise import Advice
+from vramlint.advice.hardware import Hardware
 from vramlint.cli.console import Paint
 from vramlint.cli.output.estimate_text import STYLES, WIDTH
 from vramlint.cli.output.fit_report import FitReport
