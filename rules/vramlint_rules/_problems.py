@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ClassVar
 
-from vramlint.dialects.kit.dialect import Problem
+from vramlint.dialects.kit.dialect import REMOVE, Problem, SetKey
 from vramlint.lint.context import RuleContext
-from vramlint.lint.finding import At, Finding, Related
+from vramlint.lint.editing import edits_of_keys
+from vramlint.lint.finding import At, Finding, Fix, Related
+from vramlint.lint.format import key_text, shorten
+from vramlint.lint.inert import inert_message
 from vramlint.lint.rule import Rule
 
 CLAIMS: Mapping[str, frozenset[str]] = {
@@ -89,3 +92,35 @@ class ProblemRule(Rule):
                     related=related,
                     unnecessary=self.unnecessary,
                 )
+
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
+        """What the dialect says is to be written, where it goes with that and no error takes its place."""
+        problems = context.reading.problems if context.reading else ()
+        here = (each for each in problems if self.takes(each) and _is(each, finding))
+        keys = next((each.fix for each in here if each.document is None), ())
+        edits = edits_of_keys(context.document, keys) if keys else None
+        if edits is None:
+            return
+        after = context.recheck(edits)
+        if _errors(after.findings) - _errors(context.recheck(()).findings) or any(
+            each.code == self.code and each.message == finding.message for each in after.findings
+        ):
+            return
+        needed = after.estimate.device_bytes if after.estimate is not None else None
+        yield Fix("; ".join(map(_said, keys)), edits, device_bytes_after=needed, verdict_after=after.verdict)
+
+
+def _is(problem: Problem, finding: Finding) -> bool:
+    return problem.key == finding.at.key and inert_message(problem.message) == finding.message
+
+
+def _errors(findings: Iterable[Finding]) -> set[str]:
+    """The codes of errors, but for whether it fits, which may be known only once the framework runs it."""
+    return {each.code for each in findings if each.severity == "error" and each.code != "VL101"}
+
+
+def _said(item: SetKey) -> str:
+    key = key_text(item.path)
+    if item.value is REMOVE:
+        return f"remove `{key}`"
+    return f"write `{key}: {'null' if item.value is None else shorten(item.value)}`"

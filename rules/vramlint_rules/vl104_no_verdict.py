@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from vramlint.document.comment_edit import comment_at_top
 from vramlint.explain.verdict import needs
@@ -83,12 +84,13 @@ class NoVerdict(Rule):
             )
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
-        """Declare one of the smallest GPUs that the run fits."""
+        """Declare one of the smallest GPUs that are easily had and that the run fits."""
         if context.estimate is None or context.declared is not None or not context.document.takes_comments:
             return
-        from vramlint.catalog.gpus import smallest_with  # imported late: only fixes need the table
+        from vramlint.catalog.gpus import widely_had  # imported late: only fixes need the table
 
-        for gpu in smallest_with(context.estimate.high_bytes, _GPUS_OFFERED):
+        large = (gpu for gpu in widely_had("nvidia") if gpu.usable_bytes >= context.estimate.high_bytes)
+        for gpu in islice(large, _GPUS_OFFERED):
             name = gpu.name.replace(" ", "-")
             edit = comment_at_top(context.document, f"vramlint: gpu={name}")
             yield Fix(f"declare {gpu.name}, which it fits", (edit,), by_hand=True)

@@ -49,6 +49,11 @@ class RefusedCombination(ProblemRule):
     datasets:
       - {path: tatsu-lab/alpaca, type: alpaca}
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL201"

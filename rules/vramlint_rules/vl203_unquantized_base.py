@@ -48,6 +48,11 @@ class UnquantizedBase(ProblemRule):
     datasets:
       - {path: tatsu-lab/alpaca, type: alpaca}
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL203"

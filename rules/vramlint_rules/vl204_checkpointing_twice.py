@@ -43,6 +43,11 @@ class CheckpointingTwice(ProblemRule):
     fsdp_config:
       activation_checkpointing: true
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL204"

@@ -49,6 +49,11 @@ class QuantizedStorage(ProblemRule):
     bnb_4bit_quant_storage: bfloat16
     fsdp: full_shard
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL216"

@@ -57,6 +57,11 @@ class PackingNotIsolated(ProblemRule):
     lora_target_linear: true
     sample_packing: true
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL217"

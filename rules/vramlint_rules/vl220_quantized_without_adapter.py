@@ -47,6 +47,11 @@ class QuantizedWithoutAdapter(ProblemRule):
     lora_target_modules: all-linear
     load_in_4bit: true
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL220"

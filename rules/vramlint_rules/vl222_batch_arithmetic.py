@@ -41,6 +41,11 @@ class BatchArithmetic(ProblemRule):
       "zero_optimization": {"stage": 2}
     }
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL222"

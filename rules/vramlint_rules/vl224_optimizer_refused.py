@@ -58,6 +58,11 @@ class OptimizerRefused(ProblemRule):
       transformer_layer_cls_to_wrap: LlamaDecoderLayer
     optimizer: adamw_torch_8bit
     ```
+
+    ## Fixes
+
+    What the message says is to be written, where there is one such thing and no other error takes its place.
+    The run is another one with it, so it is not called safe.
     """
 
     code = "VL224"

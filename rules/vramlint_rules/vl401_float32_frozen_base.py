@@ -68,9 +68,9 @@ class Float32FrozenBase(Rule):
         if job.precision.weights != "float32" or job.quantization is not None or job.model.dtype == "float32":
             return
         key = context.key("precision.weights") or context.key("method") or context.key("model")
-        if key is None:
+        weights = estimate.component_sizes["weights"]
+        if key is None or not weights:  # all of them wait on the host
             return
-        weights = estimate.component_sizes.get("weights", estimate.components["weights"])
         where = "" if context.key("precision.weights") else f" ({job.origin('precision.weights')})"
         half = f"{gib(weights)} GiB, half of it in bfloat16"
         yield self.finding(f"the frozen base is held in float32{where}: {half}; see `{key_text(key)}`", key)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vramlint.analysis.analyse import analyse
+from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
 from vramlint.lint.result import Analysis
@@ -47,6 +47,47 @@ def test_fix(code: str, name: str, text: str, mended: str, tmp_path: Path) -> No
     after = apply_edits(text, finding.fixes[0].edits)
     assert mended in after
     assert code not in [finding.code for finding in check(after, name, tmp_path).findings]
+
+
+SHARDED = "fsdp_version: 2\nfsdp_config: {auto_wrap_policy: TRANSFORMER_BASED_WRAP}\n"
+ADAPTER = "adapter: lora\nlora_r: 16\nlora_target_linear: true\n"
+PREFERENCE = "rl: dpo\nsample_packing: true\nattn_implementation: sdpa\n"
+TRL = "model_name_or_path: Qwen/Qwen2.5-1.5B\ndataset_name: trl-lib/Capybara\nassistant_only_loss: true\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "mended"),
+    [
+        ("VL201", AXOLOTL + PREFERENCE, "sample_packing: false"),
+        ("VL203", AXOLOTL + ADAPTER + "load_in_4bit: true\n", "adapter: qlora"),
+        ("VL217", AXOLOTL + "sample_packing: true\n", "attn_implementation: flash_attention_2"),
+        ("VL220", TRL + "use_peft: false\nload_in_4bit: true\ndtype: bfloat16\n", "use_peft: true"),
+        ("VL222", AXOLOTL + "batch_size: 8\n", "sequence_len: 1024"),
+        ("VL224", AXOLOTL + SHARDED + "optimizer: adamw_8bit\n", "optimizer: adamw_torch_8bit"),
+        ("VL225", AXOLOTL + "activation_offloading: true\n", "gradient_checkpointing: true"),
+        (
+            "VL222",
+            TRL + "deepspeed: {train_micro_batch_size_per_gpu: 4}\nper_device_train_batch_size: 2\n",
+            "auto",
+        ),
+    ],
+)
+def test_what_a_refusal_asks_for_is_written(code: str, text: str, mended: str, tmp_path: Path) -> None:
+    analysis = check(text, "x.yaml", tmp_path)
+    finding = next(finding for finding in analysis.findings if finding.code == code)
+    (fix,) = fixes_for(analysis, finding)
+    assert not fix.safe
+    after = apply_edits(text, fix.edits)
+    assert mended in after
+    assert finding.message not in [each.message for each in check(after, "x.yaml", tmp_path).findings]
+
+
+def test_a_refusal_is_not_mended_by_another_error(tmp_path: Path) -> None:
+    """FlashAttention 2 keeps packed samples apart, on GPUs that have it."""
+    text = f"# vramlint: gpu=T4\n{AXOLOTL}sample_packing: true\nbf16: false\nfp16: true\n"
+    analysis = check(text, "x.yaml", tmp_path)
+    finding = next(finding for finding in analysis.findings if finding.code == "VL217")
+    assert fixes_for(analysis, finding) == ()
 
 
 def test_exponent_without_a_dot(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ REFUSALS: tuple[Conflict, ...] = (
         (f"{_FSDP}version",),
         lambda r: _version(r) == 2 and r.get(f"{_FSDP}state_dict_type", text) == "LOCAL_STATE_DICT",
         "LOCAL_STATE_DICT is refused with fsdp_version: 2; write SHARDED_STATE_DICT",
+        fix={f"{_FSDP}state_dict_type": "SHARDED_STATE_DICT"},
         source="dataclasses.py:2070",
     ),
 )

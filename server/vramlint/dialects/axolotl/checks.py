@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vramlint.dialects.kit.conflicts import Conflict
+from vramlint.dialects.kit.dialect import REMOVE
 from vramlint.dialects.kit.reader import Reader, boolean, integer, mapping, names, text
 
 LIGER, CUT = "integrations.liger", "integrations.cut_cross_entropy"
@@ -102,6 +103,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         "adapter: lora with load_in_4bit: true quantizes nothing and raises the whole base to float32, "
         "4 bytes a weight; "
         "write adapter: qlora",
+        fix={"adapter": "qlora"},
     ),
     Conflict(
         "qlora-without-four-bit",
@@ -109,6 +111,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ("load_in_4bit",),
         lambda r: _adapter(r) == "qlora" and not r.flag("load_in_4bit") and not r.flag("merge_lora"),
         "adapter: qlora needs load_in_4bit: true; axolotl refuses the file without it",
+        fix={"load_in_4bit": True},
     ),
     Conflict(
         "qlora-with-eight-bit",
@@ -116,6 +119,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ("adapter",),
         lambda r: _adapter(r) == "qlora" and r.flag("load_in_8bit"),
         "adapter: qlora refuses load_in_8bit: true; write load_in_4bit: true, or adapter: lora",
+        fix={"load_in_8bit": REMOVE, "load_in_4bit": True},
     ),
     Conflict(
         "quantized-without-adapter",
@@ -162,6 +166,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ),
         "no linear layer is adapted: axolotl passes an empty list where neither lora_target_modules nor "
         "lora_target_linear is set; write lora_target_linear: true",
+        fix={"lora_target_linear": True},
     ),
     Conflict(
         "adapter-without-rank",
@@ -170,6 +175,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         lambda r: _adapter(r) in ("lora", "qlora") and not r.has("lora_r") and not r.has("lora_model_dir"),
         "lora_r is not set and axolotl has no default for it; write lora_r: 16",
         "warning",
+        fix={"lora_r": 16},
     ),
     Conflict(
         "two-batch-sizes",
@@ -177,6 +183,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ("gradient_accumulation_steps",),
         lambda r: r.has("batch_size") and r.has("gradient_accumulation_steps"),
         "batch_size and gradient_accumulation_steps exclude each other; remove batch_size",
+        fix={"batch_size": REMOVE},
     ),
     Conflict(
         "two-engines",
@@ -191,6 +198,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ("gradient_checkpointing",),
         lambda r: r.raw("activation_offloading") in (True, "legacy", "disk") and not checkpoints(r),
         "activation_offloading needs gradient_checkpointing: true; axolotl refuses it alone",
+        fix={"gradient_checkpointing": True},
     ),
     Conflict(
         "packing-with-preference",
@@ -198,6 +206,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ("rl",),
         lambda r: r.get("rl", text) is not None and r.flag("sample_packing"),
         "sample_packing is refused with rl; set it to false",
+        fix={"sample_packing": False},
     ),
     Conflict(
         "offload-with-eight-bit-optimizer",
@@ -206,6 +215,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         lambda r: fsdp(r) == 1 and _offloads(r) and "8bit" in _optimizer(r),
         "an 8-bit optimizer cannot step weights that FSDP 1 keeps on the host; write optimizer: "
         "adamw_torch_fused",
+        fix={"optimizer": "adamw_torch_fused"},
     ),
     Conflict(
         "fsdp2-with-eight-bit-optimizer",
@@ -213,6 +223,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ("fsdp_version",),
         lambda r: fsdp(r) == 2 and _optimizer(r) in ("adamw_8bit", "adamw_bnb_8bit"),
         "fsdp_version: 2 refuses bitsandbytes' 8-bit AdamW; write optimizer: adamw_torch_8bit",
+        fix={"optimizer": "adamw_torch_8bit"},
     ),
     Conflict(
         "fsdp2-quantized-loading",
@@ -242,6 +253,7 @@ CONFLICTS: tuple[Conflict, ...] = (
             _above_one(r, "context_parallel_size", "sequence_parallel_degree") and not flash_attention(r)
         ),
         "context_parallel_size above 1 needs FlashAttention 2; write attn_implementation: flash_attention_2",
+        fix={"attn_implementation": "flash_attention_2"},
     ),
     Conflict(
         "context-with-packed-batch",
@@ -253,6 +265,7 @@ CONFLICTS: tuple[Conflict, ...] = (
             and _above_one(r, "micro_batch_size")
         ),
         "context_parallel_size with sample_packing takes one row at a time; write micro_batch_size: 1",
+        fix={"micro_batch_size": 1},
     ),
     Conflict(
         "liger-with-tensor-parallel",
@@ -307,6 +320,7 @@ CONFLICTS: tuple[Conflict, ...] = (
             and not any(r.flag(name) for name in ("fp16", "bfloat16", "float16"))
         ),
         "cut cross entropy needs bf16 or fp16; write bf16: true",
+        fix={"bf16": True},
     ),
     Conflict(
         "kto-drops-columns",
@@ -314,6 +328,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         ("remove_unused_columns",),
         lambda r: r.get("rl", text) == "kto" and r.raw("remove_unused_columns") is not False,
         "rl: kto needs remove_unused_columns: false",
+        fix={"remove_unused_columns": False},
     ),
     Conflict(
         "two-memory-limits",

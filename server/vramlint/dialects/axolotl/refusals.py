@@ -96,6 +96,7 @@ REFUSALS: tuple[Conflict, ...] = (
         "sample_packing without attn_implementation lets packed samples see each other; write one that keeps "
         "them apart: flash_attention_2, flex_attention or sdpa",
         "warning",
+        {"attn_implementation": "flash_attention_2"},
         source="validation.py:189",
     ),
     _both("warmup_steps", "warmup_ratio", "two-schedules", 301),
@@ -212,6 +213,7 @@ REFUSALS: tuple[Conflict, ...] = (
         lambda r: r.flag("flash_attn_fuse_mlp") and r.get("adapter", text) in ("lora", "qlora"),
         "flash_attn_fuse_mlp is refused with an adapter",
         source="validation.py:635",
+        fix={"flash_attn_fuse_mlp": False},
     ),
     Conflict(
         "stopping-without-steps",

@@ -252,4 +252,5 @@ def check_against(reader: Reader, expected: Mapping[str, tuple[str, Any]]) -> No
                 path,
                 f'{path} is {given:g}, but {key} is {value:g}, which the trainer refuses; write "auto"',
                 severity="error",
+                fix={path: "auto"},
             )

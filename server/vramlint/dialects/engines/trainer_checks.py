@@ -44,6 +44,7 @@ TRAINER: tuple[Conflict, ...] = (
         "the trainer refuses checkpointing of its own beside that of fsdp_config: set gradient_checkpointing "
         "to false",
         source="trainer.py:create_accelerator_and_postprocess",
+        fix={"gradient_checkpointing": False},
     ),
     Conflict(
         "two-mixed-precisions",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 from vramlint.dialects.kit.reader import Reader
 from vramlint.lazy_dataclasses import dataclass
@@ -19,6 +19,8 @@ class Conflict:
     when: Callable[[Reader], bool]
     message: str
     severity: Literal["error", "warning", "information"] = "error"
+    fix: Mapping[str, Any] | None = None
+    """What to write so that it goes, by dotted key, where there is one such thing."""
     source: str = ""
     """Where the framework says so: a file of its package and the line, in the release of the table."""
 
@@ -28,4 +30,6 @@ def report(reader: Reader, conflicts: Iterable[Conflict]) -> None:
     for conflict in conflicts:
         if conflict.when(reader):
             related = tuple(name for name in conflict.related if reader.has(name))
-            reader.problem(conflict.kind, conflict.key, conflict.message, conflict.severity, related)
+            reader.problem(
+                conflict.kind, conflict.key, conflict.message, conflict.severity, related, conflict.fix
+            )

@@ -151,7 +151,8 @@ class Problem:
     """Something the framework itself refuses, or that has no effect, seen while reading. Rules turn it
     into a finding.
 
-    `kind` is stable and kebab-case; `key` the place; `related` other keys that take part.
+    `kind` is stable and kebab-case; `key` the place; `related` other keys that take part; `fix` what to write
+    in the same file so that it goes, where there is one such thing.
     """
 
     kind: str
@@ -160,6 +161,7 @@ class Problem:
     severity: Severity = "warning"
     related: tuple[KeyPath, ...] = ()
     document: str | None = None
+    fix: tuple[SetKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from vramlint.dialects.kit.dialect import UNSET, ByRelease, Companion, Key, Problem, Severity, Unusable
+from vramlint.dialects.kit.dialect import (
+    UNSET,
+    ByRelease,
+    Companion,
+    Key,
+    Problem,
+    SetKey,
+    Severity,
+    Unusable,
+)
 from vramlint.dialects.kit.signs import refers
 from vramlint.job import Assumed, FrameworkDefault, KeyPath, Open, Origin, Written
 from vramlint.lazy_dataclasses import dataclass, field, replace
@@ -301,10 +310,15 @@ class Reader:
         message: str,
         severity: Severity = "warning",
         related: tuple[str, ...] = (),
+        fix: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record something the framework refuses or ignores. `path` and `related` are keys of this reader."""
+        """Record something the framework refuses or ignores. `path`, `related` and those of `fix` are keys of
+        this reader.
+        """
         places = tuple(self.at(other) for other in related)
-        self.record.problems.append(Problem(kind, self.at(path), message, severity, places, self.document))
+        keys = tuple(SetKey(self.at(other), value) for other, value in (fix or {}).items())
+        problem = Problem(kind, self.at(path), message, severity, places, self.document, keys)
+        self.record.problems.append(problem)
 
     def section(self, path: str) -> Reader | None:
         """A reader of the mapping at `path`, or None where there is none."""

@@ -105,6 +105,7 @@ REFUSALS: tuple[Conflict, ...] = (
         ("do_train",),
         lambda r: r.get("infer_backend", text) in ("vllm", "sglang", "ktransformers") and r.flag("do_train"),
         "this infer_backend serves chats only and is refused for training; write infer_backend: huggingface",
+        fix={"infer_backend": "huggingface"},
         source="parser.py:407",
     ),
     Conflict(

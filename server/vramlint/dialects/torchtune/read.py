@@ -99,7 +99,13 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     method, adapter, quantization = _method(reader, model, section)
     dtype: Dtype = reader.read("dtype", choice(_DTYPES), "float32" if not reader.has("dtype") else "bfloat16")
     if reader.get("dtype", text) == "fp16":
-        reader.problem("fp16-refused", "dtype", "dtype: fp16 is refused by every recipe; write bf16", "error")
+        reader.problem(
+            "fp16-refused",
+            "dtype",
+            "dtype: fp16 is refused by every recipe; write bf16",
+            "error",
+            fix={"dtype": "bf16"},
+        )
     objective, reference = _objective(reader, method)
     # 0.6.1 has one recipe for PPO, ppo_full_finetune_single_device.
     parallel = Parallel() if objective == "ppo" else read_parallel(reader, context)

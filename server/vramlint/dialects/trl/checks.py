@@ -34,6 +34,7 @@ TRL: tuple[Conflict, ...] = (
         "use_peft: false trains every weight and the lora_ keys have no effect; write use_peft: true, "
         "or remove them",
         "warning",
+        fix={"use_peft": True},
     ),
     Conflict(
         "adapter-keys-alone",
@@ -42,6 +43,7 @@ TRL: tuple[Conflict, ...] = (
         lambda r: not r.has("use_peft") and r.has("lora_r"),
         "lora_r has no effect without use_peft: true: every weight is trained",
         "warning",
+        fix={"use_peft": True},
     ),
     Conflict(
         "quantized-without-adapter",
@@ -49,6 +51,7 @@ TRL: tuple[Conflict, ...] = (
         ("use_peft",),
         lambda r: r.flag("load_in_4bit") and not r.flag("use_peft"),
         "load_in_4bit: true without use_peft: true is refused: quantized weights cannot be trained",
+        fix={"use_peft": True},
     ),
     Conflict(
         "quantized-without-adapter",
@@ -56,6 +59,7 @@ TRL: tuple[Conflict, ...] = (
         ("use_peft",),
         lambda r: r.flag("load_in_8bit") and not r.flag("use_peft"),
         "load_in_8bit: true without use_peft: true is refused: quantized weights cannot be trained",
+        fix={"use_peft": True},
     ),
     Conflict(
         "unsharded-quantized-base",
@@ -69,6 +73,7 @@ TRL: tuple[Conflict, ...] = (
         "FSDP leaves 4-bit weights in uint8 containers unsharded, a whole copy on every GPU; write "
         "bnb_4bit_quant_storage: bfloat16",
         "warning",
+        fix={"bnb_4bit_quant_storage": "bfloat16"},
     ),
     Conflict(
         "padding-free-with-length",
@@ -81,6 +86,7 @@ TRL: tuple[Conflict, ...] = (
             and r.runs("trl", "1.9")
         ),
         "padding_free without packing refuses max_length; write max_length: null",
+        fix={"max_length": None},
     ),
     Conflict(
         "adapted-head",
@@ -98,6 +104,7 @@ TRL: tuple[Conflict, ...] = (
             and r.flag("gradient_checkpointing_kwargs.use_reentrant")
         ),
         "selective checkpointing is refused with use_reentrant: true",
+        fix={"gradient_checkpointing_kwargs.use_reentrant": False},
     ),
     Conflict(
         "two-generation-sizes",
@@ -169,4 +176,5 @@ def float32_compute(reader: Reader) -> Conflict | None:
         "embeddings, head "
         "and norms are held in it; write dtype: bfloat16",
         "warning",
+        {"dtype": "bfloat16"},
     )

@@ -31,6 +31,7 @@ REFUSALS: tuple[Conflict, ...] = (
         lambda r: r.flag("packing") and _degree(r, "cp_size") > 1,
         "packing is refused with context parallelism, which drops the mask between samples; write packing: "
         "false",
+        fix={"packing": False},
         source="sft_trainer.py:1155",
     ),
     Conflict(

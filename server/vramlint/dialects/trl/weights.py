@@ -173,6 +173,7 @@ def _targets(reader: Reader, model: Model) -> str | tuple[str, ...]:
             f"PEFT has no default target modules for {model.model_type}: the run stops; "
             "write lora_target_modules: all-linear",
             "error",
+            fix={"lora_target_modules": "all-linear"},
         )
     return found or ()
 
@@ -183,9 +184,8 @@ def _parameters(reader: Reader) -> tuple[str, ...]:
         reader.written("adapter.target_parameters", "lora_target_parameters")
         if reader.read("lora_dropout", number):
             message = "PEFT refuses lora_dropout above 0 with lora_target_parameters; write lora_dropout: 0"
-            reader.problem(
-                "dropout-on-parameters", "lora_target_parameters", message, "error", ("lora_dropout",)
-            )
+            beside, fix = ("lora_dropout",), {"lora_dropout": 0}
+            reader.problem("dropout-on-parameters", "lora_target_parameters", message, "error", beside, fix)
     return found
 
 
