@@ -76,6 +76,7 @@ def test_evidence_names_the_keys() -> None:
         pytest.param(
             {"model": "gpt2", "training": {"max_seq_length": 512}, "wandb": {"project": "x"}}, id="own"
         ),
+        pytest.param({"defaults": 12286, "policy": 30586, "cluster": 565, "sft": 7}, id="a vocabulary"),
         pytest.param(
             {"method": "sft", "data": {"train_batch_size": 8}, "trainer": {"n_gpus_per_node": 1}},
             id="a wrapper over verl",

@@ -100,6 +100,28 @@ def test_a_heredoc_is_a_file() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("reads", "words"),
+    [
+        ("read -r -d '' A <<EOF\none \\\n --b $X \\\n --c\nEOF", ["one", "--b", "7", "--c"]),
+        ("read -rd '' A <<'EOF' || true\none --b $X\nEOF", ["one", "--b", "$X"]),
+        ('read -r -d "" A <<< "one two"', ["one", "two"]),
+        ("read -r A <<< one", ["*"]),
+        ("read -r -d '' A < one.txt", ["*"]),
+    ],
+)
+def test_a_heredoc_is_read_into_a_variable(reads: str, words: list[str]) -> None:
+    assert commands(f"X=7\n{reads}\ntrain $A") == [["train", *words]]
+
+
+def test_a_script_sees_the_assignments_before_it() -> None:
+    script = 'train ${SIZE:-1} "$@"'
+    assert commands("SIZE=8 ./go.sh --a\n./go.sh", **{"./go.sh": script}) == [
+        ["train", "8", "--a"],
+        ["train", "1", "*"],
+    ]
+
+
 def test_a_value_knows_what_decides_it() -> None:
     script = 'A=10\nARGS="--b $A --c 3"\ntrain $ARGS --d ${D:-4} $E'
     (command,) = evaluate(Snippet.whole(script)).commands

@@ -80,7 +80,84 @@ jobs:
           SIZE: ${{{{ inputs.size }}}}
         run: {TRL} --per_device_train_batch_size $SIZE
 """
+MPT = """\
+max_seq_len: 2048
+model: {name: mpt_causal_lm, d_model: 768, n_heads: 12, n_layers: 12, vocab_size: 50368}
+train_loader: {name: text}
+global_train_batch_size: 64
+device_train_microbatch_size: 2
+optimizer: {name: decoupled_adamw}
+"""
+NEOX = (
+    '{"num-layers": 12, "hidden-size": 768, "num-attention-heads": 12, "seq-length": 2048, "train-iters": 9, '
+    '"train_micro_batch_size_per_gpu": 4, "pipe-parallel-size": 1, "model-parallel-size": 1, '
+    '"max-position-embeddings": 2048, "optimizer": {"type": "Adam"}}'
+)
+PRIME = '[model]\nname = "Qwen/Qwen3-0.6B"\n[data]\nseq_len = 2048\nbatch_size = 64\n'
+OUMI = """\
+model: {model_name: meta-llama/Llama-3.2-1B, model_max_length: 512}
+data: {train: {datasets: [{dataset_name: yahma/alpaca-cleaned}]}}
+training: {trainer_type: TRL_SFT, per_device_train_batch_size: 2}
+"""
 CASES = {
+    "composer starts LLM Foundry's script": (
+        "a.sh",
+        {
+            "a.sh": "composer -n 4 train/train.py mpt.yaml max_seq_len=1024\ncomposer other/train.py x.txt",
+            "mpt.yaml": MPT,
+        },
+        [{"framework": "llm-foundry", "seq_len": 1024, "micro_batch": 2, "ranks": 4}],
+    ),
+    "deepy joins the files of a folder": (
+        "a.sh",
+        {
+            "a.sh": "python ./deepy.py train.py -d configs size setup.yml\n",
+            "configs/size.yml": NEOX,
+            "configs/setup.yml": '{"data-impl": "mmap", "gradient_accumulation_steps": 8}',
+        },
+        [{"framework": "gpt-neox", "micro_batch": 4, "grad_accum": 8, "ranks": None}],
+    ),
+    "prime-rl's files follow an @": (
+        "a.sh",
+        {"a.sh": "uv run sft @ a.toml --data.seq-len 512\nuv run sft file.txt\n", "a.toml": PRIME},
+        [{"framework": "prime-rl", "model": "Qwen/Qwen3-0.6B", "seq_len": 512}],
+    ),
+    "ms-swift's Megatron": (
+        "a.sh",
+        {"a.sh": "NPROC_PER_NODE=4 megatron sft --model Qwen/Qwen3-8B --micro_batch_size 2\nmegatron export"},
+        [{"framework": "ms-swift", "model": "Qwen/Qwen3-8B", "micro_batch": 2, "ranks": 4}],
+    ),
+    "oumi hands its run to a launcher": (
+        "a.sh",
+        {
+            "a.sh": "oumi distributed torchrun --nproc-per-node 2 -m oumi train -c a.yaml\noumi infer -c b",
+            "a.yaml": OUMI,
+        },
+        [{"framework": "oumi", "model": "meta-llama/Llama-3.2-1B", "micro_batch": 2, "ranks": 2}],
+    ),
+    "OpenRLHF's arguments count its actors": (
+        "a.sh",
+        {
+            "a.sh": "read -r -d '' args <<EOF\nopenrlhf.cli.train_ppo_ray \\\n --pretrain Qwen/Qwen2.5-7B "
+            "\\\n --actor_num_nodes 2 --actor_num_gpus_per_node 4 --micro_train_batch_size 2\nEOF\n"
+            "python -m $args\n"
+        },
+        [{"framework": "openrlhf", "model": "Qwen/Qwen2.5-7B", "micro_batch": 2, "ranks": 8, "nodes": 2}],
+    ),
+    "LitGPT fine-tunes on one GPU unless it is told otherwise": (
+        "a.sh",
+        {"a.sh": "litgpt finetune_lora meta-llama/Llama-3.2-1B\nlitgpt finetune_full gpt2 --devices 2\n"},
+        [{"ranks": 1}, {"ranks": 2}],
+    ),
+    "a script that is started with variables": (
+        "a.sh",
+        {
+            "a.sh": "MODEL=gpt2 NGPU=2 ./run.sh --max_length 64\n",
+            "run.sh": "torchrun --nproc_per_node=${NGPU:-8} -m trl.scripts.sft "
+            '--model_name_or_path ${MODEL:-opt} "$@"\n',
+        },
+        [{"model": "gpt2", "seq_len": 64, "ranks": 2}],
+    ),
     "a command of trl says its method": ("a.sh", {"a.sh": TRL.replace("sft", "dpo")}, [{"method": "dpo"}]),
     "the name of an environment is no program": (
         "a.sh",

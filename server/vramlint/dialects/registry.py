@@ -241,7 +241,9 @@ REGISTRY = (
             "defaults+dpo",
             "step_scheduler",
         ),
-        foreign=("vramlint", "actor_rollout_ref", "base_model", "model_name_or_path"),
+        foreign=(
+            "vramlint", "actor_rollout_ref", "base_model", "model_name_or_path", ("defaults", number),
+        ),
     )),
     Entry("gpt-neox", "gpt_neox.read", "recognised", Signs(
         decisive=(

@@ -108,7 +108,13 @@ def of_run(run: Run, whole: LaunchSpec | None) -> LaunchSpec:
 
 def takes_all(run: Run) -> bool:
     """Whether the launcher starts a process for each GPU that it sees, where nothing says how many."""
-    return run.launch.by[-1:] in (("deepspeed",), ("llamafactory-cli",), ("lmf",), ("accelerate",))
+    return run.launch.by[-1:] in (
+        ("deepspeed",),
+        ("llamafactory-cli",),
+        ("lmf",),
+        ("accelerate",),
+        ("composer",),
+    )
 
 
 def visible_devices(run: Run) -> Given | None:

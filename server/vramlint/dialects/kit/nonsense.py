@@ -16,8 +16,10 @@ from vramlint.dialects.kit.signs import refers
 from vramlint.job import KeyPath
 from vramlint_schemas import load_schema
 
-_SAYS_NOTHING: tuple[Any, ...] = (None, "", [], {}, "auto", "???")
-"""Values that leave a key to others: empty ones, the front end's, and what a Hydra config must be given."""
+_SAYS_NOTHING: tuple[Any, ...] = (None, "", [], {}, "auto", "???", "none", "None")
+"""Values that leave a key to others: empty ones, those that loaders take for null
+(components/config/loader.py of nemo-automodel 0.7), the front end's, and what a Hydra config must be given.
+"""
 _SAID = 40
 """Characters of a value in a message."""
 _LOOKED_UP = "optimizer"
@@ -66,9 +68,11 @@ def _wanted(dialect: Dialect, row: Key, value: Any, read: bool) -> str:
     """What the key takes, in words, where the value is no such thing; else nothing. What a coercion has taken
     has the right type.
     """
-    if isinstance(row.default, bool) or any(isinstance(each, bool) for each in row.choices + row.offered):
+    if _switched(row):
         fits = read or boolean(value) is not None or value in (0, 1) or value in row.choices
-        return "" if fits or row.choices[2:] else "true or false"
+        section = isinstance(value, Mapping) and not dialect.schema  # its settings, which switch it on
+        declared = _word(value) in set(map(_word, _in_schema(dialect, row.path)))
+        return "" if fits or section or declared or row.choices[2:] else "true or false"
     if row.choices:
         fits = (read and isinstance(value, list | dict)) or _is_choice(dialect, row, value, read)
         return "" if fits else " or ".join(map(str, row.choices))
@@ -79,9 +83,16 @@ def _wanted(dialect: Dialect, row: Key, value: Any, read: bool) -> str:
     if exact is None:
         return "a number" if counted and not read and not isinstance(value, bool) else ""
     least, most = BOUNDS.get(row.field or "", (float("-inf"), float("inf")))
+    if isinstance(row.default, int | float):
+        least = min(least, row.default)  # 0 or -1 switch it off: it is no size, or not that one alone
     if exact < least:
         return f"at least {least:,}"
     return f"at most {most:,}" if exact > most else ""
+
+
+def _switched(row: Key) -> bool:
+    """Whether the key is a switch, which may take words or a section besides."""
+    return isinstance(row.default, bool) or any(isinstance(each, bool) for each in row.choices + row.offered)
 
 
 def _is_choice(dialect: Dialect, row: Key, value: Any, read: bool) -> bool:

@@ -61,6 +61,9 @@ DEEPSPEED = Options(
 )  # fmt: skip
 """launcher/runner.py of deepspeed 0.19.2."""
 
+COMPOSER = Options(frozenset(("m", "module_mode", "c", "command_mode", "v", "verbose", "version")))
+"""cli/launcher.py of composer 0.32."""
+
 _ENGINES: Mapping[str, str] = {
     "use_deepspeed": "DEEPSPEED",
     "use_fsdp": "FSDP",

@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from vramlint.dialects.kit.run import Given, Launch
-from vramlint.dialects.launching.options import ACCELERATE, DEEPSPEED, TORCHRUN, Options, engine_keys
+from vramlint.dialects.launching.options import (
+    ACCELERATE,
+    COMPOSER,
+    DEEPSPEED,
+    TORCHRUN,
+    Options,
+    engine_keys,
+)
 from vramlint.document.place import Place
 from vramlint.lazy_dataclasses import dataclass, field, replace
 
@@ -54,7 +61,7 @@ _WRAPPERS = frozenset(
 """They start another command, after options of their own: what follows from the first known program on."""
 _PROGRAM = re.compile(
     r"(?:python[\d.]*|torchrun|accelerate|accelerate-launch|deepspeed|axolotl|llamafactory-cli|lmf|swift"
-    r"|megatron|tune|litgpt|trl|composer|oumi|bash|sh|torchx|mlx_lm\.\w+|automodel)\Z"
+    r"|megatron|tune|litgpt|trl|composer|llmfoundry|oumi|bash|sh|torchx|mlx_lm\.\w+|automodel)\Z"
 )
 """Programs that train, or start what trains."""
 
@@ -120,7 +127,11 @@ def _wrapper(left: Peeled) -> bool:
         if left.words[index - 1].value in valued:
             _container(left, str(left.words[index - 1].value), left.words[index])
             continue
-        if _PROGRAM.match(name) or name in _WRAPPERS or (isinstance(word, str) and word.endswith(".py")):
+        configured = [each.value for each in left.words[index + 1 : index + 2]] == [
+            "@"
+        ]  # `uv run sft @ a.toml`
+        script = isinstance(word, str) and word.endswith(".py")
+        if _PROGRAM.match(name) or name in _WRAPPERS or script or configured:
             left.words = left.words[index:]
             return True
     left.words = ()
@@ -167,6 +178,34 @@ def _deepspeed(left: Peeled) -> bool:
     return False
 
 
+def _composer(left: Peeled) -> bool:
+    """`composer -n 8 train.py …` starts a process for each GPU where no number is given (cli/launcher.py of
+    composer 0.32).
+    """
+    found = _options(left, COMPOSER, "composer")
+    left.per_node = found.get("nproc", found.get("n", left.per_node))
+    left.processes = found.get("world_size", left.processes)
+    return False
+
+
+def _deepy(left: Peeled) -> bool:
+    """`deepy.py train.py -d FOLDER A.yml B.yml` starts deepspeed (deepy.py of gpt-neox 2.0)."""
+    left.by += ["deepy", "deepspeed"]
+    left.words = left.words[1:]
+    return False
+
+
+def _oumi(left: Peeled) -> bool:
+    """`oumi distributed torchrun -m oumi train …` hands the rest to a launcher with the number of all GPUs
+    (core/cli/distributed_run.py of oumi 0.9).
+    """
+    if [each.value for each in left.words[1:2]] != ["distributed"]:
+        return False
+    left.by.append("oumi")
+    left.words = left.words[2:]
+    return True
+
+
 _MODULES: Mapping[str, Callable[[Peeled], bool]] = {
     "torch.distributed.run": _torchrun,
     "torch.distributed.launch": _torchrun,
@@ -198,7 +237,7 @@ def _python(left: Peeled) -> bool:
         if not word.startswith("-"):
             left.by.append("python")
             left.words = left.words[index:]
-            return False
+            return _name(left.words) in _STEPS
     left.words = ()
     return False
 
@@ -208,4 +247,7 @@ _STEPS: Mapping[str, Callable[[Peeled], bool]] = {
     "accelerate": _accelerate,
     "accelerate-launch": _accelerate,
     "deepspeed": _deepspeed,
+    "composer": _composer,
+    "deepy.py": _deepy,
+    "oumi": _oumi,
 }

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
-from vramlint.dialects.launching.arguments import OPEN, Arguments, read_arguments
+from vramlint.dialects.launching.arguments import OPEN, Arguments, is_flag, read_arguments
 from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
 from vramlint.dialects.launching.peel import Peeled
 from vramlint.lazy_dataclasses import replace
@@ -33,6 +33,10 @@ class Program(NamedTuple):
     """The key that its own name sets, where only the name says what it trains for."""
     implied: Mapping[str, Mapping[str, Any]] = {}
     """What a subcommand says by its name: keys with the subcommand's own defaults."""
+    started_by: str = ""
+    """The launcher without which a script of this name is another's."""
+    counts: tuple[str, str] = ("", "")
+    """Its own arguments that say how many processes a node has, and how many nodes."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -46,6 +50,8 @@ PROGRAMS = (
     Program(r"(?:.*\.)?llamafactory\.(?:launcher|cli)|train_bash\.py", framework="llamafactory"),
     Program(r"swift", _words("sft pt rlhf dpo"), "ms-swift", "environment"),
     Program(r"(?:.*/)?swift/cli/(?:sft|pt|rlhf)\.py|swift\.cli\.(?:sft|pt|rlhf)", framework="ms-swift"),
+    Program(r"megatron", _words("sft pt rlhf"), "ms-swift", "environment"),
+    Program(r"(?:.*/)?swift/cli/_megatron/\w+\.py|swift\.cli\._megatron\.\w+", framework="ms-swift"),
     Program(r"tune", _words("run"), "torchtune"),
     Program(
         r"litgpt",
@@ -54,16 +60,29 @@ PROGRAMS = (
         "config",
         "checkpoint_dir",
         implied={
-            name: {"lora_r": 8} for name in ("finetune", "finetune_lora")
-        },  # finetune/lora.py of litgpt 0.5.13
+            "finetune": {"lora_r": 8, "devices": 1},
+            "finetune_lora": {"lora_r": 8, "devices": 1},
+            "finetune_full": {"devices": 1},
+        },  # finetune/lora.py and finetune/full.py of litgpt 0.5.13
     ),
     Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
     Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
     Program(r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)", framework="verl"),
     Program(r"torchtitan\.train|(?:.*/)?torchtitan/train\.py", framework="torchtitan"),
     Program(r"(?:.*/)?scripts/train/train\.py", framework="llm-foundry"),
+    Program(r"(?:.*/)?train/train\.py", framework="llm-foundry", started_by="composer"),
+    Program(r"llmfoundry", _words("train"), "llm-foundry"),
     Program(r"oumi", _words("train"), "oumi"),
-    Program(r"openrlhf\.cli\.train_\w+", framework="openrlhf", named="script"),
+    Program(
+        r"openrlhf\.cli\.train_\w+",
+        framework="openrlhf",
+        named="script",
+        counts=("actor_num_gpus_per_node", "actor_num_nodes"),
+    ),
+    Program(r"sft|rl|prime_rl\.(?:trainer\.)?(?:sft|rl)(?:\.train)?", framework="prime-rl", started_by="@"),
+    Program(r"(?:.*/)?prime_rl/(?:trainer/)?(?:sft|rl)(?:/train)?\.py", framework="prime-rl"),
+    Program(r"automodel", framework="nemo", counts=("nproc_per_node", "")),
+    Program(r"(?:.*/)?train\.py", framework="gpt-neox", started_by="deepy"),
     Program(r"(?:.*/)?pretrain_(?:gpt|mamba|t5|bert|llama)\.py", framework="megatron"),
 )
 
@@ -94,6 +113,8 @@ def run_of(peeled: Peeled, environment: Mapping[str, Given]) -> Run | None:
             program.name, PurePosixPath(first).name
         ):
             continue
+        if program.started_by and program.started_by not in (*peeled.by, *_second(peeled)):
+            continue
         if not program.subcommands:
             return _script(peeled, environment, program)
         named = peeled.words[1].value if len(peeled.words) > 1 else None
@@ -105,9 +126,37 @@ def run_of(peeled: Peeled, environment: Mapping[str, Given]) -> Run | None:
     return None
 
 
+def _second(peeled: Peeled) -> tuple[object, ...]:
+    """The word after the program: `sft @ run.toml`."""
+    return tuple(word.value for word in peeled.words[1:2])
+
+
 def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program | None) -> Run:
-    arguments = read_arguments(peeled.words[1:])
+    words = peeled.words[1:]
+    if program is not None and program.framework == "gpt-neox":
+        words = _in_folder(words)
+    arguments = read_arguments(words)
+    if program is not None and peeled.per_node is None and peeled.processes is None:
+        per_node, nodes = program.counts
+        peeled.per_node = arguments.values.get(per_node)
+        peeled.nodes = arguments.values.get(nodes, peeled.nodes)
     return _run(peeled.launch(), peeled.words[0], arguments, environment, program)
+
+
+def _in_folder(words: Sequence[Given]) -> Sequence[Given]:
+    """`-d FOLDER A.yml B`: the config files of a folder, whose ends may be left out (consume_deepy_args of
+    megatron/neox_arguments in gpt-neox 2.0).
+    """
+    at = next((index for index, word in enumerate(words) if word.value in ("-d", "--conf_dir")), None)
+    folder = "" if at is None else "".join(f"{word.value}/" for word in words[at + 1 : at + 2])
+    named = words if at is None else [*words[:at], *words[at + 2 :]]
+    return [
+        word if is_flag(word) else replace(word, value=folder + _with_end(str(word.value))) for word in named
+    ]
+
+
+def _with_end(name: str) -> str:
+    return name if name.endswith((".yml", ".yaml")) else f"{name}.yml"
 
 
 def _subcommand(peeled: Peeled, environment: Mapping[str, Given], program: Program) -> Run:

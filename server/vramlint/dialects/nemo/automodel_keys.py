@@ -26,7 +26,8 @@ KEYS: tuple[Key, ...] = (
         "Layers of a stage; fewer than a rank has make several stages on it."),
     Key("distributed.sequence_parallel", "parallel.sequence", "Splits what lies between layers too.", False),
     Key("distributed.activation_checkpointing", "gradient_checkpointing",
-        "Recomputes norms, attention and feed-forward block of each layer, each by itself.", False),
+        "Recomputes norms, attention and feed-forward block of each layer, each by itself; selective keeps "
+        "the results of expensive operations.", False, (True, False, "selective")),
     Key("distributed.offload_policy", "parallel.offload", "Keeps the shards on the host.", None),
     Key("distributed.reshard_after_forward", "parallel.sharding",
         "false keeps gathered weights until backward.", True),

@@ -81,7 +81,7 @@ def _outcome(reader: Reader, context: Context, *, megatron: bool, learns: bool) 
     elif reader.has("model.partial_pretrain"):
         path, trainer = "model.partial_pretrain", old_fine_tuning
     model = find_model(reader, context, path)
-    if reader.get(path, text) is None:
+    if reader.get(path, text) is None and context.launch is None:  # a launch line may name it in a variable
         reader.leave_open("model", f"{path} is not set; that of verl's own file assumed")
         model = context.catalog.model(DEFAULT_MODEL) or model
     return trainer(reader, context, model) if isinstance(model, Model) else model

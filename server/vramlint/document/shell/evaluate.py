@@ -17,7 +17,7 @@ from vramlint.document.place import Place, Snippet
 from vramlint.document.shell import conditions, tree
 from vramlint.document.shell.conditions import Operand, Truth
 from vramlint.document.shell.expand import Expander
-from vramlint.document.shell.found import Command, Evaluated, written_by
+from vramlint.document.shell.found import Command, Evaluated, given_to, written_by
 from vramlint.document.shell.lexer import Word, tokenize
 from vramlint.document.shell.options import assigned, parses_options
 from vramlint.document.shell.values import (
@@ -302,7 +302,8 @@ class _Walk:
             self.variables.go_to(words[1:])
             return None
         if name in ("read", "mapfile", "readarray"):
-            self.variables.put_read(words[1:])
+            if name != "read" or not self.variables.put_text(words[1:], given_to(command, self.expander)):
+                self.variables.put_read(words[1:])
             return None
         if name == "conda" and len(words) > 1 and text_of(words[1]) == "run":
             return NotImplemented
@@ -351,7 +352,7 @@ class _Walk:
             self._again(words[-1])
             self.through = before
             return
-        if first.endswith(".sh") and self._script(words[0], words[1:]):
+        if first.endswith(".sh") and self._under(prefix, lambda: self._script(words[0], words[1:])):
             return
         place = self.expander.snippet.locate(Span(command.span.start, command.span.end))
         seen, folder = self.variables.exported, self.variables.folder or ""
@@ -360,20 +361,27 @@ class _Walk:
     def _shell(self, words: list[Value], index: int, prefix: dict[str, Value]) -> None:
         """`bash script.sh` or `bash -c "…"`, itself handed to the words before it."""
         before, self.through = self.through, self.through + tuple(pattern_of(word) for word in words[:index])
+        self._under(prefix, lambda: self._handed(words[index + 1 :]))
+        self.through = before
+
+    def _under(self, prefix: Mapping[str, Value], walk: Callable[[], bool]) -> bool:
+        """Walk what sees the assignments before a command, and nothing after it does."""
         saved = dict(self.variables)
         for name, value in prefix.items():
             self.variables.put(name, value, exported=True)
-        rest = words[index + 1 :]
+        try:
+            return walk()
+        finally:
+            self.variables.restore(saved)
+
+    def _handed(self, rest: list[Value]) -> bool:
+        """What follows `bash`: options, and a text or a script with its arguments."""
         while rest and (flag := text_of(rest[0]) or "").startswith("-"):
             if "c" in flag and not flag.startswith("--") and len(rest) > 1:
                 self._again(rest[1])
-                rest = []
-                break
+                return True
             rest = rest[1:]
-        if rest:
-            self._script(rest[0], rest[1:])
-        self.variables.restore(saved)
-        self.through = before
+        return bool(rest) and self._script(rest[0], rest[1:])
 
     def _script(self, name: Value, arguments: list[Value]) -> bool:
         """Walk another file of the workspace."""

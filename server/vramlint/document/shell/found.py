@@ -65,3 +65,15 @@ def written_by(command: Simple, words: Sequence[Value], expander: Expander) -> W
     if target is None or body is None or name not in ("cat", "tee", "echo"):
         return None
     return Written(pattern_of(target), body, appended)
+
+
+def given_to(command: Simple, expander: Expander) -> Value | None:
+    """The text of the heredoc or the here-string that a command reads; None where it reads something else."""
+    for redirection in reversed(command.redirections):
+        if redirection.heredoc is not None:
+            return expander.heredoc(redirection.heredoc.span, expands=redirection.heredoc.expands)
+        if redirection.operator == "<<<":
+            return expander.value(redirection.target)
+        if redirection.operator == "<":
+            return None
+    return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from vramlint.document.node import Span
 from vramlint.document.place import Place
-from vramlint.document.shell.values import Fragment, Value, Variable, pattern_of, text_of
+from vramlint.document.shell.values import Fragment, Value, Variable, cut, pattern_of, text_of
 
 _NOWHERE = Place(Span(0, 0))
 _LONGEST = 200
@@ -50,6 +51,19 @@ class Variables(dict[str, Variable]):
             name = text_of(word) or ""
             if re.fullmatch(r"[A-Za-z_]\w*", name):
                 self[name] = Variable((Fragment(None, word[0].place, why="read while it runs"),))
+
+    def put_text(self, words: Sequence[Value], text: Value | None) -> bool:
+        """Set the one variable of `read -r -d '' NAME` to the text that it is given, which holds no NUL to
+        end at; False where it reads in another way.
+        """
+        said = [text_of(word) for word in words]
+        whole = any(option in ("-d", "-rd") and end == "" for option, end in pairwise(said))
+        raw = any(option in ("-r", "-rd") for option in said)
+        names = [name for name in said if name and re.fullmatch(r"[A-Za-z_]\w*", name)]
+        if text is None or not (whole and raw) or len(names) != 1:
+            return False
+        self.put(names[0], _trimmed(text))
+        return True
 
     def without_options(self, names: Iterable[str], place: Place) -> None:
         """What an option parser at `place` leaves when no option is given: defaults stay, and what must be
@@ -112,6 +126,16 @@ class Variables(dict[str, Variable]):
                 if ours is None or theirs is None or _plain(ours) != _plain(theirs):
                     merged[name] = _either_of(name, ours or theirs)
         self.restore(merged)
+
+
+def _trimmed(text: Value) -> Value:
+    """A value without the spaces and line ends around it."""
+    kept = list(text)
+    if kept and kept[0].text is not None:
+        kept[0] = cut(kept[0], len(kept[0].text) - len(kept[0].text.lstrip()), len(kept[0].text))
+    if kept and kept[-1].text is not None:
+        kept[-1] = cut(kept[-1], 0, len(kept[-1].text.rstrip()))
+    return tuple(kept)
 
 
 def _plain(variable: Variable) -> object:
