@@ -33,6 +33,16 @@ def load_schema(dialect: str) -> dict[str, Any]:
     return schema
 
 
+@cache
+def torchtitan_configs() -> dict[str, dict[str, dict[str, Any]]]:
+    """The runs of torchtitan's own config registries, by module and function: the values of their keys, and
+    under "open" what of them is not read, with the reason. Shared: do not change it.
+    """
+    text = (_FOLDER.parent / "catalog" / "torchtitan_configs.json").read_text(encoding="utf-8")
+    found: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
+    return found
+
+
 def names() -> tuple[str, ...]:
     """The dialects that have a schema."""
     return tuple(sorted(file.stem for file in _FOLDER.glob("*.json")))

@@ -11,6 +11,7 @@ from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
 from vramlint.dialects.launching.arguments import OPEN, Arguments, is_flag, read_arguments
 from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
 from vramlint.dialects.launching.peel import Peeled
+from vramlint.dialects.launching.registered import with_registered
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
 
@@ -136,6 +137,8 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
     if program is not None and program.framework == "gpt-neox":
         words = _in_folder(words)
     arguments = read_arguments(words)
+    if program is not None and program.framework == "torchtitan":
+        arguments = with_registered(arguments)
     if program is not None and peeled.per_node is None and peeled.processes is None:
         per_node, nodes = program.counts
         peeled.per_node = arguments.values.get(per_node)

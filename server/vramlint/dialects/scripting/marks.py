@@ -26,7 +26,11 @@ def starts_run(data: bytes) -> bool:
     )
     rented = b"sagemaker" in data and b"entry_point" in data
     return (
-        calls or _loops(data) or rented or (_shells(data) and any(word in data for word in STARTS + _WORDS))
+        calls
+        or _loops(data)
+        or rented
+        or b"Trainer.Config" in data
+        or (_shells(data) and any(word in data for word in STARTS + _WORDS))
     )
 
 

@@ -27,6 +27,7 @@ from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
 from vramlint.dialects.scripting.rows import asked_length, tokenized
 from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
+from vramlint.dialects.scripting.torchtitan import registry_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
 from vramlint.dialects.scripting.workers import launched
 from vramlint.dialects.trl.read import LENGTHS
@@ -65,10 +66,18 @@ def runs_in_program(
     looped = own_loop(reading, cells) if not found else None
     if looped is not None:
         found.append(_with_environment(ScriptRun(*looped, {}), reading))
+    if "torchtitan" in text:
+        found += (ScriptRun(run, _registered(run), {}) for run in registry_runs(reading))
     found += (ScriptRun(run, {}, files) for run, files in chain(shell_runs(reading), started_runs(reading)))
     gpu = hosted_gpu(text) if language == "notebook" else asked_gpu(reading.made)
     ordered = sorted(found, key=lambda each: each.run.launch.place.span.start)
     return tuple(each._replace(gpu=gpu) for each in ordered)
+
+
+def _registered(run: Run) -> Facts:
+    """What a registry's function states; as for a config file, a launch line elsewhere says how many run."""
+    place = run.program.place
+    return {"framework": Given("torchtitan", place), "ranks": Given(None, place)}
 
 
 def _with_environment(each: ScriptRun, reading: Evaluation) -> ScriptRun:

@@ -1,8 +1,9 @@
-"""torchtitan up to 0.2: TOML with sections for job, model, training, parallelism.
+"""torchtitan: up to 0.2 TOML with sections for job, model, training, parallelism; from 0.3 Python functions.
 
 Semantics of 0.2.2 (`torchtitan/train.py`, `distributed/parallel_dims.py`, `distributed/utils.py`,
 `models/llama3/infra/parallelize.py`).
-Releases from 0.3 read Python functions instead of files.
+What the functions of 0.3 return is brought under the same keys by `scripting.torchtitan` and
+`launching.registered`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,22 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
+from vramlint.dialects.kit.dialect import (
+    UNSET,
+    Changes,
+    Context,
+    Dialect,
+    Obstacle,
+    ReadResult,
+    SetKey,
+)
 from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
     choice,
     integer,
+    look_up,
     names,
     number,
     positive,
@@ -29,9 +39,11 @@ from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
 from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
 from vramlint.versions import release
-from vramlint.vocabulary import Autocast, Checkpointing, Fp8, Schedule, Strategy
+from vramlint.vocabulary import Attention, Autocast, Checkpointing, Fp8, Loss, Schedule, Strategy
 
 VERSION = "0.2.2"
+OF_FUNCTIONS = "0.3.0"
+"""The release whose functions are read, which name an attention kernel beside the flavor."""
 
 _Width = Literal["float32", "bfloat16"]
 _DTYPES: Mapping[str, _Width] = {"float32": "float32", "bfloat16": "bfloat16"}
@@ -59,7 +71,8 @@ _SCHEDULES: Mapping[str, tuple[Schedule, int]] = {
 
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run that a job config describes."""
-    reader = framework_reader(values, context, "torchtitan", VERSION, table(KEYS))
+    version = VERSION if look_up(values, "model.attn_backend") is UNSET else OF_FUNCTIONS
+    reader = framework_reader(values, context, "torchtitan", version, table(KEYS))
     _date(reader, context)
     model = _model(reader, context)
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
@@ -125,8 +138,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         sequence_length=length,
         packing=True,
         gradient_checkpointing=_checkpointing(reader),
-        attention="flex" if "flex" in (reader.get("model.flavor", text) or "") else "sdpa",
-        loss="full-logits",
+        attention=_attention(reader),
+        loss=_loss(reader),
         loop="freed",
         compile=_compiled(reader),
         gradient_clipping=reader.read("training.max_norm", number) or None,
@@ -176,7 +189,7 @@ def _parallel(reader: Reader, context: Context, layers: int | None) -> Parallel:
         replicate=fixed["replicate"] if sharding else 1,
         sharding="grad-op" if sharding and _keeps_gathered(reader, fixed["pipeline"]) else "full",
         tensor=fixed["tensor"],
-        sequence=fixed["tensor"] > 1,
+        sequence=fixed["tensor"] > 1 and _splits_sequence(reader),
         context=fixed["context"],
         pipeline=fixed["pipeline"],
         schedule=schedule,
@@ -201,6 +214,11 @@ def _schedule(reader: Reader, stages: int, layers: int | None) -> tuple[Schedule
         reader.written("parallel.virtual_pipeline", "parallelism.pipeline_parallel_layers_per_stage")
         chunks = max(-(-(layers + 2) // each) // stages, 1)
     return schedule, chunks
+
+
+def _splits_sequence(reader: Reader) -> bool:
+    """From 0.3 it can be switched off (config/configs.py, enable_sequence_parallel)."""
+    return reader.get("parallelism.enable_sequence_parallel", boolean) is not False
 
 
 def _keeps_gathered(reader: Reader, pipeline: int) -> bool:
@@ -257,6 +275,24 @@ def _compiled(reader: Reader) -> bool:
     enabled = reader.read(("compile.enable", "training.compile"), boolean, False, field="compile")
     components = reader.get("compile.components", names)
     return enabled and (components is None or "model" in components)
+
+
+def _attention(reader: Reader) -> Attention:
+    """The kernel that the flavor's name has, or from 0.3 an argument beside it."""
+    backend = reader.get("model.attn_backend", text) or reader.get("model.flavor", text) or ""
+    if "varlen" in backend:
+        return "flash_attention_2"
+    return "flex" if "flex" in backend else "sdpa"
+
+
+def _loss(reader: Reader) -> Loss:
+    """Whole logits, or from 0.3 those of one chunk at a time (components/loss.py, ChunkedLossWrapper)."""
+    chunks = reader.get("loss.num_chunks", positive)
+    if chunks is None:
+        return "full-logits"
+    reason = f"the logits of one of {chunks} chunks, and what the loss makes of them, are not counted"
+    reader.leave_open("loss", reason, at_least=True)
+    return "fused-linear"
 
 
 def _optimizer(reader: Reader) -> str:

@@ -24,6 +24,7 @@ from vramlint.document.python.magics import Magic
 from vramlint.document.python.methods import method
 from vramlint.document.python.operations import binary, truth
 from vramlint.document.python.values import (
+    Bound,
     Function,
     Items,
     Known,
@@ -194,6 +195,10 @@ class Evaluation:
                     owner.words[name] = Word(key, written)
                 elif isinstance(owner, Table):
                     owner.entries[name] = value
+                elif isinstance(owner, Bound) and owner.owner.kind == "Config":
+                    section = Made(f"{owner.owner.name}.{owner.name}", [], {}, place)
+                    section.keywords[name] = self._later(value, place)
+                    owner.owner.keywords[owner.name] = section  # the rest of it has its defaults
             case ast.Subscript(value=inner, slice=key):
                 word = Word(self.locate(key), written)
                 self._set_item(evaluate(inner, scope, self), evaluate(key, scope, self), value, word)
