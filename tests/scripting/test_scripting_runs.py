@@ -270,3 +270,25 @@ def test_a_trainer_trains_whatever_names_its_model(tmp_path: Path, text: str) ->
     assert run.estimate is None or run.estimate.components["gradients"] > 10 * 2**30
     assert run.verdict in ("does_not_fit", "unknown")
     assert fields(run)["method"] == "sft"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "data['train'].map(cut)",
+        "data.train_test_split(0.1)['train'].map(cut, batched=True)",
+        "data['train'].map(lambda row: cut(row))",
+    ],
+)
+def test_a_function_that_something_unknown_is_handed_is_followed(tmp_path: Path, rows: str) -> None:
+    text = (
+        "from datasets import load_dataset\n"
+        "from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments\n"
+        "data, tok = load_dataset('a/b'), AutoTokenizer.from_pretrained('gpt2')\n"
+        "def cut(row):\n    return tok(row['text'], truncation=True, max_length=512)\n"
+        f"rows = {rows}\n"
+        "model = AutoModelForCausalLM.from_pretrained('gpt2')\n"
+        "Trainer(model, TrainingArguments('out'), train_dataset=rows).train()\n"
+    )
+    (run,) = described(tmp_path, text, gpu="T4")
+    assert fields(run)["seq_len"] == 512

@@ -95,6 +95,7 @@ def call(callee: Value, given: Given, place: Place, run: Evaluation) -> Value:
         return _recorded(f"{callee.name}.__call__", given, place, run, callee)
     if isinstance(callee, Symbol):
         return _symbol(callee, given, place, run)
+    _start(given, {}, place, run)
     return callee if isinstance(callee, Open) else Open("only the run knows", place)
 
 
@@ -228,12 +229,17 @@ def _recorded(name: str, given: Given, place: Place, run: Evaluation, owner: Mad
     made.words |= given.words
     made.last = given.last
     run.made.append(made)
+    asked = run.command if name in ("fire.Fire", "typer.run") else None
+    _start(given, asked or {}, place, run)
+    return made
+
+
+def _start(given: Given, asked: Mapping[str, Value], place: Place, run: Evaluation) -> None:
+    """Follow the functions that a call is handed: `data["train"].map(tokenize)` calls them."""
+    settings = given.keywords.get("train_loop_config")  # Ray's trainers call the function with it
     for value in (*given.arguments, *given.keywords.values()):
         if isinstance(value, Function) and value.node not in run.called:
-            asked = run.command if name in ("fire.Fire", "typer.run") else None
-            settings = given.keywords.get("train_loop_config")  # Ray's trainers call the function with it
-            run.follow(value, [settings] if settings is not None else [], dict(asked or {}), place)
-    return made
+            run.follow(value, [settings] if settings is not None else [], dict(asked), place)
 
 
 _TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
