@@ -13,14 +13,13 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers", minversion="5.24")
 
 
-def test_a_family_that_is_claimed_has_exactly_the_parameters_of_its_class() -> None:
+def test_a_claimed_class_is_exact_and_a_stand_in_lies_within_its_band() -> None:
     import verify_classes
 
     checked = exact = 0
     for row in verify_classes.rows():
         checked += 1
         exact += row.ours == row.counted
-        if row.claimed and row.type not in verify_classes.INEXACT and not verify_classes.wholes(row.type):
-            assert row.ours == row.counted, f"{row.type} {row.name}"
+        assert row.holds, f"{row.type} {row.name}: {row.counted} counted, {row.ours} ours"
     assert checked > 250
-    assert exact >= 75
+    assert exact >= 108

@@ -33,16 +33,18 @@ def _declared(model_type: str) -> Mapping[str, Any]:
 
 def with_defaults(config: Mapping[str, Any], depth: int = DEPTH) -> dict[str, Any]:
     """The config with its class's own values for missing keys, in nested configs too. Keys under a class's
-    second name for them are there under the first one as well. A model type that transformers does not have
-    is left alone, and so is what lies flat where its class nests it.
+    second name for them are there under the first one as well, whose default holds. A model type
+    that transformers does not have is left alone, and so is what lies flat where its class nests it.
     """
     declared = _declared(str(config.get("model_type") or ""))
     given = dict(config)
-    for alias, name in declared.get("aliases", {}).items():
+    aliases = declared.get("aliases", {})
+    for alias, name in aliases.items():
         if alias in given:
             given.setdefault(name, given[alias])
     nested = {} if any(key in given for key in FLAT) else declared.get("nested", {})
-    result = {**declared.get("fields", {}), **given}
+    fields = declared.get("fields", {})
+    result = {**{key: value for key, value in fields.items() if aliases.get(key) not in fields}, **given}
     for key in {*nested, *(key for key in given if key.endswith("_config"))}:
         spec = nested.get(key, {})
         inner = given.get(key)

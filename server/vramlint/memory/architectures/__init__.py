@@ -19,6 +19,10 @@ def network_of(job: TrainingJob, weights: Weights) -> Network:
     architecture.
     """
     network = _built(job, weights)
+    if not network.counted and job.model.parameters is None:
+        from vramlint.memory.architectures.joined_parts import refuse_uncounted
+
+        refuse_uncounted(job.model)
     if job.model.scale != 1 and job.model.parameters is not None:
         weights.resize(job.model.scale, job.model.parameters)
     return network
@@ -33,6 +37,12 @@ def _built(job: TrainingJob, weights: Weights) -> Network:
     if family is None:
         from vramlint.memory.architectures.fallback import stand_in
 
+        if job.model.parameters is None and isinstance(job.model.config.get("text_config"), Mapping):
+            from vramlint.memory.architectures.vision_language import decoder_alone
+
+            alone = decoder_alone(job)
+            if alone is not None:
+                return _built(alone, weights)
         return stand_in(job, weights)
     declared = family(job.model.config)
     if isinstance(declared, Decoder):

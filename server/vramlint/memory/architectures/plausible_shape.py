@@ -12,9 +12,12 @@ from vramlint.catalog.facts import Model
 from vramlint.memory.estimate import CannotEstimate
 
 _SIZE = re.compile(
-    r"(num|n)_(?!param)\w+|\w+_(size|dim|rank|layers?|heads?|experts?|groups?)|d_(model|ff|kv|inner)|dim"
+    r"(num|n)_(?!param)\w+|(?!(\w+_)?(chunk|window)_size)\w+_(size|dim|rank|layers|heads?|experts?|groups?)"
+    r"|d_(model|ff|kv|inner)|dim"
 )
-"""Names of keys that fix shapes, in every family's spelling."""
+"""Names of keys that fix shapes, in every family's spelling. A layer's number may be counted from the end,
+and -1 is a window or a chunk as long as the sequence.
+"""
 _NUMBER = re.compile(r"(num|n)_\w+|(hidden|intermediate|vocab)_size|head_dim|d_(model|ff|kv)")
 """Those of them that are never a word."""
 _LAYERS = re.compile(r"(num|n)_(hidden_)?layers?|num_(encoder|decoder)_layers")

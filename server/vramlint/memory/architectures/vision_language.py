@@ -15,9 +15,12 @@ from typing import Any
 from vramlint.catalog.facts import LinearModule
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.memory.architectures.encoders_of_images import QKVO, linears, plain, squares
 from vramlint.memory.architectures.fallback import flat
-from vramlint.memory.architectures.families.common import Config
+from vramlint.memory.architectures.families import family_of
+from vramlint.memory.architectures.families.common import Config, size
 from vramlint.memory.architectures.from_linear_layers import Shape, chain, layer
+from vramlint.memory.architectures.joined_parts import Parts, nested_models, parts_of
 from vramlint.memory.architectures.network import FeedForward, Inputs, Network, Stage
 from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ops.generic import operation
@@ -43,6 +46,7 @@ TEXT_FAMILIES: Mapping[str, str] = {
     "qwen3_5_moe": "qwen3_5_moe_text",
     "gemma3": "gemma3_text",
     "gemma4": "gemma4_text",
+    "gemma4_unified": "gemma4_text",
     "gemma4_unified_text": "gemma4_text",
     "mllama": "mllama_text",
     "idefics2": "mistral",
@@ -54,8 +58,16 @@ TEXT_FAMILIES: Mapping[str, str] = {
     "internvl": "qwen2",
     "paligemma": "gemma",
     "mistral3": "mistral",
+    "granite_docling_text": "granite",
 }
 """Family of the decoder: by its own model type, or by that of the whole where it says none."""
+TEXT_KEYS: Mapping[str, Mapping[str, Any]] = {
+    "glm4v_text": {"attention_bias": True},
+    "gemma4_unified_text": {"hidden_size_per_layer_input": 0},
+}
+"""What a decoder has whatever its config says (modeling_glm4v.py, Glm4vTextAttention; Gemma 4 Unified has no
+embeddings of each layer's own).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,46 +129,61 @@ def images_of(model_type: str, config: Config, longest: int) -> Images:
     return Images(crops, side, patches, min(longest, crops * tokens))
 
 
-def tower_modules(job: TrainingJob, vision: Config) -> tuple[list[LinearModule], int, int]:
-    """The linear layers of the tower's layers, how many layers, how wide: from the catalog, or those of a
-    plain ViT.
+def tower_modules(
+    job: TrainingJob, vision: Config, parts: Parts | None
+) -> tuple[list[LinearModule], int, int]:
+    """The linear layers of the tower's layers, how many layers, how wide: from the catalog, of its class, or
+    those of a plain ViT.
     """
     listed = [module for module in job.model.linear_modules if module.part == "vision" and module.count > 1]
     if listed:
         widths = Counter(module.in_features for module in listed)
         count = Counter(module.count for module in listed).most_common(1)[0][0]
         return [module for module in listed if module.count == count], count, widths.most_common(1)[0][0]
+    if parts is not None:
+        return list(parts.encoder.modules), parts.encoder.layers, parts.encoder.width
     hidden = first(vision.get("embed_dim") or vision.get("hidden_size"), 0)
     count = first(vision.get("depth") or vision.get("num_hidden_layers"), 0)
     if not hidden or not count:
         return [], 0, 0
     inner = first(vision.get("intermediate_size"), 4 * hidden)
-    shapes = dict.fromkeys(("q_proj", "k_proj", "v_proj", "out_proj"), (hidden, hidden))
-    shapes |= {"fc1": (hidden, inner), "fc2": (inner, hidden)}
-    return (
-        [LinearModule(name, wide, out, count, True, "vision") for name, (wide, out) in shapes.items()],
-        count,
-        hidden,
-    )
+    shapes = squares(hidden, *QKVO) | plain(hidden, inner)
+    return linears(count, "vision", shapes), count, hidden
 
 
 def text_job(job: TrainingJob) -> TrainingJob:
     """The job with the decoder alone as its model."""
-    config = {key: value for key, value in flat(job.model.config).items() if key != "vision_config"}
+    config = {
+        key: value
+        for key, value in flat(job.model.config).items()
+        if not (key.endswith("_config") and isinstance(value, Mapping) and "quant" not in key)
+    }
     stated = config.get("model_type") if isinstance(job.model.config.get("text_config"), Mapping) else None
     inner = (job.model.config.get("text_config") or {}).get("model_type") or job.model.model_type
     kind = TEXT_FAMILIES.get(str(inner), str(inner if stated else job.model.model_type))
+    config |= TEXT_KEYS.get(str(inner), {})
     main = tuple(module for module in job.model.linear_modules if module.part == "main")
     model = replace(job.model, model_type=kind, config=config, linear_modules=main, parameters=None)
     return replace(job, model=model)
+
+
+def decoder_alone(job: TrainingJob) -> TrainingJob | None:
+    """The job with the decoder as its model, where the config of a known whole leaves out the tower and all
+    other parts, and the decoder is modelled.
+    """
+    text, model = text_job(job), job.model
+    lone = model.model_type in TEXT_FAMILIES and nested_models(model.config) == ["text_config"]
+    return text if lone and family_of(text.model.model_type) is not None else None
 
 
 def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -> Network:
     """Tower, projector and decoder one after the other (modeling_llava.py, LlavaModel.forward)."""
     config = job.model.config
     vision = config.get("vision_config") or {}
-    modules, count, hidden = tower_modules(job, vision)
+    parts = parts_of(job.model, size(flat(config), "hidden_size", "n_embd", "d_model"))
+    modules, count, hidden = tower_modules(job, vision, parts)
     text = text_builder(text_job(job), weights)
+    decoder = elements_of(weights)
     if not modules:
         raise CannotEstimate("incomplete-config", "the model's config has no vision_config")
     images = images_of(job.model.model_type, config, job.sequence_length)
@@ -167,12 +194,13 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
     shape = Shape(hidden, max(1, hidden // heads), "layer", causal=False, prefix="vision.")
     tower = Stage("vision layer", layer(shape, weights, modules, None), group.parameters)
     outside = weights.group("projector").parameters
-    conv = job.model.breakdown.get("conv", 0)
+    conv = job.model.breakdown.get("conv", 0) or (parts.encoder.patches if parts is not None else 0)
     patches = weights.parameter("vision.patch_embedding", (conv,)) if conv else None
-    project, width = projector(job, weights, shape)
-    known = sum(times * one.numel for one, times in weights.all() if ".lora_" not in one.name)
-    if job.model.parameters is not None and known < job.model.parameters:
-        weights.parameter("rest", (job.model.parameters - known,))
+    project, width = projector(job, weights, shape, parts)
+    wanted = decoder + parts.parameters if parts is not None else 0
+    rest = (job.model.parameters or wanted) - elements_of(weights)
+    if rest > 0:
+        weights.parameter("rest", (rest,))
     rows = job.micro_batch_size * images.crops
 
     def begin(t: Tape) -> tuple[Tensor, Inputs]:
@@ -203,7 +231,14 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
 
     joint = Stage("projector", merge, outside, checkpointed=False)
     order = [0] * count + [1] + [index + 2 for index in text.order]
-    return replace_network(text, begin, [tower, joint, *text.stages], order, str(images))
+    made = replace_network(text, begin, [tower, joint, *text.stages], order, str(images))
+    known = parts is not None or job.model.parameters is not None
+    return made if known else replace(made, modelled=False, counted=False)
+
+
+def elements_of(weights: Weights) -> int:
+    """Parameters of the model as made so far, adapters left out."""
+    return sum(times * one.numel for one, times in weights.all() if ".lora_" not in one.name)
 
 
 def replace_network(
@@ -227,13 +262,17 @@ def embedded_patches(t: Tape, weight: Parameter | None, shape: tuple[int, int, i
     return t.record(out, (weight,), lambda grad: (t.new(target, kind, f"gradient of {weight.name}"),))
 
 
-def projector(job: TrainingJob, weights: Weights, shape: Shape) -> tuple[FeedForward, int]:
+def projector(
+    job: TrainingJob, weights: Weights, shape: Shape, parts: Parts | None
+) -> tuple[FeedForward, int]:
     """The linear layers between tower and decoder, and the width they begin with."""
     modules = [
         module
         for module in job.model.linear_modules
         if module.part == "projector" or (module.part == "vision" and module.count == 1)
     ]
+    if not job.model.linear_modules and parts is not None:
+        modules = list(parts.joined)
     if not modules:
         return (lambda t, x: x), shape.hidden
     width = modules[0].in_features

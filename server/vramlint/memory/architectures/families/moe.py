@@ -85,7 +85,7 @@ def qwen2_moe(config: Config) -> Decoder:
 def qwen3_moe(config: Config) -> Decoder:
     """Qwen 3 with experts and no shared one."""
     window = config.get("sliding_window") if config.get("use_sliding_window") else None
-    declared = llama_kind(config, qk_norm="head", head_size=config.get("head_dim") or 128, window=window)
+    declared = llama_kind(config, qk_norm="head", window=window)
     return mixed(
         declared,
         replace(qwen_mixture(config), shared=0, shared_gate=False),
