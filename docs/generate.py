@@ -22,8 +22,10 @@ SHARED = ROOT.parent / "shared"
 if str(DOCS) not in sys.path:
     sys.path.insert(0, str(DOCS))
 
+import console  # noqa: E402
 import dialect_pages  # noqa: E402
 import job_schema  # noqa: E402
+import notebook_page  # noqa: E402
 import rule_page  # noqa: E402
 import tables  # noqa: E402
 import worked_examples  # noqa: E402
@@ -48,6 +50,9 @@ def generated() -> dict[Path, Generator]:
     files[ROOT / "schemas" / "vramlint_schemas" / "dialects" / "job.json"] = job_schema.text
     files[ROOT / "README.md"] = tables.readme
     files[DOCS / "cli.md"] = tables.cli_page
+    for file in (DOCS / "tutorial.md", ROOT / "site" / "home.md"):
+        files[file] = lambda file=file: console.rewritten(file.read_text(encoding="utf-8"))
+    files[notebook_page.NOTEBOOK] = notebook_page.executed
     files[WHITELIST] = whitelist
     for name in ("package.json", "package-lock.json"):
         file = ROOT / "client-vscode" / name

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("server", "rules", "schemas", "docs", "examples", "scripts", "client-vscode/package.json",
+COPIED = ("server", "rules", "schemas", "docs", "site", "examples", "scripts", "client-vscode/package.json",
           "client-vscode/package-lock.json", "README.md", "CONTRIBUTING.md", "pyproject.toml")  # fmt: skip
 PLACES = {
     name: int(count)
@@ -79,7 +79,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source, target = ROOT / name, root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
             shutil.copy(source, target)
     return root

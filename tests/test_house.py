@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("server", "rules", "schemas", "docs", "benchmarks")
+FOLDERS = ("server", "rules", "schemas", "docs", "site", "benchmarks")
 LONGEST = 70
 """Lines of a function that need no comment inside."""
 MOST_AT_THE_TOP = 6

@@ -24,7 +24,7 @@ CODE = sorted(
     file
     for folder, kind in (
         ("server", "*.py"), ("rules", "*.py"), ("schemas", "*.py"), ("docs", "*.py"), ("benchmarks", "*.py"),
-        ("scripts", "*.py"), ("client-vscode/src", "*.ts"),
+        ("scripts", "*.py"), ("site", "*.py"), ("client-vscode/src", "*.ts"),
     )
     for file in (ROOT / folder).rglob(kind)
 )  # fmt: skip
@@ -33,6 +33,7 @@ PAGES = sorted(
     for file in (
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "site").glob("*.md"),
         *(ROOT / "server").rglob("notes.md"),
         *(ROOT / "examples").rglob("*.md"),
         *(ROOT / "client-vscode").glob("*.md"),
