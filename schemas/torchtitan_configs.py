@@ -1,4 +1,4 @@
-"""Writes torchtitan_configs.json: the runs of torchtitan's own config registries, by module and function, as
+"""Writes shipped/torchtitan.json: the runs of torchtitan's own config registries, by module and function, as
 the keys that its launch lines override (development only; reads the package's source, imports nothing).
 
     python schemas/torchtitan_configs.py [--packages FOLDER]     # FOLDER keeps the download
@@ -23,7 +23,7 @@ from vramlint.document.python.cells import cells_of  # noqa: E402
 from vramlint.document.python.evaluate import Evaluation  # noqa: E402
 
 VERSION = "0.3.0"
-TABLE = HERE / "vramlint_schemas" / "catalog" / "torchtitan_configs.json"
+TABLE = HERE / "vramlint_schemas" / "shipped" / "torchtitan.json"
 
 
 def configs(package: Path) -> dict[str, dict[str, Any]]:

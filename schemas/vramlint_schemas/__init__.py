@@ -38,7 +38,7 @@ def torchtitan_configs() -> dict[str, dict[str, dict[str, Any]]]:
     """The runs of torchtitan's own config registries, by module and function: the values of their keys, and
     under "open" what of them is not read, with the reason. Shared: do not change it.
     """
-    text = (_FOLDER.parent / "catalog" / "torchtitan_configs.json").read_text(encoding="utf-8")
+    text = (_FOLDER.parent / "shipped" / "torchtitan.json").read_text(encoding="utf-8")
     found: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
     return found
 
