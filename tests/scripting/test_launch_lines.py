@@ -80,6 +80,24 @@ jobs:
           SIZE: ${{{{ inputs.size }}}}
         run: {TRL} --per_device_train_batch_size $SIZE
 """
+WORLD = """\
+import os
+import argparse
+from trl import SFTConfig, SFTTrainer
+parser = argparse.ArgumentParser()
+parser.add_argument("--model", default="")
+args = parser.parse_args()
+size = int(os.environ.get("SIZE", 1))
+steps = 64 // size // int(os.environ.get("WORLD_SIZE", "1"))
+settings = SFTConfig("out", per_device_train_batch_size=size, gradient_accumulation_steps=steps)
+SFTTrainer(args.model, args=settings).train()
+"""
+OMEGA = """\
+from omegaconf import OmegaConf
+from trl import SFTConfig, SFTTrainer
+config = OmegaConf.merge(OmegaConf.load("c.yaml"), OmegaConf.from_cli())
+SFTTrainer(config.model, args=SFTConfig("out", per_device_train_batch_size=config.train.size)).train()
+"""
 MPT = """\
 max_seq_len: 2048
 model: {name: mpt_causal_lm, d_model: 768, n_heads: 12, n_layers: 12, vocab_size: 50368}
@@ -100,6 +118,19 @@ data: {train: {datasets: [{dataset_name: yahma/alpaca-cleaned}]}}
 training: {trainer_type: TRL_SFT, per_device_train_batch_size: 2}
 """
 CASES = {
+    "a script sees the launcher's number of processes and the line's variables": (
+        "a.sh",
+        {
+            "a.sh": "SIZE=4 torchrun --nproc_per_node 2 fit.py --model gpt2\npython fit.py --model gpt2\n",
+            "fit.py": WORLD,
+        },
+        [{"model": "gpt2", "micro_batch": 4, "grad_accum": 8}, {"micro_batch": 1, "grad_accum": 64}],
+    ),
+    "OmegaConf merges a file and the command line": (
+        "a.sh",
+        {"a.sh": "python fit.py train.size=8\n", "fit.py": OMEGA, "c.yaml": "model: gpt2\ntrain: {size: 2}"},
+        [{"model": "gpt2", "micro_batch": 8}],
+    ),
     "composer starts LLM Foundry's script": (
         "a.sh",
         {

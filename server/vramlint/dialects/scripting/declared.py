@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from typing import NamedTuple, TypeAlias
 
-from vramlint.dialects.kit.run import Given, Run
+from vramlint.dialects.kit.run import Given, Launch, Run
 from vramlint.dialects.launching.arguments import CONFIG_OPTIONS
 from vramlint.dialects.scripting.facts import Facts, given
 from vramlint.document.place import Place
@@ -17,10 +18,13 @@ Load: TypeAlias = Callable[[str], "Loaded | None"]
 
 
 class Started(NamedTuple):
-    """A script that a launch line starts: its path as shown, and its arguments by name."""
+    """A script that a launch line starts: its path as shown, its arguments by name, and the variables that it
+    sees.
+    """
 
     document: str
     command: Mapping[str, Value]
+    environment: Mapping[str, Value] = {}
 
 
 def started(document: str, run: Run) -> Started:
@@ -28,7 +32,25 @@ def started(document: str, run: Run) -> Started:
     command = {name: _value(each) for name, each in run.arguments.items()}
     if len(run.configs) == 1:
         command |= {name: _value(run.configs[0]) for name in CONFIG_OPTIONS if name not in command}
-    return Started(document, command)
+    environment = {name: _value(each) for name, each in run.environment.items()}
+    return Started(document, command, {**environment, **_world(run.launch)})
+
+
+def _world(launch: Launch) -> dict[str, Value]:
+    """What torchrun and the launchers over it tell each process of the others (distributed/run.py of torch
+    2.13): their number, where the line says it, and which one it is, which no two share.
+    """
+    if not {"torchrun", "accelerate", "deepspeed"} & set(launch.by):
+        return {}
+    place = launch.place
+    counts = [launch.processes] if launch.processes is not None else [launch.per_node, launch.nodes]
+    sizes = [each.value for each in counts if each is not None]
+    known = bool(sizes) and all(isinstance(size, int) for size in sizes) and counts[0] is not None
+    world: Value = Open("the launch line does not say how many processes run", place)
+    if known:
+        world = Known(str(prod(sizes)), place, "implied")
+    own = {name: Open("differs from process to process", place) for name in ("RANK", "LOCAL_RANK")}
+    return {"WORLD_SIZE": world, **own}
 
 
 def _value(given: Given) -> Value:
@@ -52,7 +74,9 @@ def declared_in(text: str, load: Load, started: Started) -> Declared | None:
     """The arguments that a program declares for its command line, under those that it is started with; None
     where it declares none.
     """
-    reading = Evaluation(started.command, load).read(cells_of(text, "python", started.document))
+    reading = Evaluation(started.command, load, started.environment).read(
+        cells_of(text, "python", started.document)
+    )
     found: Facts = {}
     trainer = False
     for base, defaults, place in _declarations(reading.made):

@@ -19,6 +19,7 @@ from vramlint.dialects.scripting.classes import (
 )
 from vramlint.document.place import Place
 from vramlint.document.python.values import Items, Known, Made, Open, Symbol, Value, Word, holds_open, plain
+from vramlint.lazy_dataclasses import replace
 
 Facts: TypeAlias = dict[str, Given]
 MODEL = "model_name_or_path"
@@ -59,7 +60,7 @@ def model_facts(value: Value | None, place: Place) -> Facts | None:
         return {MODEL: Given(None, where, "literal", place, why)}
     if isinstance(value, Known):
         # create_model_from_path of trl 1.16 loads in float32 unless model_init_kwargs say otherwise.
-        return {MODEL: given(value, place)}
+        return {MODEL: _named(given(value, place))}
     if not isinstance(value, Made):
         return {MODEL: Given(None, place, "literal", place, "only the run knows")}
     found = _made(value)
@@ -161,7 +162,7 @@ def _loaded(value: Made) -> Facts:
     """from_pretrained: without a dtype, transformers 5 takes the checkpoint's own."""
     name = argument_of(value, "pretrained_model_name_or_path", 0)
     found: Facts = {"dtype": Given("auto", value.place, "implied")}
-    found[MODEL] = name or Given(None, value.place, "literal", value.place, "no model is named")
+    found[MODEL] = _named(name or Given(None, value.place, "literal", value.place, "no model is named"))
     found |= _take(value, LOADING)
     found |= _bits(value.argument("quantization_config"), value.place)
     for key in ("load_in_4bit", "load_in_8bit"):
@@ -170,6 +171,13 @@ def _loaded(value: Made) -> Facts:
             found[key] = flag
             found.setdefault("bnb_4bit_quant_type", Given("fp4", value.place, "implied"))
     return found
+
+
+def _named(name: Given) -> Given:
+    """The name of a model, open where it is the empty text that stands for what must be given."""
+    return (
+        replace(name, value=None, why="no model is named until it is started") if name.value == "" else name
+    )
 
 
 def _bits(config: Value | None, place: Place) -> Facts:

@@ -59,9 +59,9 @@ def runs_in_program(
     """
     if not may_train(text):
         return ()
-    document, command = started or (None, None)
+    document, command, environment = started or (None, None, None)
     cells = cells_of(text, language, document)
-    reading = Evaluation(command, load).read(cells)
+    reading = Evaluation(command, load, environment).read(cells)
     found = [_with_environment(run, reading) for made in tuple(reading.made) if (run := _run(made, reading))]
     looped = own_loop(reading, cells) if not found else None
     if looped is not None:

@@ -169,6 +169,12 @@ def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Valu
         return given.arguments[0]
     if name in _LOADS:
         return _loaded(name, given, place, run)
+    if name in _MERGED and not given.missing:
+        return _merged(given.arguments, place)
+    if name == "omegaconf.OmegaConf.from_cli":
+        line = Table({}, place)  # without a launch line, nothing is given
+        override(line, run.command or {})
+        return line
     if name == "getattr" and len(given.arguments) > 1 and isinstance(given.arguments[1], Known):
         return attribute(given.arguments[0], str(given.arguments[1].value), place)
     found = builtin(name, given.arguments, place) if not given.keywords else None
@@ -197,6 +203,38 @@ def _loaded(name: str, given: Given, place: Place, run: Evaluation) -> Value:
     if isinstance(file, Known) and "\n" not in str(file.value):
         return run.load(str(file.value), place)
     return _recorded(name, given, place, run)
+
+
+_MERGED = frozenset(
+    f"omegaconf.OmegaConf.{name}" for name in ("merge", "unsafe_merge", "create", "to_container", "to_object")
+)
+"""What they return holds what they are given, a later one beating the earlier."""
+
+
+def _merged(tables: list[Value], place: Place) -> Value:
+    """Dictionaries merged key by key; open where one of them is not known."""
+    found = Table({}, place)
+    for each in tables:
+        if isinstance(each, Known) and each.value is None:
+            continue
+        if not isinstance(each, Table):
+            return each if isinstance(each, Open) else Open("a part of the config is not known", place)
+        _merge(found, each)
+    return found
+
+
+def _merge(below: Table, above: Table) -> None:
+    below.whole = below.whole and above.whole
+    below.words |= above.words
+    for key, value in above.entries.items():
+        old = below.entries.get(key)
+        if isinstance(value, Table):
+            inner = Table({}, value.place)
+            for part_of in (old, value):
+                if isinstance(part_of, Table):
+                    _merge(inner, part_of)
+            value = inner
+        below.entries[key] = value
 
 
 def override(table: Table, values: Mapping[str, Value]) -> None:

@@ -67,12 +67,13 @@ class Evaluation:
         self,
         command: Mapping[str, Value] | None = None,
         open_file: Callable[[str], Loaded | None] = lambda name: None,
+        environment: Mapping[str, Value] | None = None,
     ) -> None:
         self.command = command
         self.open_file = open_file
         self.stops: list[Stop] = []
         self.made: list[Made] = []
-        self.environment: dict[str, Value] = {}
+        self.environment: dict[str, Value] = dict(environment or {})
         self.rounds: list[Value] = []
         self.top = Scope({})
         self.called: set[ast.AST] = set()

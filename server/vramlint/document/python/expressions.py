@@ -40,7 +40,11 @@ def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
         case ast.Dict():
             return _table(node, scope, run, place)
         case ast.Subscript(value=inner, slice=key):
-            return _subscript(evaluate(inner, scope, run), evaluate(key, scope, run), place)
+            owner, index = evaluate(inner, scope, run), evaluate(key, scope, run)
+            names = run.environment if isinstance(owner, Symbol) and owner.name == "os.environ" else {}
+            if isinstance(index, Known) and str(index.value) in names:
+                return names[str(index.value)]
+            return _subscript(owner, index, place)
         case ast.JoinedStr(values=parts):
             return _joined([evaluate(part, scope, run) for part in parts], place)
         case ast.FormattedValue(value=inner):
