@@ -6,7 +6,8 @@ Developers run it when a framework has a new release; its output is committed. A
 
 `DIALECT==VERSION` looks at another release: its schema is written into `--packages` as DIALECT-VERSION.json,
 beside those of other releases, and what differs from the known one is printed, the keys that decide memory
-first and with a star. To move to it, change VERSION in the framework's module.
+first and with a star. To move to it, change VERSION in the framework's module. `DIALECT==OLD..NEW` compares
+two releases, neither of which need be the known one.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ def main() -> None:
         parser.error(f"no module reads {', '.join(sorted(unknown))}: there are {', '.join(readers.names())}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.packages or Path(scratch)
-        for named in arguments.dialects or readers.names():
+        for named in arguments.dialects or readers.written():
             dialect, _, version = named.partition("==")
             if version:
                 compare(dialect, version, folder, keep=arguments.packages is not None)
+            elif readers.named(dialect).READER is None:
+                parser.error(f"no schema is made of {dialect}: write {dialect}==VERSION to compare a release")
             else:
                 write(dialect, readers.named(dialect).facts(folder), OUTPUT / f"{dialect}.json")
 
@@ -57,14 +60,19 @@ def write(dialect: str, facts: Any, file: Path) -> None:
 
 
 def compare(dialect: str, version: str, folder: Path, *, keep: bool) -> None:
-    """Print what differs in another release, and keep its schema beside the others where there is a place."""
+    """Print what differs in another release, or between two (`OLD..NEW`), and keep the schemas of other
+    releases beside one another where there is a place.
+    """
     reader = readers.named(dialect)
     if not hasattr(reader, "VERSION"):
         raise SystemExit(f"{dialect}: its facts are kept as data, whatever the release")
-    other = reader.facts(folder, version)
-    if keep:
-        write(dialect, other, folder / f"{dialect}-{version}.json")
-    for line in differences(reader.facts(folder), other, deciding(dialect)):
+    older, between, newer = version.partition("..")
+    old = reader.facts(folder, older) if between else reader.facts(folder)
+    new = reader.facts(folder, newer or version)
+    for facts in (old, new) if keep and reader.READER is not None else ():
+        if facts.version != reader.VERSION:
+            write(dialect, facts, folder / f"{dialect}-{facts.version}.json")
+    for line in differences(old, new, deciding(dialect)):
         print(line)
 
 

@@ -20,6 +20,9 @@ def deciding(dialect: str) -> frozenset[str]:
                 first = node.args[0] if node.args else None
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     found.add(first.value)
+            elif isinstance(node, ast.Dict) and file.name.endswith("keys.py"):
+                names = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+                found.update(name for name in names if isinstance(name, str) and "." in name)
     return frozenset(found)
 
 

@@ -31,6 +31,14 @@ def unpack(name: str, version: str, folder: Path) -> Path:
     return target
 
 
+def checkout(name: str, version: str, folder: Path) -> Path:
+    """The folder with the sources of a framework that no index has: a checkout that is there already."""
+    target = folder / f"{name}-{version}"
+    if not target.is_dir():
+        raise SystemExit(f"{name} is on no package index: put its sources of {version} at {target}")
+    return target
+
+
 def _wheel(file: Path, target: Path) -> None:
     with zipfile.ZipFile(file) as archive:
         archive.extractall(target, [name for name in archive.namelist() if name.endswith(".py")])

@@ -16,7 +16,7 @@ TRAINER_FSDP = (
     "transformer_layer_cls_to_wrap", "fsdp_transformer_layer_cls_to_wrap", "limit_all_gathers", "cpu_offload",
     "xla", "xla_fsdp_v2", "xla_fsdp_settings", "xla_fsdp_grad_ckpt",
 )  # fmt: skip
-"""What transformers' training_args.py (5.23) reads of `fsdp_config` beside accelerate's own options."""
+"""What transformers' training_args.py (5.24) reads of `fsdp_config` beside accelerate's own options."""
 
 
 def trainer_files(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from vramlint_schemas import load_schema
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "schemas"))
 
+import generate
 from generator import readers
 from generator.emit import schema
 from generator.entry import MISSING, Entry, Facts, join
@@ -134,3 +135,27 @@ def test_sections_are_nested_and_aliases_named() -> None:
 def test_what_is_committed_is_what_the_script_makes(dialect: str) -> None:
     reader = readers.named(dialect)
     assert schema(reader.facts(Path()), reader.READER) == load_schema(dialect)
+
+
+def test_two_releases_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for version, fields in (
+        ("1.9", "hidden_size: int = None\n    color: str = 'red'"),
+        ("2.1", "hidden_size: int = 64"),
+    ):
+        folder = tmp_path / f"gpt-neox-{version}" / "megatron/neox_arguments"
+        folder.mkdir(parents=True)
+        (folder / "neox_args.py").write_text(f"@dataclass\nclass NeoXArgsModel:\n    {fields}\n")
+        (folder / "deepspeed_args.py").write_text("@dataclass\nclass NeoXArgsOther:\n    steps: int = 1\n")
+    generate.compare("gpt-neox", "1.9..2.1", tmp_path, keep=True)
+    assert capsys.readouterr().out.splitlines() == [
+        "gpt-neox 1.9 to 2.1",
+        "* hidden_size: default None, now 64",
+        "  color: gone",
+    ]
+    with pytest.raises(SystemExit, match="on no package index"):
+        generate.compare("gpt-neox", "3.0", tmp_path, keep=False)
+
+
+def test_a_schema_is_made_of_the_frameworks_that_are_fully_supported() -> None:
+    assert set(readers.written()) | {"job"} == {file.stem for file in generate.OUTPUT.glob("*.json")}
+    assert {"oumi", "nemo", "llm-foundry", "gpt-neox", "h2o-llm-studio"} <= set(readers.names())

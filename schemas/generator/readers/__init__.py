@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 
+def written() -> tuple[str, ...]:
+    """The frameworks that a schema is made of; the others are compared only, release by release."""
+    return tuple(name for name in names() if named(name).READER is not None)
+
+
 def names() -> tuple[str, ...]:
     """The frameworks that have a module here."""
     return tuple(sorted(file.stem.replace("_", "-") for file in Path(__file__).parent.glob("[a-z]*.py")))

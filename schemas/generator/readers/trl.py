@@ -63,7 +63,7 @@ def facts(folder: Path, version: str = VERSION) -> Facts:
     """The union over its trainers' configuration classes, with the arguments of its scripts and of the
     transformers Trainer."""
     package = unpack("trl", version, folder) / "trl"
-    trainer = trainer_files(unpack("transformers", "5.23.0", folder))
+    trainer = trainer_files(unpack("transformers", "5.24.0", folder))
     keys: Entries = {}
     for path, name in CLASSES:
         files = [
