@@ -124,3 +124,12 @@ def test_what_the_file_leaves_open_is_said_at_its_key(change: dict[str, Any], ke
     obstacle = reading(changed(MPT, **change)).obstacle
     assert obstacle is not None
     assert (obstacle.code, obstacle.key) == ("not-modelled", key)
+
+
+def test_heads_may_have_a_width_of_their_own() -> None:
+    """models/layers/attention.py of llm-foundry 0.22: projections are `n_heads` × `head_dim` wide."""
+    model = {"d_model": 1024, "n_heads": 16, "n_layers": 12, "vocab_size": 50368}
+    own = estimate_job(job_of(changed(MPT, model={"name": "mpt_causal_lm", **model, "head_dim": 128})))
+    shared = estimate_job(job_of(changed(MPT, model={"name": "mpt_causal_lm", **model})))
+    biases = 3 * 1024
+    assert own.parameters - shared.parameters == 12 * (4 * 1024 * 1024 + biases)

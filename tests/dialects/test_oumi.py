@@ -163,3 +163,10 @@ def test_files_that_do_not_train_and_trainers_that_are_not_modelled_say_so() -> 
     obstacle = reading(changed(training__trainer_type="VERL_GRPO")).obstacle
     assert obstacle is not None
     assert obstacle.key == ("training", "trainer_type")
+
+
+def test_linears_that_are_left_out_of_an_adapter_are_not_modelled() -> None:
+    found = reading(changed(peft__lora_exclude_modules=[".*vision_tower.*"]))
+    assert found.obstacle is not None
+    assert found.obstacle.code == "not-modelled"
+    assert reading(changed(peft__lora_exclude_modules=[])).job is not None

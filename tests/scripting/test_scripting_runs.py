@@ -292,3 +292,15 @@ def test_a_function_that_something_unknown_is_handed_is_followed(tmp_path: Path,
     )
     (run,) = described(tmp_path, text, gpu="T4")
     assert fields(run)["seq_len"] == 512
+
+
+@pytest.mark.parametrize(
+    ("argument", "known"),
+    [("layers_to_transform=[0, 1]", False), ("exclude_modules='lm_head'", False), ("rank_pattern={}", True)],
+)
+def test_arguments_that_change_what_is_adapted_are_not_passed_over(
+    tmp_path: Path, argument: str, known: bool
+) -> None:
+    (run,) = described(tmp_path, SCRIPT.replace("r=32", f"r=32, {argument}"), gpu="A100-80GB")
+    assert (run.verdict == "fits") is known
+    assert ("lora_targets" in {item.field for item in run.open}) is not known

@@ -69,6 +69,7 @@ def _built(reader: Reader, context: Context) -> Model | Obstacle:
             "hidden_size": width,
             "num_attention_heads": reader.get("model.n_heads", positive) or 16,
             "num_key_value_heads": _key_value_heads(reader),
+            "head_dim": reader.get("model.head_dim", positive),
             "num_hidden_layers": reader.get("model.n_layers", positive) or 24,
             "vocab_size": reader.get("model.vocab_size", positive) or 50368,
             "intermediate_size": reader.get("model.ffn_config.ffn_hidden_size", positive)

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
+from vramlint.dialects.kit.dialect import UNSET, Changes, Context, Dialect, Obstacle, ReadResult, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key
 from vramlint.dialects.kit.interpolation import resolve
-from vramlint.dialects.kit.reader import Reader, positive
+from vramlint.dialects.kit.reader import Reader, look_up, positive
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader
 from vramlint.dialects.kit.run import Trainer
 from vramlint.dialects.oumi.flatten import flatten, word
@@ -54,6 +54,9 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         return finish(
             DIALECT, reader, Obstacle("not-modelled", f"training.trainer_type: {kind} is not modelled", path)
         )
+    if look_up(whole, "peft.lora_exclude_modules") not in (UNSET, None, [], ""):
+        message = "peft.lora_exclude_modules: linears that are left out are not modelled"
+        return finish(DIALECT, reader, Obstacle("not-modelled", message, ("peft", "lora_exclude_modules")))
     model = find_model(reader, context, "model_name_or_path")
     if isinstance(model, Obstacle):
         return finish(DIALECT, reader, model)

@@ -140,11 +140,28 @@ def adapter_facts(config: Value | None, place: Place) -> Facts:
     if config is None or (isinstance(config, Known) and config.value is None):
         return {}
     if isinstance(config, Made) and config.kind == "LoraConfig":
-        return {"use_peft": Given(True, config.place), **_take(config, LORA)}
+        return {"use_peft": Given(True, config.place), **_take(config, LORA), **_narrowed(config)}
     why = config.why if isinstance(config, Open) else "an adapter that is not known here"
     if isinstance(config, Made):
         why = f"{config.kind} is not read"
     return {key: Given(None, place, "literal", place, why) for key in ("use_peft", "lora_r")}
+
+
+_NARROWING = ("exclude_modules", "layers_to_transform", "rank_pattern")
+"""Arguments of LoraConfig that change which linears are adapted or how (tuners/lora/config.py of peft
+0.21.2), and that no key of a recipe has.
+"""
+
+
+def _narrowed(config: Made) -> Facts:
+    """The targets, open where an argument that is not read changes what they are."""
+    for name in _NARROWING:
+        value = config.keywords.get(name)
+        empty = isinstance(value, Known) and value.value is None
+        if value is not None and not empty and plain(value) not in ([], {}):
+            opened = Given(None, config.place, "literal", config.place, f"{name} is not read")
+            return {"lora_target_modules": opened}
+    return {}
 
 
 def _continued(value: Made, below: Facts | None) -> Facts | None:

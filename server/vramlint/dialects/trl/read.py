@@ -64,7 +64,7 @@ from vramlint.versions import release
 from vramlint.vocabulary import Loop
 
 VERSION = "1.16"
-TRANSFORMERS = "5.23"
+TRANSFORMERS = "5.24"
 _TABLE = table(KEYS)
 
 _OWN_SCRIPT = (
