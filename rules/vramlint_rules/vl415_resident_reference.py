@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vramlint.lint.context import RuleContext
-from vramlint.lint.finding import Finding
+from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import gib
 from vramlint.lint.rule import Rule
 from vramlint.memory.objectives import has_reference
+from vramlint_rules._fixes import checked
 
 _SHARE = 0.1
 CAN_PRECOMPUTE = frozenset({"trl", "axolotl"})
@@ -71,6 +72,10 @@ class ResidentReference(Rule):
     dtype: bfloat16
     precompute_ref_log_probs: true
     ```
+
+    ## Fixes
+
+    `precompute_ref_log_probs: true`, for one pass over the data before training, which stays the same.
     """
 
     code = "VL415"
@@ -85,6 +90,8 @@ class ResidentReference(Rule):
             return
         if job.objective not in ("dpo", "kto") or not has_reference(job) or job.roles.reference != "auto":
             return
+        if job.parallel.strategy.startswith("fsdp"):  # it stays (trl 1.16, dpo_trainer.py)
+            return
         if dialect.name == "trl" and not _of_trl(context.values):
             return
         shared = job.parallel.data if job.parallel.strategy in ("zero3", "fsdp1", "fsdp2") else 1
@@ -98,6 +105,10 @@ class ResidentReference(Rule):
             "its log-probabilities never change: precompute_ref_log_probs: true computes them once",
             key,
         )
+
+    def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
+        """Ask it beforehand."""
+        return checked(context, {"reference_model": "none"}, "compute them beforehand", safe=True)
 
 
 def _of_trl(values: Mapping[str, Any]) -> bool:

@@ -143,6 +143,34 @@ def test_efficient_loading_of_four_bits_is_refused_without_staging(
     assert "fsdp2-quantized-loading" in [problem.kind for problem in problems]
 
 
+@pytest.mark.parametrize("config", [AXOLOTL + "rl: dpo\n", TRL + "beta: 0.1\nloss_type: sigmoid\n"])
+def test_a_reference_is_asked_beforehand(config: str) -> None:
+    (offered,) = (move.changes for move in moves(job_of(config)) if "reference_model" in move.changes)
+    after = written(config, offered)
+    assert after["precompute_ref_log_probs"] is True
+    expect(job_of(after), offered)
+
+
+ZERO3 = "deepspeed: {zero_optimization: {stage: 3}, bf16: {enabled: true}}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "release", "refused"),
+    [
+        ("use_liger_kernel: true\n", "1.8", True),
+        ("use_liger_kernel: true\n", "1.16", False),
+        (ZERO3, "0.24", True),
+        (ZERO3, "1.8", False),
+    ],
+)
+def test_what_trl_refuses_beside_a_reference_that_is_asked_beforehand(
+    line: str, release: str, refused: bool
+) -> None:
+    config = TRL + "beta: 0.1\nloss_type: sigmoid\nprecompute_ref_log_probs: true\n" + line
+    problems = reading(config, gpus=2, versions={"trl": release}).problems
+    assert ("precomputed-reference" in [problem.kind for problem in problems]) is refused
+
+
 @pytest.mark.parametrize(("engine", "name"), [(FSDP2, "adamw_torch_8bit"), ("", "adamw_8bit")])
 def test_eight_bit_states_that_the_engine_can_step(engine: str, name: str) -> None:
     job = job_of(AXOLOTL + engine, gpus=2)

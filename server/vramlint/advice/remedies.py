@@ -23,6 +23,7 @@ TABLE: tuple[Row, ...] = (
     same.loading,
     same.saving,
     same.evaluation,
+    same.reference,
     same.engine_asleep,
     same.engine_share,
     same.loss,

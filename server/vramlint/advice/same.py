@@ -9,6 +9,7 @@ from vramlint.advice.move import Move
 from vramlint.catalog.optimizers import optimizer_named
 from vramlint.job import TrainingJob
 from vramlint.job_fields import is_smallest
+from vramlint.memory.objectives import has_reference
 from vramlint.memory.sharding import plan_of
 
 _MOST_PIECES = 64
@@ -62,6 +63,17 @@ def evaluation(job: TrainingJob) -> Iterator[Move]:
     for index, smaller in enumerate(size for size in (4, 2, 1) if size < job.evaluation.batch):
         changes = {"evaluation.batch": smaller}
         yield Move("evaluation", f"evaluation batch {smaller}", changes, 0.35 + 0.05 * index)
+
+
+def reference(job: TrainingJob) -> Iterator[Move]:
+    """A frozen reference asked for its log-probabilities once, not in every step; under FSDP it stays (trl
+    1.16, dpo_trainer.py).
+    """
+    asked = job.objective in ("dpo", "kto") and job.roles.reference == "auto" and has_reference(job)
+    if asked and not job.parallel.strategy.startswith("fsdp"):
+        traffic = "the reference runs over the data once, before the training"
+        title = "compute the reference's log-probabilities beforehand"
+        yield Move("reference", title, {"reference_model": "none"}, 0.4, traffic=traffic)
 
 
 def engine_asleep(job: TrainingJob) -> Iterator[Move]:

@@ -148,6 +148,7 @@ EDITORS: Mapping[str, Editor] = {
     "evaluation.batch": key("eval_batch_size"),
     "generation.sleep": translated("trl.vllm_enable_sleep_mode", {"weights": True, "none": False}),
     "generation.memory_fraction": key("vllm.gpu_memory_utilization"),
+    "reference_model": translated("precompute_ref_log_probs", {"none": True}),
     "packing": key("sample_packing"),
     "optimizer": key("optimizer"),
     "attention": _attention,

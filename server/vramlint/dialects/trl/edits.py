@@ -91,6 +91,14 @@ def _loss(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKe
     return None
 
 
+def _reference(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey] | None:
+    """Computed beforehand, where the file speaks to TRL's own preference trainers."""
+    asked = value == "none" and any(
+        name in values for name in ("beta", "loss_type", "precompute_ref_log_probs")
+    )
+    return [SetKey(("precompute_ref_log_probs",), True)] if asked else None
+
+
 def _targets(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey]:
     return [SetKey(("lora_target_modules",), value if isinstance(value, str) else list(value))]
 
@@ -112,6 +120,7 @@ EDITORS: Mapping[str, Editor] = {
     "evaluation.batch": key("per_device_eval_batch_size"),
     "generation.sleep": translated("vllm_enable_sleep_mode", {"weights": True, "none": False}),
     "generation.memory_fraction": key("vllm_gpu_memory_utilization"),
+    "reference_model": _reference,
     "packing": key("packing"),
     "optimizer": key("optim"),
     "attention": _attention,

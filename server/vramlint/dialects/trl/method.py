@@ -13,7 +13,7 @@ from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
 from vramlint.dialects.kit.reading import role_model
 from vramlint.job import Generation, Roles
-from vramlint.vocabulary import Loss, Objective, Reference
+from vramlint.vocabulary import Loss, Objective, Reference, Strategy
 
 _TELLING: tuple[tuple[Objective, tuple[str, ...]], ...] = (
     ("distillation", ("teacher_model_name_or_path", "lmbda", "use_uld_loss")),
@@ -132,6 +132,23 @@ def read_reference(reader: Reader, objective: str, method: str) -> Reference:
         return "resident" if reader.read("beta", number, default) else "none"
     reader.same_origin_as("reference_model", "objective")
     return "resident"
+
+
+def check_precomputing(reader: Reader, objective: str, strategy: Strategy) -> None:
+    """What a reference whose scores are computed beforehand was refused with: Liger's loss, until TRL's own
+    took its place in 1.16; ZeRO-3 (dpo_trainer.py of 0.24, not of 0.29; kto_trainer.py of 1.2, not of 1.8).
+    """
+    asked = objective in ("dpo", "kto") and reader.flag("precompute_ref_log_probs")
+    if not asked or reader.framework != "trl":
+        return
+    for key in ("use_liger_kernel", "use_liger_loss"):
+        if reader.flag(key) and not reader.runs("trl", "1.16"):
+            message = f"{key} is refused with precompute_ref_log_probs: keep one"
+            reader.problem("precomputed-reference", key, message, "error", ("precompute_ref_log_probs",))
+    if strategy == "zero3" and not reader.runs("trl", "0.25" if objective == "dpo" else "1.3"):
+        message = "precompute_ref_log_probs is refused with ZeRO-3; write precompute_ref_log_probs: false"
+        fix = {"precompute_ref_log_probs": False}
+        reader.problem("precomputed-reference", "precompute_ref_log_probs", message, "error", fix=fix)
 
 
 def read_roles(reader: Reader, context: Context, objective: str) -> Roles:

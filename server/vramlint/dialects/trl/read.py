@@ -42,6 +42,7 @@ from vramlint.dialects.trl.checks import TRL, float32_compute
 from vramlint.dialects.trl.edits import edits
 from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
 from vramlint.dialects.trl.method import (
+    check_precomputing,
     read_generation,
     read_loss,
     read_objective,
@@ -190,6 +191,7 @@ def job_of(reader: Reader, context: Context, model: Model) -> TrainingJob:
     offload = reader.read("activation_offloading", boolean) or offloads_activations(reader)
     checkpointing = read_checkpointing(reader)
     optimizer = reader.read("optim", text)
+    check_precomputing(reader, objective, engine.parallel.strategy)
     return TrainingJob(
         model=model,
         objective=objective,
