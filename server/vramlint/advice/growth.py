@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from vramlint.advice.limits import TOKENS, largest_micro_batch, largest_sequence
+from vramlint.advice.limits import TOKENS, TRIED, largest_micro_batch, largest_sequence
 from vramlint.advice.move import Move
 from vramlint.job import TrainingJob
-
-_TRIED = 8
-"""Values, from the largest that fits by count downwards, of which a closer look may take the first."""
 
 
 def larger_batches(job: TrainingJob, capacity_bytes: int) -> tuple[tuple[Move, ...], ...]:
     """Micro batches that fit by count, the largest first: those that keep the batch of a step; others."""
     now, steps = job.micro_batch_size, job.gradient_accumulation_steps
     most, rows = largest_micro_batch(job, capacity_bytes) or 0, now * steps
-    same = [size for size in range(min(most, rows), 0, -1) if rows % size == 0][:_TRIED]
-    other = [size for size in range(most, max(0, most - _TRIED), -1) if size not in same]
+    same = [size for size in range(min(most, rows), 0, -1) if rows % size == 0][:TRIED]
+    other = [size for size in range(most, max(0, most - TRIED), -1) if size not in same]
     return tuple(_same(job, size) for size in same), tuple(_other(job, size) for size in other)
 
 
@@ -25,7 +22,7 @@ def longer_sequences(job: TrainingJob, capacity_bytes: int) -> tuple[tuple[Move,
     positions = job.model.config.get("max_position_embeddings")
     if isinstance(positions, int):
         most = min(most, positions)
-    lengths = range(most, max(0, most - _TRIED * TOKENS), -TOKENS)
+    lengths = range(most, max(0, most - TRIED * TOKENS), -TOKENS)
     return (tuple(_length(job, length) for length in lengths),)
 
 

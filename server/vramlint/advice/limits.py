@@ -13,6 +13,8 @@ _MOST_MICRO_BATCHES = 1 << 14
 _MOST_TOKENS = 1 << 22
 TOKENS = 128
 """Sequences are looked for in steps of so many."""
+TRIED = 8
+"""Values, from the largest that fits by count downwards, of which a closer look may take the first."""
 
 
 def largest_micro_batch(job: TrainingJob, capacity_bytes: int) -> int | None:
@@ -32,6 +34,20 @@ def largest_sequence(job: TrainingJob, capacity_bytes: int, step: int = TOKENS) 
 
     steps = _largest(needs, capacity_bytes, _MOST_TOKENS // step)
     return None if steps is None else steps * step
+
+
+def confirmed(job: TrainingJob, field: str, largest: int | None, capacity_bytes: int) -> int | None:
+    """What of the largest value that fits by count is left by a replay of the allocator, which few runs near
+    the limit need; None where none of the next smaller ones fits either.
+    """
+    step = TOKENS if field == "sequence_length" else 1
+    for value in range(largest or 0, max(0, (largest or 0) - TRIED * step), -step):
+        try:
+            if estimate_job(apply(job, {field: value})).fits(capacity_bytes):
+                return value
+        except CannotEstimate:
+            return None
+    return None
 
 
 def marginal(job: TrainingJob, field: str, value: object) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from vramlint.advice.hardware import smallest_hardware
-from vramlint.advice.limits import largest_micro_batch, largest_sequence
+from vramlint.advice.limits import confirmed, largest_micro_batch, largest_sequence
 from vramlint.cli.arguments import add_color, add_gpu, command_parser
 from vramlint.cli.console import Failure, complain, paint_for, say
 from vramlint.cli.estimate import Estimated, Refusal, examine, located
@@ -134,13 +134,13 @@ def _limits(analysis: Analysis) -> tuple[tuple[str, int | None, int], ...]:
     job, capacity = analysis.job, analysis.capacity
     if job is None or capacity is None:
         return ()
-    return (
-        (
-            analysis.called("micro_batch_size"),
-            largest_micro_batch(job, capacity),
-            job.micro_batch_size,
-        ),
-        (analysis.called("sequence_length"), largest_sequence(job, capacity), job.sequence_length),
+    found = {
+        "micro_batch_size": largest_micro_batch(job, capacity),
+        "sequence_length": largest_sequence(job, capacity),
+    }
+    return tuple(
+        (analysis.called(name), confirmed(job, name, largest, capacity), getattr(job, name))
+        for name, largest in found.items()
     )
 
 
