@@ -11,7 +11,9 @@ from typing import Any
 
 from vramlint.analysis.analyse import analyse, fixes_for
 from vramlint.catalog.gpus import all_gpus
+from vramlint.cli.console import Paint
 from vramlint.cli.output.estimate_html import section
+from vramlint.cli.output.estimate_text import verdict
 from vramlint.document import Document
 from vramlint.explain.why_not import why_not
 from vramlint.lint.result import Analysis
@@ -33,6 +35,12 @@ lora_target_linear: true
 micro_batch_size: 1
 """
 """A run of which the engine loads what it needs for most others."""
+WARM_LATER = {
+    "train.yaml": "vramlint: 1\nmodel: {parameters: 7.0e+9}\n",
+    "train.sh": "trl sft --model_name_or_path Qwen/Qwen2.5-0.5B --dtype bfloat16\n",
+    "train.py": "from trl import SFTConfig, SFTTrainer\nSFTTrainer('Qwen/Qwen2.5-0.5B', args=SFTConfig())\n",
+}
+"""Runs of which it loads what is left, by the name of a file."""
 
 
 class Playground:
@@ -43,6 +51,15 @@ class Playground:
         self._analysis: Analysis | None = None
         self._session: Any = None
         self.analyse(WARM, "train.yaml", "")
+
+    def warm(self) -> str:
+        """Load what only other kinds of files and hovers need, while nobody waits."""
+        asked = self._asked
+        for name, text in WARM_LATER.items():
+            self.analyse(text, name, "")
+        self.hover(0, 0)
+        self.analyse(*asked)
+        return "null"
 
     def gpus(self) -> str:
         """The names of the GPUs that can be picked."""
@@ -112,9 +129,7 @@ def _run(analysis: Analysis, name: str, number: int, of: int) -> dict[str, Any]:
     assert estimate is not None
     return {
         "verdict": analysis.verdict or "unknown",
-        "bytes": estimate.device_bytes,
-        "usable": analysis.gpu.usable_bytes if analysis.gpu else None,
-        "gpu": analysis.gpu.name if analysis.gpu else None,
+        "headline": verdict(analysis, estimate, Paint(False)),
         "html": section(name if of == 1 else f"{name}, run {number} of {of}", analysis, estimate),
     }
 

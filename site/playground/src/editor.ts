@@ -106,7 +106,7 @@ export class Editor {
         bracketMatching(),
         syntaxHighlighting(HIGHLIGHT),
         THEME,
-        EditorView.contentAttributes.of({ "aria-label": "Training config" }),
+        EditorView.contentAttributes.of({ "aria-label": "Training config", tabindex: "0" }),
         this.language.of([]),
         // Tab leaves the editor, as keyboard users expect of a page.
         keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...lintKeymap]),

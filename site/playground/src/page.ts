@@ -12,7 +12,6 @@ interface Example {
 
 /** Milliseconds without a key press before the text is analysed. */
 const PAUSE = 120;
-const WORDS = { fits: "fits", tight: "tight", does_not_fit: "does not fit", unknown: "unknown" };
 
 const $ = <E extends HTMLElement>(id: string) => document.getElementById(id) as E;
 const status = $("status");
@@ -49,7 +48,6 @@ function loading(message: Exclude<Message, { kind: "answer" }>): void {
     status.textContent = `the engine could not be loaded: ${message.reason}`;
   } else {
     status.textContent = "the engine is loaded";
-    document.body.dataset["ready"] = "true";
   }
 }
 
@@ -84,18 +82,11 @@ async function hover(line: number, character: number): Promise<string | null> {
 function show(analysis: Analysis): void {
   const [first] = analysis.runs;
   verdict.className = `verdict ${first?.verdict ?? "none"}`;
-  verdict.textContent = first ? headline(first) : (analysis.problem ?? "");
+  verdict.textContent = first ? first.headline : (analysis.problem ?? "");
   editor.mark(analysis.findings);
   findings.replaceChildren(...analysis.findings.map(finding));
   $("found").hidden = analysis.findings.length === 0;
   draw(analysis.runs);
-}
-
-function headline(run: Run): string {
-  const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
-  const needs = `needs ${gib(run.bytes)} GiB per GPU`;
-  if (run.gpu === null || run.usable === null) return `${needs}: pick a GPU for a verdict`;
-  return `${WORDS[run.verdict]}: ${needs}, ${run.gpu} has ${gib(run.usable)}`;
 }
 
 function finding(each: Finding, number: number): HTMLLIElement {
@@ -187,8 +178,8 @@ async function start(): Promise<void> {
   if (!(await fromFragment())) fromExample(0);
   const { value } = await engine.call("gpus");
   $("gpus").append(...value.map((name) => new Option(name, name)));
-  // The first hover loads what only hovers need: rather now than while somebody waits.
-  await engine.call("hover", 0, 0);
+  await engine.call("warm");
+  document.body.dataset["ready"] = "true";
 }
 
 async function fromFragment(): Promise<boolean> {

@@ -16,9 +16,8 @@ export interface Finding extends Place {
 
 export interface Run {
   verdict: "fits" | "tight" | "does_not_fit" | "unknown";
-  bytes: number;
-  usable: number | null;
-  gpu: string | null;
+  /** The verdict in words, as `vramlint estimate` prints it. */
+  headline: string;
   /** The report of `vramlint estimate --format html`. */
   html: string;
 }
@@ -38,6 +37,7 @@ export interface Fix {
 
 /** The methods of engine.py's Playground, with what they answer. */
 export interface Engine {
+  warm: { arguments: []; answer: null };
   gpus: { arguments: []; answer: string[] };
   analyse: { arguments: [text: string, name: string, gpu: string]; answer: Analysis };
   fixes: { arguments: [finding: number]; answer: Fix[] };
