@@ -13,6 +13,7 @@ from vramlint.lazy_dataclasses import dataclass, field
 
 if TYPE_CHECKING:
     from vramlint.document.place import Room
+    from vramlint.document.yaml.pieces import Pieces
 
 MAX_SIZE = 2 * 1024 * 1024
 """Longer texts (in code points) are not parsed: no training config is that long."""
@@ -36,16 +37,25 @@ class Document:
 
     @classmethod
     def parse(
-        cls, text: str, path: str | None = None, language: Language | None = None, limit: int = MAX_SIZE
+        cls,
+        text: str,
+        path: str | None = None,
+        language: Language | None = None,
+        limit: int = MAX_SIZE,
+        pieces: Pieces | None = None,
     ) -> Document:
-        """The document of a text. Never raises. A text of more than `limit` characters is not parsed."""
+        """The document of a text. Never raises. A text of more than `limit` characters is not parsed.
+
+        `pieces` is kept by the caller from one version of a text to the next: what has not changed is not
+        read again.
+        """
         language = language or language_of(text, path)
         lines = LineIndex(text)
         if len(text) > limit:
             message = f"{len(text)} characters are too many for a config: only {limit} are read"
             problem = SyntaxProblem(lines.line_span(0), message, "too-large")
             return cls(path, language, text, None, (problem,), (), lines)
-        tree = _parse(text, language, lines, path)
+        tree = _parse(text, language, lines, path, pieces)
         return cls(path, language, text, tree.root, tree.problems, tree.comments, lines, tree.others)
 
     @classmethod
@@ -188,7 +198,7 @@ def _within(span: Span, offset: int) -> bool:
     return span.start <= offset <= span.end
 
 
-def _parse(text: str, language: Language, lines: LineIndex, path: str | None) -> Tree:
+def _parse(text: str, language: Language, lines: LineIndex, path: str | None, pieces: Pieces | None) -> Tree:
     """The tree of a text by its language's parser; only that parser is imported."""
     if language == "json":
         from vramlint.document.json import parse_json
@@ -211,4 +221,4 @@ def _parse(text: str, language: Language, lines: LineIndex, path: str | None) ->
         return Tree(None, comments=comments_at(text, lines, comment_spans(text, language)))
     from vramlint.document.yaml.recover import parse_yaml
 
-    return parse_yaml(text, lines)
+    return parse_yaml(text, lines, pieces)

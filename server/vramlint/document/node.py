@@ -6,7 +6,7 @@ Offsets are counted in code points from the start of the text; lines and UTF-16 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass
@@ -45,8 +45,8 @@ class Node:
     value: Any = None
     raw: str = ""
     style: Literal["plain", "single", "double", "literal", "folded", "flow", "block", "table"] = "plain"
-    pairs: tuple[Pair, ...] = ()
-    items: tuple[Node, ...] = ()
+    pairs: Sequence[Pair] = ()
+    items: Sequence[Node] = ()
     anchor: str | None = None
     target: Node | None = None
     recovered: bool = False

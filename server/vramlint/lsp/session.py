@@ -20,6 +20,7 @@ from vramlint.project.settings import SettingsResolver, usable_versions
 if TYPE_CHECKING:
     from vramlint.document import Language
     from vramlint.document.node import Node
+    from vramlint.document.yaml.pieces import Pieces
     from vramlint.lint.finding import Finding, Fix
     from vramlint.lint.result import Analysis
     from vramlint.lsp.cells import Cell
@@ -75,6 +76,8 @@ class _Open:
     whole: Analysis | None = None
     seconds: float = 0.0
     answers: dict[Hashable, Any] = field(default_factory=dict)
+    pieces: Pieces | None = None
+    """What its text held, from its first analysis on."""
     cells: tuple[Cell, ...] = ()
     """Of a notebook, which is known by the URIs of its cells too."""
 
@@ -297,10 +300,12 @@ class Session:
     def _analyse(self, document: _Open) -> Analysis:
         from vramlint.analysis.analyse import analyse
         from vramlint.document import Document
+        from vramlint.document.yaml.pieces import Pieces
 
         started = time.perf_counter()
         workspace, editor = self._around(document.path)
-        parsed = Document.parse(document.text, document.path, document.language)
+        document.pieces = document.pieces or Pieces()
+        parsed = Document.parse(document.text, document.path, document.language, pieces=document.pieces)
         analysis = analyse(parsed, workspace, replace(editor, by_count=document.hurried))
         document.analysis = analysis
         document.answers.clear()
