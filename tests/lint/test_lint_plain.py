@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from vramlint.lint.quick_validation import is_valid
+from vramlint.lint.schema import violations
 from vramlint_schemas import load_schema, names, walk
 
 LEAVES = st.one_of(
@@ -41,6 +43,25 @@ def test_of_whole_files(dialect: str, data: st.DataObject) -> None:
     schema = load_schema(dialect)
     keys = st.sampled_from([*schema["properties"], "unheard_of"])
     judged(schema, data.draw(st.dictionaries(keys, VALUES, max_size=4)))
+
+
+@pytest.mark.parametrize("dialect", names())
+@given(data=st.data())
+def test_what_is_in_doubt_is_judged_as_jsonschema_judges_the_whole(dialect: str, data: st.DataObject) -> None:
+    schema = load_schema(dialect)
+    parts = {name: part for name, part in schema["properties"].items() if "properties" in part}
+    inner = {
+        name: st.dictionaries(st.sampled_from([*part["properties"]]), VALUES, max_size=3)
+        for name, part in parts.items()
+    }
+    values = data.draw(st.fixed_dictionaries({}, optional=inner))
+    values |= data.draw(st.dictionaries(st.sampled_from([*schema["properties"]]), VALUES, max_size=4))
+    wanted = [
+        (tuple(error.absolute_path), error.validator, error.instance, error.schema.get("x-type"))
+        for error in Draft202012Validator(schema).iter_errors(values)
+    ]
+    found = violations(SimpleNamespace(schema=dialect), values)  # type: ignore[arg-type]
+    assert [(each.path, each.keyword, each.value, each.declared) for each in found] == wanted
 
 
 @pytest.mark.parametrize(

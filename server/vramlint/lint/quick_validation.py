@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 SAYS_NOTHING = frozenset({"$schema", "title", "description", "default", "deprecated"})
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -22,59 +22,94 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+Check: TypeAlias = Callable[[Any], bool]
+"""Whether jsonschema would certainly find nothing in a value."""
+
+
 def is_valid(schema: Mapping[str, Any], value: Any) -> bool:
     """Whether jsonschema would certainly find nothing."""
+    return check_of(schema)(value)
+
+
+def check_of(schema: Mapping[str, Any]) -> Check:
+    """The same for many values of one schema, whose parts are looked at once, when a value first has them."""
+    checks: list[Check] = []
     for keyword, expected in schema.items():
-        if keyword in SAYS_NOTHING or keyword.startswith("x-"):
+        if says_nothing(keyword):
             continue
-        keeps = _KEYWORDS.get(keyword)
-        if keeps is None or not keeps(expected, value):
-            return False
-    return True
+        if keyword not in _KEYWORDS:
+            return lambda value: False
+        checks.append(_KEYWORDS[keyword](expected))
+    if len(checks) == 1:
+        return checks[0]
+    return lambda value: all(check(value) for check in checks)
 
 
-def _type(expected: str | list[str], value: Any) -> bool:
+def says_nothing(keyword: str) -> bool:
+    """Whether a keyword only describes."""
+    return keyword in SAYS_NOTHING or keyword.startswith("x-")
+
+
+def is_known(keyword: str) -> bool:
+    """Whether a keyword means the same whatever stands beside it in its schema, and here as to jsonschema."""
+    return keyword in _KEYWORDS
+
+
+def _type(expected: str | list[str]) -> Check:
     names = [expected] if isinstance(expected, str) else expected
-    return any(
-        isinstance(value, _TYPES.get(name, ())) and (name == "boolean" or not isinstance(value, bool))
-        for name in names
-    )
+    exact = frozenset(each for name in names for each in _TYPES.get(name, ()))
+    others = tuple(exact - {bool})
+    return lambda value: type(value) in exact or (isinstance(value, others) and not isinstance(value, bool))
 
 
-def _enum(expected: list[Any], value: Any) -> bool:
-    return any(value == choice and type(value) is type(choice) for choice in expected)
+def _enum(expected: list[Any]) -> Check:
+    return lambda value: any(value == choice and type(value) is type(choice) for choice in expected)
 
 
-def _required(expected: list[str], value: Any) -> bool:
-    return not isinstance(value, dict) or all(name in value for name in expected)
+def _required(expected: list[str]) -> Check:
+    return lambda value: not isinstance(value, dict) or all(name in value for name in expected)
 
 
-def _any_of(expected: list[Mapping[str, Any]], value: Any) -> bool:
-    return any(is_valid(schema, value) for schema in expected)
+def _any_of(expected: list[Mapping[str, Any]]) -> Check:
+    checks = [check_of(schema) for schema in expected]
+    return lambda value: any(check(value) for check in checks)
 
 
-def _pattern(expected: str, value: Any) -> bool:
-    return not isinstance(value, str) or re.search(expected, value) is not None
+def _pattern(expected: str) -> Check:
+    found = re.compile(expected).search
+    return lambda value: not isinstance(value, str) or found(value) is not None
 
 
-def _properties(expected: Mapping[str, Any], value: Any) -> bool:
-    if not isinstance(value, dict):
+def _properties(expected: Mapping[str, Any]) -> Check:
+    made: dict[Any, Check] = {}
+
+    def check(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return True
+        for name, inner in value.items():
+            if name in expected:
+                if name not in made:
+                    made[name] = check_of(expected[name])
+                if not made[name](inner):
+                    return False
         return True
-    return all(is_valid(expected[name], inner) for name, inner in value.items() if name in expected)
+
+    return check
 
 
-def _items(expected: Mapping[str, Any], value: Any) -> bool:
-    return not isinstance(value, list) or all(is_valid(expected, item) for item in value)
+def _items(expected: Mapping[str, Any]) -> Check:
+    check = check_of(expected)
+    return lambda value: not isinstance(value, list) or all(map(check, value))
 
 
-def _bound(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda expected, value: not isinstance(value, int | float) or holds(value, expected)
+def _bound(holds: Callable[[Any, Any], bool]) -> Callable[[Any], Check]:
+    return lambda limit: lambda value: not isinstance(value, int | float) or holds(value, limit)
 
 
-_KEYWORDS: Mapping[str, Callable[[Any, Any], bool]] = {
+_KEYWORDS: Mapping[str, Callable[[Any], Check]] = {
     "type": _type,
     "enum": _enum,
-    "const": lambda expected, value: _enum([expected], value),
+    "const": lambda expected: _enum([expected]),
     "required": _required,
     "anyOf": _any_of,
     "pattern": _pattern,
