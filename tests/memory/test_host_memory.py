@@ -9,6 +9,10 @@ from configs import analysis_of, estimate_of
 
 from vramlint.advice.advise import suggest
 from vramlint.catalog.amounts import memory_bytes
+from vramlint.catalog.models import Models
+from vramlint.job import Parallel, TrainingJob
+from vramlint.lazy_dataclasses import replace
+from vramlint.memory import estimate_job
 
 PARAMETERS = 32_763_876_352
 """Of Qwen2.5 32B."""
@@ -173,3 +177,18 @@ def test_no_fix_offloads_into_host_memory_that_is_not_there(tmp_path: Path, ram:
     assert analysis.capacity is not None
     titles = [advice.title for advice in suggest(analysis.job, analysis.capacity)]
     assert any("offload activations" in title for title in titles) is offered
+
+
+def test_an_optimizer_on_the_host_leaves_gradients_where_fsdp_made_them() -> None:
+    """torchao 0.18, optim/cpu_offload.py: gradients are copied to the host, and those of the GPU stay."""
+    model = Models().model("Qwen/Qwen2.5-0.5B")
+    assert model is not None
+    shards = Parallel(strategy="fsdp2", data=4)
+    on_gpu = TrainingJob(model=model, runtime="torchtune", loop="plain", parallel=shards)
+    away = replace(on_gpu, parallel=replace(shards, offload="optimizer"))
+    kept, moved = estimate_job(on_gpu), estimate_job(away)
+    assert moved.sizes["gradients"] == kept.sizes["gradients"] > 0
+    assert moved.sizes["optimizer_states"] == 0
+    assert moved.host is not None
+    states_weights_gradients = 4 + 2 + 2
+    assert moved.host.bytes_per_rank == pytest.approx(states_weights_gradients * 494_032_768 / 4, rel=0.01)

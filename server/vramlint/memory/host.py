@@ -3,8 +3,9 @@ of the copies that are read while loading.
 
 DeepSpeed keeps a partition's float32 weights, moments and gradients on the host, and with offload_param the
 16-bit weights (0.19.8, runtime/zero/stage_1_and_2.py and stage3.py); FSDP keeps its shards there, gradients
-and states with them (torch/distributed/fsdp, CPUOffload and CPUOffloadPolicy). What the process itself, the
-data loader and pinned copies in flight take is not counted.
+and states with them (torch/distributed/fsdp, CPUOffload and CPUOffloadPolicy); an optimizer that steps on the
+host keeps copies of weights and gradients there (torchao 0.18, optim/cpu_offload.py). What the process
+itself, the data loader and pinned copies in flight take is not counted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from vramlint.catalog.optimizers import Optimizer
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.estimate import HostMemory
-from vramlint.memory.ledger import rounded
+from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.moments.whole import whole_bytes
 from vramlint.memory.persistent import persistent_bytes
 from vramlint.memory.sharding import plan_of
@@ -53,8 +54,14 @@ def _offloaded(job: TrainingJob, weights: Weights, optimizer: Optimizer) -> int:
                 for parameter, count in weights.all()
                 if parameter.trainable
             )
-        elif plan.shares_gradients:
+        elif offload == "both" and plan.shares_gradients:
             per_rank += held.stepped
+        elif job.runtime != "megatron":
+            per_rank += 2 * sum(
+                count * rounded(plan.state_elements(parameter) * DTYPE_BYTES[parameter.stored])
+                for parameter, count in weights.all()
+                if parameter.trainable
+            )
     if offload in ("parameters", "both"):
         per_rank += held.weights - weights.stored_bytes(plan, only_buffers=True)
     return per_rank

@@ -70,7 +70,8 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     away = 0
     if offload in ("optimizer", "both"):
         away, states, step, paged = states + paged, 0, 0, 0
-        if plan.shares_gradients:
+        # torchao's CPUOffloadOptimizer (0.18) copies gradients to the host and keeps those of the GPU.
+        if plan.shares_gradients and plan.deepspeed:
             gradients = 0
     if offload in ("parameters", "both"):
         stored, gradients = weights.stored_bytes(plan, only_buffers=True), 0
