@@ -22,6 +22,7 @@ from vramlint.memory.overhead import (
 )
 from vramlint.memory.peaks import PeakCandidate
 from vramlint.memory.persistent import PersistentBytes
+from vramlint.memory.quantization import has_formula
 from vramlint.memory.roles import not_counted, taken_for_granted
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.weights import Weights
@@ -101,6 +102,13 @@ def assembled(
         notes=(*_notes(job, persistent, modelled, counted, bool(walked)), *notes),
         replay=replay,
     )
+
+
+def counted_at_most(job: TrainingJob) -> Iterator[str]:
+    """What is counted larger than it is."""
+    scheme = job.quantization.scheme if job.quantization is not None else None
+    if scheme is not None and not has_formula(scheme):
+        yield f"what weights stored as {scheme!r} take is not known: they are counted at 16 bits"
 
 
 def left_open(job: TrainingJob, bound: str | None = None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.plausible_shape import refuse_implausible
-from vramlint.memory.assembly import assembled, left_open
+from vramlint.memory.assembly import assembled, counted_at_most, left_open
 from vramlint.memory.estimate import CannotEstimate, Estimate, TensorAtPeak
 from vramlint.memory.host import host_memory
 from vramlint.memory.moments.evaluation import evaluated, evaluation_moment, scoring_moment
@@ -121,7 +121,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             frozenset(at for at, size in enumerate(offloaded(profile, order, resident)) if size),
         )
         said = network.modelled, (*network.notes, *undivided), network.counted
-        undivided += tuple(left_open(job, "about"))
+        undivided += (*counted_at_most(job), *left_open(job, "about"))
         stage = job, whole, step.persistent, step.peaks, around
         candidates.append(assembled(*stage, *said, undivided, Late(run)))
         places.append((order, step.peaks))
