@@ -28,7 +28,7 @@ class MomentRule(Rule):
 
     moment: ClassVar[MomentName]
     fails: ClassVar[str]
-    """What becomes of a run whose step fits and whose moment does not."""
+    """When a run ends whose step fits and whose moment does not."""
     advice: ClassVar[str]
 
     def check(self, context: RuleContext) -> Iterator[Finding]:
@@ -47,7 +47,8 @@ class MomentRule(Rule):
             fits = step * (1 + estimate.error_band) <= gpu.usable_bytes
             if context.verdict not in ("does_not_fit", "tight") or not fits:
                 return
-            fate = self.fails
+            certain = context.verdict == "does_not_fit"
+            fate = f"{'runs' if certain else 'may run'} out of memory {self.fails}"
             compared += f", {gpu_name(gpu)} has {gib(gpu.usable_bytes)}"
         key = moment_key(context, job, estimate) or context.key("model") or ()
         yield self.finding(f"{fate}: {moment_reason(job, estimate)}; {compared}: {self.advice}", key)

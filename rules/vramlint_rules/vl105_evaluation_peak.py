@@ -61,7 +61,7 @@ class EvaluationPeak(MomentRule):
     severity = "information"
     summary = "evaluation needs more memory than the training step"
     moment = "evaluation"
-    fails = "runs out of memory at the first evaluation"
+    fails = "at the first evaluation"
     advice = "use a smaller evaluation batch"
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

@@ -62,7 +62,7 @@ class LoadingPeak(MomentRule):
     severity = "information"
     summary = "loading needs more memory than the training step"
     moment = "load"
-    fails = "runs out of memory while loading the model, before the first step"
+    fails = "while loading the model, before the first step"
     advice = "the model must fit a GPU whole before it is sharded"
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:

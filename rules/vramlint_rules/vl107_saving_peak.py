@@ -54,5 +54,5 @@ class SavingPeak(MomentRule):
     severity = "information"
     summary = "saving needs more memory than the training step"
     moment = "save"
-    fails = "runs out of memory at the first checkpoint"
+    fails = "at the first checkpoint"
     advice = "save a sharded checkpoint"

@@ -53,5 +53,5 @@ class GenerationPeak(MomentRule):
     severity = "information"
     summary = "generation needs more memory than the training step"
     moment = "generation"
-    fails = "runs out of memory while generating the first completions"
+    fails = "while generating the first completions"
     advice = "generate fewer rows at once, or give the engine a smaller share"

@@ -12,7 +12,11 @@ from vramlint.lint.rule import Rule
 from vramlint_rules._fixes import checked
 
 _WORTH = 1.05
-_WORDS = {"torchtune": "write fused: true", "litgpt": "write fused: true below init_args"}
+_WORDS = {
+    "torchtune": "write fused: true",
+    "litgpt": "write fused: true below init_args",
+    "verl": "write fused: true below override_optimizer_config",
+}
 """How the fused kernel is asked for where it has no name of its own."""
 _COPIES, _FUSED = "adamw_torch", "adamw_torch_fused"
 
