@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from dialect_reading import MODELS
+from dialect_reading import MODELS, edited, expect
 
 from vramlint.catalog.gpus import find_gpu
 from vramlint.dialects import detect
@@ -275,3 +275,46 @@ def test_a_child_of_the_shipped_trainer_has_its_values() -> None:
 def test_rollouts_on_other_gpus_take_nothing_here() -> None:
     job = job_of(GRPO, rollout__n_gpus_per_node=8)
     assert "generation" not in moments(job)
+
+
+COUNTED = SFT.replace("use_dynamic_bsz: True", "use_dynamic_bsz: False")
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        (COUNTED, {"micro_batch_size": 1, "gradient_accumulation_steps": 32}),
+        (COUNTED, {"sequence_length": 512}),
+        (COUNTED, {"loss": "fused-linear"}),
+        (SFT, {"gradient_checkpointing": "none"}),
+        (SFT, {"optimizer": "adamw_torch_fused"}),
+        (GRPO, {"micro_batch_size": 2, "gradient_accumulation_steps": 32}),
+        (GRPO, {"generation.memory_fraction": 0.3}),
+        (GRPO, {"activation_offload": True, "loss": "fused-linear"}),
+    ],
+    ids=str,
+)
+def test_edits_read_back_as_what_was_asked(text: str, changes: dict[str, Any]) -> None:
+    values = yaml.safe_load(text)
+    dialect = detect(values).dialect
+    assert dialect is not None
+    edits = dialect.edits(values, job_of(text), changes)
+    assert edits
+    expect(job_of(yaml.safe_dump(edited(values, edits))), changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        (SFT, {"micro_batch_size": 2, "gradient_accumulation_steps": 2}),
+        (SFT, {"sequence_length": 512}),
+        (COUNTED, {"micro_batch_size": 1}),
+        (GRPO, {"method": "lora"}),
+    ],
+    ids=str,
+)
+def test_what_a_file_cannot_say(text: str, changes: dict[str, Any]) -> None:
+    values = yaml.safe_load(text)
+    dialect = detect(values).dialect
+    assert dialect is not None
+    assert dialect.edits(values, job_of(text), changes) is None

@@ -13,9 +13,10 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
-from vramlint.dialects.kit.read_only import no_edits, reader_of
+from vramlint.dialects.kit.read_only import reader_of
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.dialects.kit.reading import find_model, finish
+from vramlint.dialects.verl.edits import edits
 from vramlint.dialects.verl.fine_tuning import fine_tuning, old_fine_tuning
 from vramlint.dialects.verl.keys import KEYS
 from vramlint.dialects.verl.reinforcement import MODEL, reinforcement
@@ -87,4 +88,4 @@ def _outcome(reader: Reader, context: Context, *, megatron: bool, learns: bool) 
     return trainer(reader, context, model) if isinstance(model, Model) else model
 
 
-DIALECT = Dialect("verl", "verl", "0.9.1", KEYS, read, no_edits, "unchecked")
+DIALECT = Dialect("verl", "verl", "0.9.1", KEYS, read, edits, "unchecked")
