@@ -42,7 +42,7 @@ def build(out: Path) -> None:
     if not PYODIDE.is_dir():
         _run("npm", "ci", "--ignore-scripts", "--no-fund", "--no-audit", "--loglevel=error")
     _run("node", "esbuild.mjs", str(out))
-    for name in ("index.html", "playground.css"):
+    for name in ("index.html", "playground.css", "report.css"):
         shutil.copy(HERE / name, out)
     shutil.copy(ROOT / "client-vscode" / "media" / "icon.svg", out)
     _pyodide(out)

@@ -75,6 +75,17 @@ def test_no_link_is_dead(built: Path, site_pages: dict[Path, Page]) -> None:
     assert dead == []
 
 
+def test_the_playground_and_the_pages_link_to_each_other(built: Path, site_pages: dict[Path, Page]) -> None:
+    page = ROOT / "site" / "playground" / "index.html"
+    linked = {target for page in site_pages.values() for target in page.links if "playground/" in target}
+    assert {Path(urlsplit(target).path).name for target in linked} == {page.name}
+    back = [target for target in Page(page).links if target.startswith("../")]
+    assert len(back) >= 2
+    assert [
+        target for target in back if not there(target, built / "playground" / page.name, built).exists()
+    ] == []
+
+
 def test_nothing_is_loaded_from_elsewhere(built: Path, site_pages: dict[Path, Page]) -> None:
     assert [
         (file, url) for file, page in site_pages.items() for url in page.loaded if urlsplit(url).netloc

@@ -32,6 +32,8 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 /** Counts the changes: an answer to an older text is not shown. */
 let version = 0;
 let analysed = -1;
+/** The text of report.css. */
+let reportStyle = "";
 
 function element(name: string, text: string, classes = ""): HTMLElement {
   const made = document.createElement(name);
@@ -127,10 +129,9 @@ function draw(runs: Run[]): void {
     return "";
   });
   const parsed = new DOMParser().parseFromString(plain, "text/html");
-  const sheets = [$<HTMLTemplateElement>("report-style").content.textContent, ...written];
-  shadow.adoptedStyleSheets = sheets.map((text) => {
+  shadow.adoptedStyleSheets = [reportStyle, ...written].map((text) => {
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(text ?? "");
+    sheet.replaceSync(text);
     return sheet;
   });
   shadow.replaceChildren(...parsed.body.childNodes);
@@ -160,6 +161,7 @@ async function share(): Promise<void> {
 }
 
 async function start(): Promise<void> {
+  reportStyle = await (await fetch(`${base}report.css`)).text();
   const known = (await (await fetch(`${base}examples.json`)).json()) as Example[];
   examples.append(...known.map((each, number) => new Option(each.title, String(number))));
   const fromExample = (number: number) => {
