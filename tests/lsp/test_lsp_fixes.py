@@ -9,6 +9,15 @@ from lsprotocol import types
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TOML = 'vramlint = 1\nmodel = "meta-llama/Llama-3.1-8B"\nmicro_batch_size = 64\ngpu = "RTX-4090"\n'
+AXOLOTL = """\
+# vramlint: gpu=RTX-4090
+base_model: meta-llama/Llama-3.1-8B
+sequence_len: 4096
+micro_batch_size: 2
+optimizer: adamw_torch_fused
+bf16: auto
+attn_implementation: flash_attention_2
+"""
 TOP = types.Range(types.Position(0, 0), types.Position(0, 0))
 
 
@@ -142,16 +151,36 @@ async def ask(
     return [action for action in found or [] if isinstance(action, types.CodeAction)]
 
 
+async def test_who_asks_waits_a_moment_and_then_asks_for_the_rest(editor: Editor) -> None:
+    """A search that takes long is answered for by an action that is resolved; the second time it is there."""
+    if not resolves(editor):
+        return
+    items = "".join(f"  - path: org/data-{number}\n    type: alpaca\n" for number in range(2_000))
+    uri = await editor.open(f"{AXOLOTL}datasets:\n{items}")
+    found = next(each for each in await editor.diagnostics(uri) if each.code == "VL101")
+    offered = await ask(editor, uri, found.range, types.CodeActionTriggerKind.Invoked)
+    assert offered[0].title == "make it fit: the change that does least"
+    resolved = await editor.client.code_action_resolve_async(offered[0])
+    named = await ask(editor, uri, found.range, types.CodeActionTriggerKind.Invoked)
+    assert "fits" in named[0].title
+    assert resolved.edit == named[0].edit
+
+
+def resolves(editor: Editor) -> bool:
+    """Whether the client asks for an edit when it is chosen."""
+    capabilities = editor.client.capabilities
+    text = capabilities.text_document if capabilities else None
+    actions = text.code_action if text else None
+    supported = actions.resolve_support if actions else None
+    return supported is not None and "edit" in supported.properties
+
+
 async def test_a_light_bulb_waits_for_no_search(editor: Editor) -> None:
     """Asked by the editor itself, one action stands for the fixes; they are there when the user asks."""
-    capabilities = editor.client.capabilities
-    assert capabilities is not None
-    assert capabilities.text_document is not None
-    actions = capabilities.text_document.code_action
     uri = await editor.open(FULL)
     (found,) = await editor.diagnostics(uri)
     offered = await ask(editor, uri, found.range, types.CodeActionTriggerKind.Automatic)
-    if actions is None or actions.resolve_support is None or "edit" not in actions.resolve_support.properties:
+    if not resolves(editor):
         assert "fits" in offered[0].title
         return
     assert offered[0].title == "make it fit: the change that does least"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from lsprotocol import types
@@ -17,11 +17,15 @@ from vramlint.lint.format import gib, gpu_name
 from vramlint.lsp.add_model import add_model_action
 from vramlint.lsp.diagnostics import diagnostic
 from vramlint.lsp.offers import FIX_ALL
-from vramlint.lsp.search import all_fixes, begin
+from vramlint.lsp.search import all_fixes, still_unknown
 from vramlint.lsp.session import Session
 from vramlint.lsp.suppress_action import may_be_suppressed, suppression_edit
 from vramlint.lsp.view import View
 
+_PATIENCE: Mapping[types.CodeActionTriggerKind | int | None, float] = {
+    types.CodeActionTriggerKind.Automatic: 0.0,
+    types.CodeActionTriggerKind.Invoked: 0.02,
+}
 _OFFERED_GPUS = ("RTX-4090", "A100-80GB", "H100-80GB")
 
 
@@ -29,25 +33,27 @@ async def code_actions(
     session: Session, view: View, params: types.CodeActionParams
 ) -> list[types.CodeAction]:
     """What can be done about the findings in a range."""
-    wanted, unasked = params.context.only, _unasked(view, params.context)
+    wanted, patience = params.context.only, _patience(view, params.context)
     actions: list[types.CodeAction] = []
     if _wants(wanted, types.CodeActionKind.QuickFix):
         here = Span(view.offset(params.range.start), view.offset(params.range.end))
         there = [each for each in view.analysis.findings if _meets(view.analysis.span(each.at), here)]
-        later = [each for each in there if unasked and session.known_fixes(view.uri, each) is None]
+        later: list[Finding] = []
+        if patience is not None:
+            later = await still_unknown(session, view, there, patience)
         for finding in there:
             actions += await _quick_fixes(session, view, finding, searched=finding not in later)
-        if later:
-            begin(session, view, later)
         actions += _declarations(view, here)
     if _wants(wanted, FIX_ALL, asked_for=True):
         actions += await _fix_all(session, view)
     return actions
 
 
-def _unasked(view: View, context: types.CodeActionContext) -> bool:
-    """Whether the editor asks by itself, for its light bulb: then no answer waits for a search."""
-    return view.client.resolves_edits and context.trigger_kind == types.CodeActionTriggerKind.Automatic
+def _patience(view: View, context: types.CodeActionContext) -> float | None:
+    """Seconds that the answer may wait for a search, where what it has not found can be asked for later: not
+    at all where the editor asks by itself, for its light bulb. None: until the end.
+    """
+    return _PATIENCE.get(context.trigger_kind) if view.client.resolves_edits else None
 
 
 async def _quick_fixes(

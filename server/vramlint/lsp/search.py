@@ -45,6 +45,18 @@ async def _search(session: Session, view: View, analysis: Analysis, finding: Fin
     return found
 
 
+async def still_unknown(
+    session: Session, view: View, findings: Sequence[Finding], patience: float
+) -> list[Finding]:
+    """The findings whose fixes are not known after so many seconds; the search for them goes on."""
+    unknown = [each for each in findings if session.known_fixes(view.uri, each) is None]
+    if unknown:
+        begin(session, view, unknown)
+        if patience:
+            await asyncio.wait([session.searches[view.uri]], timeout=patience)
+    return [each for each in unknown if session.known_fixes(view.uri, each) is None]
+
+
 def begin(session: Session, view: View, findings: Sequence[Finding]) -> None:
     """Search for the fixes of findings, so that they are known when they are asked for."""
     if (search := session.searches.get(view.uri)) is not None and not search.done():
