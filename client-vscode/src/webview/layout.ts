@@ -9,6 +9,10 @@ const RIGHT = 10;
 const TOP = 26;
 const BOTTOM = 26;
 const GAP = 6;
+/** Between a figure and what is below it. */
+const ABOVE = 5;
+/** The height of a figure, which panel.css sets. */
+const SIZE = 11;
 const GIB = 2 ** 30;
 const STEPS = [1, 2, 5];
 
@@ -33,6 +37,8 @@ export interface Column {
   readonly x: number;
   readonly width: number;
   readonly top: number;
+  /** The baseline of the figure above the column. */
+  readonly figure: number;
   readonly boxes: readonly Box[];
   readonly worst: boolean;
 }
@@ -55,6 +61,7 @@ export function layout(estimate: Estimate): Layout {
   const base = HEIGHT - BOTTOM;
   const pitch = (WIDTH - LEFT - RIGHT) / Math.max(1, moments.length);
   const worst = Math.max(0, ...moments.map((each) => each.device_bytes));
+  const limit = gpu === null ? undefined : base - gpu.usable_bytes * scale;
   const columns = moments.map((moment, index) => {
     let y = base;
     const boxes = COMPONENTS.flatMap((component) => {
@@ -68,6 +75,7 @@ export function layout(estimate: Estimate): Layout {
       x: LEFT + index * pitch + GAP / 2,
       width: pitch - GAP,
       top: y,
+      figure: figureAt(y, limit),
       boxes,
       worst: moment.device_bytes === worst,
     };
@@ -76,8 +84,14 @@ export function layout(estimate: Estimate): Layout {
   const ticks = [];
   for (let gib = 0; gib * GIB <= highest; gib += step)
     ticks.push({ gib, y: base - gib * GIB * scale });
-  const limit = gpu === null ? undefined : base - gpu.usable_bytes * scale;
   return { columns, ticks, limit, left: LEFT, right: WIDTH - RIGHT, base };
+}
+
+/** The baseline of the figure above a column: above the limit's line where that would cross it. */
+function figureAt(top: number, limit: number | undefined): number {
+  const baseline = top - ABOVE;
+  const crossed = limit !== undefined && baseline - SIZE < limit && limit < baseline + ABOVE;
+  return Math.max(SIZE + 1, crossed ? limit - ABOVE : baseline);
 }
 
 /** A round step that makes at most six ticks. */

@@ -32,13 +32,19 @@ export function bars(answer: Answer, estimate: Estimate, selected: string): HTML
   );
 }
 
+/** Whether a tensor is more than nothing in the figures of the table. */
+function shows(tensor: { readonly bytes: number }): boolean {
+  return Number(gib(tensor.bytes)) !== 0;
+}
+
 /** The largest tensors, each with a button that jumps to the key that decides most of its kind. */
 export function tensors(
   answer: EstimateAnswer,
   estimate: Estimate,
   jump: (component: string) => void,
 ): HTMLElement {
-  const rows = estimate.largest_at_peak.map((tensor) => {
+  const largest = estimate.largest_at_peak.filter(shows);
+  const rows = (largest.length > 0 ? largest : estimate.largest_at_peak).map((tensor) => {
     const place = answer.places[tensor.component];
     const button =
       place?.range == null ? null : h("button", { class: "link", type: "button" }, place.key);

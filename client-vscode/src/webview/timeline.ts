@@ -57,7 +57,7 @@ export function timeline(
 }
 
 function columnOf(answer: Answer, column: Column, selected: string, base: number): SVGGElement {
-  const { moment, x, width, top, boxes, worst } = column;
+  const { moment, x, width, top, figure, boxes, worst } = column;
   const middle = x + width / 2;
   const parts = COMPONENTS.filter((name) => (moment.components[name] ?? 0) > 0).map(
     (name) => `${answer.labels[name] ?? name} ${gib(moment.components[name] ?? 0)}`,
@@ -82,7 +82,7 @@ function columnOf(answer: Answer, column: Column, selected: string, base: number
     ),
     svg(
       "text",
-      { class: "total", x: middle, y: Math.max(12, top - 5), "text-anchor": "middle" },
+      { class: "total", x: middle, y: figure, "text-anchor": "middle" },
       gib(moment.device_bytes),
     ),
     svg("text", { class: "moment", x: middle, y: base + 17, "text-anchor": "middle" }, moment.name),
