@@ -1,8 +1,9 @@
 import pytest
+from work import processor_seconds
 
 from vramlint.dialects.kit.dialect import REMOVE, SetKey
 from vramlint.document import Document
-from vramlint.document.edit import apply_edits
+from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.lint.editing import difference, edits_of_keys
 
 TEXT = "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M # small\nnodes: 2\n"
@@ -32,3 +33,13 @@ def test_nothing_to_change_is_no_edit() -> None:
 )
 def test_difference(before: str, after: str) -> None:
     assert apply_edits(before, difference(before, after)) == after
+
+
+def test_edits_far_apart_in_a_long_text_are_found_fast() -> None:
+    middle = "".join(f"  - path: data-{number}\n    type: alpaca\n" for number in range(2_500))
+    before = f"batch: 2\ndatasets:\n{middle}bf16: true\n"
+    after = f"batch: 1\ndatasets:\n{middle}bf16: true\nadapter: lora\n"
+    found: list[TextEdit] = []
+    assert processor_seconds(lambda: found.extend(difference(before, after))) < 0.2
+    assert [edit.text for edit in found] == ["batch: 1\n", "adapter: lora\n"]
+    assert apply_edits(before, found) == after

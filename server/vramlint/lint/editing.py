@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
@@ -10,6 +11,9 @@ from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, edited, remove_key, set_key, set_keys
 from vramlint.document.node import KeyPath, Span
 from vramlint.lint.context import RuleContext
+
+_LONG = 100
+"""Lines. Shorter texts are compared in a millisecond."""
 
 
 def edits_of_changes(context: RuleContext, changes: Changes) -> tuple[TextEdit, ...] | None:
@@ -66,14 +70,41 @@ def difference(before: str, after: str) -> tuple[TextEdit, ...]:
     if not removed or not added:
         edit = TextEdit(starts[head], starts[len(old) - tail], "".join(added))
         return (edit,) if removed or added else ()
-    from difflib import SequenceMatcher  # late: most edits put lines in at one place
-
-    opcodes = SequenceMatcher(None, removed, added, autojunk=False).get_opcodes()
     return tuple(
         TextEdit(starts[head + i1], starts[head + i2], "".join(added[j1:j2]))
-        for tag, i1, i2, j1, j2 in opcodes
-        if tag != "equal"
+        for i1, i2, j1, j2 in _unequal(removed, added)
     )
+
+
+def _unequal(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Where the lines differ: from and to in each. Long texts are cut at the lines that both have once, since
+    the time to compare grows with the square of the length.
+    """
+    start = other = 0
+    for one, two in [*(_landmarks(old, new) if len(old) > _LONG else ()), (len(old), len(new))]:
+        for i1, i2, j1, j2 in _compared(old[start:one], new[other:two]):
+            yield start + i1, start + i2, other + j1, other + j2
+        start, other = one + 1, two + 1
+
+
+def _compared(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    if not old or not new or old == new:
+        return iter([(0, len(old), 0, len(new))] if old != new else [])
+    from difflib import SequenceMatcher  # late: most edits put lines in at one place
+
+    opcodes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    return ((i1, i2, j1, j2) for tag, i1, i2, j1, j2 in opcodes if tag != "equal")
+
+
+def _landmarks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The places of lines that are once in both texts, in the order of both."""
+    once, counted = Counter(old), Counter(new)
+    places = {line: place for place, line in enumerate(new) if counted[line] == 1}
+    last = -1
+    for place, line in enumerate(old):
+        if once[line] == 1 and places.get(line, -1) > last:
+            last = places[line]
+            yield place, last
 
 
 def _equal(some: Sequence[str], other: Sequence[str]) -> int:
