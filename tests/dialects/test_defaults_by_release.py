@@ -100,7 +100,7 @@ def test_other_defaults(config: str, versions: dict[str, str], fields: dict[str,
 @pytest.mark.parametrize(
     ("config", "versions", "field", "origin"),
     [
-        (TRAINER, {}, "optimizer", "default of transformers 5.23"),
+        (TRAINER, {}, "optimizer", "default of transformers 5.24"),
         (TRAINER, {"transformers": "4.50"}, "optimizer", "default of transformers before 4.54"),
         (TRAINER, {"transformers": "5.1", "torch": "2.6"}, "optimizer", "default of torch before 2.8"),
         # Read from the table of 1.16, whatever release runs; and worked out for an unread one: no release.

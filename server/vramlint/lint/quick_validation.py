@@ -51,7 +51,7 @@ def says_nothing(keyword: str) -> bool:
 
 
 def is_known(keyword: str) -> bool:
-    """Whether a keyword means the same whatever stands beside it in its schema, and here as to jsonschema."""
+    """Whether a keyword means the same whatever else its schema holds, and the same here as to jsonschema."""
     return keyword in _KEYWORDS
 
 

@@ -2,7 +2,7 @@
 
 A piece begins where the outermost mapping has an entry, and inside a long block where its list or its mapping
 has one. A piece that reads by itself ends outside of quotes and brackets: so what begins in the column of the
-entries behind it is the next entry. Where that cannot be relied on, the text is read as a whole.
+entries after it is the next entry. Where that cannot be relied on, the text is read as a whole.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _opens(block: str) -> bool:
 
 
 def is_separator(block: str) -> bool:
-    """Whether a block stands between two documents."""
+    """Whether a block separates two documents."""
     return _SEPARATOR.match(block) is not None
 
 
