@@ -126,6 +126,24 @@ CASES = {
         },
         [{"model": "gpt2", "micro_batch": 4, "grad_accum": 8}, {"micro_batch": 1, "grad_accum": 64}],
     ),
+    "Hydra's folder and name are a file, or a parent where they are verl's own": (
+        "a.sh",
+        {
+            "a.sh": "HERE=$(pwd)\npython -m verl.trainer.main_ppo --config-path=$HERE/conf "
+            "--config-name=mine "
+            "actor_rollout_ref.model.path=$HOME/models/Qwen2.5-7B-Instruct\n"
+            "python -m verl.trainer.main_ppo --config-path=config --config-name=ppo_megatron_trainer.yaml "
+            "actor_rollout_ref.model.path=Qwen/Qwen2.5-7B trainer.n_gpus_per_node=4\n"
+            "python -m verl.trainer.main_ppo actor_rollout_ref.model.path=gpt2\n",
+            "conf/mine.yaml": "defaults: [ppo_trainer, _self_]\ndata: {max_response_length: 77}\n"
+            "actor_rollout_ref: {actor: {ppo_micro_batch_size_per_gpu: 3}}\n",
+        },
+        [
+            {"model": "~/models/Qwen2.5-7B-Instruct", "seq_len": 77, "micro_batch": 3, "engine": "fsdp1"},
+            {"model": "Qwen/Qwen2.5-7B", "grad_ckpt": False, "ranks": 4},
+            {"model": "gpt2", "engine": "fsdp1", "ranks": 8},
+        ],
+    ),
     "OmegaConf merges a file and the command line": (
         "a.sh",
         {"a.sh": "python fit.py train.size=8\n", "fit.py": OMEGA, "c.yaml": "model: gpt2\ntrain: {size: 2}"},

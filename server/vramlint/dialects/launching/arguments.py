@@ -18,8 +18,8 @@ CONFIG_OPTIONS = frozenset(
 )
 
 
-OPEN = "\0"
-"""Stands for what is open in a word, until the word is taken for a value."""
+OPEN = "…"
+"""Stands for what is open in a word, until the word is taken for a value; as messages show it."""
 REST = "what the script is started with"
 """Why a word is open that can be any number of words."""
 

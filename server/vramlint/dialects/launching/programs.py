@@ -11,7 +11,7 @@ from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
 from vramlint.dialects.launching.arguments import OPEN, Arguments, is_flag, read_arguments
 from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
 from vramlint.dialects.launching.peel import Peeled
-from vramlint.dialects.launching.registered import with_registered
+from vramlint.dialects.launching.registered import with_named, with_registered
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
 
@@ -33,7 +33,7 @@ class Program(NamedTuple):
     named: str | None = None
     """The key that its own name sets, where only the name says what it trains for."""
     implied: Mapping[str, Mapping[str, Any]] = {}
-    """What a subcommand says by its name: keys with the subcommand's own defaults."""
+    """What a subcommand or a module says by its name: keys with its own defaults."""
     started_by: str = ""
     """The launcher without which a script of this name is another's."""
     counts: tuple[str, str] = ("", "")
@@ -68,7 +68,11 @@ PROGRAMS = (
     ),
     Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
     Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
-    Program(r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)", framework="verl"),
+    Program(
+        r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)",
+        framework="verl",
+        implied={"verl.trainer.main_ppo": {"trainer.n_gpus_per_node": 8}},  # trainer/config of verl 0.9.1
+    ),
     Program(r"torchtitan\.train|(?:.*/)?torchtitan/train\.py", framework="torchtitan"),
     Program(r"(?:.*/)?scripts/train/train\.py", framework="llm-foundry"),
     Program(r"(?:.*/)?train/train\.py", framework="llm-foundry", started_by="composer"),
@@ -139,6 +143,8 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
     arguments = read_arguments(words)
     if program is not None and program.framework == "torchtitan":
         arguments = with_registered(arguments)
+    if program is not None and program.framework == "verl":
+        arguments = with_named(arguments)
     if program is not None and peeled.per_node is None and peeled.processes is None:
         per_node, nodes = program.counts
         peeled.per_node = arguments.values.get(per_node)

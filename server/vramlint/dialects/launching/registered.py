@@ -1,9 +1,9 @@
-"""Configs that a framework ships as code and a launch line names: torchtitan's from 0.3."""
+"""Configs that a framework ships and a launch line names: torchtitan's functions, and verl's files."""
 
 from __future__ import annotations
 
 from vramlint.dialects.kit.run import Given, Unknown
-from vramlint.dialects.launching.arguments import Arguments
+from vramlint.dialects.launching.arguments import CONFIG, OPEN, Arguments
 from vramlint.lazy_dataclasses import replace
 from vramlint_schemas import torchtitan_configs
 
@@ -28,3 +28,27 @@ def with_registered(arguments: Arguments) -> Arguments:
     }
     opened = tuple(Unknown(field, why, named.place) for field, why in shipped.get("open", {}).items())
     return arguments._replace(values={**said, **values}, configs=(), open=(*arguments.open, *opened))
+
+
+_OWN_FOLDERS = ("config", "./config", "verl/trainer/config")
+"""Folders of verl's own files, as seen from its trainers."""
+
+
+def with_named(arguments: Arguments) -> Arguments:
+    """Hydra's `--config-path=FOLDER --config-name=NAME`: a file of that folder, or a parent of the line's
+    values where it is one of verl's own (trainer/main_ppo.py of verl 0.9.1).
+    """
+    name = arguments.values.get("config_name")
+    folder = next((given for given in arguments.configs if not CONFIG.match(str(given.value))), None)
+    if name is None:
+        return arguments
+    values = {key: given for key, given in arguments.values.items() if key != "config_name"}
+    configs = tuple(given for given in arguments.configs if given is not folder)
+    if not isinstance(name.value, str):
+        opened = Unknown("config", name.why or "not known here", name.place)
+        return arguments._replace(values=values, configs=configs, open=(*arguments.open, opened))
+    stem = name.value.removesuffix(".yaml")
+    if folder is None or str(folder.value).replace(f"{OPEN}/", "") in _OWN_FOLDERS:
+        return arguments._replace(values={"defaults": replace(name, value=[stem]), **values}, configs=configs)
+    file = replace(folder, value=f"{folder.value}/{stem}.yaml")
+    return arguments._replace(values=values, configs=(file, *configs))

@@ -206,6 +206,8 @@ class Expander:
         if name in "@*":
             return (self._unknown(part, "arguments of the script", absent=True),)
         variable = self.variables.get(name)
+        if variable is None and name == "HOME":
+            return (self._fragment("~", part),)  # set for everyone; below it, names go on
         if variable is None:
             why = f"{name} is set outside the script"
             return (self._unknown(part, why, absent=name[0].isalpha() or name[0] == "_"),)
