@@ -6,8 +6,9 @@ import copy
 from typing import Any
 
 import pytest
-from dialect_reading import expect, job_of, reading
+from dialect_reading import edited, expect, job_of, reading
 
+from vramlint.dialects import detect
 from vramlint.job import Open
 from vramlint.memory import estimate_job
 
@@ -269,3 +270,31 @@ def test_value_model_and_policy_take_turns() -> None:
 
     critic = changed(SFT, policy__model_name="meta-llama/Llama-3.2-3B")
     assert weights(PPO) == pytest.approx(weights(critic), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("values", "changes"),
+    [
+        (SFT, {"micro_batch_size": 1, "gradient_accumulation_steps": 8}),
+        (SFT, {"sequence_length": 512, "gradient_checkpointing": "full"}),
+        (SFT, {"optimizer": "adamw_torch_fused", "parallel.offload": "both"}),
+        (MEGATRON, {"gradient_checkpointing": "full"}),
+        (GRPO, {"generation.memory_fraction": 0.3}),
+    ],
+    ids=str,
+)
+def test_edits_read_back_as_what_was_asked(values: dict[str, Any], changes: dict[str, Any]) -> None:
+    dialect = detect(values).dialect
+    assert dialect is not None
+    edits = dialect.edits(values, job_of(values), changes)
+    assert edits
+    expect(job_of(edited(values, edits)), changes)
+
+
+def test_what_a_file_cannot_say() -> None:
+    dialect = detect(SFT).dialect
+    assert dialect is not None
+    assert dialect.edits(SFT, job_of(SFT), {"micro_batch_size": 1}) is None
+    assert dialect.edits(SFT, job_of(SFT), {"method": "lora"}) is None
+    filled = changed(SFT, policy__sequence_packing={"enabled": True, "train_mb_tokens": 2048})
+    assert dialect.edits(filled, job_of(filled), {"sequence_length": 512}) is None

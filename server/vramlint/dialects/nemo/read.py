@@ -13,12 +13,13 @@ from typing import Any
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
-from vramlint.dialects.kit.read_only import no_edits, reader_of
+from vramlint.dialects.kit.read_only import reader_of
 from vramlint.dialects.kit.reader import Reader, positive, table
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware
 from vramlint.dialects.nemo.automodel import VERSION as AUTOMODEL
 from vramlint.dialects.nemo.automodel import automodel_job
 from vramlint.dialects.nemo.automodel_keys import KEYS as AUTOMODEL_KEYS
+from vramlint.dialects.nemo.edits import edits
 from vramlint.dialects.nemo.engine import read_engine, read_world
 from vramlint.dialects.nemo.keys import DTENSOR, KEYS
 from vramlint.dialects.nemo.roles import read_roles
@@ -152,6 +153,4 @@ def _filled(reader: Reader, whole: int) -> int | None:
     return tokens or whole
 
 
-DIALECT = Dialect(
-    "nemo", "NeMo RL and Automodel", "0.5", (*KEYS, *AUTOMODEL_KEYS), read, no_edits, "unchecked"
-)
+DIALECT = Dialect("nemo", "NeMo RL and Automodel", "0.5", (*KEYS, *AUTOMODEL_KEYS), read, edits, "unchecked")
