@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import Changes, SetKey
+from vramlint.dialects.kit.dialect import UNSET, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated, without_accumulation
+from vramlint.dialects.kit.reader import look_up
 from vramlint.dialects.verl.keys import ACTOR, ROLLOUT
 from vramlint.job import TrainingJob
 
@@ -56,7 +57,7 @@ def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tupl
     """The keys that say `changes`; None where the file cannot. Those of the first trainer for fine-tuning
     and of Megatron's actor are not written.
     """
-    if job.runtime == "megatron" or "partial_pretrain" in (values.get("model") or {}):
+    if job.runtime == "megatron" or look_up(values, "model.partial_pretrain") is not UNSET:
         return None
     table = _FINE_TUNING if job.objective == "sft" else _REINFORCEMENT
     rows_of_step = job.micro_batch_size * job.gradient_accumulation_steps
