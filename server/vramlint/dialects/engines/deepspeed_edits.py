@@ -68,4 +68,4 @@ DEEPSPEED_EDITORS: Mapping[str, Editor] = {
     "parallel.strategy": _strategy,
     "parallel.buckets.reduce": _bucket,
 }
-"""Rows of a dialect's table. The stage that a strategy asks for comes last: it replaces the one for offloading."""
+"""Rows of a dialect's table. The stage that a strategy asks for comes last, in the place of offloading's."""
