@@ -88,7 +88,7 @@ def test_what_was_tried_is_what_the_written_file_needs(name: str) -> None:
 def test_a_change_that_the_file_cannot_say_is_estimated_and_not_written() -> None:
     name = "torchtune-llama-3.1-8b-lora.yaml"
     view = opened((EXAMPLES / name).read_text(), name)
-    found = what_if_of(view, {"changes": {"parallel.strategy": "fsdp1"}, "gpu": "A100-80GB x8"})
+    found = what_if_of(view, {"changes": {"parallel.strategy": "fsdp2"}, "gpu": "A100-80GB x8"})
     assert found is not None
     assert found["unwritten"] == ["parallel.strategy"]
     assert found["edit"] is None
