@@ -16,6 +16,10 @@ as_dict
 # For those who write rule packs: a rule's page is its test (CONTRIBUTING.md, "Adding a rule").
 examples
 
+# The playground's worker calls them by name.
+Playground
+warm
+
 # Python's unpickler calls them.
 find_class
 persistent_load

@@ -44,9 +44,7 @@ class Stale(Exception):
 
 def assemble(folder: Path) -> dict[str, str]:
     """Write all pages and the files that they link to into a folder; page → text."""
-    texts = {
-        page: (source, (ROOT / source).read_text("utf-8")) for source, page in site_pages.sources().items()
-    }
+    texts = {page: (source, site_pages.text_of(source)) for source, page in site_pages.sources().items()}
     texts |= {page: (f"docs/{page}", text) for page, text in made_pages.pages().items()}
     _run_commands({page: text for page, (_, text) in texts.items()})
     written = {}

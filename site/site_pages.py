@@ -28,6 +28,8 @@ ELSEWHERE = {
     "docs/rules.md": "rules/index.md",
 }
 """Pages that are not made of the file of the same name in docs/."""
+RETITLED = {"client-vscode/README.md": "VS Code"}
+"""Pages whose own heading says too little among the others."""
 MADE = ("README.md", "docs/rules.md", "docs/python-api.ipynb")
 """Of these, those whose text is made from something else; other pages link to them by these names."""
 _FENCED = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
@@ -44,6 +46,13 @@ def sources() -> dict[str, str]:
         )
     }
     return {source: page for source, page in (docs | ELSEWHERE).items() if source not in MADE}
+
+
+def text_of(source: str) -> str:
+    """The text of a page as its file has it, under a heading that says what it is about."""
+    text = (ROOT / source).read_text(encoding="utf-8")
+    title = RETITLED.get(source)
+    return re.sub(r"^# .*", f"# {title}", text, count=1, flags=re.MULTILINE) if title else text
 
 
 def page_of(source: str) -> str | None:
