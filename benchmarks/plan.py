@@ -23,13 +23,28 @@ sys.path[:0] = [str(ROOT / "server"), str(ROOT / "rules"), str(ROOT / "schemas")
 import vramlint  # noqa: E402
 from vramlint.analysis.layouts import means_of  # noqa: E402
 from vramlint.catalog.gpus import find_gpu  # noqa: E402
+from vramlint.lazy_dataclasses import replace  # noqa: E402
 from vramlint.planning.layout import Family, Layout  # noqa: E402
+from vramlint.planning.products import Matrix  # noqa: E402
 from vramlint.planning.ranking import NoPlan, plan, predicted  # noqa: E402
 from vramlint.planning.rates import rates_of  # noqa: E402
 from vramlint.planning.step_time import Setting  # noqa: E402
 from vramlint.planning.work import Work  # noqa: E402
 
 FIRST = 10
+SAYABLE = ("none", "full", "selective-op")
+"""Published recomputation that the job file of its row says too."""
+NETWORK = 6.25e9
+"""Bytes/s of a GPU on the sweep's cluster: four links of 100 Gb/s for the eight of a node (bigscience,
+train/tr11-176B-ml/README.md).
+"""
+WAIT = 38e-6
+"""Seconds that the sweep's host waits for each kernel: the cluster hung unless CUDA_LAUNCH_BLOCKING was 1.
+The same page compares that with launches that overlap, away from the sweep: 91.04 against 97.20 TFLOP/s a
+GPU for 80 layers in tensor 8, pipeline 10, 512 micro batches of one row. That is 14.6 s of a step, over 521
+micro batches, 8 layers of a stage and 92 kernels (chronicles-prequel.md, "dealing with JZ hanging on the
+large model").
+"""
 DEGREES = ("tensor", "pipeline", "context", "expert")
 
 
@@ -69,7 +84,7 @@ def published(folder: Path, wanted: Sequence[str]) -> None:
         found, mixture = place(row), is_mixture(row)
         places[mixture].append(found)
         verdict = vramlint.estimate(row["job"]).verdict
-        certain = row["recompute"] != "unknown" and verdict == "does_not_fit"
+        certain = row["recompute"] in SAYABLE and verdict == "does_not_fit"
         print(f"{row['id']:<28} place {found or '-':>3}{'  CALLED NOT FEASIBLE' if certain else ''}")
     for name, found_places in (
         ("dense", places[False]),
@@ -82,28 +97,54 @@ def published(folder: Path, wanted: Sequence[str]) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Print, for each shape on one number of nodes, how much slower the planner's pick is than the best."""
+    """Print, for each shape on one number of nodes, how much slower the planner's pick is than the best: with
+    what is known of the cluster, and as for any cluster of such GPUs.
+    """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows(folder / "bloom_sweep.jsonl"):
         if row["layers"] and row["step_seconds"] and row["global_batch"] >= 2000:
             groups[row["hidden"], row["layers"], row["heads"], row["nodes"]].append(row)
+    for (hidden, layers, heads, nodes), measured in groups.items():
+        if len({_layout(row) for row in measured}) < 2:
+            continue
+        best = min(row["step_seconds"] for row in measured)
+        over = []
+        for setting in _settings(hidden, layers, heads):
+            pick = _layout(min(measured, key=lambda row: predicted(_layout(row), setting)))
+            taken = min(row["step_seconds"] for row in measured if _layout(row) == pick)
+            over.append(f"{taken / best - 1:.1%}")
+        print(
+            f"{layers} × {hidden}, {heads} heads, {nodes} nodes: {over[0]} over the best "
+            f"({over[1]} if nothing is known of the cluster)"
+        )
+
+
+def _settings(hidden: int, layers: int, heads: int) -> Iterator[Setting]:
+    """The sweep's model on its cluster (no sequence parallelism, 16-bit gradients, a host that waits), and on
+    any.
+    """
     gpu = find_gpu("A100-80GB")
     rates = rates_of(gpu) if gpu else None
     assert rates is not None
-    for (hidden, layers, heads, nodes), measured in groups.items():
-        layouts = {(row["tensor"], row["pipeline"], row["data"], row["micro_batch"]) for row in measured}
-        if len(layouts) < 2:
-            continue
-        matrices, vocabulary = 12 * layers * hidden * hidden, 250_880 * hidden
-        work = Work(
-            layers, hidden, heads, heads, hidden, hidden, 250_880, matrices, 0, vocabulary,
-            matrices + vocabulary, operations=23 * layers,
-        )  # fmt: skip
-        setting = Setting(work, rates, 2048)
-        pick = min(measured, key=lambda row: predicted(_layout(row), setting))
-        same = [row for row in measured if _layout(row) == _layout(pick)]
-        taken, best = min(row["step_seconds"] for row in same), min(row["step_seconds"] for row in measured)
-        print(f"{layers} × {hidden}, {heads} heads, {nodes} nodes: {taken / best - 1:.1%} over the best")
+    vocabulary = 250_880
+    matrices, head = 12 * layers * hidden * hidden, vocabulary * hidden
+    work = Work(
+        layers, hidden, heads, heads, hidden, hidden, vocabulary, matrices, 0, head, matrices + head,
+        operations=23 * layers, matrices=_matrices(hidden, layers),
+    )  # fmt: skip
+    known = replace(rates, network=NETWORK)
+    yield Setting(work, known, 2048, gradient_bytes=2, sequence=False, wait=WAIT)
+    yield Setting(work, rates, 2048)
+
+
+def _matrices(hidden: int, layers: int) -> tuple[Matrix, ...]:
+    """Of a layer as GPT-3 has it."""
+    return (
+        Matrix(3 * hidden, hidden, layers, "outputs"),
+        Matrix(hidden, hidden, layers, "inputs"),
+        Matrix(4 * hidden, hidden, layers, "outputs"),
+        Matrix(hidden, 4 * hidden, layers, "inputs"),
+    )
 
 
 def _layout(row: Mapping[str, Any]) -> Layout:

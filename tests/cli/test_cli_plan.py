@@ -14,9 +14,11 @@ from vramlint.catalog.gpus import find_gpu
 from vramlint.catalog.table import FOLDER, Table
 from vramlint.planning.candidates import ANY, MEANS, families, layouts
 from vramlint.planning.layout import Layout
+from vramlint.planning.products import Matrix, waste
 from vramlint.planning.rates import rates_of
+from vramlint.planning.stages import stages
 from vramlint.planning.step_time import Setting, step_time
-from vramlint.planning.work import Work
+from vramlint.planning.work import Work, work_of
 
 PUBLISHED = [
     json.loads(line)
@@ -174,3 +176,41 @@ def test_published_degrees_are_among_the_first_ten(row: Any) -> None:
     layouts = vramlint.plan(row["job"], gpus=f"{row['gpus']}x{gpu_of(row)}", global_batch=row["global_batch"])
     degrees = [(each.tensor, each.pipeline, each.context, each.expert) for each in layouts]
     assert (row["tensor"], row["pipeline"], row["context"], row["expert"]) in degrees
+
+
+def test_the_last_wave_of_tiles_is_paid_whole() -> None:
+    """NVIDIA's guide, "Wave Quantization": 108 processors take 108 tiles at a time."""
+    full, over = Matrix(128 * 27, 1024, 1), Matrix(128 * 28, 1024, 1)
+    forward_alone = 1e9
+    assert waste([full], 1, 256 * 4, forward_alone, 108) == pytest.approx(1, rel=1e-6)
+    assert waste([over], 1, 256 * 4, forward_alone, 108) == pytest.approx(2 * 108 / 112, rel=1e-6)
+    assert waste([over], 1, 256 * 4, 1, None) == 1
+
+
+def test_a_small_product_fills_tiles_alone() -> None:
+    assert waste([Matrix(256, 1024, 1)], 1, 1024, 1e9, 108) == pytest.approx(1, rel=1e-6)
+
+
+def test_tensor_parallelism_makes_narrow_products() -> None:
+    matrices = [Matrix(4 * 14336, 14336, 1, "outputs"), Matrix(14336, 4 * 14336, 1, "inputs")]
+    by_tensor = [waste(matrices, tensor, 2048, 2, 108) for tensor in (1, 8)]
+    by_tokens = [waste(matrices, 8, tokens, 2, 108) for tokens in (2048, 8192)]
+    assert 1 <= by_tensor[0] < by_tensor[1]
+    assert 1 <= by_tokens[1] < by_tokens[0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "pipeline", "fullest", "last"),
+    [(80, 8, 10, 10), (70, 12, 6, 5), (126, 16, 8, 7), (61, 16, 4, 2), (61, 2, 31, 30), (78, 12, 7, 6)],
+)
+def test_stages_of_a_pipeline(layers: int, pipeline: int, fullest: int, last: int) -> None:
+    assert stages(layers, pipeline) == (fullest, last)
+
+
+def test_the_matrices_of_a_model_are_its_dense_part() -> None:
+    for name in ("meta-llama/Llama-3.1-8B", "Qwen/Qwen3-30B-A3B"):
+        job = vramlint.estimate({"vramlint": 1, "model": name, "sequence_length": 512}).analysis.job
+        assert job is not None
+        work = work_of(job)
+        assert sum(each.outputs * each.inputs * each.count for each in work.matrices) == work.dense
+        assert {each.split for each in work.matrices} >= {"outputs", "inputs"}

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.planning.layout import Family, Layout, Recompute, Sharding
+from vramlint.planning.stages import are_even, stages
 from vramlint.planning.work import Work
 
 NODE = 8
@@ -127,18 +128,13 @@ def _contexts(work: Work, length: int, gpus: int) -> Iterator[int]:
 
 
 def _pipelines(work: Work, gpus: int, means: Means) -> Iterator[int]:
-    """Stages of equal layers, the embedding or embedding and head counted as layers too (BLOOM: 70 + 2 layers
-    on 12 stages); or a power of two with a shorter last stage.
-    """
+    """Stages of equal layers, what takes a layer's place counted too."""
     yield 1
     if not means.pipeline:
         return
-    for stages in range(2, min(gpus, work.layers) + 1):
-        if gpus % stages:
-            continue
-        even = any((work.layers + more) % stages == 0 for more in (0, 1, 2))
-        if even or stages & (stages - 1) == 0:
-            yield stages
+    for pipeline in range(2, min(gpus, work.layers) + 1):
+        if gpus % pipeline == 0 and are_even(work.layers, pipeline):
+            yield pipeline
 
 
 def _expert_degrees(work: Work, ranks: int, data: int, means: Means) -> Sequence[int]:
@@ -160,6 +156,5 @@ def _virtual(work: Work, family: Family, accumulation: int, means: Means) -> Ite
     yield 1
     if family.pipeline == 1 or not means.virtual or accumulation % family.pipeline:
         return
-    layers, rest = divmod(work.layers, family.pipeline)
-    if not rest:
-        yield from (chunks for chunks in range(2, layers + 1) if layers % chunks == 0)
+    layers, _ = stages(work.layers, family.pipeline)
+    yield from (chunks for chunks in range(2, layers + 1) if layers % chunks == 0)

@@ -45,7 +45,14 @@ def plan(
     Raises CannotEstimate where the model's shape is not known, NoPlan where no layout is admissible.
     """
     work = work_of(job)
-    setting = Setting(work, rates, job.sequence_length, job.precision.fp8 != "none", _gradient_bytes(job))
+    setting = Setting(
+        work,
+        rates,
+        job.sequence_length,
+        job.precision.fp8 != "none",
+        _gradient_bytes(job),
+        folds=means.folds_experts,
+    )
     ordered = sorted(
         (
             (min(predicted(layout, setting) for layout in every), family, every)

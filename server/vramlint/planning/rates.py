@@ -22,6 +22,8 @@ class Rates:
     network: float
     domain: int
     """GPUs that are joined by NVLink or xGMI."""
+    processors: int | None = None
+    """Streaming multiprocessors, where their whole waves are counted."""
 
 
 def rates_of(gpu: Gpu) -> Rates | None:
@@ -35,5 +37,6 @@ def rates_of(gpu: Gpu) -> Rates | None:
                 record["link"],
                 record["network"],
                 record["domain"],
+                record.get("processors"),
             )
     return None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.planning.layout import Layout, Recompute
+from vramlint.planning.products import waste
 from vramlint.planning.rates import Rates
+from vramlint.planning.stages import stages
 from vramlint.planning.work import Work
 
 MOVED_FOR_EACH_SAVED = 3
@@ -31,6 +33,15 @@ back, each read and written in 16 bits, forward and twice in backward.
 WEIGHT_BYTES = 12
 """Bytes that a micro batch moves a weight, however few tokens meet it: read forward and backward in 16 bits,
 its float32 gradient read and written where it is added up.
+"""
+WHOLE = 10
+"""Of these, what lies outside attention and MLP, which tensor parallelism does not share out unless sequence
+parallelism goes with it (the same, equation 2).
+"""
+ACHIEVED = 0.8
+"""Share of a link's line rate that a collective gets: 20 of 25 GB/s of an A100's link, 20.6 of an H100's
+(NCCL 2.27, src/graph/topo.h, SM80_NVLINK_BW, SM90_NVLINK_BW; its maintainers call it the protocol's overhead,
+nccl-tests issue 212).
 """
 HOP, NETWORK_HOP = 3.4e-6, 9.6e-6
 """Seconds of a step of a ring between two GPUs of a node, and between two nodes (NCCL 2.12,
@@ -58,6 +69,14 @@ class Setting:
     """Matrix products in 8 bits."""
     gradient_bytes: int = 4
     """Bytes of a gradient on its way."""
+    sequence: bool = True
+    """Sequence parallelism goes with tensor parallelism."""
+    folds: bool = True
+    """Expert parallelism goes over neighbours, whatever tensor parallelism they have in attention (Megatron
+    Core's MoE README, d98e8a6, "MoE Parallel Folding"); else over ranks of equal tensor rank.
+    """
+    wait: float = 0.0
+    """Seconds between a kernel's end and the next one's start, where the host waits for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,39 +118,48 @@ def _tokens(layout: Layout, setting: Setting) -> float:
 
 
 def _compute(layout: Layout, setting: Setting) -> float:
-    """A micro batch's forward and backward on the slowest stage, the last one, which has the head too."""
+    """A micro batch's forward and backward on the slowest stage: the fullest, or the last, which has the head
+    too.
+    """
     family, work, rates = layout.family, setting.work, setting.rates
-    tensor, shared = family.tensor, family.tensor * family.pipeline
-    tokens = _tokens(layout, setting)
+    tensor, tokens = family.tensor, _tokens(layout, setting)
     passes = PASSES[layout.recompute]
     rate = rates.matmul8 if setting.eight_bit and rates.matmul8 else rates.matmul16
     flop = passes * 2 * tokens / rate
-    dense, routed = work.dense / shared, work.experts / work.expert_count * work.top / shared
-    products = max(flop * dense, WEIGHT_BYTES * dense / rates.memory)
-    held = work.experts / (family.pipeline * family.expert)
+    dense, routed = work.dense / tensor, work.experts / work.expert_count * work.top / tensor
+    wasted = waste(work.matrices, tensor, round(tokens), passes - 2, rates.processors)
+    products = max(flop * dense * wasted, WEIGHT_BYTES * dense / rates.memory)
+    held = work.experts / family.expert
     products += max(flop * routed, WEIGHT_BYTES * held / rates.memory)
-    products += 3 * 2 * tokens * work.head / tensor / rates.matmul16
-    scores = (passes + 0.5) * tokens * work.scores(setting.length)
-    attention = scores / shared / rates.matmul16
-    moved = MOVED_FOR_EACH_SAVED * BETWEEN_PRODUCTS * work.hidden * work.layers * tokens
+    attention = (passes + 0.5) * tokens * work.scores(setting.length) / tensor / rates.matmul16
+    cut = BETWEEN_PRODUCTS if setting.sequence else BETWEEN_PRODUCTS + WHOLE * (tensor - 1)
+    moved = MOVED_FOR_EACH_SAVED * cut * work.hidden * work.layers * tokens
     if work.experts:
         moved += SORTED * work.top * work.hidden * work.layers * tokens
-    between = moved * passes / 3 / shared / rates.memory
-    kernels = work.operations / family.pipeline * passes * KERNEL
-    return products + attention + between + kernels
+    between = moved * passes / 3 / tensor / rates.memory
+    kernels = work.operations * passes * (KERNEL + setting.wait)
+    layer = (products + attention + between + kernels) / work.layers
+    fullest, last = stages(work.layers, family.pipeline)
+    head = 3 * 2 * tokens * work.head / tensor / rates.matmul16
+    return max(fullest * layer, last * layer + head)
 
 
 def _exchange(layout: Layout, setting: Setting) -> float:
     """What a micro batch sends inside its layers."""
     family, work, rates = layout.family, setting.work, setting.rates
-    tokens, layers = _tokens(layout, setting), work.layers / family.pipeline
+    tokens, (layers, _) = _tokens(layout, setting), stages(work.layers, family.pipeline)
     hidden = 2 * tokens * work.hidden
     again = 1.5 if layout.recompute == "full" else 1.0
     seconds = 0.0
     if family.tensor > 1:
         # Gather and scatter around attention and MLP, forward and backward (Korthikanti et al., 4.2.2).
         share = (family.tensor - 1) / family.tensor
-        seconds += layers * 8 * again * (hidden * share / rates.link + _ring(rates, family.tensor, 1))
+        seconds += (
+            layers
+            * 8
+            * again
+            * (hidden * share / _link(rates, family.tensor) + _ring(rates, family.tensor, 1))
+        )
     if family.context > 1:
         # Keys and values of the others pass by; their gradients too. It hides under attention.
         sent = 3 * again * 2 * 2 * tokens * work.key_value_width / family.tensor * (family.context - 1)
@@ -141,7 +169,7 @@ def _exchange(layout: Layout, setting: Setting) -> float:
     if family.expert > 1:
         # Tokens go to their experts and come back, forward and backward.
         share = (family.expert - 1) / family.expert
-        link = _link(rates, family.expert * (family.tensor if family.expert < family.data else 1))
+        link = _line(rates, family.expert * (1 if setting.folds else family.tensor))
         sent = 4 * again * work.top * hidden / family.tensor * share
         seconds += layers * sent / link
     return seconds
@@ -170,7 +198,7 @@ def _sharding(layout: Layout, setting: Setting, compute: float) -> float:
     if family.sharding in ("zero3", "fsdp2"):
         # Each layer is gathered for forward and for backward and reduced after it, for every micro batch; its
         # part of the gradient is then summed over the copies of the group.
-        layers, sharded = work.layers / family.pipeline, family.sharded
+        layers, sharded = stages(work.layers, family.pipeline)[0], family.sharded
         whole = (dense + experts) * (sharded - 1) / sharded
         each = (2 * 2 + setting.gradient_bytes) * whole / _link(rates, family.tensor * sharded)
         each += 3 * layers * _ring(rates, sharded, family.tensor)
@@ -193,7 +221,14 @@ def _optimizer(layout: Layout, setting: Setting) -> float:
 
 
 def _link(rates: Rates, gpus: int) -> float:
-    """Bytes/s between GPUs of a group that spans so many neighbours."""
+    """Bytes/s that a ring gets between GPUs of a group that spans so many neighbours."""
+    return ACHIEVED * rates.link if gpus <= rates.domain else rates.network
+
+
+def _line(rates: Rates, gpus: int) -> float:
+    """The line rate there. Kernels that send tokens to experts reach it (DeepEP's README, 9af0e0d,
+    "Performance": 153 of 160 GB/s in a node).
+    """
     return rates.link if gpus <= rates.domain else rates.network
 
 

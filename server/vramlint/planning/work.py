@@ -12,6 +12,7 @@ from vramlint.memory.architectures.network import Network
 from vramlint.memory.degrees import is_expert
 from vramlint.memory.tape import Tape
 from vramlint.memory.weights import Weights
+from vramlint.planning.products import Matrix, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Work:
     """Experts that a token is sent to."""
     operations: int = 0
     """Kernels that a forward pass through all layers runs, however many tokens it is for."""
+    matrices: tuple[Matrix, ...] = ()
+    """The matrices that `dense` counts."""
 
     @property
     def active(self) -> float:
@@ -51,10 +54,7 @@ class Work:
 
 def work_of(job: TrainingJob) -> Work:
     """The work of the model of `job`. Raises CannotEstimate where its shape is not known."""
-    parallel = replace(job.parallel, tensor=1, pipeline=1, expert=1, context=1, sequence=False)
-    alone = replace(job, parallel=parallel)
-    weights = Weights(alone)
-    network = network_of(alone, weights)
+    weights, network = _walk(job, 1)
     dense = experts = head = table = total = 0
     for group in weights.groups:
         for parameter in group.parameters:
@@ -92,7 +92,37 @@ def work_of(job: TrainingJob) -> Work:
         expert_count=whole(config, EXPERTS, 2) or 1,
         top=whole(config, TOP) or 1,
         operations=_operations(network),
+        matrices=_matrices(job, weights),
     )
+
+
+def _walk(job: TrainingJob, tensor: int) -> tuple[Weights, Network]:
+    """The model's weights with no other degree than `tensor`."""
+    parallel = replace(job.parallel, tensor=tensor, pipeline=1, expert=1, context=1, sequence=False)
+    alone = replace(job, parallel=parallel)
+    weights = Weights(alone)
+    return weights, network_of(alone, weights)
+
+
+def _matrices(job: TrainingJob, weights: Weights) -> tuple[Matrix, ...]:
+    """The matrices of the layers that every token meets, with the side that two tensor ranks cut."""
+    halves, _ = _walk(job, 2)
+    found: dict[tuple[int, int, Split], int] = {}
+    for group, half in zip(weights.groups, halves.groups, strict=True):
+        for parameter, part in zip(group.parameters, half.parameters, strict=True):
+            shape = parameter.shape
+            if len(shape) != 2 or group.name in ("embedding", "head") or is_expert(parameter):
+                continue
+            if ".lora_" in parameter.name:
+                continue
+            split: Split = "none"
+            if part.shape[0] < shape[0]:
+                split = "outputs"
+            elif part.shape[1] < shape[1]:
+                split = "inputs"
+            key = shape[0], shape[1], split
+            found[key] = found.get(key, 0) + group.count
+    return tuple(Matrix(outputs, inputs, count, split) for (outputs, inputs, split), count in found.items())
 
 
 def _operations(network: Network) -> int:
