@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -209,3 +212,45 @@ def test_a_check_loads_nothing_of_it() -> None:
         [sys.executable, "-c", code, *files], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+class TestPage:
+    """`--format html`."""
+
+    BEFORE, AFTER = (f"examples/axolotl-llama-3.1-8b-{kind}.yaml" for kind in ("full", "qlora"))
+
+    def test_it_has_every_figure_of_the_text_and_runs_nothing(self, run: Run) -> None:
+        text = run("compare", self.BEFORE, self.AFTER).out
+        page = run("compare", self.BEFORE, self.AFTER, "--format", "html")
+        assert page.code == 0
+        assert "default-src &#x27;none&#x27;" in page.out or "default-src 'none'" in page.out
+        assert "<script" not in page.out
+        assert "http" not in page.out.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
+        plain = re.sub(r"<[^>]*>", " ", page.out)
+        for line in text.splitlines()[1:]:
+            for word in line.split():
+                assert word.removesuffix(":") in (*unescape(plain).split(), "→"), line
+
+    def test_bars_add_up_to_both_totals(self, run: Run) -> None:
+        page = run("compare", self.BEFORE, self.AFTER, "--format", "html").out
+        facts = json.loads(run("compare", self.BEFORE, self.AFTER, "--format", "json").out)
+        runs = facts.get("runs", [facts])
+        widths = dict.fromkeys(("before", "now"), 0.0)
+        for width, name in re.findall(r'width="([\d.]+)" height="28"><title>(before|now):', page):
+            widths[name] += float(width)
+        (each,) = runs
+        wanted = each["before"]["device_bytes"] / each["after"]["device_bytes"]
+        assert widths["before"] / widths["now"] == pytest.approx(wanted, rel=0.01)
+
+    def test_against_a_revision(self, run: Run, project: Path) -> None:
+        (project / "ds.json").write_text(ZERO.replace("STAGE", "2"))
+        page = run("compare", "train.yaml", "--against", "HEAD", "--format", "html")
+        assert page.code == 0
+        assert "1 run differs from HEAD" in page.out
+        assert "parallel.strategy" in page.out
+
+    def test_names_and_values_stay_text(self, run: Run, project: Path) -> None:
+        (project / "<b>.yaml").write_text(CONFIG.replace("deepspeed: ds.json\n", ""))
+        page = run("compare", "train.yaml", "<b>.yaml", "--format", "html").out
+        assert "<b>" not in page
+        assert "&lt;b&gt;.yaml" in page

@@ -22,7 +22,7 @@ from vramlint.project.overrides import Overrides
 from vramlint.project.settings import SETTINGS_FILES, SettingsResolver
 from vramlint.project.walk import files_in, is_wanted
 
-Format: TypeAlias = Literal["text", "json", "markdown"]
+Format: TypeAlias = Literal["text", "json", "markdown", "html"]
 _NO_RUN = ("not-a-training-file", "unknown-dialect")
 """Codes of files in which no run is described."""
 
@@ -48,7 +48,7 @@ def parser() -> ArgumentParser:
         "--format",
         choices=get_args(Format),
         default="text",
-        help="markdown: for the summary of a pull request",
+        help="markdown: for the summary of a pull request; html: a page",
     )
     add_gpu(result)
     add_color(result)
@@ -80,6 +80,10 @@ def _print(options: Namespace, differences: Sequence[Difference]) -> None:
         from vramlint.cli.output.compare_markdown import compare_markdown
 
         say(compare_markdown(differences, options.against))
+    elif options.format == "html":
+        from vramlint.cli.output.compare_html import compare_html
+
+        say(compare_html(differences, options.against))
     else:
         from vramlint.cli.output.compare_text import compare_text
 

@@ -72,7 +72,7 @@ def _components(estimate: Estimate) -> Iterator[str]:
         for name in estimate.parts
     ]
     rows.append(("total", "", gib(estimate.device_bytes), ""))
-    yield from _table("Components", ("GiB per GPU", "whole", "at the peak", "share"), rows)
+    yield from table("Components", ("GiB per GPU", "whole", "at the peak", "share"), rows)
 
 
 def _largest(estimate: Estimate) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _largest(estimate: Estimate) -> Iterator[str]:
         for tensor in sorted(estimate.tensors, key=lambda tensor: -tensor.bytes)[:LARGEST]
     ]
     if rows:
-        yield from _table("Largest tensors at the peak", ("tensor", "shape", "count", "in all"), rows)
+        yield from table("Largest tensors at the peak", ("tensor", "shape", "count", "in all"), rows)
 
 
 def _assumed(analysis: Analysis, estimate: Estimate) -> Iterator[str]:
@@ -96,7 +96,8 @@ def _assumed(analysis: Analysis, estimate: Estimate) -> Iterator[str]:
         yield f"<h2>Assumed</h2>\n<ul>{items}</ul>"
 
 
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """A table with its heading; the first cell of a row names it, the others are set as numbers."""
     yield f"<h2>{xml(title)}</h2>\n<table>"
     first, *others = heads
     numbers = "".join(f'<th class="number" scope="col">{xml(each)}</th>' for each in others)

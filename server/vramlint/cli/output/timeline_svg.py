@@ -37,7 +37,7 @@ def timeline(analysis: Analysis, estimate: Estimate) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-labelledby="title" font-family="system-ui, sans-serif" font-size="12">',
         f'<title id="title">{xml(_summary(analysis, estimate))}</title>',
-        f"<style>{_style()}</style>",
+        f"<style>{style()}</style>",
         *_grid(top),
         *_bars(estimate, top),
         *_limit(analysis, capacity, top),
@@ -52,7 +52,8 @@ def _summary(analysis: Analysis, estimate: Estimate) -> str:
     return f"{said}, {PHASES.get(estimate.peak_phase, estimate.peak_phase)}"
 
 
-def _style() -> str:
+def style() -> str:
+    """The colours of components, ink and limits, on light and on dark ground."""
     light = "".join(f".{name}{{fill:{pair[0]}}}" for name, pair in COLOURS.items())
     dark = "".join(f".{name}{{fill:{pair[1]}}}" for name, pair in COLOURS.items())
     return (
