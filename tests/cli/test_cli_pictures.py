@@ -58,6 +58,16 @@ def test_the_picture_stacks_every_moment_of_the_run(run: Run) -> None:
     assert "RTX 4090: 23.5 GiB usable" in texts
 
 
+def test_a_hover_over_the_worst_moment_lists_its_largest_tensors(run: Run) -> None:
+    picture = ElementTree.fromstring(run("estimate", FULL, "--format", "svg").out)
+    largest = moments(run, FULL)["largest_at_peak"]
+    titles = [title.text or "" for title in picture.iter(f"{SVG}title")]
+    (listed,) = (title.splitlines()[1:] for title in titles if "\n" in title)
+    assert len(listed) == 5
+    for line, tensor in zip(listed, largest, strict=False):
+        assert tensor["name"] in line
+
+
 def test_without_a_gpu_there_is_no_end(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("vramlint: 1\nmodel: meta-llama/Llama-3.1-8B\nsequence_length: 512\n", encoding="utf-8")

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from vramlint.cli.output.compare_text import cells, summary, verdicts
 from vramlint.cli.output.estimate_html import page, table
-from vramlint.cli.output.timeline_svg import style
+from vramlint.cli.output.timeline_svg import legend, style
 from vramlint.compare.difference import Difference, Side
 from vramlint.explain.format import LABELS, size
 from vramlint.lint.escape import xml
 from vramlint.lint.format import gib
 
-WIDTH, BAR, GAP, LEFT, RIGHT, TOP = 720, 28, 14, 64, 84, 22
+WIDTH, BAR, GAP, LEFT, RIGHT, TOP, LEGEND = 720, 28, 14, 64, 84, 22, 18
 
 
 def compare_html(differences: Sequence[Difference], against: str | None) -> str:
@@ -60,7 +60,8 @@ def _picture(each: Difference) -> Iterator[str]:
     limit = each.after.usable_bytes if each.after else None
     most = max(*(side.device_bytes or 0 for _, side in bars), limit or 0)
     scale = (WIDTH - LEFT - RIGHT) / max(1, most)
-    height = TOP + len(bars) * (BAR + GAP)
+    below = TOP + len(bars) * (BAR + GAP)
+    height = below + LEGEND
     said = "; ".join(f"{name} {size(side.device_bytes or 0)}" for name, side in bars)
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
@@ -69,14 +70,18 @@ def _picture(each: Difference) -> Iterator[str]:
     )
     for number, (name, side) in enumerate(bars):
         yield from _bar(name, side, TOP + number * (BAR + GAP), scale)
+    yield from legend((name for name, *_ in each.components), LEFT, below)
     if limit is not None and each.after is not None:
         x, word = LEFT + limit * scale, xml(f"{each.after.gpu}: {gib(limit)} GiB usable")
         yield (
             f'<line class="end" stroke-width="2" stroke-dasharray="6 4" x1="{x:.1f}" x2="{x:.1f}" '
-            f'y1="{TOP - 4}" y2="{height - GAP + 4}"/>'
+            f'y1="{TOP - 4}" y2="{below - GAP + 4}"/>'
         )
         anchor = "end" if x > WIDTH / 2 else "start"
         yield f'<text class="over" x="{x:.1f}" y="{TOP - 9}" text-anchor="{anchor}">{word}</text>'
+    for number, (_, side) in enumerate(bars):
+        x, y = LEFT + sum(side.components.values()) * scale + 6, TOP + number * (BAR + GAP) + BAR / 2 + 4
+        yield f'<text class="ink figure" x="{x:.1f}" y="{y}">{xml(size(side.device_bytes or 0))}</text>'
     yield "</svg>"
 
 
@@ -92,4 +97,3 @@ def _bar(name: str, side: Side, y: int, scale: float) -> Iterator[str]:
             f"<title>{said}</title></rect>"
         )
         x += held * scale
-    yield f'<text class="ink" x="{x + 6:.1f}" y="{middle}">{xml(size(side.device_bytes or 0))}</text>'

@@ -5,7 +5,7 @@ One SVG that needs nothing else: no script, no font, no network. It follows the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil, log10
 
 from vramlint.catalog.facts import GIB
@@ -18,6 +18,8 @@ from vramlint.memory.estimate import Component, Estimate, Moment
 
 WIDTH, HEIGHT = 720, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 34, 44
+LARGEST = 5
+"""Tensors that a hover over the activations of the worst moment lists."""
 COLOURS: dict[Component, tuple[str, str]] = {
     "weights": ("#1a85ff", "#3794ff"),
     "gradients": ("#bf8803", "#cca700"),
@@ -41,7 +43,8 @@ def timeline(analysis: Analysis, estimate: Estimate) -> str:
         *_grid(top),
         *_bars(estimate, top),
         *_limit(analysis, capacity, top),
-        *_legend(estimate),
+        *_figures(estimate, top),
+        *legend(estimate.parts, LEFT, HEIGHT - 14),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -57,9 +60,10 @@ def style() -> str:
     light = "".join(f".{name}{{fill:{pair[0]}}}" for name, pair in COLOURS.items())
     dark = "".join(f".{name}{{fill:{pair[1]}}}" for name, pair in COLOURS.items())
     return (
-        f".ink{{fill:#1f2328}}.faint{{stroke:#d0d7de}}.end{{stroke:#cf222e}}.over{{fill:#cf222e}}{light}"
-        f"@media (prefers-color-scheme:dark){{.ink{{fill:#e6edf3}}.faint{{stroke:#3d444d}}"
-        f".end{{stroke:#ff7b72}}.over{{fill:#ff7b72}}{dark}}}"
+        f".ink{{fill:#1f2328}}.figure{{paint-order:stroke;stroke:#fff;stroke-width:5px}}"
+        f".faint{{stroke:#d0d7de}}.end{{stroke:#cf222e}}.over{{fill:#cf222e}}{light}"
+        f"@media (prefers-color-scheme:dark){{.ink{{fill:#e6edf3}}.figure{{stroke:#121212}}"
+        f".faint{{stroke:#3d444d}}.end{{stroke:#ff7b72}}.over{{fill:#ff7b72}}{dark}}}"
     )
 
 
@@ -90,17 +94,30 @@ def _grid(top: float) -> Iterator[str]:
 
 
 def _bars(estimate: Estimate, top: float) -> Iterator[str]:
-    moments = estimate.moments
-    slot = (WIDTH - LEFT - RIGHT) / max(1, len(moments))
-    width = min(72.0, slot * 0.62)
-    worst = max(moments, key=lambda moment: moment.device_bytes) if moments else None
-    for number, moment in enumerate(moments):
-        left = LEFT + slot * number + (slot - width) / 2
-        yield from _bar(estimate, moment, left, width, top)
-        middle, weight = left + width / 2, ' font-weight="600"' if moment is worst else ""
+    worst = _worst(estimate)
+    for moment, middle, width in _places(estimate):
+        yield from _bar(estimate, moment, middle - width / 2, width, top, moment == worst)
+
+
+def _places(estimate: Estimate) -> Iterator[tuple[Moment, float, float]]:
+    """Each moment with the middle and the width of its bar."""
+    slot = (WIDTH - LEFT - RIGHT) / max(1, len(estimate.moments))
+    for number, moment in enumerate(estimate.moments):
+        yield moment, LEFT + slot * (number + 0.5), min(72.0, slot * 0.62)
+
+
+def _worst(estimate: Estimate) -> Moment | None:
+    return max(estimate.moments, key=lambda moment: moment.device_bytes, default=None)
+
+
+def _figures(estimate: Estimate, top: float) -> Iterator[str]:
+    """The size over each bar and the name below it, over the line where the GPU ends."""
+    worst = _worst(estimate)
+    for moment, middle, _ in _places(estimate):
+        weight = ' font-weight="600"' if moment == worst else ""
         y = _y(moment.device_bytes, top) - 6
         yield (
-            f'<text class="ink" x="{middle:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>'
+            f'<text class="ink figure" x="{middle:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>'
             f"{gib(moment.device_bytes)}</text>"
         )
         yield (
@@ -109,19 +126,31 @@ def _bars(estimate: Estimate, top: float) -> Iterator[str]:
         )
 
 
-def _bar(estimate: Estimate, moment: Moment, left: float, width: float, top: float) -> Iterator[str]:
+def _bar(
+    estimate: Estimate, moment: Moment, left: float, width: float, top: float, worst: bool
+) -> Iterator[str]:
     below = 0
     for component in estimate.parts:
         held = moment.components.get(component, 0)
         if held <= 0:
             continue
         y, height = _y(below + held, top), _y(below, top) - _y(below + held, top)
-        said = f"{moment.name}: {LABELS[component]} {size(held)}"
+        said = [f"{moment.name}: {LABELS[component]} {size(held)}"]
+        if worst and component == "activations":
+            said += _largest(estimate)
+        lines = "\n".join(map(xml, said))
         yield (
             f'<rect class="{component}" x="{left:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}">'
-            f"<title>{xml(said)}</title></rect>"
+            f"<title>{lines}</title></rect>"
         )
         below += held
+
+
+def _largest(estimate: Estimate) -> Iterator[str]:
+    """The largest tensors alive at the peak, a line each."""
+    for tensor in sorted(estimate.tensors, key=lambda tensor: -tensor.bytes)[:LARGEST]:
+        times = f"{tensor.count:,} × " if tensor.count > 1 else ""
+        yield f"{times}{tensor.name} {list(tensor.shape)} {tensor.dtype}: {size(tensor.bytes)}"
 
 
 def _limit(analysis: Analysis, capacity: int | None, top: float) -> Iterator[str]:
@@ -136,10 +165,10 @@ def _limit(analysis: Analysis, capacity: int | None, top: float) -> Iterator[str
     yield f'<text class="over" x="{LEFT + 36}" y="{TOP - 16}">{xml(said)}</text>'
 
 
-def _legend(estimate: Estimate) -> Iterator[str]:
-    x = LEFT
-    for component in estimate.parts:
+def legend(parts: Iterable[Component], x: int, y: int) -> Iterator[str]:
+    """The colour of each component, in a row."""
+    for component in parts:
         label = LABELS[component]
-        yield f'<rect class="{component}" x="{x}" y="{HEIGHT - 14}" width="10" height="10"/>'
-        yield f'<text class="ink" x="{x + 14}" y="{HEIGHT - 5}">{xml(label)}</text>'
+        yield f'<rect class="{component}" x="{x}" y="{y}" width="10" height="10"/>'
+        yield f'<text class="ink" x="{x + 14}" y="{y + 9}">{xml(label)}</text>'
         x += 30 + 7 * len(label)
