@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tempfile
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +16,8 @@ log = logging.getLogger(__name__)
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
     """A folder that only this user can read, removed when the server ends."""
+    import tempfile  # here and below late: `initialize` waits for none of it
+
     return tempfile.TemporaryDirectory(prefix="vramlint-")
 
 
@@ -25,7 +30,7 @@ def remove() -> None:
 @cache
 def rule_page(code: str) -> str | None:
     """The URI of a rule's page, written at the first question; None for a code without one."""
-    from vramlint.analysis.registry import find_rule  # late: `initialize` does not wait for the rules
+    from vramlint.analysis.registry import find_rule
 
     rule = find_rule(code)
     if rule is None:

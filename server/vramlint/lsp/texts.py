@@ -11,13 +11,13 @@ from functools import partial
 from lsprotocol import types
 from pygls.workspace import TextDocument, Workspace
 
-from vramlint.document.lines import LineIndex
-
 
 class Text(TextDocument):
     """A text whose lines end where the protocol says."""
 
     def _apply_incremental_change(self, change: types.TextDocumentContentChangePartial) -> None:
+        from vramlint.document.lines import LineIndex  # late: `initialize` waits for none of it
+
         source, encoding = self.source, self.position_codec.encoding
         lines = LineIndex(source)
         units = str(getattr(encoding, "value", encoding))

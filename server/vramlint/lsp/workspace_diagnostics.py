@@ -8,7 +8,6 @@ the settings are new. Nothing is walked without bounds.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -157,6 +156,8 @@ class WorkspaceDiagnostics:
                 stamps.append((status.st_mtime_ns, status.st_size))
             except OSError:
                 stamps.append(None)
+        import hashlib
+
         return hashlib.blake2s(repr(stamps).encode(), digest_size=8).hexdigest()
 
 
