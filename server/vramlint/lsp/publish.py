@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
 
 QUICK = 0.02
-"""Seconds. A document whose last analysis took no longer is analysed at every keystroke, others later."""
+"""Processor seconds. A document that was analysed in no more is analysed at every keystroke, others later."""
 PAUSE = 0.05
 SETTLE = 0.3
 """Seconds without a change after which verdicts that the count leaves open are worked out."""

@@ -239,7 +239,7 @@ class Session:
         return True
 
     def cost(self, uri: str) -> float:
-        """Seconds that the last analysis of the document took."""
+        """Processor seconds that the last analysis of the document took."""
         document = self._documents.get(_key(uri))
         return document.seconds if document else 0.0
 
@@ -302,7 +302,7 @@ class Session:
         from vramlint.document import Document
         from vramlint.document.yaml.pieces import Pieces
 
-        started = time.perf_counter()
+        started = time.thread_time()
         workspace, editor = self._around(document.path)
         document.pieces = document.pieces or Pieces()
         parsed = Document.parse(document.text, document.path, document.language, pieces=document.pieces)
@@ -313,7 +313,7 @@ class Session:
             document.good = analysis
         if not parsed.problems:
             document.whole = analysis
-        document.seconds = time.perf_counter() - started
+        document.seconds = time.thread_time() - started
         return analysis
 
     def _around(self, path: str | None) -> tuple[Workspace, Overrides]:
