@@ -51,7 +51,7 @@ def says_nothing(keyword: str) -> bool:
 
 
 def is_known(keyword: str) -> bool:
-    """Whether a keyword means the same whatever else its schema holds, and the same here as to jsonschema."""
+    """Whether a keyword is judged here, and means the same whatever else its schema says."""
     return keyword in _KEYWORDS
 
 

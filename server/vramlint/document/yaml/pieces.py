@@ -1,8 +1,8 @@
 """YAML read piece by piece, of which those that the last text held too are not read again.
 
 A piece begins where the outermost mapping has an entry, and inside a long block where its list or its mapping
-has one. A piece that reads by itself ends outside of quotes and brackets: so what begins in the column of the
-entries after it is the next entry. Where that cannot be relied on, the text is read as a whole.
+has one. A piece that can be read alone ends outside of quotes and brackets: what begins in the same column
+after it is the next entry. Where the columns do not tell, the text is read as a whole.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _opens(block: str) -> bool:
 
 
 def is_separator(block: str) -> bool:
-    """Whether a block separates two documents."""
+    """Whether a block is the line between two documents."""
     return _SEPARATOR.match(block) is not None
 
 
