@@ -69,8 +69,10 @@ class Source:
                         continue
                     annotation = ANY if key in self._prepared(owner) else statement.annotation
                     entry = self._entry(annotation, statement.value)
-                    if key in self._mapped(owner):
-                        entry = replace(entry, words=tuple(dict.fromkeys((*entry.words, "bool"))))
+                    alone = isinstance(self._of_no_value(statement.value), bool)
+                    taken = ("bool",) if alone or key in self._mapped(owner) else ()
+                    more = (*taken, *self._asked(owner).get(key, ()))
+                    entry = replace(entry, words=tuple(dict.fromkeys((*entry.words, *more))))
                     found[prefix + key] = entry
                     found |= self._nested(statement.annotation, prefix + key, (*inside, name))
         return found
@@ -88,6 +90,21 @@ class Source:
             and isinstance(call.func.value, ast.Dict)
             and any(isinstance(self.value(key), bool) for key in call.func.value.keys)
         }
+
+    def _asked(self, owner: str) -> dict[str, tuple[str, ...]]:
+        """What `isinstance(self.fsdp, (bool, list))` asks of a field: it takes a value of that type, whatever
+        its annotation.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for call in ast.walk(self.classes[owner]):
+            asks = isinstance(call, ast.Call) and last_name(call.func) == "isinstance" and len(call.args) == 2
+            if not asks or not isinstance(call.args[0], ast.Attribute):
+                continue
+            kinds = call.args[1].elts if isinstance(call.args[1], ast.Tuple) else [call.args[1]]
+            words = tuple(last_name(kind) for kind in kinds if last_name(kind) in ("bool", "list"))
+            name = call.args[0].attr
+            found[name] = (*found.get(name, ()), *words)
+        return found
 
     def parameters(self, function: str, prefix: str = "", owner: str | None = None) -> Entries:
         """The parameters of a function (of a method, with `owner`)."""
@@ -242,6 +259,12 @@ class Source:
                 words, choices = words + more[0], choices + more[1]
             return words, choices
         return [PLAIN.get(head, "any")], []
+
+    def _of_no_value(self, field: ast.expr | None) -> Any:
+        """What the field's flag is where it has no value: `field(metadata={"nargs": "?", "const": True})`."""
+        metadata = next((k.value for k in getattr(field, "keywords", ()) if k.arg == "metadata"), None)
+        pairs = zip(metadata.keys, metadata.values, strict=True) if isinstance(metadata, ast.Dict) else ()
+        return next((self.value(value) for key, value in pairs if self.value(key) == "const"), MISSING)
 
     def _keyword(self, call: ast.expr | None, name: str) -> Any:
         if not isinstance(call, ast.Call):

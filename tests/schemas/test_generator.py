@@ -93,6 +93,26 @@ def test_fields_of_a_pydantic_model(source: Source) -> None:
     assert fields["odd"].words == ("any",), "a validator that runs before decides what passes"
 
 
+def test_a_field_takes_what_its_class_asks_for(tmp_path: Path) -> None:
+    text = """
+@dataclass
+class Arguments:
+    shard: str | None = field(default=None, metadata={"nargs": "?", "const": True})
+    scale: str = "group"
+    name: str = "x"
+    def __post_init__(self):
+        if isinstance(self.shard, (str, list)):
+            self.shard = True
+        if isinstance(self.scale, bool):
+            self.scale = "group" if self.scale else "none"
+"""
+    (tmp_path / "a.py").write_text(text)
+    fields = Source([tmp_path / "a.py"]).fields("Arguments")
+    assert set(fields["shard"].words) == {"str", "null", "bool", "list"}
+    assert set(fields["scale"].words) == {"str", "bool"}
+    assert fields["name"].words == ("str",)
+
+
 def test_parameters_and_flags(source: Source) -> None:
     parameters = source.parameters("setup")
     assert parameters["folder"].default is MISSING
@@ -159,3 +179,8 @@ def test_two_releases_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_a_schema_is_made_of_the_frameworks_that_are_fully_supported() -> None:
     assert set(readers.written()) | {"job"} == {file.stem for file in generate.OUTPUT.glob("*.json")}
     assert {"oumi", "nemo", "llm-foundry", "gpt-neox", "h2o-llm-studio"} <= set(readers.names())
+
+
+def test_the_trainer_takes_its_switch_for_sharding() -> None:
+    """`fsdp: true`, and the words of older releases (training_args.py of transformers 5.24)."""
+    assert {"boolean", "array", "string"} <= set(load_schema("trl")["properties"]["fsdp"]["type"])
