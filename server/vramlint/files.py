@@ -14,6 +14,9 @@ from typing import Literal, TypeAlias
 Reason: TypeAlias = Literal["missing", "not-regular", "too-large", "unreadable", "not-text"]
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
+_PIECE = 1 << 20
+"""Bytes that are asked for at once where a file holds more than its size says."""
+
 SCRIPT_SUFFIXES = (".sh", ".bash", ".zsh", ".slurm", ".sbatch", ".mk", ".just")
 SCRIPT_NAMES = frozenset(("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", ".justfile"))
 """Names of files that hold shell text."""
@@ -39,15 +42,29 @@ def read_bytes(path: str | Path, limit: int) -> bytes:
         raise Unreadable("missing", "no such file or directory") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise Unreadable("unreadable", (getattr(error, "strerror", None) or str(error)).lower()) from None
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            _must_be_regular(os.fstat(descriptor))
-            data = file.read(limit + 1)
-        except OSError as error:
-            raise Unreadable("unreadable", (error.strerror or str(error)).lower()) from None
+    try:
+        status = os.fstat(descriptor)
+        _must_be_regular(status)
+        data = _read(descriptor, min(status.st_size, limit) + 1, limit)
+    except OSError as error:
+        raise Unreadable("unreadable", (error.strerror or str(error)).lower()) from None
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise Unreadable("too-large", f"larger than {limit:,} bytes")
     return data
+
+
+def _read(descriptor: int, expected: int, limit: int) -> bytes:
+    """At most one byte more than the limit. One call reads most files, and another sees that it was all."""
+    data = os.read(descriptor, expected)
+    if len(data) == expected - 1:
+        return data
+    parts = [data]
+    while data and (left := limit + 1 - sum(map(len, parts))) > 0:
+        data = os.read(descriptor, min(left, _PIECE))
+        parts.append(data)
+    return b"".join(parts)
 
 
 def read_text(path: str | Path, limit: int) -> str:

@@ -22,6 +22,7 @@ from vramlint.cli.options import (
 from vramlint.cli.output import FORMATS, render
 from vramlint.cli.parallel import in_order
 from vramlint.cli.report import FileReport, at_or_above
+from vramlint.lazy_dataclasses import replace
 from vramlint.project.ignored import Ignored
 from vramlint.project.overrides import Overrides
 from vramlint.project.selection import Selection
@@ -29,8 +30,10 @@ from vramlint.project.settings import SettingsResolver
 from vramlint.project.walk import files_in
 
 __all__ = ["main", "parser"]
-MANY_FILES = 200
-"""From here on a second process saves more than its start costs."""
+MANY_FILES = 24
+"""Configs from which on a second process saves more than its start costs."""
+PROGRESS_FROM = 200
+"""Files from which on they are counted on a terminal."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,7 +56,8 @@ def main(arguments: Sequence[str]) -> int:
         from vramlint.cli.users import possible_users, reads_any  # late: hooks alone ask for it
 
         users = possible_users(files)
-    answers = in_order(Checker, _task(options), files + users, MANY_FILES, options.jobs)
+    task = replace(_task(options), copies=len(files) >= MANY_FILES)
+    answers = in_order(Checker, task, files + users, MANY_FILES, options.jobs, Checker(task).at_once)
     reports, interrupted = _all(_progress(answers, len(files) + len(users)))
     if users and not interrupted:
         own = reports[: len(files)]
@@ -187,7 +191,7 @@ def _task(options: Namespace) -> Task:
 
 def _progress(reports: Iterator[FileReport], total: int) -> Iterator[FileReport]:
     """The reports; on a terminal a line on standard error counts them while there are many."""
-    if total <= MANY_FILES or not sys.stderr.isatty():
+    if total <= PROGRESS_FROM or not sys.stderr.isatty():
         yield from reports
         return
     for number, report in enumerate(reports, 1):

@@ -24,7 +24,19 @@ class Checker:
 
     def __call__(self, path: str) -> FileReport:
         """What is found in the file at `path`."""
-        shown = self.task.stdin_name or path if path == STDIN else path
+        found = self._looked_at(path)
+        return (
+            found if isinstance(found, FileReport) else self.inspector.inspect(path, self._shown(path), found)
+        )
+
+    def at_once(self, path: str) -> FileReport | None:
+        """The report of a file that is none of ours; None where it must be read as a config."""
+        found = self._looked_at(path)
+        return found if isinstance(found, FileReport) else None
+
+    def _looked_at(self, path: str) -> FileReport | bytes:
+        """The report of a file that is none of ours, else its content."""
+        shown = self._shown(path)
         try:
             data = read(path)
         except Failure as failure:
@@ -33,7 +45,10 @@ class Checker:
             return FileReport(shown, failure=f"{shown}: not a text file: there are NUL bytes in it")
         if not could_be_config(data, shown) and not (self.task.fix and path == STDIN):
             return FileReport(shown)
-        return self.inspector.inspect(path, shown, data)
+        return data
+
+    def _shown(self, path: str) -> str:
+        return self.task.stdin_name or path if path == STDIN else path
 
     @property
     def inspector(self) -> FileInspector:

@@ -18,11 +18,17 @@ from vramlint.project.workspace import Workspace
 class Reader:
     """Reads and analyses files under one set of overrides."""
 
-    def __init__(self, overrides: Overrides, stdin_name: str | None = None, root: str | None = None) -> None:
-        """`root`: the workspace; the current folder where None."""
+    def __init__(
+        self,
+        overrides: Overrides,
+        stdin_name: str | None = None,
+        root: str | None = None,
+        workspace: type[Workspace] = Workspace,
+    ) -> None:
+        """`root`: the workspace's folder; the current one where None."""
         self.overrides = overrides
         self.stdin_name = stdin_name
-        self.workspace = Workspace(root, settings=SettingsResolver(overrides.config, overrides.isolated))
+        self.workspace = workspace(root, settings=SettingsResolver(overrides.config, overrides.isolated))
         self.failures = 0
         """Parts of vramlint that failed on what was read so far."""
         if not os.environ.get("VRAMLINT_DEBUG"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vramlint.analysis.analyse import fixes_for
 from vramlint.cli.console import Failure
 from vramlint.cli.content import STDIN
@@ -14,6 +16,9 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
 
+if TYPE_CHECKING:
+    from vramlint.cli.repeats import Repeats
+
 _FIXES = 2
 """Worked out for a finding: each is a search and a check of the edited file. `vramlint fit` lists more."""
 
@@ -23,10 +28,19 @@ class FileInspector:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.reader = Reader(task.overrides, task.stdin_name)
+        self.reader, self.repeats = _reader(task)
 
     def inspect(self, path: str, shown: str, data: bytes) -> FileReport:
         """What is found in a file's content; with fixes asked for, what is left after them."""
+        if self.repeats is None:
+            return self._inspected(path, shown, data)
+        report = self.repeats.report(path, data)
+        if report is None:
+            report = self._inspected(path, shown, data)
+            self.repeats.keep(path, data, report)
+        return report
+
+    def _inspected(self, path: str, shown: str, data: bytes) -> FileReport:
         failures = self.reader.failures
         document = self.reader.parse(data, path)
         if document.root is None and (reason := _unreadable(data, document)):
@@ -71,6 +85,18 @@ class FileInspector:
             for note in finding.related
         )
         return Placed(finding, analysis.span(finding.at), tuple(related))
+
+
+def _reader(task: Task) -> tuple[Reader, Repeats | None]:
+    """What reads the files, and what remembers those that have copies."""
+    if not task.copies or task.fix:
+        return Reader(task.overrides, task.stdin_name), None
+    from vramlint.cli.repeats import Repeats  # late: most runs read few files
+    from vramlint.project.asked import AskedWorkspace
+
+    reader = Reader(task.overrides, task.stdin_name, workspace=AskedWorkspace)
+    assert isinstance(reader.workspace, AskedWorkspace)
+    return reader, Repeats(reader.workspace, task.overrides)
 
 
 def _is_about_settings(finding: Finding) -> bool:

@@ -20,6 +20,8 @@ class Task:
     fix: bool = False
     unsafe: bool = False
     diff: bool = False
+    copies: bool = False
+    """Whether files of the same text are to be expected."""
 
 
 def refuse_unknown_gpu(text: str | None) -> None:

@@ -37,8 +37,11 @@ class Ignored:
 
     def __call__(self, folder: str, name: str, is_folder: bool) -> bool:
         """Whether the entry `name` of an absolute folder is passed over."""
+        ignored, excluded = self._gitignored(folder), self._excluded(folder)
+        if not ignored and not excluded:
+            return False
         path = f"{folder.rstrip(os.sep)}{os.sep}{name}{os.sep if is_folder else ''}"
-        return _decided(self._gitignored(folder), path) or _decided(self._excluded(folder), path)
+        return _decided(ignored, path) or _decided(excluded, path)
 
     def holds_for(self, path: str) -> bool:
         """Whether a file that was named is passed over, by itself or with a folder above it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
 
-from vramlint.files import MARKDOWN_SUFFIXES, PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES, is_regular
+from vramlint.files import MARKDOWN_SUFFIXES, PROGRAM_SUFFIXES, SCRIPT_NAMES, SCRIPT_SUFFIXES
 from vramlint.project.paths import is_skipped
 
 SUFFIXES = (".yaml", ".yml", ".json", ".jsonc", ".toml")
@@ -30,11 +30,16 @@ def is_program(path: str) -> bool:
     return path.endswith(PROGRAM_SUFFIXES)
 
 
+_WANTED = (*SUFFIXES, *PROGRAM_SUFFIXES, *SCRIPT_SUFFIXES)
+
+
 def is_wanted(name: str) -> bool:
     """Whether a file of this name is looked at in a folder."""
-    return is_config(name) or is_program(name) or (is_script(name) and not name.endswith(MARKDOWN_SUFFIXES))
+    return name.endswith(_WANTED) or name in SCRIPT_NAMES
 
 
+_ENVIRONMENT = "pyvenv.cfg"
+"""A folder with such a file holds packages that others wrote."""
 Passed = Callable[[str, str, bool], bool]
 """Whether an entry of an absolute folder, by name and whether it is a folder, is passed over."""
 
@@ -49,10 +54,13 @@ def files_in(
 
     Each once. Folders that cannot be read are told to `unread`.
     """
-    seen = set()
-    for path in paths:
-        for file in _walk(path, wanted, passed, unread) if Path(path).is_dir() else (path,):
-            if file not in seen:
+    tops = tuple(paths)
+    seen: set[str] = set()
+    for top in tops:
+        for file in _walk(top, wanted, passed, unread) if os.path.isdir(top) else (top,):  # noqa: PTH112
+            if len(tops) == 1:
+                yield file
+            elif file not in seen:
                 seen.add(file)
                 yield file
 
@@ -63,29 +71,51 @@ def _walk(
     passed: Passed | None,
     unread: Callable[[OSError], None] | None,
 ) -> Iterator[str]:
-    absolute = os.path.abspath(top)  # noqa: PTH100 (links are not followed)
-    for folder, folders, names in os.walk(top, onerror=unread):
-        within = os.path.normpath(os.path.join(absolute, os.path.relpath(folder, top)))  # noqa: PTH118
-        start = "" if folder == os.curdir else f"{str(Path(folder)).rstrip(os.sep)}{os.sep}"
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not _skipped(start, name) and not (passed and passed(within, name, True))
-        )
-        for name in sorted(names):
-            if wanted(name) and _small(start + name) and not (passed and passed(within, name, False)):
+    """Each folder is read once, its files before its folders. Links to folders are not followed."""
+    start = "" if top == os.curdir else f"{str(Path(top)).rstrip(os.sep)}{os.sep}"
+    top_folder = os.path.abspath(top)  # noqa: PTH100 (links are not followed)
+    left = [(start, top_folder)]
+    while left:
+        start, within = left.pop()
+        try:
+            with os.scandir(start[:-1] or start or os.curdir) as found:
+                entries = sorted(found, key=_name)
+        except OSError as error:
+            if unread is not None:
+                unread(error)
+            continue
+        if within != top_folder and any(entry.name == _ENVIRONMENT for entry in entries):
+            continue
+        below = []
+        for entry in entries:
+            name = entry.name
+            if _is_folder(entry):
+                if not is_skipped(name) and not (passed and passed(within, name, True)):
+                    below.append((f"{start}{name}{os.sep}", f"{within.rstrip(os.sep)}{os.sep}{name}"))
+            elif wanted(name) and _small(entry) and not (passed and passed(within, name, False)):
                 yield start + name
+        left += reversed(below)
 
 
-def _skipped(start: str, name: str) -> bool:
-    return is_skipped(name) or is_regular(f"{start}{name}{os.sep}pyvenv.cfg")
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
 
 
-def _small(path: str) -> bool:
-    """Whether it is a regular file of a config's size."""
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder of this tree: a link, or on Windows a junction, leads elsewhere."""
     try:
-        status = os.stat(path)  # noqa: PTH116 (a walk makes no object of each name)
+        return entry.is_dir(follow_symlinks=False) and not getattr(entry, "is_junction", bool)()
     except OSError:
         return False
-    largest = LARGEST_BYTES * (8 if path.endswith(".ipynb") else 1)  # outputs and pictures are in it too
+
+
+def _small(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a regular file of a config's size."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return False
+    largest = LARGEST_BYTES * (
+        8 if entry.name.endswith(".ipynb") else 1
+    )  # outputs and pictures are in it too
     return S_ISREG(status.st_mode) and status.st_size <= largest
