@@ -38,6 +38,7 @@ def test_a_short_run(name: str) -> None:
         {"model_type": "deepseek_v3", "q_lora_rank": [None]},
         {"model_type": "bert", "num_key_value_heads": ["", 1, False]},
         {"model_type": "llama", "vision_config": {}, "text_config": 3},
+        {"model_type": "", "vision_config": {"depth": 1}, "text_config": True},
     ],
     ids=lambda config: str(config["model_type"]),
 )
@@ -53,6 +54,11 @@ def test_what_is_no_message_stops_no_server(body: bytes) -> None:
     stop = {"jsonrpc": "2.0", "id": 2, "method": "shutdown"}
     answers = talk([json.dumps(start).encode(), body, json.dumps(stop).encode()])
     assert {1, 2} <= {answer.get("id") for answer in answers}
+
+
+def test_what_is_no_request_may_be_refused_under_the_number_of_one() -> None:
+    start = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"capabilities": {}}}
+    talk([json.dumps(each).encode() for each in (start, {"jsonrpc": {}, "id": 0, "method": [1]})])
 
 
 def test_the_harness_sees_what_is_passed_over() -> None:

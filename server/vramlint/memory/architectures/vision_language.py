@@ -158,8 +158,9 @@ def text_job(job: TrainingJob) -> TrainingJob:
         for key, value in flat(job.model.config).items()
         if not (key.endswith("_config") and isinstance(value, Mapping) and "quant" not in key)
     }
-    stated = config.get("model_type") if isinstance(job.model.config.get("text_config"), Mapping) else None
-    inner = (job.model.config.get("text_config") or {}).get("model_type") or job.model.model_type
+    text = job.model.config.get("text_config")
+    stated = config.get("model_type") if isinstance(text, Mapping) else None
+    inner = (text.get("model_type") if isinstance(text, Mapping) else None) or job.model.model_type
     kind = TEXT_FAMILIES.get(str(inner), str(inner if stated else job.model.model_type))
     config |= TEXT_KEYS.get(str(inner), {})
     main = tuple(module for module in job.model.linear_modules if module.part == "main")
