@@ -17,6 +17,7 @@ from vramlint.dialects import detect, load_all
 from vramlint.dialects.job_file import read as job_file
 from vramlint.dialects.job_file.read import write_job
 from vramlint.dialects.kit.dialect import Context, Dialect
+from vramlint.dialects.kit.reader import integer
 from vramlint.job import TrainingJob
 
 AXOLOTL = """
@@ -174,3 +175,9 @@ def test_an_unknown_way_to_train_is_never_taken_for_a_known_one(config: str, key
     assert outcome.job is None
     assert outcome.obstacle is not None
     assert (outcome.obstacle.code, outcome.obstacle.key) == ("not-modelled", (key,))
+
+
+def test_a_whole_number_of_any_size_is_read_as_it_is() -> None:
+    assert integer(2**53 + 1) == 2**53 + 1
+    assert integer("1e3") == 1000
+    assert integer(1.5) is None

@@ -41,7 +41,9 @@ def boolean(value: Any) -> bool | None:
 def integer(value: Any) -> int | None:
     """A whole number, also written as 1e3 or as a string."""
     exact = number(value)
-    return int(exact) if exact is not None and exact == int(exact) else None
+    if exact is None or exact != int(exact):
+        return None
+    return value if isinstance(value, int) else int(exact)  # a float ends at 53 bits
 
 
 def positive(value: Any) -> int | None:
