@@ -125,6 +125,8 @@ def describe(
     if job is None:
         job = read_for_fields(subject, context)
     fields = fields_of(subject, job, open_source)
+    if subject.missing:  # it may say otherwise than the framework's defaults
+        fields = {name: field for name, field in fields.items() if field.place is not None}
     fields |= _placed(run, ranks, engine, fields)
     if "model" not in fields:
         unknown.append(Unknown("model", "no model is named", run.program.place))

@@ -96,6 +96,7 @@ def _context(
     if described.deciding is not None:
         reason = f"{described.deciding.field}: {described.deciding.why}"
         estimate, cannot = None, Cannot("open-value", reason, (described.deciding.field,))
+        reading = replace(reading, job=None)  # it has a default where the value is open
     shown = view(document, _arguments(subject, document), described.run.launch.place.span, subject.values)
     rooms = {key: room for key, room in described.run.rooms.items() if room.place.document is None}
     return replace(
