@@ -242,7 +242,7 @@ REGISTRY = (
             "step_scheduler",
         ),
         foreign=(
-            "vramlint", "actor_rollout_ref", "base_model", "model_name_or_path", ("defaults", number),
+            "vramlint", "actor_rollout_ref", "base_model", "model_name_or_path", ("cluster", number),
         ),
     )),
     Entry("gpt-neox", "gpt_neox.read", "recognised", Signs(
