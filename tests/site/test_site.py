@@ -101,6 +101,7 @@ def test_each_rule_and_framework_has_a_page_and_each_topic_a_chapter(
         assert "Use instead" in page
     for entry in REGISTRY:
         assert built / "dialects" / entry.name / "index.html" in site_pages
+    assert ">VS Code<" in (built / "editors" / "vscode" / "index.html").read_text("utf-8")
     chapters = re.findall(r"<h[23] [^>]*>([^<]+)", (built / "memory-model" / "index.html").read_text("utf-8"))
     assert set(TOPICS.values()) <= set(chapters)
 
