@@ -214,3 +214,40 @@ def test_the_matrices_of_a_model_are_its_dense_part() -> None:
         work = work_of(job)
         assert sum(each.outputs * each.inputs * each.count for each in work.matrices) == work.dense
         assert {each.split for each in work.matrices} >= {"outputs", "inputs"}
+
+
+@pytest.mark.parametrize(
+    "example",
+    ["gpt-neox-pythia-1.4b.yml", "llm-foundry-mpt-7b.yaml", "litgpt-llama-3.2-1b-lora.yaml"],
+)
+def test_a_framework_is_not_offered_what_it_lacks(run: Run, example: str) -> None:
+    options = ("--gpus", "8xA100-80GB", "--nodes", "2", "--global-batch", "256")
+    proposals = run("plan", f"examples/{example}", *options, "--format", "json").json["proposals"]
+    assert proposals
+    for each in proposals:
+        if example.startswith("gpt-neox"):
+            assert (each["sharding"], each["context"], each["virtual_stages"]) == ("zero1", 1, 1)
+        else:
+            assert (each["tensor"], each["pipeline"], each["context"]) == (1, 1, 1)
+            assert each["sharding"] in ("ddp", "fsdp2")
+
+
+def test_what_the_file_cannot_say_is_named_beside_what_it_says(run: Run, tmp_path: Path) -> None:
+    first = planned(run, config(tmp_path, AXOLOTL), "--gpus", "16xH100", "--global-batch", "256")
+    proposal = first["proposals"][0]
+    assert set(proposal["keys"]) <= {
+        "micro_batch_size",
+        "gradient_accumulation_steps",
+        "gradient_checkpointing",
+        "gradient_checkpointing_kwargs.use_reentrant",
+    }
+    assert proposal["keys"]
+    assert "parallel.data" in proposal["unsaid"]
+
+
+def test_torchtitans_global_batch_is_the_one_that_was_asked_for(run: Run) -> None:
+    options = ("--gpus", "8xA100-40GB", "--nodes", "2", "--global-batch", "256")
+    answer = run("plan", "examples/torchtitan-llama3-8b.toml", *options, "--format", "json").json
+    written = [each["keys"].get("training.global_batch_size") for each in answer["proposals"]]
+    assert set(written) <= {256, None}
+    assert any(written)

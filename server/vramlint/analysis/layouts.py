@@ -11,8 +11,8 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.format import gpu_name, key_text
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Verdict
-from vramlint.planning.candidates import ANY, MEANS, Means
-from vramlint.planning.layout import Recompute, Sharding, changes_of
+from vramlint.planning.candidates import ANY, GPT_NEOX, MEANS, Means
+from vramlint.planning.layout import Recompute, Sharding, applied, changes_of
 from vramlint.planning.ranking import NoPlan, Proposal, plan
 from vramlint.planning.rates import rates_of
 
@@ -46,7 +46,9 @@ class PlannedLayout:
     seconds: Mapping[str, float]
     """Of a step, by what takes them: `compute`, `exchange`, `bubble`, `sharding`, `optimizer`."""
     keys: Mapping[str, Any]
-    """Keys of the file that say the layout, None for one that goes; empty where its dialect cannot."""
+    """Keys of the file that say the layout, None for one that goes."""
+    unsaid: tuple[str, ...] = ()
+    """What of the layout the file cannot say, as fields of a job: its launch or another file does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,14 @@ def means_of(analysis: Analysis, job: TrainingJob) -> Means:
     """What the framework can do; a job file is for a training loop of one's own, which can do anything."""
     if analysis.dialect is not None and analysis.dialect.name == "job" and not job.written("runtime"):
         return ANY
+    if analysis.dialect is not None and analysis.dialect.name == "gpt-neox":
+        return GPT_NEOX
     return MEANS.get(job.runtime, ANY)
 
 
 def _planned(cluster: Cluster, proposal: Proposal) -> PlannedLayout:
     layout, family, time = proposal.layout, proposal.layout.family, proposal.time
+    keys, unsaid = _keys(cluster, proposal)
     return PlannedLayout(
         tensor=family.tensor,
         pipeline=family.pipeline,
@@ -116,14 +121,23 @@ def _planned(cluster: Cluster, proposal: Proposal) -> PlannedLayout:
             "sharding": time.sharding,
             "optimizer": time.optimizer,
         },
-        keys=_keys(cluster, proposal),
+        keys=keys,
+        unsaid=unsaid,
     )
 
 
-def _keys(cluster: Cluster, proposal: Proposal) -> Mapping[str, Any]:
-    analysis = cluster.analysis
+def _keys(cluster: Cluster, proposal: Proposal) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """The keys that say the layout, and the fields that no key of the file says."""
+    analysis, job = cluster.analysis, cluster.job
+    changes = changes_of(job, proposal.layout)
     if analysis.dialect is None:
-        return {}
-    changes = changes_of(cluster.job, proposal.layout)
-    keys = analysis.dialect.edits(analysis.values, cluster.job, changes) or ()
-    return {key_text(key.path): None if key.value is REMOVE else key.value for key in keys}
+        return {}, tuple(changes)
+    edits, made = analysis.dialect.edits, applied(job, proposal.layout)
+    can_say = {
+        name: value
+        for name, value in changes.items()
+        if edits(analysis.values, made, {name: value}) is not None
+    }
+    keys = (edits(analysis.values, made, can_say) or ()) if can_say else ()
+    written = {key_text(key.path): None if key.value is REMOVE else key.value for key in keys}
+    return written, tuple(name for name in changes if name not in can_say or not written)

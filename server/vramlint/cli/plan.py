@@ -99,8 +99,16 @@ def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: 
         yield ""
         yield "to write the first:"
         yield from (f"  {name}: {value_text(value)}" for name, value in keys.items())
+    if unsaid := layouts[0].unsaid:
+        yield ""
+        yield f"for the launch, or another file, to say: {', '.join(map(_field, unsaid))}"
     yield ""
     yield "step times are a roofline's: a few percent apart they say nothing, and the simpler layout is first"
+
+
+def _field(name: str) -> str:
+    """A field of a job in words."""
+    return name.removeprefix("parallel.").replace("_", " ")
 
 
 def _degrees(layout: PlannedLayout) -> str:

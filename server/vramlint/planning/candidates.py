@@ -26,6 +26,8 @@ class Means:
     """What the framework of a run can do."""
 
     shardings: tuple[Sharding, ...]
+    tensor: bool = True
+    context: bool = True
     pipeline: bool = True
     virtual: bool = True
     recompute: tuple[Recompute, ...] = ("none", "full")
@@ -47,7 +49,17 @@ MEANS: dict[str, Means] = {
         ("fsdp2",), recompute=("none", "selective-op", "full"), replicas=True, folds_experts=True
     ),
     "transformers": Means(("ddp", "zero1", "zero3", "fsdp2"), pipeline=False, virtual=False, replicas=True),
+    "torchtune": Means(("ddp", "fsdp2"), context=False, pipeline=False, virtual=False),
+    "litgpt": Means(("ddp", "fsdp2"), tensor=False, context=False, pipeline=False, virtual=False),
+    "composer": Means(("ddp", "fsdp2"), tensor=False, context=False, pipeline=False, virtual=False),
 }
+"""By whose layers run. torchtune's recipes have `tensor_parallel_dim`; LitGPT's Fabric strategies and
+Composer's trainer share out states alone.
+"""
+GPT_NEOX = Means(("zero1",), context=False, virtual=False)
+"""Megatron's tensor parallelism with DeepSpeed's pipeline, which ZeRO's later stages exclude
+(deepspeed/runtime/pipe/engine.py).
+"""
 ANY = Means(
     ("zero1", "zero3", "fsdp2"),
     recompute=("none", "selective-op", "full"),
@@ -60,10 +72,10 @@ ANY = Means(
 
 def families(work: Work, gpus: int, length: int, means: Means) -> Iterator[Family]:
     """Every admissible choice of degrees over `gpus`, for sequences of `length` tokens."""
-    for tensor in _powers(min(NODE, gpus)):
+    for tensor in _powers(min(NODE, gpus) if means.tensor else 1):
         if work.heads % tensor or (work.kv_heads % tensor and tensor % work.kv_heads):
             continue
-        for context in _contexts(work, length, gpus // tensor):
+        for context in _contexts(work, length, gpus // tensor if means.context else 1):
             for pipeline in _pipelines(work, gpus // (tensor * context), means):
                 data, rest = divmod(gpus, tensor * context * pipeline)
                 if rest:
