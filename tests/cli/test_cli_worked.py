@@ -21,6 +21,19 @@ per_device_train_batch_size: 2
 gradient_checkpointing: true
 bf16: true
 """
+MIXTURE = """# vramlint: gpu=A100-80GBx8
+vramlint: 1
+model: Qwen/Qwen3-30B-A3B
+objective: sft
+method: full
+precision: {weights: bfloat16}
+optimizer: adamw
+micro_batch_size: 1
+sequence_length: 2048
+attention: flash_attention_2
+gradient_checkpointing: full
+parallel: {strategy: fsdp2, data: 8}
+"""
 UNITS = {"GB": GB, "MB": MB, "GiB": GIB, "MiB": MIB}
 
 
@@ -98,12 +111,21 @@ def checked(text: str) -> int:
         "examples/axolotl-llama-3.1-8b-full.yaml",
         "examples/axolotl-llama-3.1-8b-qlora.yaml",
         "examples/deepspeed-zero3/axolotl.yaml",
+        "examples/llamafactory-qwen2.5-7b-lora.yaml",
+        "examples/torchtitan-llama3-8b.toml",
     ],
 )
 def test_every_figure_follows_from_the_printed_factors(run: Run, path: str) -> None:
     outcome = run("estimate", "--explain", path)
     assert outcome.code == 0, outcome.err
     assert checked(outcome.out) >= 4
+
+
+def test_a_sharded_mixture(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "mixture.yaml"
+    config.write_text(MIXTURE, encoding="utf-8")
+    text = run("estimate", "--explain", config).out
+    assert checked(text) >= 15
 
 
 def test_a_trainers_own_config(run: Run, tmp_path: Path) -> None:
