@@ -9,6 +9,8 @@ import pytest
 from cli_running import ROOT, Run
 
 from vramlint.analysis.registry import built_in
+from vramlint.cli.explain import page_of
+from vramlint.dialects.registry import REGISTRY
 from vramlint.explain.topics import TOPICS
 
 MODEL = (ROOT / "docs" / "memory-model.md").read_text(encoding="utf-8")
@@ -101,3 +103,13 @@ def test_fit_without_a_gpu_asks_for_one(run: Run, tmp_path: Any) -> None:
 @pytest.mark.parametrize("name", ["axolotl-llama-3.1-8b-full.yaml", "trl-sft-tight.yaml"])
 def test_what_people_read(run: Run, snapshot: Any, name: str) -> None:
     snapshot(f"fit-{name}.txt", run("fit", f"examples/{name}").out)
+
+
+def test_every_key_of_every_dialect_is_explained() -> None:
+    for entry in REGISTRY:
+        dialect = entry.load()
+        for key in dialect.keys:
+            page = page_of(key.path)
+            assert f"{dialect.title}: {key.path}\n    {key.effect}" in page
+            assert len(key.effect) > 8, key.path
+            assert f"{dialect.title}: {key.path}" in page_of(f"{dialect.name}.{key.path}")

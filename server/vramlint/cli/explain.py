@@ -51,20 +51,24 @@ def _list(packs: Sequence[str]) -> str:
 
 
 def page_of(wanted: str, packs: Sequence[str] = ()) -> str:
-    """What there is to say of a rule, a topic or a key. Raises Failure where it is none."""
+    """What there is to say of a rule, a topic or a key; of a name that is both of these, the chapter and each
+    framework's key. Raises Failure where it is none.
+    """
     rule = find_rule(wanted, packs)
     if rule is not None:
         return rule.page().rstrip()
     from vramlint.explain.topics import TOPICS, chapter, key_names, keys_named
 
+    said = list(keys_named(wanted))
     if title := TOPICS.get(wanted.lower().replace("_", "-")):
-        if text := chapter(title):
-            return text
-        raise Failure(
-            "the page of the memory model is not part of this installation: see docs/memory-model.md"
-        )
-    if paragraphs := "\n\n".join(keys_named(wanted)):
-        return paragraphs
+        text = chapter(title)
+        if not text and not said:
+            raise Failure(
+                "the page of the memory model is not part of this installation: see docs/memory-model.md"
+            )
+        said = [text, *said] if text else said
+    if said:
+        return "\n\n".join(said)
     near = get_close_matches(wanted, [*TOPICS, *key_names()], n=3)
     nearest = f"nearest: {', '.join(near)}" if near else "`vramlint explain` lists rules and topics"
     raise Failure(f'no rule, topic or key "{wanted}"; {nearest}')
