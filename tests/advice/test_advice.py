@@ -1,4 +1,4 @@
-"""Suggestions, limits and marginals, tried on the real memory model."""
+"""Suggestions and limits, tried on the real memory model."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from properties import examples
 
 from vramlint.advice.advise import suggest, together
 from vramlint.advice.changes import apply
-from vramlint.advice.limits import largest_micro_batch, largest_sequence, marginal
+from vramlint.advice.limits import largest_micro_batch, largest_sequence
 from vramlint.advice.move import HARMS, Move
 from vramlint.advice.remedies import moves, ways
 from vramlint.catalog.facts import GIB
@@ -208,9 +208,3 @@ class TestLimits:
         assert estimate_job(replace(SMALL, sequence_length=tokens)).verdict(24 * GIB) == "fits"
         assert estimate_job(replace(SMALL, sequence_length=tokens + 128)).verdict(24 * GIB) != "fits"
         assert largest_sequence(LARGE, GIB) is None
-
-    @pytest.mark.parametrize(("value", "more"), [(9, True), (7, False)])
-    def test_marginal(self, value: int, more: bool) -> None:
-        change = marginal(SMALL, "micro_batch_size", value)
-        assert change is not None
-        assert (change > 0) is more

@@ -1,4 +1,4 @@
-"""The largest values that fit, and what one step costs. The peak never falls as batch or sequence grow."""
+"""The largest values that fit. The peak never falls as batch or sequence grow."""
 
 from __future__ import annotations
 
@@ -48,15 +48,6 @@ def confirmed(job: TrainingJob, field: str, largest: int | None, capacity_bytes:
         except CannotEstimate:
             return None
     return None
-
-
-def marginal(job: TrainingJob, field: str, value: object) -> int | None:
-    """Bytes that the device would hold more (or less) with `field` at `value`; None where nobody can say."""
-    try:
-        now = estimate_job(job).rough.device_bytes
-        return estimate_job(apply(job, {field: value})).rough.device_bytes - now
-    except CannotEstimate:
-        return None
 
 
 def _needs(job: TrainingJob, capacity_bytes: int) -> int | None:
