@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
+from vramlint.dialects.kit.launch_spec import LaunchSpec
+from vramlint.dialects.kit.launches import of_batch_script, of_skypilot
 
 RUN = "cd work\naccelerate launch -m axolotl.cli.train qlora.yaml\n"
 

@@ -11,7 +11,7 @@ from vramlint.analysis.failures import failed
 from vramlint.analysis.judging import dialect_context, estimated, judge
 from vramlint.dialects import NAMES, Detection, detect, load
 from vramlint.dialects.kit.dialect import Dialect, Unusable
-from vramlint.dialects.kit.launches import of_run
+from vramlint.dialects.kit.launch_spec import of_run
 from vramlint.dialects.scripting.marks import holds_lines, may_train
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, edited

@@ -12,7 +12,7 @@ from vramlint.analysis.run_fields import BY_NAME, Field, fields_by_name, fields_
 from vramlint.catalog.facts import Model
 from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Catalog, Companion, Context, ReadResult
-from vramlint.dialects.kit.launches import LaunchSpec, of_run
+from vramlint.dialects.kit.launch_spec import LaunchSpec, of_run
 from vramlint.dialects.kit.run import Run, Unknown
 from vramlint.dialects.launching.lines import Script
 from vramlint.document import Document

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from vramlint.analysis.describe import Described, describe
 from vramlint.analysis.run_fields import Field
 from vramlint.dialects.kit.hydra_defaults import inherit
-from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_skypilot
+from vramlint.dialects.kit.launch_spec import LaunchSpec
+from vramlint.dialects.kit.launches import of_batch_script, of_skypilot
 from vramlint.dialects.kit.run import Run, Unknown
 from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script

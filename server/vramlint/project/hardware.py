@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from vramlint.catalog import gpu_spec as catalog
 from vramlint.catalog.facts import Gpu
 from vramlint.catalog.gpus import meanings, nearest_gpus
-from vramlint.dialects.kit.launches import LaunchSpec
+from vramlint.dialects.kit.launch_spec import LaunchSpec
 from vramlint.document.node import KeyPath, Span
 from vramlint.lazy_dataclasses import dataclass, replace
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from vramlint.dialects.kit.launches import LaunchSpec, of_batch_script, of_run, of_skypilot
+from vramlint.dialects.kit.launch_spec import LaunchSpec, of_run
 from vramlint.dialects.kit.run import Run
 from vramlint.document import Document
 from vramlint.files import SCRIPT_NAMES, Unreadable, read_bytes, read_text
@@ -144,7 +144,9 @@ def _promising(file: str) -> bool:
 
 def _parsed(file: Path, shown: str | None, path: str) -> Iterator[Launcher]:
     """The launches of a file, one a line that starts a run; and what the file says as a whole."""
-    from vramlint.dialects.launching.lines import runs_in  # late: few workspaces hold a launch line
+    # Late: few workspaces hold a launch line.
+    from vramlint.dialects.kit.launches import of_batch_script, of_skypilot
+    from vramlint.dialects.launching.lines import runs_in
 
     try:
         text = read_text(file, _LARGEST) if shown is None else shown

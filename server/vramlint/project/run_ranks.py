@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple
 
-from vramlint.dialects.kit.launches import GPU_OPTIONS, LaunchSpec, batch_options, takes_all, visible_devices
+from vramlint.dialects.kit.launch_spec import LaunchSpec, takes_all, visible_devices
+from vramlint.dialects.kit.launches import GPU_OPTIONS, batch_options
 from vramlint.dialects.kit.reader import look_up, positive
 from vramlint.dialects.kit.run import Given
 from vramlint.document.place import Place

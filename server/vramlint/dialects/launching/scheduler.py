@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vramlint.dialects.kit.launches import GPU_OPTIONS, LaunchSpec, batch_options
+from vramlint.dialects.kit.launch_spec import LaunchSpec
+from vramlint.dialects.kit.launches import GPU_OPTIONS, batch_options
 from vramlint.document import Document
 from vramlint.document.place import Place, Snippet
 from vramlint.document.shell.values import Fragment, Variable

@@ -37,11 +37,19 @@ class Pass:
 
 
 def evaluated(job: TrainingJob) -> TrainingJob | None:
-    """The job with the batch and the length of its evaluation; None where nothing is evaluated."""
+    """The job with the batch and the length of its evaluation; None where nothing is evaluated. Checkpoints
+    are for training alone (transformers 5.24, modeling_layers.py: `self.gradient_checkpointing and
+    self.training`).
+    """
     if job.evaluation is None:
         return None
     length = job.evaluation.sequence_length or job.sequence_length
-    return replace(job, micro_batch_size=job.evaluation.batch, sequence_length=length)
+    return replace(
+        job,
+        micro_batch_size=job.evaluation.batch,
+        sequence_length=length,
+        gradient_checkpointing="none",
+    )
 
 
 def evaluation_moment(job: TrainingJob, persistent: PersistentBytes, plan: Plan) -> Held:
