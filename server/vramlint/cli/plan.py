@@ -34,7 +34,8 @@ def parser() -> ArgumentParser:
     result = command_parser(
         "plan",
         "Print the layouts over many GPUs that fit, or are tight: tensor, pipeline, context, expert and data "
-        "degrees, sharding, recomputation and micro batch, ordered by the step time that a roofline model predicts. "
+        "degrees, sharding, recomputation and micro batch, ordered by the step time that a roofline model "
+        "predicts. "
         "Exit code 0: some fit; 1: none fits; 2: vramlint could not run (bad option, unreadable file).",
     )
     result.add_argument("file", metavar="FILE", help="a training config; - reads standard input")
