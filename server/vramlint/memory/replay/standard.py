@@ -82,13 +82,14 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
     for number, size in events:
         if size:
             if size > 0:
-                small, large = own_small, own_large
+                size = size + 511 & -512
+                pool = own_small if size <= SMALL else own_large
             elif size > -STREAM:
-                size, small, large = -size, side_small, side_large
+                size = 511 - size & -512
+                pool = side_small if size <= SMALL else side_large
             else:
-                size, small, large = -size - STREAM, third_small, third_large
-            size = (size + 511) // 512 * 512
-            pool, least = (small, 512) if size <= SMALL else (large, least_large)
+                size = 511 - STREAM - size & -512
+                pool = third_small if size <= SMALL else third_large
             at = left(pool, (size,))
             if at < len(pool):
                 if expandable and at + 1 < len(pool) and pool[at][2][3] is None:
@@ -116,7 +117,7 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
                 block = [address, wanted, None, None, False, pool]
                 address += wanted
             rest = block[1] - size
-            if rest >= least:
+            if rest >= (512 if size <= SMALL else least_large):
                 after = block[3]
                 tail = [block[0] + size, rest, block, after, True, pool]
                 block[1], block[3] = size, tail
