@@ -58,6 +58,12 @@ def overrides_of(section: Any) -> Overrides:
     )
 
 
+_own_seconds = getattr(time, "thread_time", time.process_time)
+"""Processor time of this thread, which other work on the machine does not lengthen. A browser's Python has
+none for a thread, and one thread.
+"""
+
+
 @dataclass(slots=True)
 class _Open:
     """One open document. `good` is the last analysis that had an estimate (until there is one: that knew the
@@ -302,7 +308,7 @@ class Session:
         from vramlint.document import Document
         from vramlint.document.yaml.pieces import Pieces
 
-        started = time.thread_time()
+        started = _own_seconds()
         workspace, editor = self._around(document.path)
         document.pieces = document.pieces or Pieces()
         parsed = Document.parse(document.text, document.path, document.language, pieces=document.pieces)
@@ -313,7 +319,7 @@ class Session:
             document.good = analysis
         if not parsed.problems:
             document.whole = analysis
-        document.seconds = time.thread_time() - started
+        document.seconds = _own_seconds() - started
         return analysis
 
     def _around(self, path: str | None) -> tuple[Workspace, Overrides]:
