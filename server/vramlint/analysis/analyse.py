@@ -62,8 +62,9 @@ def _with_lines(
     except Exception:
         failed(f"reading the launch lines of {document.path} failed")
         return analysis
-    estimated_runs = [each for each in runs if each.estimate is not None]
-    return joined([*estimated_runs, analysis]) if estimated_runs else analysis
+    # A task trains; in other files a line that says too little may be anything.
+    told = [each for each in runs if each.estimate is not None or (dialect is not None and each.is_run)]
+    return joined([*told, analysis]) if told else analysis
 
 
 def _understood(document: Document, workspace: Workspace, overrides: Overrides) -> RuleContext:

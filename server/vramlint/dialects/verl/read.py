@@ -57,6 +57,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     engine = next((word for word in OTHER_ENGINES if any(word in last for last in names.values())), None)
     megatron = any("megatron" in last for last in names.values())
     whole = any(section in found.values for section in _SECTIONS) or bool(TRAINERS & set(names.values()))
+    whole = whole or context.launch is not None  # a trainer runs, however little its line says yet
     found.missing = [name for name, last in names.items() if last not in SHIPPED and "megatron" not in last]
     reader = reader_of(DIALECT, found.values, context)
     outcome: TrainingJob | Obstacle | None = found.obstacle
