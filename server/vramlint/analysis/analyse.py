@@ -47,6 +47,13 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
     return _with_lines(analysis, document, workspace, overrides)
 
 
+def _says_all(run: Analysis) -> bool:
+    """Whether a task's line is the run's config, so that what it lacks is nowhere else; a config that it
+    names is looked at itself.
+    """
+    return run.is_run and run.cannot is not None and run.cannot.key != ("config",)
+
+
 def _with_lines(
     analysis: Analysis, document: Document, workspace: Workspace, overrides: Overrides
 ) -> Analysis:
@@ -62,8 +69,8 @@ def _with_lines(
     except Exception:
         failed(f"reading the launch lines of {document.path} failed")
         return analysis
-    # A task trains; in other files a line that says too little may be anything.
-    told = [each for each in runs if each.estimate is not None or (dialect is not None and each.is_run)]
+    a_task = dialect is not None
+    told = [each for each in runs if each.estimate is not None or (a_task and _says_all(each))]
     return joined([*told, analysis]) if told else analysis
 
 
