@@ -250,7 +250,8 @@ def test_no_value_makes_it_raise(tmp_path: Path, values: dict[str, object]) -> N
 
 def test_a_task_whose_run_cannot_be_judged_says_so(tmp_path: Path) -> None:
     """Also while its line is half typed: the hovers of what is there stay."""
-    text = "resources: {accelerators: 'H100:8'}\nrun: |\n  python3 -m verl.trainer.main_ppo data.train_batch_size=32"
+    line = "python3 -m verl.trainer.main_ppo data.train_batch_size=32"
+    text = f"resources: {{accelerators: 'H100:8'}}\nrun: |\n  {line}"
     analysis = analyse(Document.parse(text, str(tmp_path / "task.yaml")), Workspace(tmp_path))
     assert analysis.dialect is not None
     assert analysis.dialect.name == "verl"

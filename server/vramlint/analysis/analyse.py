@@ -51,7 +51,8 @@ def _says_all(run: Analysis) -> bool:
     """Whether a task's line is the run's config, so that what it lacks is nowhere else; a config that it
     names is looked at itself.
     """
-    return run.is_run and run.cannot is not None and run.cannot.key != ("config",)
+    cannot = run.cannot
+    return run.is_run and bool(run.values) and cannot is not None and cannot.key != ("config",)
 
 
 def _with_lines(
