@@ -47,10 +47,8 @@ def analyse(document: Document, workspace: Workspace, overrides: Overrides = NO_
     return _with_lines(analysis, document, workspace, overrides)
 
 
-def _says_all(run: Analysis) -> bool:
-    """Whether a task's line is the run's config, so that what it lacks is nowhere else; a config that it
-    names is looked at itself.
-    """
+def _is_own_config(run: Analysis) -> bool:
+    """Whether a launch line is all the config that its run has. A config that it names is analysed itself."""
     cannot = run.cannot
     return run.is_run and bool(run.values) and cannot is not None and cannot.key != ("config",)
 
@@ -71,7 +69,7 @@ def _with_lines(
         failed(f"reading the launch lines of {document.path} failed")
         return analysis
     a_task = dialect is not None
-    told = [each for each in runs if each.estimate is not None or (a_task and _says_all(each))]
+    told = [each for each in runs if each.estimate is not None or (a_task and _is_own_config(each))]
     return joined([*told, analysis]) if told else analysis
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
+from vramlint.garbage import collect_seldom
 from vramlint.lsp import notebooks
 from vramlint.lsp.background import soon
 from vramlint.lsp.client import Client, as_mapping
@@ -57,13 +57,10 @@ def create_server() -> Server:
 
 
 def load() -> None:
-    """Load what answers requests. The collector then leaves alone what stays, and comes less often: a parsed
-    document is 100,000 objects without circles.
-    """
+    """Load what answers requests. The collector then leaves alone what stays, and comes less often."""
     from vramlint.lsp import answers, code_action, commands, estimates, since_commit  # noqa: F401
 
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    collect_seldom()
 
 
 def _request(server: Server, method: str, options: Any) -> None:
