@@ -9,29 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from scripts_in_editors import OUT, run
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-OUT = ROOT / "out" / "editor"
 EXAMPLE = ROOT / "examples" / "axolotl-llama-3.1-8b-full.yaml"
 VRAMLINT = str(Path(sys.executable).with_name("vramlint"))
 
 pytestmark = pytest.mark.editor
-
-
-def run(command: list[str], **environment: str | Path) -> None:
-    """Run a test script and fail with its words. Pictures and logs are left in `out/editor`."""
-    result = subprocess.run(
-        command,
-        env={**os.environ, **{name: str(value) for name, value in environment.items()}},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=400,
-        check=False,
-    )
-    print(result.stdout)
-    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}\nsee {OUT}"
 
 
 def test_squiggle_hover_and_fix_in_vs_code(editor_home: Path, vsix: Path) -> None:

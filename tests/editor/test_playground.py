@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from scripts_in_editors import OUT, run
 
 from vramlint.analysis.analyse import analyse
 from vramlint.cli.console import Paint
@@ -46,21 +46,11 @@ def said(folder: Path, name: str, text: str) -> dict[str, object]:
 def test_the_playground_says_what_vramlint_says(site: Path, editor_home: Path, tmp_path: Path) -> None:
     examples = json.loads((site / "playground" / "examples.json").read_text(encoding="utf-8"))
     expected = {each["title"]: said(tmp_path, each["name"], each["text"]) for each in examples}
-    result = subprocess.run(
-        ["node", HERE / "playground.mjs"],
-        env={
-            **os.environ,
-            "EDITOR_HOME": str(editor_home),
-            "SITE": str(site),
-            "EXPECTED": json.dumps(expected),
-            "AXE": str(PLAYGROUND / "node_modules" / "axe-core" / "axe.min.js"),
-            "OUT": str(ROOT / "out" / "editor" / "playground"),
-        },
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=400,
-        check=False,
+    run(
+        ["node", str(HERE / "playground.mjs")],
+        EDITOR_HOME=editor_home,
+        SITE=site,
+        EXPECTED=json.dumps(expected),
+        AXE=PLAYGROUND / "node_modules" / "axe-core" / "axe.min.js",
+        OUT=OUT / "playground",
     )
-    print(result.stdout)
-    assert result.returncode == 0, result.stdout + result.stderr
