@@ -23,11 +23,11 @@ sys.path[:0] = [str(ROOT / "server"), str(ROOT / "rules"), str(ROOT / "schemas")
 import vramlint  # noqa: E402
 from vramlint.analysis.layouts import means_of  # noqa: E402
 from vramlint.catalog.gpus import find_gpu  # noqa: E402
+from vramlint.catalog.rates import rates_of  # noqa: E402
 from vramlint.lazy_dataclasses import replace  # noqa: E402
 from vramlint.planning.layout import Family, Layout  # noqa: E402
 from vramlint.planning.products import Matrix  # noqa: E402
 from vramlint.planning.ranking import NoPlan, plan, predicted  # noqa: E402
-from vramlint.planning.rates import rates_of  # noqa: E402
 from vramlint.planning.step_time import Setting  # noqa: E402
 from vramlint.planning.work import Work  # noqa: E402
 

@@ -11,11 +11,11 @@ from cli_running import ROOT, Run
 
 import vramlint
 from vramlint.catalog.gpus import find_gpu
+from vramlint.catalog.rates import rates_of
 from vramlint.catalog.table import FOLDER, Table
 from vramlint.planning.candidates import ANY, MEANS, families, layouts
 from vramlint.planning.layout import Layout
 from vramlint.planning.products import Matrix, waste
-from vramlint.planning.rates import rates_of
 from vramlint.planning.stages import stages
 from vramlint.planning.step_time import Setting, step_time
 from vramlint.planning.work import Work, work_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.catalog.rates import rates_of
 from vramlint.dialects.kit.dialect import REMOVE
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
@@ -14,7 +15,6 @@ from vramlint.memory.estimate import Verdict
 from vramlint.planning.candidates import ANY, GPT_NEOX, MEANS, Means
 from vramlint.planning.layout import Recompute, Sharding, applied, changes_of
 from vramlint.planning.ranking import NoPlan, Proposal, plan
-from vramlint.planning.rates import rates_of
 
 MOST = 10
 

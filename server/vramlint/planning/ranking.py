@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import log2
 
+from vramlint.catalog.rates import Rates
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory import CannotEstimate, Estimate, estimate_job
 from vramlint.memory.estimate import Verdict
 from vramlint.planning.candidates import Means, families, layouts
 from vramlint.planning.layout import Layout, applied
-from vramlint.planning.rates import Rates
 from vramlint.planning.step_time import Setting, StepTime, step_time
 from vramlint.planning.work import work_of
 

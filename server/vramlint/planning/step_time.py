@@ -6,10 +6,10 @@ by simplicity there.
 
 from __future__ import annotations
 
+from vramlint.catalog.rates import Rates
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.planning.layout import Layout, Recompute
 from vramlint.planning.products import waste
-from vramlint.planning.rates import Rates
 from vramlint.planning.stages import stages
 from vramlint.planning.work import Work
 
