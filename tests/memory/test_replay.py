@@ -86,3 +86,15 @@ def test_measured_reserved_bytes(tmp_path: Path) -> None:
     assert len(errors) >= 4
     assert sorted(errors.values())[1] <= 0.1, errors
     assert max(errors.values()) <= 0.28, errors
+
+
+def test_a_process_never_shows_more_than_the_gpu_has(tmp_path: Path) -> None:
+    estimate = estimate_of(tmp_path, trl(checkpointing=False).replace("batch_size: 2", "batch_size: 64"))
+    assert estimate.capacity_bytes is not None
+    assert estimate.device_bytes > estimate.process_bytes == estimate.capacity_bytes + estimate.outside_bytes
+
+
+def test_lengths_that_vary_take_no_less_than_equal_ones(tmp_path: Path) -> None:
+    replay = estimate_of(tmp_path, trl(packing=False)).replay
+    assert replay is not None
+    assert replay().with_room() >= replay().equal()

@@ -273,8 +273,11 @@ class Estimate:
 
     @property
     def process_bytes(self) -> int:
-        """What nvidia-smi shows for the process: reserved bytes, context, communicators."""
-        return self.peak_reserved_bytes + self.outside_bytes
+        """What nvidia-smi shows for the process: reserved bytes, context, communicators. It never shows more
+        than there is: a run that asks for more has died by then.
+        """
+        shown = self.peak_reserved_bytes + self.outside_bytes
+        return shown if self.capacity_bytes is None else min(shown, self.capacity_bytes + self.outside_bytes)
 
     @property
     def parts(self) -> tuple[Component, ...]:

@@ -6,6 +6,10 @@ once a whole step has been traced, it also asks for the next ones, up to `prefet
 long as fewer than `live` are there. Weights that are asked for together arrive in one buffer, are copied out
 when the first of them is waited for, and the buffer goes with the last. A weight is let go after its module,
 unless the trace has it again within `reuse` elements or the fetching has passed its next use already.
+
+The host runs ahead of the GPU, so that a block serves again some time after it was let go: when the host
+knows that the streams that used it are past that. Under pressure the allocator waits for them
+(CUDACachingAllocator.cpp, synchronize_and_free_events).
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Literal
 
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.replay.micro_batch import Place
+from vramlint.memory.replay.pace import gathers_hold_blocks
 from vramlint.memory.replay.standard import Event, on_stream
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.sharding.zero3 import Zero3
@@ -25,7 +30,8 @@ from vramlint.memory.tape import Parameter
 
 IN_FLIGHT = 3
 """Weights that are waited for before the host waits for the first of them (__max_ongoing_fetch_events): so
-much later a block that was let go is known to be free.
+much later a block that was let go is known to be free. A weight on the host is copied by a call that returns
+when its stream is done, so that nothing is waited for then.
 """
 BARE = 2
 """Of a layer's modules, those with a weight for each one without (attention, feed-forward, activation)."""
@@ -51,7 +57,20 @@ class Arrival:
 
     number: int
     weights: list[Weight]
+    place: int
+    """How many were asked for up to this one."""
+    share: int | None = None
+    """The storage of this rank's share of one weight, where it comes from the host."""
     copied: bool = False
+
+
+@dataclass(slots=True)
+class Leaving:
+    """A storage that was let go, and what the host must know to be over before it serves again."""
+
+    number: int
+    waits: int
+    arrivals: int
 
 
 @dataclass(slots=True)
@@ -62,26 +81,36 @@ class Fetches:
     numbers: int
 
 
-def fetches(plan: Plan, weights: Sequence[Sequence[Parameter]], traced: bool) -> Fetches:
+def fetches(
+    plan: Plan, weights: Sequence[Sequence[Parameter]], traced: bool, pressed: bool = False
+) -> Fetches:
     """The fetching of one micro batch through stretches with these `weights`; `traced`: a whole step has been
-    traced before.
+    traced before; `pressed`: the allocator waits for what was let go.
     """
     assert isinstance(plan, Zero3)
-    return _Coordinator(plan, weights, traced).run()
+    return _Coordinator(plan, weights, traced, pressed).run()
 
 
 class _Coordinator:
-    def __init__(self, plan: Zero3, weights: Sequence[Sequence[Parameter]], traced: bool) -> None:
-        self.plan, self.traced = plan, traced
+    def __init__(
+        self, plan: Zero3, weights: Sequence[Sequence[Parameter]], traced: bool, pressed: bool
+    ) -> None:
+        self.plan, self.traced, self.pressed = plan, traced, pressed
         self.buckets = plan.job.parallel.buckets
         self.stream = plan.job.parallel.buckets.overlap_comm
+        self.from_host = plan.ranks > 1 and plan.job.parallel.offload in ("parameters", "both")
+        self.held_by_gathers = plan.ranks > 1 and gathers_hold_blocks(plan.job, plan.ranks)
         self.steps = list(self._modules(weights))
         self.there = 0
         self.numbers = 0
-        self.waits = 0
+        self.asked = 0
+        """Arrivals that were asked for."""
+        self.arrived = [0]
+        """How many of these had come after each wait."""
+        self.over = 0
+        """Waits that the host knows to be over."""
         self.events: list[Event] = []
-        self.leaving: deque[tuple[int, int]] = deque()
-        """Storages that were let go, and after how many waits the allocator knows."""
+        self.leaving: deque[Leaving] = deque()
         self.queue = deque((weight, step) for step, (_, module) in enumerate(self.steps) for weight in module)
         self.uses: dict[int, list[int]] = {}
         for weight, step in self.queue:
@@ -108,7 +137,7 @@ class _Coordinator:
                 self._wait(weight)
                 if weight.state == "there":
                     self._let_go(weight)
-        self.events += ((number, 0) for _, number in self.leaving)
+        self.events += ((leaving.number, 0) for leaving in self.leaving)
         return Fetches(places, self.numbers)
 
     def _modules(self, weights: Sequence[Sequence[Parameter]]) -> Iterator[tuple[Place, list[Weight]]]:
@@ -160,7 +189,16 @@ class _Coordinator:
         missing = [weight for weight in weights if weight.state == "away"]
         if not missing:
             return
-        arrival = Arrival(self._made(sum(weight.bytes for weight in missing)), missing)
+        self.asked += 1
+        size = sum(weight.bytes for weight in missing)
+        arrival = Arrival(self._made(size), missing, self.asked)
+        if self.from_host:
+            self._known(len(self.arrived) - 1)
+            share = self._made(-(-size // self.plan.ranks))
+            if len(missing) == 1:
+                arrival.share = share
+            else:
+                self.events.append((share, 0))
         for weight in missing:
             weight.state, weight.arrived = "coming", arrival
             self.there += weight.elements
@@ -170,8 +208,11 @@ class _Coordinator:
         arrival, weight.arrived = weight.arrived, None
         if arrival is None:
             return
-        self.waits += 1
-        self._known_free()
+        self.arrived.append(max(self.arrived[-1], arrival.place))
+        if arrival.share is not None:
+            self._free(arrival.share)
+            arrival.share = None
+        self._known(len(self.arrived) - 1 - IN_FLIGHT)
         weight.state = "there"
         if len(arrival.weights) == 1:
             weight.number = arrival.number
@@ -203,9 +244,16 @@ class _Coordinator:
         return self.numbers - 1
 
     def _free(self, number: int) -> None:
-        self.leaving.append((self.waits + IN_FLIGHT, number))
-        self._known_free()
+        if self.pressed:
+            self.events.append((number, 0))
+        else:
+            arrivals = self.asked if self.held_by_gathers else 0
+            self.leaving.append(Leaving(number, len(self.arrived) - 1, arrivals))
+            self._known(0)
 
-    def _known_free(self) -> None:
-        while self.leaving and self.leaving[0][0] <= self.waits:
-            self.events.append((self.leaving.popleft()[1], 0))
+    def _known(self, waits: int) -> None:
+        """The host knows that so many waits are over: what was let go before serves again."""
+        self.over = max(self.over, waits)
+        arrived, leaving = self.arrived[self.over], self.leaving
+        while leaving and leaving[0].waits <= self.over and leaving[0].arrivals <= arrived:
+            self.events.append((leaving.popleft().number, 0))

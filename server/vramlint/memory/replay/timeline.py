@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
+from vramlint.memory.moments.whole import whole_bytes
 from vramlint.memory.optimizers import step_of
 from vramlint.memory.overhead import HANDLES, cublas_workspaces
 from vramlint.memory.persistent import state_sizes
@@ -25,14 +26,16 @@ FIRST_OF_STEPS = 1 << 40
 """Numbers from here on are of micro batches; those below are of what stays."""
 
 
-def timeline(run: Run, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
-    """The events of a run of `steps`: tokens of a row, and the walk at this length."""
-    return _Timeline(run).made(steps)
+def timeline(run: Run, steps: Sequence[tuple[int, Walked]], pressed: bool = False) -> list[Event]:
+    """The events of a run of `steps`: tokens of a row, and the walk at this length; `pressed`: on a GPU where
+    the allocator has to wait for what was let go.
+    """
+    return _Timeline(run, pressed).made(steps)
 
 
 class _Timeline:
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, run: Run, pressed: bool) -> None:
+        self.run, self.pressed = run, pressed
         self.events: list[Event] = []
         self.numbers = 0
         self.next_base = FIRST_OF_STEPS
@@ -130,8 +133,9 @@ class _Timeline:
         """The weights that come and go in a micro batch: by a trace from the second on."""
         from vramlint.memory.replay.fetching import fetches  # late: few runs fetch so
 
-        run, traced = self.run, self.traced
-        made = fetches(run.plan, [run.profile.weights[index] for index in run.order], traced)
+        run = self.run
+        weights = [run.profile.weights[index] for index in run.order]
+        made = fetches(run.plan, weights, self.traced, self.pressed)
         base, self.numbers, self.traced = self.numbers + 1, self.numbers + made.numbers, True
         return {
             place: [(base + number, size) for number, size in events] for place, events in made.events.items()
@@ -149,6 +153,7 @@ class _Timeline:
         """
         run = self.run
         if run.job.parallel.offload in ("parameters", "both"):
+            self._loaded_for_host()
             self._made(run.persistent.weights + run.persistent.models)
             return
         adapter = run.job.method in ADAPTER_METHODS
@@ -172,6 +177,16 @@ class _Timeline:
         for size in adapters:
             self._made(size)
         self._made(run.persistent.weights + run.persistent.models - total)
+
+    def _loaded_for_host(self) -> None:
+        """Weights on their way through the GPU to the host. Nothing empties the cache after them (deepspeed
+        0.19, runtime/zero/stage3.py, _create_fp16_partitions_with_defragmentation does where they stay).
+        """
+        job = self.run.job
+        if not (self.run.plan.deepspeed and job.loading == "device"):
+            return
+        whole = [self._made(whole_bytes(job, parameter)) for parameter in self._parameters()]
+        self.events += ((number, 0) for number in whole)
 
     def _parameters(self) -> Iterable[Parameter]:
         for group in self.run.weights.groups:
