@@ -15,6 +15,7 @@ from witnesses import deepspeed_job, rows_of
 
 from vramlint.memory import estimate_job
 from vramlint.memory.estimate import Estimate
+from vramlint.memory.overhead import COMMUNICATOR
 
 ROWS = rows_of("deepspeed")
 
@@ -95,6 +96,24 @@ def test_an_offloaded_optimizer_has_a_buffer_for_the_largest_gradient(tmp_path: 
     kept = moment(on_gpu, "forward").components["activations"]
     more = moment(offloaded, "forward").components["activations"] - kept
     assert more == pytest.approx(128256 * 4096 * 2, rel=0.01)
+
+
+def test_a_gradient_on_its_way_to_the_host_has_its_norm_in_float64(tmp_path: Path) -> None:
+    """Stage 3: this rank's share in 16 bits, and 8 bytes of it, of the embedding (partition_grads,
+    _constant_buffered_norm2).
+    """
+    on_gpu = under(tmp_path, stage=3, reduce_bucket_size=1e6)
+    offloaded = under(tmp_path, stage=3, reduce_bucket_size=1e6, offload_optimizer={"device": "cpu"})
+    kept = moment(on_gpu, "backward").components["activations"]
+    more = moment(offloaded, "backward").components["activations"] - kept
+    assert more == pytest.approx((2 + 8) * 128256 * 4096 / 8, rel=0.01)
+
+
+def test_deepspeed_reduces_in_a_group_of_its_own(tmp_path: Path) -> None:
+    """_clone_world_group: a second communicator, wherever there is somebody to talk to."""
+    several = under(tmp_path, stage=3).outside_bytes
+    alone = under(tmp_path, RECIPE.replace("x8", ""), stage=3).outside_bytes
+    assert several - alone == 2 * COMMUNICATOR
 
 
 def test_float32_accumulation_in_stage_1_keeps_two_gradients(tmp_path: Path) -> None:

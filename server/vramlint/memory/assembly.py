@@ -60,7 +60,8 @@ def assembled(
         )
         for top in _tops(walked, persistent)
     ]
-    outside = device_overhead(job)
+    plan = plan_of(job)
+    outside = device_overhead(job, plan.deepspeed)
     # The allocator's slack of the step's peak stays with it through the whole step.
     expandable = "expandable_segments:True" in job.allocator
     slack = allocator_slack(max(steps, key=lambda held: held.allocated).activations, expandable)
@@ -93,7 +94,7 @@ def assembled(
         outside_bytes=outside,
         phase_peaks=_phase_peaks(moments),
         error_band=error_band(job, modelled),
-        checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan_of(job)),
+        checkpoint_bytes=checkpoint_bytes(job, whole, persistent, plan),
         architecture=job.model.model_type,
         modelled=modelled,
         unknown=(*_uncounted(job, bool(walked)), *left_open(job)),

@@ -57,13 +57,18 @@ def most_slack(activations: int, expandable: bool = False) -> int:
     return int((MOST_SLACK_EXPANDABLE if expandable else MOST_SLACK) * max(0, activations)) + 2 * MIB
 
 
-def device_overhead(job: TrainingJob) -> int:
-    """What the process holds outside PyTorch's allocator: CUDA context and communicators, in bytes."""
+def device_overhead(job: TrainingJob, deepspeed: bool = False) -> int:
+    """What the process holds outside PyTorch's allocator: CUDA context and communicators, in bytes.
+
+    DeepSpeed makes a copy of the world, in which it reduces (0.15 and 0.19, utils/groups.py,
+    _clone_world_group), beside the world itself, for barriers and for stage 3's weights.
+    """
     capability = job.gpu.compute_capability if job.gpu is not None else None
     context = CONTEXT.get(capability or "", CONTEXT_UNKNOWN)
     if older(version_of("torch", job), LAZY_SINCE):
         context = max(context, CONTEXT_EAGER)
-    return context + communicators(job) * COMMUNICATOR
+    copies = int(deepspeed and job.parallel.data > 1)
+    return context + (communicators(job) + copies) * COMMUNICATOR
 
 
 def cublas_workspaces(job: TrainingJob) -> int:

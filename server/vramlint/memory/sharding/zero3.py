@@ -15,6 +15,9 @@ from vramlint.memory.sharding.plan import Gathered, Trained, Unit, drop_gradient
 from vramlint.memory.sharding.zero import DeepSpeed
 from vramlint.memory.tape import Parameter, Tape, Tensor
 
+NORM_AT_ONCE = 250_000_000
+"""Elements of a gradient whose norm is taken at once (_constant_buffered_norm2)."""
+
 
 @dataclass(slots=True)
 class Zero3(DeepSpeed):
@@ -116,10 +119,19 @@ class Zero3(DeepSpeed):
 
     def passing(self, trained: Trained) -> Mapping[str, int]:
         """The gradients of a bucket in one piece, while they are reduced (comm/coalesced_collectives.py,
-        reduce_scatter_coalesced).
+        reduce_scatter_coalesced), and what becomes of this rank's share of one on its way to the host.
         """
         elements = min(self.job.parallel.buckets.reduce, elements_of(trained))
-        return {"backward": int(self.width * elements)} if trained else {}
+        return {"backward": int(self.width * elements) + self._to_host(trained)} if trained else {}
+
+    def _to_host(self, trained: Trained) -> int:
+        """Where the optimizer is on the host, the largest share of a gradient as it was added up, its norm in
+        float64, and after that its float32 copy (partition_grads, _constant_buffered_norm2).
+        """
+        if self.job.parallel.offload not in ("optimizer", "both"):
+            return 0
+        share = max((self.gradient_elements(parameter) for parameter, _ in trained), default=0)
+        return int(self.width * share) + max(8 * min(share, NORM_AT_ONCE), 4 * share)
 
     def reduced_apart(self, trained: Trained) -> int:
         """All of it where communication overlaps (reduce_and_partition_stream)."""
