@@ -1,4 +1,4 @@
-"""The replayed allocator against the answers of an independent replay of PyTorch's, on frozen traces."""
+"""The replayed allocator against answers of PyTorch's own, frozen by benchmarks/allocator_fuzz.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vramlint.catalog.facts import MIB
+from vramlint.catalog.facts import GIB, MIB
 from vramlint.memory.replay.caching_allocator import CachingAllocator, replayed_with
 from vramlint.memory.replay.reserved import EXPANDABLE
 from vramlint.memory.replay.settings import INTERVALS, Settings, parsed
@@ -18,6 +18,7 @@ from vramlint.memory.replay.standard import Event, OutOfMemory, Taken, expanded,
 
 TRACES = Path(__file__).parent.parent / "data" / "allocator_traces.jsonl"
 ROWS = [json.loads(line) for line in TRACES.read_text(encoding="utf-8").splitlines()]
+DEVICE = 80 * GIB
 UNSLOTH = "expandable_segments:True,roundup_power2_divisions:[32:256,64:128,256:64,>:32]"
 
 
@@ -26,7 +27,7 @@ UNSLOTH = "expandable_segments:True,roundup_power2_divisions:[32:256,64:128,256:
 )
 def test_frozen_traces(row: dict[str, Any]) -> None:
     events: list[Event] = [(number, size) for number, size in row["events"]]
-    ways = [lambda: replayed_with(parsed(row["settings"]), events, row["capacity"])]
+    ways = [lambda: replayed_with(parsed(row["settings"]), events, row["capacity"], DEVICE)]
     if not row["settings"]:
         ways.append(lambda: replayed(events, row["capacity"]))
     if row["settings"] == "expandable_segments:True" and row["capacity"] is None:
@@ -40,8 +41,12 @@ def test_frozen_traces(row: dict[str, Any]) -> None:
 
 
 def test_the_frozen_traces_hold_every_kind() -> None:
-    assert {row["settings"] for row in ROWS} > {"", "expandable_segments:True", "max_split_size_mb:128"}
-    assert sum(row["taken"] is None for row in ROWS) >= 7
+    settings = {row["settings"] for row in ROWS}
+    assert settings > {"", "expandable_segments:True", "max_split_size_mb:128", UNSLOTH}
+    for each in settings:
+        rows = [row for row in ROWS if row["settings"] == each]
+        assert sum(row["taken"] is None for row in rows) >= 2
+        assert sum(row["capacity"] is not None for row in rows) >= 6
 
 
 @st.composite
@@ -97,6 +102,17 @@ def test_a_tensor_larger_than_the_gpu_is_counted_where_there_is_room() -> None:
     assert taken.reserved >= 93 * MIB
     with pytest.raises(OutOfMemory):
         replayed_with(settings_of_unsloth, events, capacity=40 * MIB, device=40 * MIB)
+
+
+def test_how_much_larger_an_uncut_block_may_be() -> None:
+    """As much as a large segment has where nothing is said (torch 2.14)."""
+    events: list[Event] = [(1, 200 * MIB), (1, 0), (2, 150 * MIB)]
+    for text, reserved in (
+        ("", 350),
+        (",large_segment_size_mb:64", 200),
+        (",max_non_split_rounding_mb:64", 200),
+    ):
+        assert replayed_with(parsed(f"max_split_size_mb:128{text}"), events).reserved == reserved * MIB
 
 
 def test_settings_by_name() -> None:

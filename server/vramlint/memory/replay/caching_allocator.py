@@ -169,9 +169,9 @@ class CachingAllocator:
             while at + 1 < len(pool.keys) and pool.blocks[pool.keys[at + 1]].room < found.room:
                 at += 1
                 found = pool.blocks[pool.keys[at]]
-        bound, large = self.settings.max_split, self.settings.large_segment
+        bound, spare = self.settings.max_split, self.settings.rounding
         if bound is not None and (
-            size < bound <= found.size or (size >= bound and found.size >= size + large)
+            size < bound <= found.size or (size >= bound and found.size >= size + spare)
         ):
             return None
         pool.take(found)
@@ -227,7 +227,11 @@ class CachingAllocator:
         self.reserved -= block.size
 
     def _oversized_gone(self, pool: Pool, size: int) -> bool:
-        """Give back cached oversized segments, as many as are needed; whether that is enough."""
+        """Give back cached oversized segments, as many as are needed; whether that is enough. A growing range
+        gives back pages, never blocks.
+        """
+        if self.settings.expandable:
+            return False
         bound = self.settings.max_split or 0
         wanted = max(size, bound)
         at = bisect_left(pool.keys, wanted << SHIFT)

@@ -30,6 +30,10 @@ class Settings:
     """roundup_power2_divisions: steps between two powers of two, by interval; () for none."""
     large_segment: int = LARGE_SEGMENT
     """large_segment_size_mb, in bytes."""
+    rounding: int = LARGE_SEGMENT
+    """max_non_split_rounding_mb, in bytes: how much larger a block may be that is not cut; where it is
+    not said, as much as a large segment has.
+    """
 
 
 def parsed(text: str) -> Settings:
@@ -37,12 +41,18 @@ def parsed(text: str) -> Settings:
     size, and what cannot be read, are passed over.
     """
     said = dict(re.findall(r"(\w+)\s*:\s*(\[[^\]]*\]|[^,\s]+)", text))
-    split, large = said.get("max_split_size_mb", ""), said.get("large_segment_size_mb", "")
+
+    def megabytes(name: str) -> int | None:
+        text = said.get(name, "")
+        return int(text) * MIB if text.isdigit() else None
+
+    large = megabytes("large_segment_size_mb") or LARGE_SEGMENT
     return Settings(
         expandable=said.get("expandable_segments", "").lower() == "true",
-        max_split=int(split) * MIB if split.isdigit() else None,
+        max_split=megabytes("max_split_size_mb"),
         divisions=_divisions(said.get("roundup_power2_divisions", "")),
-        large_segment=int(large) * MIB if large.isdigit() else LARGE_SEGMENT,
+        large_segment=large,
+        rounding=megabytes("max_non_split_rounding_mb") or large,
     )
 
 
