@@ -1,0 +1,98 @@
+"""Builds the oracle: PyTorch's own libc10 and libc10_cuda, a CUDA runtime that only counts, and a way to call
+them. Nothing is downloaded and nothing of it needs a GPU or a driver.
+
+`torch` is a wheel of a CUDA build, or a folder that holds an unpacked one; `headers` are wheels or folders
+with CUDA's headers of the same major release (nvidia-cuda-runtime and nvidia-cuda-crt). Needs gcc and nm.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parent
+WANTED = re.compile(
+    r"torch/lib/libc10(_cuda)?\.so|torch/include/(c10|torch/headeronly)/.*|nvidia/.*/include/.*"
+)
+LIBRARIES = ("libc10.so", "libc10_cuda.so")
+
+
+def build(torch: Path, headers: Sequence[Path], out: Path) -> Path:
+    """Build into `out`; the path of the library that is called."""
+    out.mkdir(parents=True, exist_ok=True)
+    unpacked = [_unpacked(each, out / "unpacked") for each in (torch, *headers)]
+    libraries = [_found(unpacked, f"torch/lib/{name}") for name in LIBRARIES]
+    for library in libraries:
+        shutil.copy(library, out)
+    cuda = (_found(unpacked, "cuda_runtime_api.h").parent, _found(unpacked, "crt/host_defines.h").parents[1])
+    include = [f"-I{folder}" for folder in (_found(unpacked, "torch/include"), *cuda)]
+    runtime, unanswered = _runtime(out)
+    stubs = out / "stubs.c"
+    answered = (SOURCES / "cudart.c").read_text(encoding="utf-8")
+    stubs.write_text(_stubs(name for name in unanswered if not re.search(rf"\b{name}\(", answered)))
+    versions = out / "versions"
+    versions.write_text(f"{runtime} {{ global: *; }};\n")
+    _run(
+        "gcc -shared -fPIC -O2 -Wall -Werror",
+        *include,
+        f"-Wl,-soname,{runtime},--version-script={versions}",
+        str(SOURCES / "cudart.c"),
+        str(stubs),
+        f"-o{out / runtime}",
+    )
+    called = out / "liboracle.so"
+    _run(
+        "g++ -std=c++20 -shared -fPIC -O2",
+        *include,
+        str(SOURCES / "oracle.cpp"),
+        *(str(out / name) for name in (*LIBRARIES, runtime)),
+        "-Wl,-rpath,$ORIGIN",
+        f"-o{called}",
+    )
+    return called
+
+
+def _runtime(out: Path) -> tuple[str, list[str]]:
+    """The runtime's name that libc10_cuda asks for, and the functions that it asks of it."""
+    listed = _run("nm -D --undefined-only", str(out / "libc10_cuda.so"))
+    found = re.findall(r"U (cuda\w+)@+(libcudart\.so\.[\d.]+)", listed)
+    if not found:
+        raise SystemExit(f"{out / 'libc10_cuda.so'} asks for no CUDA runtime")
+    return found[0][1], [name for name, _ in found]
+
+
+def _stubs(names: Iterable[str]) -> str:
+    """Functions that end the process: the allocator must not need them."""
+    body = '{{ fputs("pretended CUDA: {0} was called\\n", stderr); abort(); }}'
+    lines = [f"void {name}(void) {body.format(name)}" for name in names]
+    return "\n".join(["#include <stdio.h>", "#include <stdlib.h>", *lines, ""])
+
+
+def _unpacked(given: Path, into: Path) -> Path:
+    """A folder with what is wanted of a wheel; folders are there already."""
+    if given.is_dir():
+        return given
+    folder = into / given.stem
+    if not folder.is_dir():
+        with zipfile.ZipFile(given) as wheel:
+            wheel.extractall(folder, [name for name in wheel.namelist() if WANTED.fullmatch(name)])
+    return folder
+
+
+def _found(folders: Iterable[Path], wanted: str) -> Path:
+    for folder in folders:
+        if (folder / wanted).exists():
+            return folder / wanted
+        for path in sorted(folder.glob(f"**/{wanted}")):
+            return path
+    raise SystemExit(f"{wanted} is in none of what was given: a CUDA build of torch, CUDA's headers")
+
+
+def _run(command: str, *arguments: str) -> str:
+    return subprocess.run(
+        [*command.split(), *arguments], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout

@@ -1,0 +1,114 @@
+// Runs a trace on PyTorch's own allocator and reads what it counts after each event.
+
+#include <c10/core/AllocatorConfig.h>
+#include <c10/cuda/CUDAAllocatorConfig.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAStream.h>
+#include <c10/util/Logging.h>
+#if __has_include(<c10/cuda/PeerToPeerAccess.h>)
+#include <c10/cuda/PeerToPeerAccess.h>
+#endif
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <unordered_map>
+
+namespace allocators = c10::cuda::CUDACachingAllocator;
+
+extern "C" {
+void pretend_device(size_t bytes);
+void pretend_capacity(size_t bytes);
+void pretend_finish(uint64_t stream);
+size_t pretend_used();
+
+enum { MALLOC, FREE, USED, FINISHED, EMPTY };
+
+struct Event {
+  int64_t kind, number, size, stream;
+};
+struct After {
+  int64_t allocated, reserved, driver;
+};
+
+void oracle_open(uint64_t device) {
+  setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 1);  // running out of memory is an answer here
+  c10::initLogging();
+  pretend_device(device);
+  allocators::init(1);
+#if __has_include(<c10/cuda/PeerToPeerAccess.h>)
+  c10::cuda::detail::init_p2p_access_cache(1);
+  // Chosen here, as torch itself would only after it has looked for NVLink.
+  allocators::CUDAAllocatorConfig::set_expandable_segments_handle_type(
+      allocators::Expandable_Segments_Handle_Type::POSIX_FD);
+#endif
+}
+
+void oracle_fraction(double fraction) {
+  allocators::setMemoryFraction(fraction, 0);
+}
+
+// How many events ran: fewer than `count` where one ran out of memory. `peaks`: allocated, reserved.
+int64_t oracle_run(const Event* events, int64_t count, uint64_t capacity, After* after, int64_t* peaks) {
+  auto* allocator = allocators::get();
+  std::unordered_map<int64_t, void*> alive;
+  auto cuda = c10::Device(c10::DeviceType::CUDA, 0);
+  auto total = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  pretend_capacity(capacity);
+  allocator->resetPeakStats(0);
+  int64_t done = 0;
+  try {
+    for (; done < count; ++done) {
+      const auto& event = events[done];
+      auto stream = reinterpret_cast<cudaStream_t>(event.stream);
+      switch (event.kind) {
+        case MALLOC:
+          alive[event.number] = allocator->raw_alloc_with_stream(event.size, stream);
+          break;
+        case FREE:
+          allocator->raw_delete(alive.at(event.number));
+          alive.erase(event.number);
+          break;
+        case USED: {
+          void* pointer = alive.at(event.number);
+          c10::DataPtr data(pointer, pointer, allocator->raw_deleter(), cuda);
+          allocator->recordStream(data, c10::cuda::getStreamFromExternal(stream, 0));
+          data.release_context();
+          break;
+        }
+        case FINISHED:
+          pretend_finish(event.stream);
+          break;
+        default:
+          allocators::emptyCache();
+      }
+      auto stats = allocator->getDeviceStats(0);
+      after[done] = {
+          stats.allocated_bytes[total].current,
+          stats.reserved_bytes[total].current,
+          static_cast<int64_t>(pretend_used())};
+    }
+  } catch (const c10::OutOfMemoryError&) {
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "oracle: %s\n", error.what());
+    std::abort();
+  }
+  auto stats = allocator->getDeviceStats(0);
+  peaks[0] = stats.allocated_bytes[total].peak;
+  peaks[1] = stats.reserved_bytes[total].peak;
+  for (auto& [number, pointer] : alive) {
+    allocator->raw_delete(pointer);
+  }
+  pretend_capacity(SIZE_MAX);
+  for (uint64_t stream = 0; stream < 16; ++stream) {
+    pretend_finish(stream);
+  }
+  allocators::emptyCache();
+  if (pretend_used()) {
+    std::fprintf(stderr, "oracle: %zu bytes were not given back\n", pretend_used());
+    std::abort();
+  }
+  return done;
+}
+}
