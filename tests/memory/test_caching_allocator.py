@@ -89,10 +89,38 @@ def test_a_gpu_as_large_as_what_was_taken_is_large_enough(events: list[Event]) -
 
 
 @settings(max_examples=200, deadline=None)
-@given(traces(), st.integers(0, 2**60 - 1))
-def test_expandable_segments_in_one_loop(events: list[Event], streams: int) -> None:
+@given(traces(), st.integers(0, 2**60 - 1), st.sampled_from((None, 0, 40 * MIB, 200 * MIB)))
+def test_expandable_segments_in_one_loop(events: list[Event], streams: int, room: int | None) -> None:
     on_streams = [(number, -size if streams >> number % 60 & 1 else size) for number, size in events]
-    assert expanded(on_streams) == replayed_with(EXPANDABLE, on_streams)
+    taken = expanded(on_streams)
+    device = None if room is None else taken.reserved + room
+    assert expanded(on_streams, device) == replayed_with(EXPANDABLE, on_streams, device=device)
+
+
+def test_the_end_of_a_range_of_addresses_is_taken_before_a_larger_gap() -> None:
+    """120 MiB at the end of the mapped range can grow to the 210 MiB that are left; the gap has 500."""
+    events: list[Event] = [
+        (1, 500 * MIB),
+        (2, 20 * MIB),
+        (3, 120 * MIB),
+        (1, 0),
+        (3, 0),
+        (4, 110 * MIB),
+        (5, 500 * MIB),
+    ]
+    assert expanded(events).reserved > expanded(events, 650 * MIB).reserved == 640 * MIB
+    assert replayed_with(EXPANDABLE, events, device=650 * MIB) == expanded(events, 650 * MIB)
+
+
+def test_a_range_without_any_memory_is_given_up() -> None:
+    """The next tensor goes where there is memory, not to the lower addresses of the range that is gone."""
+    allocator = CachingAllocator(EXPANDABLE, device=64 * MIB)
+    first = allocator.malloc(70 * MIB)
+    allocator.malloc(30 * MIB)
+    allocator.free(first)
+    allocator.empty_cache()
+    allocator.malloc(25 * MIB)
+    assert allocator.reserved == 60 * MIB
 
 
 def test_a_tensor_larger_than_the_gpu_is_counted_where_there_is_room() -> None:

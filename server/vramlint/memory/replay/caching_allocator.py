@@ -23,14 +23,15 @@ from vramlint.memory.replay.standard import (
     SMALL,
     SMALL_SEGMENT,
     STREAM,
+    UNLIMITED,
     Event,
     OutOfMemory,
     Taken,
+    addresses,
 )
 
 SHIFT = 64
 """A key of a pool is size << SHIFT | address: its order is that of best fit."""
-UNLIMITED = 1 << 40
 
 
 class Block:
@@ -273,7 +274,7 @@ class CachingAllocator:
             if room >= size:
                 return first
         # A larger tensor never gets its memory; with room for any number of bytes it still counts.
-        span = -(-max(self.device + self.device // 8, size) // pool.page) * pool.page
+        span = max(addresses(self.device, pool.page), -(-size // pool.page) * pool.page)
         made = Block(self.next_address, span, pool, free=True, mapped=False)
         self.next_address += span + GRAIN
         pool.set_unmapped(made)
@@ -332,7 +333,8 @@ class CachingAllocator:
         block.address, block.size, block.mapped = start, end - start, False
         self.reserved -= block.size
         self._merge(block)
-        pool.set_unmapped(block)
+        if block.before is not None or block.after is not None:
+            pool.set_unmapped(block)  # a range without any memory is given up
 
 
 def replayed_with(

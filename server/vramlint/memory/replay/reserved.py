@@ -101,9 +101,9 @@ class Replay:
             if not (taken.gave_back or pressed):
                 self._with_room[varying, settings] = taken.reserved
             return taken.reserved
-        if settings == EXPANDABLE and capacity is None:
-            return expanded(events).reserved
         device = job.gpu.memory_bytes if job.gpu is not None else None
+        if settings == EXPANDABLE and capacity is None:
+            return expanded(events, device).reserved
         return replayed_with(settings, events, capacity, device).reserved
 
     def events(self, varying: bool = False, pressed: bool = False) -> Sequence[Event]:

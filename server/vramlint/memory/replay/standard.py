@@ -8,8 +8,10 @@ smallest cached block that fits is taken, of equal ones that with the lowest add
 its segment. When the driver has no more, every segment that is free as a whole goes back to it before the
 request fails.
 
-With expandable segments a pool is one growing range of addresses. Its last block can grow, so it is taken
-only where no other fits; without one, as many pages (2 MiB or 20 MiB) are mapped at the end as are missing.
+With expandable segments a pool is one growing range of addresses, as long as nine eighths of the GPU's
+memory. The block is taken that can grow to the least, and the last one can grow to the end of the range: it
+is taken where no other fits, or those that do are larger than that. Without one, as many pages (2 or 20 MiB)
+are mapped at the end as are missing.
 
 `caching_allocator` has the same rules with every setting, and is half as fast.
 """
@@ -29,6 +31,8 @@ Event: TypeAlias = tuple[int, int]
 """A storage's number, and its bytes: positive where it is allocated, negative where that happens on another
 stream (`on_stream`), 0 where it is freed.
 """
+UNLIMITED = 1 << 40
+"""More bytes than any GPU has."""
 STREAM = 1 << 50
 """What an event's size is lower by for each further stream."""
 Stream: TypeAlias = Literal[1, 2]
@@ -60,15 +64,22 @@ def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
 
     Raises OutOfMemory.
     """
-    return _replayed(events, capacity, expandable=False)
+    return _replayed(events, capacity)
 
 
-def expanded(events: Iterable[Event]) -> Taken:
-    """The same with expandable segments, on a GPU with room."""
-    return _replayed(events, None, expandable=True)
+def expanded(events: Iterable[Event], device: int | None = None) -> Taken:
+    """The same with expandable segments, on a GPU of `device` bytes (None: any number). Where that is less
+    than what is taken, the figure is that of a GPU with more.
+    """
+    return _replayed(events, None, device or UNLIMITED)
 
 
-def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -> Taken:
+def addresses(device: int, page: int) -> int:
+    """Bytes of the range of an expandable segment."""
+    return -(-(device + device // 8) // page) * page
+
+
+def _replayed(events: Iterable[Event], capacity: int | None, device: int = 0) -> Taken:
     # A block is [address, size, before, after, free, pool]; pools hold (size, address, block), smallest
     # first. `last` has the last block of a pool's growing range.
     pools: tuple[list[Any], ...] = ([], [], [], [], [], [])
@@ -77,6 +88,8 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
     alive: dict[int, list[Any]] = {}
     allocated = held = peak = peak_held = address = 0
     gave_back = False
+    expandable = device > 0
+    end_small, end_large = addresses(device, SMALL_SEGMENT), addresses(device, LARGE_SEGMENT)
     least_large = 512 if expandable else SMALL + 1
     left, put, pop = bisect_left, insort, alive.pop
     for number, size in events:
@@ -93,7 +106,8 @@ def _replayed(events: Iterable[Event], capacity: int | None, expandable: bool) -
             at = left(pool, (size,))
             if at < len(pool):
                 if expandable and at + 1 < len(pool) and pool[at][2][3] is None:
-                    at += 1
+                    end = end_small if size <= SMALL else end_large
+                    at += pool[at + 1][0] < end - pool[at][1]
                 block = pool.pop(at)[2]
             elif expandable:
                 block, more = _grown(pool, last.get(id(pool)), size)
