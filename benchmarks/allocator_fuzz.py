@@ -1,5 +1,5 @@
-"""Asks the replay of the allocator and PyTorch's own allocator the same random traces, and compares what both
-hold after every call, the peaks, and where memory runs out.
+"""Asks the replay of the allocator and PyTorch's own allocator the same: random traces, of which it compares
+what both hold after every call, the peaks, and where memory runs out; and vramlint's timelines of whole runs.
 
     python benchmarks/allocator_fuzz.py --torch WHEEL --headers WHEEL WHEEL [--traces N] [--keep] [--freeze]
 
@@ -25,6 +25,7 @@ sys.path[:0] = [str(HERE.parent / "server")]
 from allocator_oracle.build import build  # noqa: E402
 from allocator_oracle.compare import difference, in_one_loop, loop_difference, replay  # noqa: E402
 from allocator_oracle.frozen import freeze  # noqa: E402
+from allocator_oracle.jobs import compared  # noqa: E402
 from allocator_oracle.real import Allocator  # noqa: E402
 from allocator_oracle.traces import GIB, capacities, drawn  # noqa: E402
 
@@ -66,7 +67,7 @@ def fuzzed(library: Path, settings: str, traces: int) -> Counter[str]:
             for capacity, answer in zip(asked, waiting, strict=True):
                 ours = room if capacity is None else replay(settings, calls, capacity, device)
                 real_one = answer.result()
-                loop = in_one_loop(settings, calls, capacity)
+                loop = in_one_loop(settings, calls, capacity, device)
                 found = difference(ours, real_one) or loop_difference(loop, real_one)
                 counted.update(traces=1, calls=len(real_one.after), differences=bool(found))
                 counted.update(out_of_memory=real_one.out_of_memory)
@@ -96,9 +97,16 @@ def main() -> int:
         for settings in asked.settings:
             rows.append({"settings": settings, **fuzzed(library, settings, asked.traces)})
             print(json.dumps(rows[-1]), flush=True)
+        runs = compared(library)
+        for run in runs:
+            print(json.dumps(run))
+        release = (Path(folder) / "torch").read_text()
     if asked.keep:
-        KEPT.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n", encoding="utf-8")
-    return int(any(row["differences"] for row in rows))
+        written = [json.dumps(row) for row in rows], [json.dumps(run) for run in runs]
+        traces, jobs = (",\n  ".join(lines) for lines in written)
+        text = f'{{\n "torch": "{release}",\n "traces": [\n  {traces}\n ],\n "jobs": [\n  {jobs}\n ]\n}}\n'
+        KEPT.write_text(text, encoding="utf-8")
+    return int(any(row["differences"] for row in rows) or not all(run["same"] for run in runs))
 
 
 if __name__ == "__main__":

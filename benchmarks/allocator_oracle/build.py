@@ -16,15 +16,17 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent
 WANTED = re.compile(
-    r"torch/lib/libc10(_cuda)?\.so|torch/include/(c10|torch/headeronly)/.*|nvidia/.*/include/.*"
+    r"torch/version\.py|torch/lib/libc10(_cuda)?\.so|torch/include/(c10|torch/headeronly)/.*|nvidia/.*/include/.*"
 )
 LIBRARIES = ("libc10.so", "libc10_cuda.so")
 
 
 def build(torch: Path, headers: Sequence[Path], out: Path) -> Path:
-    """Build into `out`; the path of the library that is called."""
+    """Build into `out`; the path of the library that is called. Beside it `torch` names the release."""
     out.mkdir(parents=True, exist_ok=True)
     unpacked = [_unpacked(each, out / "unpacked") for each in (torch, *headers)]
+    said = re.search(r"__version__ = ['\"](.*)['\"]", _found(unpacked, "torch/version.py").read_text())
+    (out / "torch").write_text(said[1] if said else "unknown")
     libraries = [_found(unpacked, f"torch/lib/{name}") for name in LIBRARIES]
     for library in libraries:
         shutil.copy(library, out)

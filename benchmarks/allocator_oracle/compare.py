@@ -46,7 +46,9 @@ def _size(call: Call) -> int:
     return on_stream(1 if call.stream == 1 else 2, call.size)
 
 
-def in_one_loop(settings: str, calls: Sequence[Call], capacity: int | None) -> Taken | str | None:
+def in_one_loop(
+    settings: str, calls: Sequence[Call], capacity: int | None, device: int
+) -> Taken | str | None:
     """What the fast replay answers: None where memory runs out; "" where it is not made for such a run."""
     asked = events(calls)
     if asked is None or settings not in ("", "expandable_segments:True"):
@@ -54,7 +56,8 @@ def in_one_loop(settings: str, calls: Sequence[Call], capacity: int | None) -> T
     if settings and capacity is not None:
         return ""
     try:
-        return expanded(asked) if settings else replayed(asked, capacity)
+        taken = expanded(asked, device) if settings else replayed(asked, capacity)
+        return "" if settings and taken.reserved > device else taken
     except OutOfMemory:
         return None
 
