@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "server")]
 
 from allocator_oracle.build import build  # noqa: E402
-from allocator_oracle.compare import difference, in_one_loop, loop_difference, replay  # noqa: E402
+from allocator_oracle.compare import as_read, difference, in_one_loop, loop_difference, replay  # noqa: E402
 from allocator_oracle.frozen import freeze  # noqa: E402
 from allocator_oracle.jobs import compared  # noqa: E402
 from allocator_oracle.real import Allocator  # noqa: E402
@@ -48,6 +48,8 @@ SETTINGS = (
     "large_segment_size_mb:32",
     "large_segment_size_mb:64,max_split_size_mb:128",
     "large_segment_size_mb:64,expandable_segments:True",
+    "garbage_collection_threshold:0.6,max_split_size_mb:128",
+    "roundup_power2_divisions:[>:8]",
 )
 DEVICES = (2 * GIB, 80 * GIB)
 
@@ -59,6 +61,9 @@ def fuzzed(library: Path, settings: str, traces: int) -> Counter[str]:
     counted: Counter[str] = Counter()
     for device in DEVICES:
         real = Allocator(library, settings, device)
+        if real.read() != as_read(settings):
+            counted["differences"] += 1
+            print(f"{settings}: read as {as_read(settings)}, really {real.read()}")
         for seed in range(traces // len(DEVICES) // 4):
             calls = drawn(seed, device * 7 // 8)
             room = replay(settings, calls, None, device)

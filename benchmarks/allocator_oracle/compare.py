@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from allocator_oracle.real import Answer
+from allocator_oracle.real import UNLIMITED, Answer
 from allocator_oracle.traces import Call
 from vramlint.memory.replay.caching_allocator import Block, CachingAllocator
-from vramlint.memory.replay.settings import parsed
+from vramlint.memory.replay.settings import INTERVALS, parsed
 from vramlint.memory.replay.standard import Event, OutOfMemory, Taken, expanded, on_stream, replayed
 
 
@@ -60,6 +60,14 @@ def in_one_loop(
         return "" if settings and taken.reserved > device else taken
     except OutOfMemory:
         return None
+
+
+def as_read(settings: str) -> tuple[int, ...]:
+    """Our reading of settings, as the library tells its own."""
+    ours = parsed(settings)
+    divisions = ours.divisions or (0,) * INTERVALS
+    bound = UNLIMITED if ours.max_split is None else ours.max_split
+    return int(ours.expandable), bound, ours.rounding, ours.large_segment, *divisions
 
 
 def difference(ours: Answer, real: Answer) -> str:

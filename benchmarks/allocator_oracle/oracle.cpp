@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <unordered_map>
 
@@ -32,7 +33,8 @@ struct After {
   int64_t allocated, reserved, driver;
 };
 
-void oracle_open(uint64_t device) {
+// What is wrong with the settings, or null.
+const char* oracle_open(uint64_t device) try {
   setenv("TORCH_CPP_LOG_LEVEL", "ERROR", 1);  // running out of memory is an answer here
   c10::initLogging();
   pretend_device(device);
@@ -43,10 +45,23 @@ void oracle_open(uint64_t device) {
   allocators::CUDAAllocatorConfig::set_expandable_segments_handle_type(
       allocators::Expandable_Segments_Handle_Type::POSIX_FD);
 #endif
+  return nullptr;
+} catch (const c10::Error& error) {
+  return strdup(error.what_without_backtrace());
+} catch (const std::exception& error) {
+  return strdup(error.what());
 }
 
-void oracle_fraction(double fraction) {
-  allocators::setMemoryFraction(fraction, 0);
+// What was read of the settings: expandable, max_split, rounding, large segment, and 16 numbers of divisions.
+void oracle_settings(uint64_t* read) {
+  using Config = c10::CachingAllocator::AcceleratorAllocatorConfig;
+  *read++ = Config::use_expandable_segments();
+  *read++ = Config::max_split_size();
+  *read++ = Config::max_non_split_rounding_size();
+  *read++ = Config::large_segment_size();
+  for (size_t divisions : Config::roundup_power2_divisions()) {
+    *read++ = divisions;
+  }
 }
 
 // How many events ran: fewer than `count` where one ran out of memory. `peaks`: allocated, reserved.

@@ -47,6 +47,12 @@ class Allocator:
         """Run a trace from an empty cache; the process that runs it holds one allocator for all."""
         return self._pool.submit(_run, calls, capacity)
 
+    def read(self) -> tuple[int, ...]:
+        """What the library read of its settings: expandable, the limit of splitting, how much larger an uncut
+        block may be, a large segment, and the divisions by interval.
+        """
+        return self._pool.submit(_settings).result()
+
     def close(self) -> None:
         """End its process."""
         self._pool.shutdown()
@@ -64,7 +70,16 @@ def _load(library: str, settings: str, device: int) -> None:
         ctypes.POINTER(_After),
         ctypes.POINTER(ctypes.c_int64),
     )
-    _library.oracle_open(ctypes.c_uint64(device))
+    _library.oracle_open.restype = ctypes.c_char_p
+    refused = _library.oracle_open(ctypes.c_uint64(device))
+    if refused is not None:
+        raise ValueError(f"{settings}: {refused.decode()}")
+
+
+def _settings() -> tuple[int, ...]:
+    read = (ctypes.c_uint64 * 20)()
+    _library.oracle_settings(read)
+    return tuple(read)
 
 
 def _run(calls: Sequence[Call], capacity: int | None) -> Answer:

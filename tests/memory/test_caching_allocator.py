@@ -148,6 +148,9 @@ def test_settings_by_name() -> None:
     assert parsed("expandable_segments:True, max_split_size_mb:128") == Settings(True, 128 * MIB)
     assert parsed("garbage_collection_threshold:0.8,backend:native") == Settings()
     assert parsed("roundup_power2_divisions:4").divisions == (4,) * INTERVALS
+    assert parsed("roundup_power2_divisions:[>:8]").divisions == (0, *(8,) * (INTERVALS - 1))
+    assert parsed("max_split_size_mb:512.5").max_split == 512 * MIB
+    assert parsed("max_split_size_mb:-1") == Settings()
     table = parsed(UNSLOTH).divisions
     assert parsed(UNSLOTH).expandable
     assert (table[0], table[5], table[6], table[8], table[9]) == (256, 256, 128, 64, 32)

@@ -43,8 +43,8 @@ def parsed(text: str) -> Settings:
     said = dict(re.findall(r"(\w+)\s*:\s*(\[[^\]]*\]|[^,\s]+)", text))
 
     def megabytes(name: str) -> int | None:
-        text = said.get(name, "")
-        return int(text) * MIB if text.isdigit() else None
+        digits = re.match(r"\d+", said.get(name, ""))
+        return int(digits[0]) * MIB if digits else None
 
     large = megabytes("large_segment_size_mb") or LARGE_SEGMENT
     return Settings(
@@ -66,7 +66,7 @@ def _divisions(text: str) -> Divisions:
     last = -1
     for size, number in re.findall(r"(\d+|>):(\d+)", text):
         if size == ">":
-            table[last + 1 :] = [int(number)] * (INTERVALS - last - 1)
+            table[max(last, 0) + 1 :] = [int(number)] * (INTERVALS - max(last, 0) - 1)
             continue
         at = min(int(size).bit_length() - 1, INTERVALS - 1)
         if last < 0:
