@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 from configs import analysis_of, estimate_of
 
+from vramlint.analysis.analyse import analyse
+from vramlint.document import Document
+from vramlint.project.overrides import Overrides
+from vramlint.project.workspace import Workspace
+
 EXPANDABLE = "expandable_segments:True"
 AXOLOTL = """base_model: Qwen/Qwen2.5-0.5B
 datasets: [{path: tatsu-lab/alpaca, type: alpaca}]
@@ -69,6 +74,41 @@ def test_expandable_segments_leave_no_gaps(tmp_path: Path) -> None:
     low, high = expandable.reserved_range
     assert high <= 1.12 * expandable.peak_allocated_bytes
     assert low <= high
+
+
+PADDED = """model_name_or_path: Qwen/Qwen2.5-1.5B
+dataset_name: trl-lib/Capybara
+max_length: 2048
+per_device_train_batch_size: 2
+gradient_checkpointing: false
+packing: false
+bf16: true
+loss_type: nll
+"""
+
+
+def launched(folder: Path, settings: str) -> int:
+    """Reserved bytes of a run that a script starts with these settings."""
+    (folder / "a.yaml").write_text(PADDED)
+    script = folder / "run.sh"
+    script.write_text(f"export PYTORCH_CUDA_ALLOC_CONF='{settings}'\ntrl sft --config a.yaml\n")
+    analysis = analyse(Document.read(str(script)), Workspace(folder), Overrides(gpu="A100-80GB"))
+    assert analysis.estimate is not None
+    return analysis.estimate.peak_reserved_bytes
+
+
+def test_settings_of_a_launch_script_reach_the_replay(tmp_path: Path) -> None:
+    """A threshold of garbage collection holds only where a fraction of the memory is set too
+    (benchmarks/allocator_fuzz.py asks the allocator with one).
+    """
+    plain = launched(tmp_path, "")
+    limited = launched(tmp_path, "max_split_size_mb:128")
+    assert limited > 1.1 * plain
+    assert launched(tmp_path, "garbage_collection_threshold:0.6") == plain
+    assert launched(tmp_path, "garbage_collection_threshold:0.6,max_split_size_mb:128") == limited
+    assert launched(tmp_path, "large_segment_size_mb:64") < plain
+    assert launched(tmp_path, "roundup_power2_divisions:[64:2,>:4]") > plain
+    assert launched(tmp_path, "expandable_segments:True") < 0.9 * plain
 
 
 def test_what_does_not_fit_for_its_gaps_is_told_so(tmp_path: Path) -> None:
