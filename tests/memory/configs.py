@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
@@ -12,16 +15,16 @@ from vramlint.memory.estimate import Moment
 from vramlint.project.workspace import Workspace
 
 
-def analysis_of(folder: Path, text: str, **files: str) -> Analysis:
+def analysis_of(folder: Path, text: str, name: str = "train.yaml", /, **files: str) -> Analysis:
     """The analysis of a config in `folder`, beside files named by keyword: `ds__json` is "ds.json"."""
-    for name, content in files.items():
-        (folder / name.replace("__", ".")).write_text(content)
-    return analyse(Document.parse(text, str(folder / "train.yaml")), Workspace(folder))
+    for other, content in files.items():
+        (folder / other.replace("__", ".")).write_text(content)
+    return analyse(Document.parse(text, str(folder / name)), Workspace(folder))
 
 
-def estimate_of(folder: Path, text: str, **files: str) -> Estimate:
+def estimate_of(folder: Path, text: str, name: str = "train.yaml", /, **files: str) -> Estimate:
     """The estimate of a config that has one."""
-    analysis = analysis_of(folder, text, **files)
+    analysis = analysis_of(folder, text, name, **files)
     assert analysis.estimate is not None, analysis.cannot
     return analysis.estimate
 
@@ -29,6 +32,13 @@ def estimate_of(folder: Path, text: str, **files: str) -> Estimate:
 def moment(estimate: Estimate, name: str) -> Moment:
     """The moment of that name."""
     return next(found for found in estimate.moments if found.name == name)
+
+
+def model_folder(folder: Path, config: Mapping[str, Any]) -> Path:
+    """`folder` with a model in "model" that its config.json alone describes."""
+    (folder / "model").mkdir(exist_ok=True)
+    (folder / "model" / "config.json").write_text(json.dumps(config))
+    return folder
 
 
 def names(estimate: Estimate) -> list[str]:

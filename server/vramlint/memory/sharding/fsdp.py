@@ -100,17 +100,21 @@ class Fsdp(Plan):
         """A unit's gradients wait for each other."""
         t.store_gradient = drop_gradient if self.frees_gradients else keep_gradient
 
+    def elements(self, parameter: Parameter) -> int:
+        """Elements of a parameter in what the ranks exchange."""
+        return parameter.numel
+
     def size(self, unit: Unit) -> int:
         """Bytes of a unit's weights, unsharded."""
         return sum(
-            rounded(parameter.numel * (DTYPE_BYTES[parameter.dtype] if parameter.scheme is None else 0.5))
-            for parameter in unit.parameters
-            if not self.is_buffer(parameter)
+            rounded(self.elements(each) * (DTYPE_BYTES[each.dtype] if each.scheme is None else 0.5))
+            for each in unit.parameters
+            if not self.is_buffer(each)
         )
 
     def reduction(self, unit: Unit) -> int:
         """Bytes of a unit's gradients in the dtype of the reduction."""
-        return int(sum(p.numel * DTYPE_BYTES[self.reduction_dtype(p)] for p in unit.trained))
+        return int(sum(self.elements(p) * DTYPE_BYTES[self.reduction_dtype(p)] for p in unit.trained))
 
     def backward(self, t: Tape, unit: Unit, stayed: list[Tensor]) -> Gathered:
         """The unit's weights."""
@@ -154,6 +158,21 @@ class Fsdp2(Fsdp):
         and 1.11.0, accelerator.py, no_sync).
         """
         return not (self.job.in_trainer and older(version_of("accelerate", self.job), "1.11"))
+
+    def share(self, parameter: Parameter) -> int:
+        """Cut by rows into equal parts, where there are fewer rows than ranks with padding (_fsdp_param.py,
+        _init_sharded_param). torchtitan, verl and NeMo Automodel name another dimension for experts.
+        """
+        rows = parameter.shape[0]
+        by_rows = self.job.in_trainer or self.job.runtime == "torchtune"
+        if not by_rows or parameter.scheme is not None:
+            return Fsdp.share(self, parameter)
+        return -(-rows // max(1, int(self.ranks / parameter.spread))) * (parameter.numel // rows)
+
+    def elements(self, parameter: Parameter) -> int:
+        """Those of padded rows too, of every rank."""
+        ranks = max(1, int(self.ranks / parameter.spread))
+        return max(parameter.numel, self.share(parameter) * ranks)
 
     def accumulation_dtype(self, parameter: Parameter) -> str:
         """Upcast to the dtype of the reduction (_fsdp_param.py, to_accumulated_grad_if_needed)."""
