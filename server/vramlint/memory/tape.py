@@ -88,8 +88,10 @@ class Parameter:
         self.scheme = scheme
         self.grad: Storage | None = None
         self.uses = 0
-        self.spread = 1
-        """Ranks over which experts are spread already: that many fewer share what is left."""
+        self.spread = 1.0
+        """By how much fewer ranks share an expert than share all else: those that it is spread over already,
+        for each that the rest of the layer is cut over.
+        """
 
     @property
     def numel(self) -> int:

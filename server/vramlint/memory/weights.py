@@ -16,7 +16,7 @@ from vramlint.memory.ops.linear import Linear, LoraWeights
 from vramlint.memory.ops.norm import Norm
 from vramlint.memory.peft_conversion import converted_targets
 from vramlint.memory.quantization import stored_bytes
-from vramlint.memory.sharding.plan import Plan
+from vramlint.memory.sharding.plan import Plan, expert_tensor_ranks
 from vramlint.memory.tape import Parameter
 from vramlint.memory.targets import Targets, TrainedNames, layer_places
 from vramlint.memory.versions import version_of
@@ -198,7 +198,7 @@ class Weights:
         layer = StackedWeight(
             self.parameter(name, (experts, out_features, in_features), scheme=self._experts_scheme())
         )
-        layer.weight.spread = spread
+        layer.weight.spread = spread * expert_tensor_ranks(self.job) / self.job.parallel.tensor
         if layer.weight.scheme is not None and self._unpacks_experts:
             layer.unpacked = "float32" if self.eight_bit else layer.weight.dtype
         if bias:

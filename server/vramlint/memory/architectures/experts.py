@@ -16,6 +16,7 @@ from vramlint.memory.ops.expert_loop import ExpertLinears, looped_experts
 from vramlint.memory.ops.experts import grouped_experts
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.routing import ROUTERS, shared_gate_product
+from vramlint.memory.sharding.plan import expert_tensor_ranks
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
@@ -30,7 +31,9 @@ def linear_experts(job: TrainingJob) -> bool:
     """Whether every expert has linear layers of its own, run in a loop: before transformers 5, and in LitGPT
     (litgpt 0.5.13, model.py, LLaMAMoE).
     """
-    return job.runtime == "litgpt" or older(version_of("transformers", job), "5")
+    if job.runtime in ("litgpt", "megatron"):
+        return job.runtime == "litgpt"
+    return older(version_of("transformers", job), "5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +72,13 @@ class Mixture:
     def rank_part(self, job: TrainingJob) -> Mixture:
         """What one tensor-parallel rank holds: experts and shared expert are cut in their width
         (transformers 5.24, `base_model_tp_plan` of Mixtral and others: "packed_colwise", "rowwise"). Where
-        experts are spread, their own degree decides (Megatron-LM, core/transformer/moe/experts.py,
-        expert_tensor_parallel_size).
+        experts are spread, and in Megatron always, their own degree decides (Megatron-LM,
+        core/transformer/moe/experts.py, expert_tensor_parallel_size).
         """
-        parallel = job.parallel
-        spread = parallel.expert > 1 or parallel.expert_tensor > 1
-        ranks = parallel.expert_tensor if spread else parallel.tensor
-        if ranks * parallel.tensor == 1:
+        ranks, tensor = expert_tensor_ranks(job), job.parallel.tensor
+        if ranks * tensor == 1:
             return self
-        return replace(self, width=-(-self.width // ranks), shared=-(-self.shared // parallel.tensor))
+        return replace(self, width=-(-self.width // ranks), shared=-(-self.shared // tensor))
 
     def __call__(self, decoder: Decoder, weights: Weights) -> FeedForward:
         """Build the block for one layer of `decoder`."""

@@ -42,6 +42,15 @@ class Gathered:
     """What they arrived in."""
 
 
+def expert_tensor_ranks(job: TrainingJob) -> int:
+    """Tensor-parallel ranks that share an expert: those of the layer, unless experts are spread, or
+    Megatron's groups give them a degree of their own (core/parallel_state.py, expert_tensor_parallel_size).
+    """
+    parallel = job.parallel
+    apart = parallel.expert > 1 or parallel.expert_tensor > 1 or job.runtime == "megatron"
+    return parallel.expert_tensor if apart else parallel.tensor
+
+
 @dataclass(slots=True)
 class Plan:
     """An engine with its number of ranks, ready for a walk."""
@@ -91,7 +100,7 @@ class Plan:
 
     def share(self, parameter: Parameter) -> int:
         """Elements of an evenly shared parameter on one rank."""
-        return -(-parameter.numel // max(1, self.ranks // parameter.spread))
+        return -(-parameter.numel // max(1, int(self.ranks / parameter.spread)))
 
     def buffers(self, trained: Trained, gradients: int) -> int:
         """Bytes of the engine's own buffers that stay for the whole step; `gradients` are the kept ones."""
