@@ -92,3 +92,67 @@ def test_sharded_stages_accumulate_whole_gradients_in_the_dtype_of_the_reduction
     single = estimate(1, reduce_dtype="float32", **settings)
     assert single.component_sizes["gradients"] == pytest.approx(2 * EACH * LAYER / 4, rel=0.02)
     assert single.components["gradients"] > 3.8 * EACH * LAYER
+
+
+def test_the_stages_of_a_pipeline_add_up_to_the_model() -> None:
+    """Every GPU of a pipeline is one of them; the fullest is the one that the estimate tells of."""
+    found = estimate(8)
+    first, middle, last = found.stages
+    assert [stage.layers for stage in found.stages] == [EACH] * 3
+    assert first.parameters + 2 * middle.parameters + last.parameters == found.parameters
+    assert middle.parameters == EACH * LAYER
+    assert first.parameters - middle.parameters == 512 * HIDDEN
+    assert last.parameters - middle.parameters == 512 * HIDDEN + HIDDEN
+    assert max(stage.device_bytes for stage in found.stages) == found.worst.device_bytes
+    assert found.worst.components in [stage.components for stage in found.stages]
+    assert (first.embedding_bytes, middle.embedding_bytes, last.embedding_bytes) == (2 * 512 * HIDDEN, 0, 0)
+    assert (first.head_bytes, middle.head_bytes) == (0, 0)
+    assert last.head_bytes == 2 * (512 * HIDDEN + HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("order", "in_flight"),
+    [
+        ({}, (4, 3, 1)),
+        ({"schedule": "zero-bubble"}, (4, 3, 1)),
+        ({"schedule": "interleaved", "virtual_pipeline": 2}, (11 / 2, 9 / 2, 5 / 2)),
+        ({"schedule": "gpipe"}, (12, 12, 12)),
+    ],
+)
+def test_each_stage_holds_its_micro_batches(order: dict[str, Any], in_flight: tuple[float, ...]) -> None:
+    assert tuple(stage.in_flight for stage in estimate(12, **order).stages) == in_flight
+
+
+def test_only_the_last_stage_holds_logits() -> None:
+    full = replace(JOB, loss="full-logits", parallel=Parallel(pipeline=4))
+    first, middle, last = estimate_job(full).stages
+    assert first.loss_bytes == middle.loss_bytes == 0
+    assert last.loss_bytes >= 2 * TOKENS * 512 * 2
+    assert estimate_job(replace(full, parallel=Parallel())).stages == ()
+
+
+def test_a_stage_between_holds_the_layers_that_are_there() -> None:
+    """Of a mixture whose first layers are dense, the stages behind them have more experts."""
+    config = {
+        **CONFIG,
+        "num_hidden_layers": 12,
+        "num_experts": 32,
+        "num_experts_per_tok": 2,
+        "moe_intermediate_size": 1024,
+        "mlp_only_layers": [0, 1],
+    }
+    job = replace(JOB, model=Model("mixture", "qwen3_moe", config), parallel=Parallel(pipeline=4))
+    found = estimate_job(job)
+    first, middle, last = found.stages
+    experts = 32 * 3 * HIDDEN * 1024
+    assert middle.parameters - first.parameters > 2 * experts - 3 * HIDDEN * 4096 * 2 - 10**6
+    assert first.parameters + 2 * middle.parameters + last.parameters == found.parameters
+
+
+def test_torchtitan_counts_embedding_and_head_as_layers() -> None:
+    """34 places over 4 stages: the middle ones have one layer more."""
+    config = {**CONFIG, "num_hidden_layers": 32}
+    job = replace(
+        JOB, model=Model("small", "llama", config), runtime="torchtitan", parallel=Parallel(pipeline=4)
+    )
+    assert [stage.layers for stage in estimate_job(job).stages] == [8, 9, 8]

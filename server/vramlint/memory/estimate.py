@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Literal, Protocol, TypeAlias, get_args
 
 from vramlint.lazy_dataclasses import dataclass, field, replace
+from vramlint.memory.stage_memory import StageMemory
 from vramlint.vocabulary import Component as Component
 
 COMPONENTS: tuple[Component, ...] = get_args(Component)
@@ -148,6 +149,8 @@ class Estimate:
     """The caching allocator's replay; None where no step is walked."""
     capacity_bytes: int | None = None
     """What the declared GPU gives to PyTorch's allocator."""
+    stages: tuple[StageMemory, ...] = ()
+    """What the first, a middle and the last stage of a pipeline need; () without one."""
     by_count: bool = False
     """Settle for what the count says where only a replay decides: for an editor, at a keystroke."""
 

@@ -30,7 +30,7 @@ from vramlint.memory.peaks import (
     reference_pass,
 )
 from vramlint.memory.persistent import PersistentBytes, frees_gradients, persistent_bytes
-from vramlint.memory.pipeline import in_flight, keep_part, parts
+from vramlint.memory.pipeline import in_flight, keep_part, parts, stage_memory
 from vramlint.memory.replay import Late
 from vramlint.memory.replay.run import Run
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
@@ -73,7 +73,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     layers = len(network.order)
     divided = job.parallel.tensor * job.parallel.pipeline * job.parallel.expert > 1
     whole = _whole_model(job) if divided else weights
-    candidates, places = [], []
+    candidates, places, stages = [], [], []
     resident = ON_DEVICE_LAYERS if job.activation_offload else layers
     # Stages of a pipeline hold different parts and numbers of micro-batches: the fullest GPU is any of them.
     for part in parts(layers, job):
@@ -83,7 +83,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
 
             held = copy(weights)
             held.groups = [replace(group) for group in weights.groups]
-            keep_part(held, part, layers)
+            keep_part(held, part, network)
         persistent = persistent_bytes(job, held, plan, optimizer)
         logits = reference_logits(walked_job, profile, network)
         peaks = [
@@ -125,11 +125,14 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         stage = job, whole, step.persistent, step.peaks, around
         candidates.append(assembled(*stage, *said, undivided, Late(run)))
         places.append((order, step.peaks))
+        if job.parallel.pipeline > 1:
+            stages.append(stage_memory(part, held, plan, profile, candidates[-1].worst.components))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].worst.device_bytes)
     away = sum(offloaded(profile, places[fullest][0], resident))
     host = host_memory(job, weights, optimizer, away)
     largest = cache(partial(_largest, profile, *places[fullest], tensors)) if tensors else tuple
-    return replace(candidates[fullest], host=host, peak_tensors=largest, shorter=_shorter(job))
+    told = replace(candidates[fullest], host=host, stages=tuple(stages))
+    return replace(told, peak_tensors=largest, shorter=_shorter(job))
 
 
 def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:

@@ -1,24 +1,35 @@
 """Pipeline parallelism: which part of the model a stage holds, and how many micro batches are in flight
 there.
 
-The fullest rank is the first or the last: the first holds the embedding and the most activations, the last
-the head and the logits.
+The fullest rank is the first, with the embedding and the most activations; the last, with the head and the
+logits; or one between, where layers differ or the ends hold fewer of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from copy import copy
 from typing import Literal
 
 from vramlint.job import Parallel, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.memory.weights import Weights
+from vramlint.memory.architectures.network import Network
+from vramlint.memory.sharding.plan import Plan
+from vramlint.memory.stage_memory import StageMemory, StageName
+from vramlint.memory.step import StepProfile
+from vramlint.memory.weights import Group, Weights
+from vramlint.vocabulary import Component
+
+ENDS = ("embedding", "head")
+"""Groups of weights outside the layers."""
 
 
 @dataclass(frozen=True, slots=True)
 class StagePart:
     """A stage: the positions in the model's order that it holds (embedding first, head last)."""
 
-    name: Literal["model", "first stage", "last stage"]
+    name: StageName | Literal["model"]
     first: int
     last: int
 
@@ -27,19 +38,21 @@ def parts(layers: int, job: TrainingJob) -> tuple[StagePart, ...]:
     """The candidates for the fullest stage; the whole model where there is no pipeline. Position 0 is the
     embedding, layers + 1 the head.
 
-    torchtitan counts embedding and head as a layer each when it shares the layers out (0.3,
+    Of the stages between, the second stands for all: it has the most micro batches in flight. torchtitan
+    counts embedding and head as a layer each when it shares the layers out (0.3,
     pipeline_parallel_first_stage_less_layers).
     """
     stages = job.parallel.pipeline
     if stages <= 1:
         return (StagePart("model", 0, layers + 1),)
-    each = -(-layers // stages)
+    each = between = -(-layers // stages)
     if job.runtime == "torchtitan":
-        each = max(1, -(-(layers + 2) // stages) - 1)
-    return (
-        StagePart("first stage", 0, each),
-        StagePart("last stage", layers - each + 1, layers + 1),
-    )
+        between = -(-(layers + 2) // stages)
+        each = max(1, between - 1)
+    ends = StagePart("first stage", 0, each), StagePart("last stage", layers - each + 1, layers + 1)
+    if stages == 2 or each >= layers:
+        return ends
+    return ends[0], StagePart("middle stage", each + 1, min(layers, each + between)), ends[1]
 
 
 def in_flight(parallel: Parallel, part: StagePart, batches: int) -> float:
@@ -57,30 +70,69 @@ def in_flight(parallel: Parallel, part: StagePart, batches: int) -> float:
         return 1
     if parallel.schedule == "gpipe":
         return batches
-    after = stages - 1 if part.name == "first stage" else 0
+    after = {"first stage": stages - 1, "middle stage": stages - 2}.get(part.name, 0)
     if chunks > 1 and parallel.schedule != "zero-bubble":
         return min(batches, (2 * after + (chunks - 1) * stages + 1) / chunks)
     return min(batches, after + 1)
 
 
-def keep_part(weights: Weights, part: StagePart, layers: int) -> None:
-    """Reduce the weights to those of the stage: its share of the layers, the embedding on the first, the head
-    on the last.
+def layers_of(network: Network, part: StagePart) -> list[int]:
+    """The kinds of the layers that a stage holds, in their order."""
+    return network.order[max(1, part.first) - 1 : part.last]
 
-    A last stage whose head is tied holds the embedding's table too.
+
+def keep_part(weights: Weights, part: StagePart, network: Network) -> None:
+    """Reduce the weights to those of the stage: its own layers, the embedding on the first, the head on the
+    last.
+
+    A last stage whose head is tied holds the embedding's table too. Weights of which nothing says the layer
+    are shared out evenly.
     """
-    share = (part.last if part.last <= layers else layers) - max(1, part.first) + 1
-    outside = [group for group in weights.groups if group.name in ("embedding", "head")]
+    layers, kinds = len(network.order), layers_of(network, part)
+    of_kind = {id(stage.parameters): kind for kind, stage in enumerate(network.stages)}
+    held = Counter(kinds)
+    outside = [group for group in weights.groups if group.name in ENDS]
     tied = all(
         len(parameter.shape) < 2
         for group in outside
         if group.name == "head"
         for parameter in group.parameters
     )
-    for group in list(weights.groups):
-        if (group.name == "embedding" and part.first > 0 and not tied) or (
-            group.name == "head" and part.last <= layers
-        ):
-            weights.groups.remove(group)
-        elif group not in outside:
-            group.count = max(1, round(group.count * share / layers))
+
+    def count(group: Group) -> int:
+        if group.name == "embedding":
+            return group.count if part.first == 0 or (tied and part.last > layers) else 0
+        if group.name == "head":
+            return group.count if part.last > layers else 0
+        kind = of_kind.get(id(group.parameters))
+        return max(1, round(group.count * len(kinds) / layers)) if kind is None else held[kind]
+
+    for group in weights.groups:
+        group.count = count(group)
+    weights.groups = [group for group in weights.groups if group.count]
+
+
+def stage_memory(
+    part: StagePart, held: Weights, plan: Plan, profile: StepProfile, components: Mapping[Component, int]
+) -> StageMemory:
+    """What a stage needs: `held` are its weights, `components` its bytes at the worst moment."""
+    assert part.name != "model"
+    job = plan.job
+    head = profile.forward[-1]
+    return StageMemory(
+        name=part.name,
+        layers=min(part.last, len(profile.order) - 2) - max(1, part.first) + 1,
+        parameters=sum(count * parameter.numel for parameter, count in held.all()),
+        in_flight=in_flight(job.parallel, part, job.gradient_accumulation_steps),
+        components=components,
+        embedding_bytes=_stored(held, plan, "embedding"),
+        head_bytes=_stored(held, plan, "head"),
+        loss_bytes=max(head.rise, head.net + profile.after_loss.rise) if part.name == "last stage" else 0,
+    )
+
+
+def _stored(weights: Weights, plan: Plan, name: str) -> int:
+    """Bytes of the weights of one group, without what is no parameter."""
+    alone = copy(weights)
+    alone.groups, alone.buffers = [group for group in weights.groups if group.name == name], 0
+    return alone.stored_bytes(plan)
