@@ -251,3 +251,20 @@ def test_torchtitans_global_batch_is_the_one_that_was_asked_for(run: Run) -> Non
     written = [each["keys"].get("training.global_batch_size") for each in answer["proposals"]]
     assert set(written) <= {256, None}
     assert any(written)
+
+
+def test_a_pipelines_first_middle_and_last_stage_are_told(run: Run, tmp_path: Path) -> None:
+    file = config(tmp_path, BLOOM)
+    options = ("--nodes", "48", "--global-batch", "2048")
+    for each in planned(run, file, *options)["proposals"]:
+        names = [stage["name"] for stage in each["stages"]]
+        ends = ["first stage", "last stage"]
+        middle = [ends[0], "middle stage", ends[1]]
+        assert names == {1: [], 2: ends}.get(each["pipeline"], middle)
+        for stage in each["stages"]:
+            assert sum(stage["components"].values()) == stage["device_bytes"]
+        if each["stages"]:
+            assert max(stage["device_bytes"] for stage in each["stages"]) == each["device_bytes"]
+    lines = run("plan", file, *options).out.splitlines()
+    assert any(line.lstrip().startswith("first stage ") for line in lines)
+    assert any("logits and loss" in line for line in lines)

@@ -155,3 +155,16 @@ def test_shares_of_a_sharded_model_are_of_the_whole(run: Run) -> None:
         run("estimate", "--explain", file).out for file in folder.iterdir() if file.suffix == ".yaml"
     )
     assert re.search(r"[\d,]+ \(of [\d,]+\) × ", text)
+
+
+def test_the_stages_of_a_pipeline_are_a_table(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(MIXTURE.replace("{strategy: fsdp2, data: 8}", "{strategy: zero1, pipeline: 8}"))
+    lines = [line.split() for line in run("estimate", file, "--explain").out.splitlines()]
+    titles = next(line for line in lines if line[:2] == ["GiB", "layers"])
+    rows = [line for line in lines if line[1:2] == ["stage"]]
+    assert [row[0] for row in rows] == ["first", "middle", "last"]
+    for row in rows:
+        parts, total = row[4:-1], row[-1]
+        assert len(parts) + 5 == len(titles)
+        assert sum(map(float, parts)) == pytest.approx(float(total), abs=0.3)

@@ -12,6 +12,7 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.format import gpu_name, key_text
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Verdict
+from vramlint.memory.stage_memory import StageMemory
 from vramlint.planning.candidates import ANY, GPT_NEOX, MEANS, Means
 from vramlint.planning.layout import Recompute, Sharding, applied, changes_of
 from vramlint.planning.ranking import NoPlan, Proposal, plan
@@ -47,6 +48,8 @@ class PlannedLayout:
     """Of a step, by what takes them: `compute`, `exchange`, `bubble`, `sharding`, `optimizer`."""
     keys: Mapping[str, Any]
     """Keys of the file that say the layout, None for one that goes."""
+    stages: tuple[StageMemory, ...] = ()
+    """What the first, a middle and the last stage need; () where there is no pipeline."""
     unsaid: tuple[str, ...] = ()
     """What of the layout the file cannot say, as fields of a job: its launch or another file does."""
 
@@ -122,6 +125,7 @@ def _planned(cluster: Cluster, proposal: Proposal) -> PlannedLayout:
             "optimizer": time.optimizer,
         },
         keys=keys,
+        stages=proposal.estimate.stages,
         unsaid=unsaid,
     )
 

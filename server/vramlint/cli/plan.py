@@ -13,6 +13,7 @@ from vramlint.cli.estimate import Refusal, examine, located
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.explain.format import size, value_text
+from vramlint.explain.stages import stage_table
 from vramlint.lint.escape import json_text
 from vramlint.lint.format import gpu_name, model_name
 from vramlint.lint.inert import inert_path
@@ -96,6 +97,7 @@ def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: 
         yield paint("bold", f"{number:>2}. {_degrees(layout)}")
         yield f"    {_rest(layout)}"
         yield f"    {_why(layout)}"
+        yield from (f"      {line}" for line in stage_table(layout.stages))
     if keys := layouts[0].keys:
         yield ""
         yield "to write the first:"

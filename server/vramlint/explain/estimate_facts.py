@@ -7,6 +7,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 from vramlint.explain.assumptions import assumptions
+from vramlint.explain.stages import stage_values
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Component, Estimate
 
@@ -55,6 +56,7 @@ def estimate_facts(analysis: Analysis, estimate: Estimate, *, replayed: bool = T
             }
             for moment in estimate.moments
         ],
+        "stages": [stage_values(stage) for stage in estimate.stages],
         "host": estimate.host
         and {
             "bytes_per_rank": estimate.host.bytes_per_rank,
@@ -67,14 +69,7 @@ def estimate_facts(analysis: Analysis, estimate: Estimate, *, replayed: bool = T
         "verdict": analysis.verdict,
         "headroom_bytes": analysis.headroom,
         "largest_at_peak": [
-            {
-                "name": tensor.name,
-                "component": tensor.component,
-                "shape": list(tensor.shape),
-                "dtype": tensor.dtype,
-                "count": tensor.count,
-                "bytes": tensor.bytes,
-            }
+            {**plain(tensor), "shape": list(tensor.shape)}
             for tensor in sorted(estimate.tensors, key=lambda tensor: -tensor.bytes)[:LARGEST]
         ],
         "assumptions": [

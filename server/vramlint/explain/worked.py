@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from vramlint.catalog.facts import GIB, MIB, Gpu
 from vramlint.catalog.optimizers import optimizer_named
 from vramlint.explain.format import LABELS
+from vramlint.explain.stages import stage_table
 from vramlint.explain.summary import PHASES
 from vramlint.job import Assumed, TrainingJob
 from vramlint.lint.format import gpu_name
@@ -19,8 +20,8 @@ _GB = 10**9
 
 
 def worked(analysis: Analysis) -> Iterator[str]:
-    """The lines of the solution: what stays for the whole step, what a token adds, the sum at the peak, what
-    the GPU offers, what goes to disk.
+    """The lines of the solution: what stays for the whole step, what a token adds, the sum at the peak, that
+    of each stage of a pipeline, what the GPU offers, what goes to disk.
     """
     estimate, job = analysis.estimate, analysis.job
     if estimate is None or job is None:
@@ -33,6 +34,9 @@ def worked(analysis: Analysis) -> Iterator[str]:
     yield f"before the first token: {sizes} = {_both(before)}"
     yield from _activations(job, estimate)
     yield from _peak(estimate)
+    if estimate.stages:
+        yield f"the {len(estimate.stages)} kinds of stages of the pipeline, each at its worst moment"
+        yield from (f"  {line}" for line in stage_table(estimate.stages))
     if analysis.gpu is not None:
         yield from _offered(analysis.gpu, estimate)
     for what, size in estimate.checkpoint_bytes.items():

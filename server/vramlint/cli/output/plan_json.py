@@ -8,6 +8,7 @@ from typing import Any
 
 from vramlint.analysis.layouts import Cluster, PlannedLayout
 from vramlint.cli.output.json import SCHEMA_VERSION
+from vramlint.explain.stages import stage_values
 
 
 def plan_object(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout]) -> dict[str, Any]:
@@ -21,5 +22,9 @@ def plan_object(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout]) -
         "gpus": cluster.gpus,
         "global_batch": cluster.global_batch,
         "sequence_length": cluster.job.sequence_length,
-        "proposals": [asdict(layout) for layout in layouts],
+        "proposals": [_proposal(layout) for layout in layouts],
     }
+
+
+def _proposal(layout: PlannedLayout) -> dict[str, Any]:
+    return {**asdict(layout), "stages": [stage_values(stage) for stage in layout.stages]}
