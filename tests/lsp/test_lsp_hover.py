@@ -128,6 +128,26 @@ async def test_ignored_key_says_so(editor: Editor) -> None:
     assert "has no effect" in said
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        (
+            "sharding:\n  strategy: zero3\n",
+            "strategy",
+            "vramlint 1 does not know \\`sharding\\` and refuses it",
+        ),
+        ("adapter: {r: 16, alpha: 8}\n", "r: 16", "`16` · no effect: the run trains without an adapter"),
+        ("adapter: {targets: [q_proj]}\n", "targets", "no effect: the run trains without an adapter"),
+        ("quantization: {double_quant: true}\n", "double_quant", "no effect: no weight is quantized"),
+    ],
+)
+async def test_key_that_the_run_does_not_use_says_so(editor: Editor, text: str, key: str, said: str) -> None:
+    shown = await editor.hover(await editor.open(FULL + text), key)
+    assert shown is not None
+    assert said in shown
+    assert "VL101" not in shown
+
+
 async def test_free_key_says_so(editor: Editor) -> None:
     uri = await editor.open(AXOLOTL)
     assert "costs no GPU memory" in (await editor.hover(uri, "learning_rate") or "")

@@ -16,17 +16,25 @@ from vramlint.job import TrainingJob
 from vramlint.job_fields import about, moves_of
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.escape import markdown, markdown_code
-from vramlint.lint.finding import Fix
+from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import count, key_text, shorten
 from vramlint.lint.result import Analysis
 from vramlint.memory import estimate_job
 from vramlint.memory.estimate import CannotEstimate, Estimate
-from vramlint.vocabulary import Method
+from vramlint.vocabulary import ADAPTER_METHODS, Method
 
 _NOTHING = 2**20
 """Differences below one MiB are none."""
 _SHOWN = 2**26
 """Bytes; less is the same in GiB with one decimal."""
+_OF_QUANTIZED = (
+    "quantization.double_quant",
+    "quantization.compute",
+    "quantization.kbit_prep",
+    "quantization.experts",
+    "quantization.packed",
+)
+"""What is said of quantized weights, beside whether they are."""
 
 
 def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix] = ()) -> str:
@@ -47,7 +55,10 @@ def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix
         return "\n\n".join((name, key.effect, verdict_line(analysis)))
     compared = steps(analysis, key, path, value)
     now = estimate.rough.device_bytes
-    free = bool(compared) and all(abs(step.device_bytes - now) < _NOTHING for step in compared)
+    same = all(abs(step.device_bytes - now) < _NOTHING for step in compared)
+    if same and (reason := unused(job, key.field)):
+        return f"{name} · no effect: {reason}"
+    free = bool(compared) and same
     clause = free_of_cost(estimate, compared) if free else cost(job, key.field, estimate)
     if (saving := saves(job, key.field, value, compared, now)) and not free:
         clause = f"{saving}, {clause}" if clause else saving
@@ -70,6 +81,15 @@ def value_at(analysis: Analysis, path: KeyPath) -> object:
     """The value of a key as the trainer reads it."""
     node = analysis.document.node(path)
     return None if node is None else node.resolved().value
+
+
+def unused(job: TrainingJob, field: str) -> str:
+    """Why a field decides nothing in such a run; empty where it may."""
+    if field.startswith("adapter.") and job.method not in ADAPTER_METHODS:
+        return "the run trains without an adapter"
+    if field.startswith(_OF_QUANTIZED) and job.quantization is None:
+        return "no weight is quantized"
+    return ""
 
 
 def free_of_cost(estimate: Estimate, compared: tuple[Comparison, ...]) -> str:
@@ -161,13 +181,16 @@ def advice_line(fixes: Sequence[Fix]) -> str:
     return "\n".join(["to make it fit:", *(f"- {markdown(fix.title)}" for fix in fixes[:2])]) if fixes else ""
 
 
-def explain_other_key(analysis: Analysis, path: KeyPath, ignored: str | None) -> str | None:
-    """The hover of a key without a row in the table: ignored, a group of keys, free, or not modelled."""
+def explain_other_key(analysis: Analysis, path: KeyPath, ignored: Finding | None) -> str | None:
+    """The hover of a key without a row in the table: what a finding says of one that is ignored or refused,
+    or of its section; a group of keys; free; or not modelled.
+    """
     if analysis.dialect is None:
         return None
     name = f"**{markdown(key_text(path))}**"
     if ignored is not None:
-        return f"{name} has no effect: {markdown(ignored)}"
+        effect = "" if ignored.name == "unknown-key" else " has no effect"
+        return f"{name}{effect}: {markdown(ignored.message)}"
     if any(row.path.startswith(f"{key_text(path)}.") for row in analysis.dialect.keys):
         blocks = (name, verdict_line(analysis), component_table(analysis), fit_bar(analysis))
         return "\n\n".join(block for block in blocks if block)

@@ -11,6 +11,7 @@ from vramlint.document.node import KeyPath, Span
 from vramlint.explain.gpu import explain_gpu
 from vramlint.explain.key import explain_key, explain_other_key, merged_into, row_of
 from vramlint.explain.model import explain_model
+from vramlint.lint.finding import Finding
 from vramlint.lsp.pages import rule_page
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
@@ -95,12 +96,15 @@ def _rule_links(view: View, span: Span) -> str:
     return " · ".join(f"[{title}]({page})" for title, page in pages.items() if page)
 
 
-def _ignored(view: View, path: KeyPath) -> str | None:
-    """What a finding says of a key that has no effect."""
-    for finding in view.analysis.findings:
-        if finding.at.key == path and (finding.unnecessary or finding.name == "unknown-key"):
-            return finding.message
-    return None
+def _ignored(view: View, path: KeyPath) -> Finding | None:
+    """The finding that says of a key, or of the section that it is in, that it has no effect."""
+    said = {
+        finding.at.key: finding
+        for finding in reversed(view.analysis.findings)
+        if finding.at.key and (finding.unnecessary or finding.name == "unknown-key")
+    }
+    inwards = (path[:depth] for depth in range(1, len(path) + 1))
+    return next((said[section] for section in inwards if section in said), None)
 
 
 def _holds(span: Span, offset: int) -> bool:
