@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from lsp_talk import FULL, SMALL, Editor
 
@@ -55,6 +57,7 @@ JOB_KEYS = [
     "precision",
     "weights",
 ]
+ROOT = Path(__file__).parents[2]
 COMPONENTS = ("weights", "gradients", "optimizer states", "activations", "overhead")
 
 
@@ -94,6 +97,12 @@ async def test_largest_that_fits_really_does(editor: Editor) -> None:
     assert "VL101" not in await editor.codes(uri)
     await editor.replace(uri, f"micro_batch_size: {largest}", f"micro_batch_size: {largest * 2}")
     assert "VL101" in await editor.codes(uri)
+
+
+async def test_the_textbooks_sum_stands_at_the_keys_that_decide_it(editor: Editor) -> None:
+    uri = await editor.open((ROOT / "examples" / "textbook-7b.job.yaml").read_text())
+    for key in ("{parameters", "optimizer:", "weights: bfloat16"):
+        assert "14 + 14 + 56 = 84 GB" in (await editor.hover(uri, key) or ""), key
 
 
 async def test_model_hover_tells_the_architecture(editor: Editor) -> None:

@@ -162,5 +162,5 @@ def test_links_lead_to_pages_wherever_they_are(builder: ModuleType) -> None:
 
 def test_the_tutorial_starts_at_the_textbook_sum() -> None:
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    assert "before the first token: 14.00 + 14.00 + 56.00 = 84.00 GB" in text
+    assert "before the first token: 14 + 14 + 56 = 84 GB" in text
     assert re.search(r"3 \+ 3 \+ 12 = 18 GB", text)

@@ -9,6 +9,7 @@ from vramlint.explain.format import LABELS, percent, reserved_text, size, value_
 from vramlint.explain.model import explain_model_facts
 from vramlint.explain.summary import fit_bar
 from vramlint.explain.verdict import verdict_line
+from vramlint.explain.worked import textbook_sum
 from vramlint.lint.escape import markdown
 from vramlint.lint.format import gib, shorten
 from vramlint.lint.result import Analysis
@@ -30,6 +31,7 @@ def breakdown(analysis: Analysis) -> str | None:
         blocks += [
             fit_bar(analysis),
             "\n".join(_components(estimate)),
+            textbook_sum(estimate),
             "## The peak",
             "\n".join(_phases(estimate)),
             "\n".join(_tensors(estimate)),

@@ -12,6 +12,7 @@ from vramlint.explain.free_keys import costs_nothing
 from vramlint.explain.summary import PHASES, component_line, component_table, fit_bar, footnote, peak_line
 from vramlint.explain.verdict import verdict_line
 from vramlint.explain.what_if import Comparison, largest_that_fits, steps
+from vramlint.explain.worked import KEPT, textbook_sum
 from vramlint.job import TrainingJob
 from vramlint.job_fields import about, moves_of
 from vramlint.lazy_dataclasses import replace
@@ -70,6 +71,7 @@ def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix
         marginals(analysis, key, path, value, compared),
         advice_line(fixes),
         f"{component_line(estimate, component)}  \n{fit_bar(analysis)}  \n{peak_line(estimate)}",
+        textbook_sum(estimate) if component in KEPT or about(key.field) == "trained" else "",
         key.effect,
         component_table(analysis, None if free else component) if _freed_before_the_peak(estimate) else "",
         footnote(analysis),

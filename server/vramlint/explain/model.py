@@ -10,6 +10,7 @@ from vramlint.dialects.kit.dialect import Key
 from vramlint.explain.format import size
 from vramlint.explain.summary import component_table, fit_bar, footnote
 from vramlint.explain.verdict import verdict_line
+from vramlint.explain.worked import textbook_sum
 from vramlint.lint.escape import markdown, markdown_code
 from vramlint.lint.format import count, gib, model_name
 from vramlint.lint.result import Analysis
@@ -37,7 +38,8 @@ def explain_model(analysis: Analysis, key: Key | None = None) -> str:
         effect = key.effect if key else ""
         return "\n\n".join(part for part in (verdict_line(analysis), effect) if part)
     blocks = [explain_model_facts(analysis, job.model), verdict_line(analysis)]
-    blocks += [component_table(analysis, "weights"), fit_bar(analysis), footnote(analysis)]
+    blocks += [component_table(analysis, "weights"), fit_bar(analysis)]
+    blocks += [textbook_sum(analysis.estimate) if analysis.estimate else "", footnote(analysis)]
     return "\n\n".join(block for block in blocks if block)
 
 

@@ -15,7 +15,7 @@ from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Estimate
 from vramlint.memory.sums import TEXTBOOK, Kept, Term, terms
 
-_KEPT: tuple[Kept, ...] = ("weights", "gradients", "optimizer_states")
+KEPT: tuple[Kept, ...] = ("weights", "gradients", "optimizer_states")
 _GB = 10**9
 
 
@@ -26,12 +26,9 @@ def worked(analysis: Analysis) -> Iterator[str]:
     estimate, job = analysis.estimate, analysis.job
     if estimate is None or job is None:
         return
-    before = 0
-    for component in _KEPT:
-        before += estimate.sizes[component]
+    for component in KEPT:
         yield from _kept(job, estimate, component)
-    sizes = " + ".join(f"{estimate.sizes[component] / _GB:.2f}" for component in _KEPT)
-    yield f"before the first token: {sizes} = {_both(before)}"
+    yield before_the_first_token(estimate)
     yield from _activations(job, estimate)
     yield from _peak(estimate)
     if estimate.stages:
@@ -41,6 +38,23 @@ def worked(analysis: Analysis) -> Iterator[str]:
         yield from _offered(analysis.gpu, estimate)
     for what, size in estimate.checkpoint_bytes.items():
         yield f"on disk, {what.replace('_', ' ')}: {_both(size)}"
+
+
+def before_the_first_token(estimate: Estimate) -> str:
+    """Weights, gradients and optimizer states in the unit of books:
+    "before the first token: 14 + 14 + 56 = 84 GB = 78.23 GiB".
+    """
+    sizes = [estimate.sizes[component] for component in KEPT]
+    figures = [f"{size / _GB:.2f}" for size in (*sizes, sum(sizes))]
+    if all(figure.endswith(".00") for figure in figures):
+        figures = [figure.removesuffix(".00") for figure in figures]
+    *parts, whole = figures
+    return f"before the first token: {' + '.join(parts)} = {whole} GB = {sum(sizes) / GIB:.2f} GiB"
+
+
+def textbook_sum(estimate: Estimate) -> str:
+    """The same where every weight is trained; an adapter's sizes would be lost in the sum."""
+    return before_the_first_token(estimate) if estimate.trainable_parameters >= estimate.parameters else ""
 
 
 def _both(size: int) -> str:

@@ -16,6 +16,7 @@ from vramlint.explain.format import LABELS, WORDS, reserved_text, size, value_te
 from vramlint.explain.model import checkpoint
 from vramlint.explain.summary import PHASES
 from vramlint.explain.verdict import margin, needs
+from vramlint.explain.worked import textbook_sum
 from vramlint.job import TrainingJob
 from vramlint.lint.format import count, gib, gpu_name, model_name
 from vramlint.lint.inert import inert_path
@@ -121,6 +122,8 @@ def verdict(analysis: Analysis, estimate: Estimate, paint: Paint) -> str:
 
 
 def _peak(estimate: Estimate) -> Iterator[str]:
+    if said := textbook_sum(estimate):
+        yield f"  {said}"
     allocated, reserved = size(estimate.peak_allocated_bytes), reserved_text(estimate)
     phase = PHASES.get(estimate.peak_phase, estimate.peak_phase)
     yield f"  the peak is {phase}; allocated {allocated}, reserved {reserved}"
