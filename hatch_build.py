@@ -9,6 +9,7 @@ an sdist repeats what the sdist says.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from pathlib import Path
 
@@ -17,14 +18,20 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 _LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^]]*)\]\((?P<target>(?!https?:|#)[^)]+)\)")
 
 
-def readme(text: str, version: str, repository: str | None) -> str:
-    """The README as the index shows it: links and pictures at the release's tag of `repository`."""
+def address() -> str | None:
+    """The repository's, where the build was told it."""
+    return os.environ.get("VRAMLINT_REPOSITORY", "").rstrip("/") or None
+
+
+def readme(text: str, version: str, repository: str | None, folder: str = "") -> str:
+    """A README of `folder` as an index shows it: links and pictures at the release's tag of `repository`."""
 
     def absolute(link: re.Match[str]) -> str:
         if repository is None:
             return "" if link["picture"] else link["text"]
         kind = "raw" if link["picture"] else "blob"
-        return f"{link['picture']}[{link['text']}]({repository}/{kind}/v{version}/{link['target']})"
+        target = posixpath.normpath(posixpath.join(folder, link["target"]))
+        return f"{link['picture']}[{link['text']}]({repository}/{kind}/v{version}/{target})"
 
     text = _LINK.sub(absolute, text)
     if repository is not None:
@@ -50,10 +57,9 @@ class Metadata(MetadataHookInterface):
 
     def update(self, metadata: dict[str, object]) -> None:
         """Fill in those that no sdist has set already."""
-        repository = os.environ.get("VRAMLINT_REPOSITORY", "").rstrip("/") or None
         version = str(metadata["version"])
         text = Path(self.root, "README.md").read_text(encoding="utf-8")
         metadata.setdefault(
-            "readme", {"content-type": "text/markdown", "text": readme(text, version, repository)}
+            "readme", {"content-type": "text/markdown", "text": readme(text, version, address())}
         )
-        metadata.setdefault("urls", urls(version, repository))
+        metadata.setdefault("urls", urls(version, address()))

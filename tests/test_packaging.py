@@ -74,7 +74,7 @@ def test_a_release_has_links_that_work_on_the_index(released: Path, tmp_path: Pa
     text = str(said.get_payload())
     assert said["Version"] == vramlint.__version__
     assert not RELATIVE_LINK.search(text)
-    assert f"]({ADDRESS}/raw/v{vramlint.__version__}/docs/images/editor.png)" in text
+    assert f"]({ADDRESS}/raw/v{vramlint.__version__}/docs/images/editor-light.png)" in text
     assert f"]({ADDRESS}/blob/v{vramlint.__version__}/docs/rules.md)" in text
     assert f"repo: {ADDRESS}\n" in text
     labels = dict(value.split(", ") for value in said.get_all("Project-URL", []))

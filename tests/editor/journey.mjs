@@ -3,13 +3,14 @@
 //
 //   CONFIG      the config to open
 //   SCREENSHOT  where the picture with squiggle and hover goes
+//   THEME       the colours of the workbench
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { panelOf, plain, runCommand, until } from "./steps.mjs";
 import { said, withWorkbench } from "./workbench.mjs";
 
-const { CONFIG, SCREENSHOT } = process.env;
+const { CONFIG, SCREENSHOT, THEME } = process.env;
 const COMPONENTS = ["weights", "gradients", "optimizer states", "activations"];
 
 // A hover opens no higher than a quarter of the editor. So the window is tall, and the picture shows
@@ -21,7 +22,7 @@ await withWorkbench(
   {
     files: { [basename(CONFIG)]: readFileSync(CONFIG, "utf8") },
     open: basename(CONFIG),
-    settings: { "editor.hover.above": false },
+    settings: { "editor.hover.above": false, "workbench.colorTheme": THEME },
     viewport: WINDOW,
   },
   async ({ page, editor, shot }) => {

@@ -58,6 +58,23 @@ def test_holds_what_runs_and_nothing_else(vsix: Path) -> None:
     }
 
 
+def test_its_readme_links_to_the_repository_or_to_nothing(vsix: Path) -> None:
+    text = zipfile.ZipFile(vsix).read("extension/readme.md").decode()
+    assert text.startswith("# vramlint\n")
+    assert "](.." not in text
+    script = "import repack, pathlib; print(repack.shown(pathlib.Path('../README.md').read_text(), '1.2.3'))"
+    shown = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT / "client-vscode" / "bundle",
+        env={**os.environ, "VRAMLINT_REPOSITORY": "https://example.com/a/vramlint"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "](https://example.com/a/vramlint/raw/v1.2.3/docs/images/panel-dark.png)" in shown
+    assert "](https://example.com/a/vramlint/blob/v1.2.3/docs/editor.md)" in shown
+
+
 def test_is_pure_python(unpacked: Path) -> None:
     files = [file.name for file in unpacked.rglob("*")]
     files += zipfile.ZipFile(unpacked / "bundled" / "python.zip").namelist()

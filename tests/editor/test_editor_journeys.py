@@ -1,4 +1,4 @@
-"""Real editors: VS Code in a headless browser, Neovim. UPDATE_SCREENSHOT=1 renews the README's picture."""
+"""Real editors: VS Code in a headless browser, Neovim. UPDATE_SCREENSHOT=1 renews the READMEs' pictures."""
 
 from __future__ import annotations
 
@@ -19,16 +19,45 @@ VRAMLINT = str(Path(sys.executable).with_name("vramlint"))
 pytestmark = pytest.mark.editor
 
 
-def test_squiggle_hover_and_fix_in_vs_code(editor_home: Path, vsix: Path) -> None:
+THEMES = ("Default Light Modern", "Default Dark Modern")
+
+
+def picture(name: str) -> Path:
+    """Where a picture goes: with the others of the documentation where they are renewed."""
     renewed = os.environ.get("UPDATE_SCREENSHOT") == "1"
-    screenshot = ROOT / "docs" / "images" / "editor.png" if renewed else OUT / "editor.png"
-    screenshot.parent.mkdir(parents=True, exist_ok=True)
+    file = (ROOT / "docs" / "images" if renewed else OUT) / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_squiggle_hover_and_fix_in_vs_code(editor_home: Path, vsix: Path, theme: str) -> None:
+    name = f"editor-{theme.split()[1].lower()}"
+    screenshot = picture(f"{name}.png")
     run(
         ["node", str(HERE / "journey.mjs")],
         EDITOR_HOME=editor_home,
         VSIX=vsix,
-        OUT=OUT / "journey",
+        OUT=OUT / name,
         CONFIG=EXAMPLE,
+        SCREENSHOT=screenshot,
+        THEME=theme,
+    )
+    assert screenshot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_new_user_sees_a_squiggle_and_is_asked_for_the_gpu(
+    editor_home: Path, vsix: Path, tmp_path: Path
+) -> None:
+    """With a Python that has nothing but its own library."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    screenshot = picture("first-run.png")
+    run(
+        ["node", str(HERE / "first-run.mjs")],
+        EDITOR_HOME=editor_home,
+        VSIX=vsix,
+        OUT=OUT / "first-run",
+        PYTHON=tmp_path / "bare" / "bin",
         SCREENSHOT=screenshot,
     )
     assert screenshot.read_bytes().startswith(b"\x89PNG")
@@ -164,17 +193,15 @@ def test_emacs_sees_what_check_reports_with_the_recipe_of_its_page(tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("theme", ["Default Light Modern", "Default Dark Modern"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_meter_picker_and_panel_in_vs_code(editor_home: Path, vsix: Path, theme: str) -> None:
-    renewed = os.environ.get("UPDATE_SCREENSHOT") == "1"
-    name = f"panel-{theme.split()[1].lower()}.png"
-    screenshot = (ROOT / "docs" / "images" if renewed else OUT) / name
-    screenshot.parent.mkdir(parents=True, exist_ok=True)
+    name = f"panel-{theme.split()[1].lower()}"
+    screenshot = picture(f"{name}.png")
     run(
         ["node", str(HERE / "panel.mjs")],
         EDITOR_HOME=editor_home,
         VSIX=vsix,
-        OUT=OUT / name.removesuffix(".png"),
+        OUT=OUT / name,
         CONFIG=EXAMPLE,
         SCREENSHOT=screenshot,
         THEME=theme,
