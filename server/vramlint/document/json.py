@@ -16,15 +16,16 @@ from vramlint.lazy_dataclasses import dataclass, field, replace
 
 MAX_DEPTH = 200
 
+_SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _TOKEN = re.compile(
-    r"""[ \t\r\n\ufeff]+
+    r"""(?:(?P<mark>[{}\[\],:])
     |(?P<string>"(?:[^"\\\r\n]|\\[^\r\n])*")
     |(?P<open_string>"[^\r\n]*)
     |(?P<comment>//[^\r\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?)
-    |(?P<mark>[{}\[\],:])
-    |(?P<word>[^\s{}\[\],:"/]+|.)""",
+    |(?P<word>[^\s{}\[\],:"/]+|.))[ \t\r\n\ufeff]*""",
     re.VERBOSE | re.DOTALL,
 )
+"""A token and the white space after it."""
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _WORDS = {
     "true": True,
@@ -84,12 +85,16 @@ def _tokens(text: str) -> tuple[list[_Token], list[Span]]:
     """Tokens without white space, and the comments' places."""
     tokens: list[_Token] = []
     comments: list[Span] = []
-    for found in _TOKEN.finditer(text):
-        kind = found.lastgroup
+    space = _SPACE.match(text)
+    for found in _TOKEN.finditer(text, space.end() if space else 0):
+        kind, group = found.lastgroup, found.lastindex
+        assert kind is not None
+        assert group is not None
+        span = Span._make(found.span(group))
         if kind == "comment":
-            comments.append(Span(*found.span()))
-        elif kind is not None:
-            tokens.append(_Token(kind, found.group(), Span(*found.span())))
+            comments.append(span)
+        else:
+            tokens.append(_Token(kind, found[group], span))
     return tokens, comments
 
 
@@ -224,7 +229,9 @@ class _Reader:
         if raw in top.values:
             message = f"duplicate key {raw!r}: the last value is used"
             self.complain(node.span, message, "duplicate-key")
-        top.key, top.after = replace(node, value=raw), node.span.end
+        if node.value is not raw:
+            node = replace(node, value=raw)
+        top.key, top.after = node, node.span.end
         top.comma = False
         inner = self.text.find(":", node.span.start, token.span.end)
         if token.kind == "open_string" and inner == node.span.end:

@@ -27,7 +27,13 @@ _SPACE = re.compile(r"[ \t]*")
 _STRING = re.compile(
     r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\r\n]|\\[^\r\n])*"|\'[^\'\r\n]*\'', re.DOTALL
 )
-_BARE_KEY = re.compile(r"[^\s=.#\[\]{},\"']+")
+_PLAIN_STRING = re.compile(r'"([^"\\\x00-\x1f\x7f]+)"')
+"""A string whose value is what is written."""
+_KEY_PART = re.compile(
+    r"[ \t]*(?:(?P<bare>[^\s=.#\[\]{},\"']+)|(?P<quoted>" + _STRING.pattern + r"))[ \t]*(?P<dot>\.?)",
+    re.DOTALL,
+)
+_LINE_END = re.compile(r"[ \t]*(?=[#\r\n]|\Z)")
 _BARE_VALUE = re.compile(r"[^,\]}#\r\n]+")
 _REST = re.compile(r"[^\r\n]*")
 _POSITION = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -138,29 +144,25 @@ class _Reader:
 
     def line_end(self, offset: int) -> int:
         """Only a comment may follow on the line."""
-        offset = self.space(offset)
-        if self.at(offset) not in ("", "#", "\r", "\n"):
-            raise _Unreadable(offset, "unexpected text after the value")
-        return offset
+        found = _LINE_END.match(self.text, offset)
+        if found is None:
+            raise _Unreadable(self.space(offset), "unexpected text after the value")
+        return found.end()
 
     def key(self, offset: int) -> tuple[list[Node], int]:
         """The parts of a dotted key."""
         parts = []
-        while True:
-            offset = self.space(offset)
-            quoted = _STRING.match(self.text, offset)
-            found = quoted or _BARE_KEY.match(self.text, offset)
-            if found is None:
-                raise _Unreadable(offset, "a key is expected here")
-            name = found.group()
-            if quoted:
-                self.strings.append(Span(*found.span()))
-                name = str(self.read(name, Span(*found.span()))[0])
-            parts.append(Node("scalar", Span(*found.span()), name, name))
-            offset = self.space(found.end())
-            if self.at(offset) != ".":
+        while (found := _KEY_PART.match(self.text, offset)) is not None:
+            name, span = found["bare"], Span._make(found.span("bare"))
+            if name is None:
+                span = Span._make(found.span("quoted"))
+                self.strings.append(span)
+                name = str(self.read(found["quoted"], span)[0])
+            parts.append(Node("scalar", span, name, name))
+            offset = found.end()
+            if not found["dot"]:
                 return parts, offset
-            offset += 1
+        raise _Unreadable(self.space(offset), "a key is expected here")
 
     def read(self, raw: str, span: Span) -> tuple[Any, bool]:
         """A scalar's value and whether it is only its text because tomllib refuses it."""
@@ -211,7 +213,7 @@ class _Reader:
         """`key = value`. A key without value is kept with an empty one."""
         start = offset
         parts, offset = self.key(offset)
-        owner = self.down(table, parts[:-1], start, offset)
+        owner = self.down(table, parts[:-1], start, offset) if len(parts) > 1 else table
         key = parts[-1]
         if self.at(offset) != "=":
             owner.entries.setdefault(key.raw, (key, Node("scalar", Span(offset, offset), recovered=True)))
@@ -223,8 +225,11 @@ class _Reader:
             owner.entries[key.raw] = (key, Node("scalar", Span(offset, offset), recovered=True))
             raise
         owner.entries[key.raw] = (key, value)
-        for touched in (table, owner, *(self.above if table is self.table else ())):
-            touched.end = max(touched.end, end)
+        table.end = max(table.end, end)
+        owner.end = max(owner.end, end)
+        if table is self.table:
+            for above in self.above:
+                above.end = max(above.end, end)
         return end
 
     def value(self, offset: int, depth: int) -> tuple[Node, int]:
@@ -239,7 +244,12 @@ class _Reader:
                 )
                 raise _Unreadable(offset, "nested too deep")
             return self.array(offset, depth) if mark == "[" else self.inline_table(offset, depth)
-        string = _STRING.match(self.text, offset)
+        plain = _PLAIN_STRING.match(self.text, offset)
+        if plain is not None:
+            span = Span._make(plain.span())
+            self.strings.append(span)
+            return Node("scalar", span, plain[1], plain[1], "double"), span.end
+        string = _STRING.match(self.text, offset) if mark in ('"', "'") else None
         found = string or _BARE_VALUE.match(self.text, offset)
         raw = found.group().rstrip() if found else ""
         if not raw:

@@ -318,11 +318,13 @@ def edit(text: str, rest: str) -> str | None:
 
 def place_of(value: Value, used: Place) -> Place:
     """The place that decides a value: that of its pieces where they are together, else where it is used."""
+    if len(value) == 1:
+        return value[0].place
     places = [fragment.place for fragment in value]
     if not places or len({place.document for place in places}) > 1:
         return used
     spans = [place.span for place in places]
     together = all(after.start - before.end in (0, 1, 2) for before, after in pairwise(spans))
-    if len(spans) == 1 or together:
+    if together:
         return Place(Span(spans[0].start, max(spans[-1].end, spans[0].start)), places[0].document)
     return used

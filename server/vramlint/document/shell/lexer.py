@@ -75,10 +75,14 @@ class Tokens(NamedTuple):
 
 REDIRECTIONS = frozenset((">", ">>", "<", "<<", "<<-", "<<<", ">&", "<&", "&>", "&>>", ">|", "<>"))
 _OPERATORS = re.compile(r"&>>|<<-|<<<|;;&|;;|;&|&&|\|\||\|&|&>|>>|>&|>\||<<|<&|<>|[;&|()<>\n]")
+_DESCRIPTOR = re.compile(r"\d+(?=[<>])")
+_BLANKS = re.compile(r"(?:[ \t\r\f\v]+|\\(?:\r?\n|\Z)|#[^\n]*)*")
+"""Blanks, continued lines and comments."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SPECIAL = re.compile(r"[0-9@*#?$!-]")
 _ARRAY = re.compile(r"[A-Za-z_]\w*\+?=$")
 _PLAIN = re.compile(r"[^\s\\'\"$`;&|()<>]+")
+_PLAIN_WORD = re.compile(_PLAIN.pattern + r"(?=[ \t\n;]|\Z)")
 _PLAIN_QUOTED = re.compile(r'[^\\"$`]+')
 _PLACEHOLDER = re.compile(r"<[A-Za-z](?:[\w .-]*[\w.-])?>(?!>)")
 """`<your model>` in a script that is meant to be filled in."""
@@ -114,7 +118,13 @@ class _Lexer:
             start = self.at
             if closing and self.text[start] == closing:
                 return
-            number = re.compile(r"\d+(?=[<>])").match(self.text, start)
+            plain = _PLAIN_WORD.match(self.text, start)
+            if plain:
+                self.at = plain.end()
+                span = Span(start, self.at)
+                self.tokens.append(Word((Part("text", plain[0], span),), span))
+                continue
+            number = _DESCRIPTOR.match(self.text, start)
             if number:
                 self.at = number.end()
             if self._starts_word() or not self._operator(start, number):
@@ -161,21 +171,9 @@ class _Lexer:
 
     def _skip_blanks(self) -> bool:
         """Goes to the next token; whether there is one."""
-        text, at = self.text, self.at
-        while at < len(text):
-            if text[at] in " \t\r\f\v":
-                at += 1
-            elif text[at] == "\\" and text[at + 1 : at + 2] in ("\n", ""):
-                at += 2
-            elif text.startswith("\\\r\n", at):
-                at += 3
-            elif text[at] == "#":
-                end = text.find("\n", at)
-                at = len(text) if end < 0 else end
-            else:
-                break
-        self.at = min(at, len(text))
-        return self.at < len(text)
+        found = _BLANKS.match(self.text, self.at)
+        self.at = found.end() if found else self.at
+        return self.at < len(self.text)
 
     def _word(self) -> Word:
         text, start = self.text, self.at

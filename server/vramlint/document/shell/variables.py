@@ -123,6 +123,8 @@ class Variables(dict[str, Variable]):
         for other in ends[1:]:
             for name in other.keys() | merged.keys():
                 ours, theirs = merged.get(name), other.get(name)
+                if ours is theirs:
+                    continue
                 if ours is None or theirs is None or _plain(ours) != _plain(theirs):
                     merged[name] = _either_of(name, ours or theirs)
         self.restore(merged)
