@@ -16,5 +16,7 @@ def _joined(*pieces: str) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(pieces), max_size=30).map("".join)
 
 
+CONFIGS = _joined(*_WORDS.split("|"), *_BREAKS, *_ODD, "\ud800", "😀")
+"""Of YAML, JSON and TOML, with a character that no encoding has."""
 PIECES = _joined(*_WORDS.split("|"), *_SCRIPTS.split("|"), *_BREAKS, *_ODD)
 """Of YAML, JSON, TOML, shell and Python."""

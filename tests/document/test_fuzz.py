@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,10 @@ from vramlint.document import Document, Node
 from vramlint.document.edit import remove_key, set_key
 
 from .test_values import LOADERS, same
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from fuzz.pieces import CONFIGS
 
 YAML_TEXT = """\
 # vramlint: gpu=A100-80GB x8
@@ -139,32 +145,7 @@ def test_each_text_read_as_another_language(language: str):
         check(text, language)
 
 
-WORDS = (
-    "a|b c|: |:|- |-|[|]|{|}|,|#| # |>|&x |*x|<<: |!!int |!t |? |=|.|[[|]]|1e-5|true|null|//|/*|*/|%|@|`|\\"
-)
-ODD = [
-    "|",
-    '"',
-    "'",
-    '"""',
-    "'''",
-    "\n",
-    "\n  ",
-    "\n    ",
-    "\t",
-    "\r\n",
-    "\r",
-    "---\n",
-    "...\n",
-    "\ufeff",
-    "\x85",
-]
-PIECES = st.lists(st.sampled_from([*WORDS.split("|"), *ODD, "\u2028", "\ud800", "😀"]), max_size=30).map(
-    "".join
-)
-
-
-@given(PIECES | st.text(max_size=60))
+@given(CONFIGS | st.text(max_size=60))
 @examples(400)
 @pytest.mark.parametrize("language", TEXTS)
 @example("? &x\n: *x\n")
@@ -177,7 +158,7 @@ def test_any_text(language: str, text: str):
     remove_key(document, ("a",))
 
 
-@given(PIECES)
+@given(CONFIGS)
 @examples(300)
 @pytest.mark.parametrize("language", TEXTS)
 def test_values_and_problems_agree_with_the_reader(language: Any, text: str):
