@@ -7,6 +7,9 @@ import sys
 import time
 from collections.abc import Callable
 
+PATIENCE = 300
+"""Seconds after which what a test waits for will never come, on however busy a machine."""
+
 
 def processor_seconds(call: Callable[[], object], runs: int = 1) -> float:
     """The least processor time of several runs: other work on the machine hardly moves it. As in the command

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from cli_running import ROOT, Run
+from work import PATIENCE
 
 from vramlint.cli import check, parallel
 from vramlint.dialects import REGISTRY, detect
@@ -210,7 +211,7 @@ def test_standard_input(tmp_path: Path) -> None:
             text=True,
             cwd=tmp_path,
             encoding="utf-8",
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     reported = json.loads(piped("--stdin-filename", "x/train.yaml", "--output-format", "json").stdout)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_running import ROOT, Run
+from work import PATIENCE
 
 from vramlint import __version__
 from vramlint.cli import COMMANDS
@@ -24,7 +25,7 @@ def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
         text=True,
         encoding="utf-8",
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -116,7 +117,7 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.stdout.count("\n") == 1
     assert done.stderr == ""

@@ -1,5 +1,5 @@
 import pytest
-from work import processor_seconds
+from work import calls
 
 from vramlint.dialects.kit.dialect import REMOVE, SetKey
 from vramlint.document import Document
@@ -35,11 +35,11 @@ def test_difference(before: str, after: str) -> None:
     assert apply_edits(before, difference(before, after)) == after
 
 
-def test_edits_far_apart_in_a_long_text_are_found_fast() -> None:
+def test_edits_far_apart_in_a_long_text_are_found_in_few_steps() -> None:
     middle = "".join(f"  - path: data-{number}\n    type: alpaca\n" for number in range(2_500))
     before = f"batch: 2\ndatasets:\n{middle}bf16: true\n"
     after = f"batch: 1\ndatasets:\n{middle}bf16: true\nadapter: lora\n"
     found: list[TextEdit] = []
-    assert processor_seconds(lambda: found.extend(difference(before, after))) < 0.2
+    assert calls(lambda: found.extend(difference(before, after))) < 10 * len(before.splitlines())
     assert [edit.text for edit in found] == ["batch: 1\n", "adapter: lora\n"]
     assert apply_edits(before, found) == after

@@ -9,8 +9,8 @@ from typing import Any
 
 from lsprotocol import types
 from pytest_lsp import LanguageClient
+from work import PATIENCE
 
-PATIENCE = 20.0
 LANGUAGES = {
     ".yaml": "yaml",
     ".yml": "yaml",

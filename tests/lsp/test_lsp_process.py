@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from lsp_talk import SMALL
+from work import PATIENCE
 
 
 def message(method: str, number: int | None = None, params: object = None) -> bytes:
@@ -33,7 +34,7 @@ HELLO = message("initialize", 1, {"capabilities": {}, "processId": None, "rootUr
 )
 def test_the_process_ends(talk: bytes, code: int) -> None:
     command = [sys.executable, "-m", "vramlint", "server"]
-    done = subprocess.run(command, input=talk, capture_output=True, timeout=60)
+    done = subprocess.run(command, input=talk, capture_output=True, timeout=PATIENCE)
     assert done.returncode == code
     assert b"Traceback" not in done.stderr
 
@@ -47,7 +48,7 @@ def test_a_print_does_not_reach_the_protocol() -> None:
     )
     opened = {"textDocument": {"uri": "file:///a.yaml", "languageId": "yaml", "version": 1, "text": SMALL}}
     talk = HELLO + message("textDocument/didOpen", None, opened) + message("shutdown", 2) + message("exit")
-    done = subprocess.run([sys.executable, "-c", program], input=talk, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], input=talk, capture_output=True, timeout=PATIENCE)
     assert b"a stray line" not in done.stdout
     assert b"a stray line" in done.stderr
     assert done.returncode == 0

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from lsp_talk import Editor
 from lsprotocol import types
+from work import PATIENCE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -122,7 +123,7 @@ class Notebook:
 
 async def does_not_fit(editor: Editor, notebook: Notebook) -> tuple[str, types.Diagnostic]:
     """The one finding that says so, and its cell, once what was pushed for each cell is of one version."""
-    for _ in range(100):
+    for _ in range(20 * PATIENCE):
         everywhere = [(cell, each) for cell in notebook.cells for each in await editor.diagnostics(cell)]
         found = [(cell, each) for cell, each in everywhere if each.code == "VL101"]
         if len(found) == 1:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lsp_talk import Editor
+from work import PATIENCE
 
 from vramlint.lsp.session import Session
 
@@ -76,7 +77,7 @@ async def test_the_editor_is_told_when_the_typing_pauses(editor: Editor) -> None
     uri = await editor.open(NEAR.format(batch=4))
     assert "VL102" not in await editor.codes(uri)
     await editor.change(uri, NEAR.format(batch=36))
-    for _ in range(400):
+    for _ in range(20 * PATIENCE):
         if "VL102" in await editor.codes(uri):
             return
         await asyncio.sleep(0.05)

@@ -15,6 +15,7 @@ import pytest_asyncio
 from lsp_talk import FULL, SMALL
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
+from work import PATIENCE
 
 CAPABILITIES = types.ClientCapabilities(
     text_document=types.TextDocumentClientCapabilities(diagnostic=types.DiagnosticClientCapabilities()),
@@ -144,13 +145,13 @@ async def test_it_is_cancelled_and_others_are_answered_meanwhile(puller: Puller,
     asked = asyncio.ensure_future(puller.pull({}, "t"))
     await asyncio.sleep(0.3)
     where = types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(5, 2))
-    assert await asyncio.wait_for(puller.client.text_document_hover_async(where), 5)
+    assert await asyncio.wait_for(puller.client.text_document_hover_async(where), PATIENCE)
     number = next(
         number for number, future in puller.client.protocol._request_futures.items() if not future.done()
     )
     puller.client.protocol.notify(types.CANCEL_REQUEST, types.CancelParams(number))
     with pytest.raises(Exception, match=r"[Cc]ancel"):
-        await asyncio.wait_for(asked, 5)
+        await asyncio.wait_for(asked, PATIENCE)
     assert len([told for told in puller.told if told.token == "t"]) < 15
 
 
@@ -165,4 +166,4 @@ async def test_an_answer_without_news_is_held_back_until_there_are_some(
     (tmp_path / "run0.yaml").write_text(SMALL)
     event = types.FileEvent(report.uri, types.FileChangeType.Changed)
     puller.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([event]))
-    await asyncio.wait_for(asked, 5)
+    await asyncio.wait_for(asked, PATIENCE)
