@@ -47,6 +47,9 @@ YAML_TEXTS = [
     "a: &s\n  - 1\nb: *s\n",
     "anchor: &id # comment\n  k: v\nother: &n\nthird: *n\n",
     "=: 1\nx: '='\n",
+    "a: [q b:, k]\nb: 1\n",
+    "- {a:, b: [c:[1], d:{e: 2}]}\n- &x 1\n- *x\n",
+    "- 😀 # x\n- {q b:}\n",
 ]
 JSON_TEXTS = [
     '{"a": 1, "b": [true, false, null], "c": 1e-5, "d": -0.5E+3}',

@@ -14,15 +14,13 @@ import yaml
 from vramlint.document.comments import comments_at
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem, Tree
-from vramlint.document.yaml.compose import Anchors, Broken, printable
+from vramlint.document.yaml.compose import PURE_UP_TO, Anchors, Broken, printable
 from vramlint.document.yaml.messages import problem_of
 from vramlint.document.yaml.pieces import Pieces, blocks, is_separator, read_piece
 from vramlint.lazy_dataclasses import replace
 
 _KEPT = 8
 """Times the length of a text that is kept of its earlier versions."""
-_TABS_UP_TO = 50_000
-"""Code points: the pure loader takes half a second for longer texts."""
 
 
 def parse_yaml(text: str, lines: LineIndex, pieces: Pieces | None = None) -> Tree:
@@ -56,7 +54,7 @@ def parse_yaml(text: str, lines: LineIndex, pieces: Pieces | None = None) -> Tre
 
 def _tabs(text: str, comments: Sequence[Span]) -> list[SyntaxProblem]:
     """What the pure loader, which trainers use, thinks of tabs: libyaml reads many that it refuses."""
-    if "\t" not in text or len(text) > _TABS_UP_TO:
+    if "\t" not in text or len(text) > PURE_UP_TO:
         return []
     if not any("\t" in part for part in _between(text, comments)):
         return []
