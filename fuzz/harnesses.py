@@ -10,8 +10,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from fuzz import strategies, targets
-from fuzz.messages import MESSAGES, talk
+from fuzz.messages import MESSAGES
 from fuzz.seeds import seeds
+from fuzz.talk import talk
 
 Entry = Callable[[bytes], Any]
 

@@ -24,7 +24,7 @@ def inputs(seeds: Sequence[bytes], random: Random, longest: int) -> Iterator[byt
     """Without end; random bytes where there are no seeds."""
     while True:
         if not seeds:
-            yield random.randbytes(random.choice((20, 100, 400, longest)))
+            yield random.randbytes(random.choice((200, 1000, longest)))
             continue
         data = bytearray(random.choice(seeds))
         for _ in range(random.randint(1, 5)):

@@ -5,6 +5,9 @@
 With atheris installed (`pip install vramlint[fuzz]`) the inputs follow the coverage of the code; without
 it, and with `--engine mutate`, they are mutations of the seeds. An input at which something does not hold is
 kept in `fuzz/found`, and counts as a fault until a test holds it.
+
+An execution is one input that a harness was given: a text or, of `server`, all messages of one connection, to
+a server that is made for it. Bytes of which a strategy makes no input are none.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT))
 
 from fuzz.harnesses import HARNESSES  # noqa: E402
-from fuzz.messages import talk  # noqa: E402
 from fuzz.mutation import inputs  # noqa: E402
+from fuzz.talk import talk  # noqa: E402
 from fuzz.targets import analysed, config_json  # noqa: E402
 
 MUTATIONS = {"config": 15, "launch": 20, "program": 30}
@@ -59,6 +59,17 @@ def test_what_is_no_message_stops_no_server(body: bytes) -> None:
 def test_what_is_no_request_may_be_refused_under_the_number_of_one() -> None:
     start = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"capabilities": {}}}
     talk([json.dumps(each).encode() for each in (start, {"jsonrpc": {}, "id": 0, "method": [1]})])
+
+
+@pytest.mark.parametrize("number", [[], {}, [1], {"a": 1}], ids=repr)
+def test_an_id_that_is_none_refuses_one_message(number: object) -> None:
+    start = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"capabilities": {}}}
+    odd = {"jsonrpc": "2.0", "id": number, "method": "vramlint/gpus", "params": {}}
+    cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": number}}
+    stop = {"jsonrpc": "2.0", "id": 2, "method": "shutdown"}
+    answers = talk([json.dumps(each).encode() for each in (start, odd, cancel, stop)])
+    assert [answer["error"]["code"] for answer in answers if "error" in answer] == [-32600]
+    assert 2 in {answer.get("id") for answer in answers}
 
 
 def test_the_harness_sees_what_is_passed_over() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from concurrent.futures import Future
 from enum import Enum
+from functools import cache
 from typing import Any, cast
 
 from cattrs import Converter
@@ -19,11 +20,14 @@ from vramlint.lsp.client import prefer_utf16
 
 _BEFORE_INITIALIZE = (types.INITIALIZE, types.EXIT)
 _MOST_DONE_FUTURES = 32
+_IDS = (int, str, type(None))
+"""What the id of a message can be."""
 
 
+@cache
 def lenient_converter() -> Converter:
     """lsprotocol's converter, which takes enum values of later protocol versions and of other servers as they
-    are, where it would refuse the whole message (pygls issue 438).
+    are, where it would refuse the whole message (pygls issue 438). All servers of a process share it.
     """
     converter = get_converter()
     for kind in vars(
@@ -75,17 +79,25 @@ class Protocol(LanguageServerProtocol):
 
     def handle_message(self, message: RPCMessage) -> None:
         """Hand a message on, unless it is none or comes at the wrong time."""
-        if not hasattr(message, "jsonrpc"):  # a list, a number: JSON, but no message
-            refused = types.ResponseError(types.ErrorCodes.InvalidRequest, "not a JSON-RPC 2.0 message")
-            self._send_response(None, None, refused)  # type: ignore[arg-type]  # the specification asks for null
-            return
         method, number = getattr(message, "method", None), getattr(message, "id", None)
+        if not hasattr(message, "jsonrpc"):  # a list, a number: JSON, but no message
+            self._refuse("not a JSON-RPC 2.0 message")
+            return
+        if not isinstance(number, _IDS):
+            self._refuse("the id of a message is an integer or a string")
+            return
+        if method == types.CANCEL_REQUEST and not isinstance(getattr(message.params, "id", None), _IDS):  # type: ignore[union-attr]
+            return  # names no request
         error = self._untimely(method) if method else None
         if error is None:
             self._initialized = self._initialized or method == types.INITIALIZE
             super().handle_message(message)
         elif number is not None:
             self._send_response(number, None, error)
+
+    def _refuse(self, why: str) -> None:
+        refused = types.ResponseError(types.ErrorCodes.InvalidRequest, why)
+        self._send_response(None, None, refused)  # type: ignore[arg-type]  # the specification asks for null
 
     def _untimely(self, method: str) -> types.ResponseError | None:
         if self._shutdown and method != types.EXIT:

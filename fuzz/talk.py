@@ -1,0 +1,167 @@
+"""A client on the other end of a server's standard streams, and what must hold of what it hears.
+
+The server is the real one: its own framing, its own loop, its own threads, all in this process. The client
+sends a message when the server reads, answers what the server asks, and hangs up when it waits for nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Condition
+from typing import Any
+
+from pygls.exceptions import JsonRpcException
+
+from vramlint.lsp.server import create_server
+
+PATIENCE = 20
+"""Seconds in which the last request is answered."""
+SETTINGS = {"gpu": "RTX-4090"}
+"""What the client says when it is asked for its settings."""
+_OF_THE_CLIENT = (JsonRpcException, json.JSONDecodeError, UnicodeDecodeError)
+"""Errors that say what is wrong with a message. Any other is the server's."""
+
+
+class Client:
+    """Both streams of a server: it reads from this what the client sends, and writes to it what it hears."""
+
+    def __init__(self, bodies: Sequence[bytes]) -> None:
+        self._bodies = deque(body for body in bodies if body)
+        self._replies: deque[bytes] = deque()
+        self._sending = io.BytesIO()
+        self._heard = Condition()
+        self._waiting: Counter[Any] = Counter()
+        self.answers: list[dict[str, Any]] = []
+
+    def readline(self) -> bytes:
+        """A line of a header; nothing at the end."""
+        line = self._sending.readline()
+        if line:
+            return line
+        body = self._next()
+        if body is not None:
+            self._sending = io.BytesIO(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        return self._sending.readline()
+
+    def read(self, size: int) -> bytes:
+        """So much of a body."""
+        return self._sending.read(size)
+
+    def write(self, data: bytes) -> None:
+        """Take one message."""
+        message = json.loads(data.partition(b"\r\n\r\n")[2])
+        with self._heard:
+            self.answers.append(message)
+            if "method" in message and "id" in message:
+                self._replies.append(_reply(message))
+            elif _is_number(message.get("id")):
+                self._waiting[message["id"]] -= 1
+            self._heard.notify()
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def close(self) -> None:
+        """Stay."""
+
+    def _next(self) -> bytes | None:
+        with self._heard:
+            if not self._replies and not self._bodies:
+                self._heard.wait_for(lambda: self._replies or not self._open(), PATIENCE)
+            if self._replies:
+                return self._replies.popleft()
+            if not self._bodies:
+                return None
+            body = self._bodies.popleft()
+            if (number := number_of(body)) is not None:
+                self._waiting[number] += 1
+            return body
+
+    def _open(self) -> bool:
+        return any(times > 0 for times in self._waiting.values())
+
+
+def _reply(message: dict[str, Any]) -> bytes:
+    """An editor's answer to what a server asks."""
+    asked = (message.get("params") or {}).get("items")
+    result = [SETTINGS for _ in asked] if isinstance(asked, list) else None
+    return json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}).encode()
+
+
+def talk(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Send messages to a server of their own, and return what came back. Each request is answered once, and
+    no handler fails.
+    """
+    client = Client(bodies)
+    with _faults() as records:
+        create_server().start_io(client, client)  # type: ignore[arg-type]
+    for record in records:
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, _OF_THE_CLIENT):
+            raise AssertionError(record.getMessage()) from error
+    _each_is_answered(bodies, client.answers)
+    return client.answers
+
+
+@contextmanager
+def _faults() -> Iterator[list[logging.LogRecord]]:
+    """What the server logs as an error of its own."""
+    records: list[logging.LogRecord] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = records.append  # type: ignore[method-assign]
+    log, quiet = logging.getLogger("vramlint"), logging.getLogger("pygls")
+    before = log.propagate, quiet.level
+    log.addHandler(handler)
+    log.propagate = False
+    quiet.setLevel(logging.CRITICAL + 1)
+    try:
+        yield records
+    finally:
+        log.removeHandler(handler)
+        log.propagate, _ = before
+        quiet.setLevel(before[1])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def number_of(body: bytes) -> int | None:
+    """The number of a request that has to be answered; None for anything else."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+        return None
+    is_request = isinstance(message.get("method"), str) and _is_number(message.get("id"))
+    return message["id"] if is_request else None
+
+
+def _each_is_answered(bodies: Sequence[bytes], answers: Sequence[dict[str, Any]]) -> None:
+    asked = Counter(number for body in bodies if (number := number_of(body)) is not None)
+    answered = Counter(each["id"] for each in answers if "method" not in each and _is_number(each.get("id")))
+    refused = Counter(_refusable(bodies))
+    for number, times in asked.items():
+        most = times + refused[number]
+        assert answered[number] <= most, f"request {number} is answered {answered[number]} times"
+        if times == 1:
+            assert answered[number] >= 1, f"request {number} is not answered"
+
+
+def _refusable(bodies: Sequence[bytes]) -> Iterator[int]:
+    """Numbers of what is no request and has one: it may be answered with an error."""
+    for body in bodies:
+        if number_of(body) is not None:
+            continue
+        try:
+            message = json.loads(body)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(message, dict) and "method" in message and _is_number(message.get("id")):
+            yield message["id"]
