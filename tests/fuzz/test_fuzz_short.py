@@ -72,5 +72,23 @@ def test_an_id_that_is_none_refuses_one_message(number: object) -> None:
     assert 2 in {answer.get("id") for answer in answers}
 
 
+CONFIG = (
+    "# vramlint: gpu=RTX-4090\nbase_model: meta-llama/Llama-3.1-8B\nmicro_batch_size: 1\nsequence_len: 8\n"
+)
+
+
+@pytest.mark.parametrize("path", [[], [None], [{}], ["optimizer", []], "optimizer", None], ids=repr)
+def test_a_completion_of_no_key_is_answered_as_it_came(path: object) -> None:
+    data = {"uri": "file:///nowhere/a.yaml", "path": path, "value": True}
+    document = {"uri": data["uri"], "languageId": "yaml", "version": 1, "text": CONFIG}
+    messages = (
+        {"id": 1, "method": "initialize", "params": {"capabilities": {}}},
+        {"method": "textDocument/didOpen", "params": {"textDocument": document}},
+        {"id": 2, "method": "completionItem/resolve", "params": {"label": "x", "data": data}},
+    )
+    answers = talk([json.dumps({"jsonrpc": "2.0", **each}).encode() for each in messages])
+    assert next(each for each in answers if each.get("id") == 2)["result"] == {"label": "x", "data": data}
+
+
 def test_the_harness_sees_what_is_passed_over() -> None:
-    assert analysed("base_model: meta-llama/Llama-3.1-8B\nmicro_batch_size: 1\nsequence_len: 8\n").estimate
+    assert analysed(CONFIG).estimate

@@ -75,12 +75,13 @@ def values(session: Session, view: View, row: Key, cursor: Cursor) -> Iterator[t
 def resolve_completion(session: Session, item: types.CompletionItem) -> types.CompletionItem:
     """The item with what the run needs with its value."""
     data: Any = item.data
-    if not isinstance(data, dict) or not isinstance(data.get("path"), list):
+    path = data.get("path") if isinstance(data, dict) else None
+    if not isinstance(path, list) or not path or not all(isinstance(each, str | int) for each in path):
         return item
     view = session.view(str(data.get("uri")))
     if view is None:
         return item
-    steps = tuple(weigh(view.shown, tuple(data["path"]), (data.get("value"),)))
+    steps = tuple(weigh(view.shown, tuple(path), (data.get("value"),)))
     item.detail = _detail(steps[0], False) if steps else "refused in this file"
     return item
 
