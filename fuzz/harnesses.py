@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from fuzz import strategies, targets
 from fuzz.messages import MESSAGES
 from fuzz.seeds import seeds
-from fuzz.talk import talk
+from fuzz.streams import streams
+from fuzz.talk import talk, talk_stream
 
 Entry = Callable[[bytes], Any]
 
@@ -43,6 +45,8 @@ class Harness:
     seeds: tuple[bytes, ...] = ()
     holds: Callable[[], Any] | None = None
     """The same as a property, where inputs are made by a strategy."""
+    inputs: Callable[[Random], Iterator[bytes]] | None = None
+    """Makes its inputs, where they are no mutations of seeds."""
 
 
 def _text(check: Callable[[str], Any], kind: str) -> Harness:
@@ -68,6 +72,12 @@ def _structured(check: Callable[[Any], Any], strategy: Any) -> Harness:
     return Harness(holds.hypothesis.fuzz_one_input, counted, holds=holds)  # type: ignore[attr-defined]
 
 
+def _server() -> Harness:
+    """Bytes as they are sent to a server."""
+    counted = Counted(talk_stream)
+    return Harness(counted, counted, holds=_structured(talk, MESSAGES).holds, inputs=streams)
+
+
 HARNESSES: dict[str, Callable[[], Harness]] = {
     "yaml": lambda: _text(partial(targets.agrees, language="yaml"), "yaml"),
     "json": lambda: _text(partial(targets.agrees, language="json"), "json"),
@@ -84,6 +94,6 @@ HARNESSES: dict[str, Callable[[], Harness]] = {
     "companions": lambda: _structured(
         lambda pair: targets.analysed(pair[0], "t.yaml", pair[1]), strategies.companions()
     ),
-    "server": lambda: _structured(talk, MESSAGES),
+    "server": _server,
 }
 """By name; made when asked for."""

@@ -7,7 +7,7 @@ it, and with `--engine mutate`, they are mutations of the seeds. An input at whi
 kept in `fuzz/found`, and counts as a fault until a test holds it.
 
 An execution is one input that a harness was given: a text or, of `server`, all messages of one connection, to
-a server that is made for it. Bytes of which a strategy makes no input are none.
+a server that is made for it; no connection counts twice. Bytes of which a strategy makes no input are none.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _mutated(name: str, seconds: float, seed: int) -> tuple[int, list[str]]:
     harness = HARNESSES[name]()
     faults: dict[str, str] = {}
     until = time.monotonic() + seconds
-    for data in inputs(harness.seeds, random.Random(seed), LONGEST):
+    chance = random.Random(seed)
+    for data in harness.inputs(chance) if harness.inputs else inputs(harness.seeds, chance, LONGEST):
         if time.monotonic() >= until:
             break
         began = time.process_time()

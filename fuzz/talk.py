@@ -1,22 +1,25 @@
 """A client on the other end of a server's standard streams, and what must hold of what it hears.
 
-The server is the real one: its own framing, its own loop, its own threads, all in this process. The client
-sends a message when the server reads, answers what the server asks, and hangs up when it waits for nothing.
+The server is the real one, with pygls' own reading of the stream, in this process. The client sends a message
+when the server reads, answers what the server asks, and hangs up when it waits for nothing.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
+import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Condition
 from typing import Any
 
 from pygls.exceptions import JsonRpcException
+from pygls.io_ import run_async
 
+from fuzz.streams import bodies_of, framed
 from vramlint.lsp.server import create_server
 
 PATIENCE = 20
@@ -31,56 +34,56 @@ class Client:
     """Both streams of a server: it reads from this what the client sends, and writes to it what it hears."""
 
     def __init__(self, bodies: Sequence[bytes]) -> None:
-        self._bodies = deque(body for body in bodies if body)
+        self._bodies = deque(bodies)
         self._replies: deque[bytes] = deque()
         self._sending = io.BytesIO()
-        self._heard = Condition()
-        self._waiting: Counter[Any] = Counter()
+        self._heard = asyncio.Event()
+        self._waiting: Counter[int] = Counter()
         self.answers: list[dict[str, Any]] = []
 
-    def readline(self) -> bytes:
+    async def readline(self) -> bytes:
         """A line of a header; nothing at the end."""
         line = self._sending.readline()
         if line:
             return line
-        body = self._next()
+        await asyncio.sleep(0)  # what the last message began has its turn, as with any transport
+        body = await self._next()
         if body is not None:
-            self._sending = io.BytesIO(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            self._sending = io.BytesIO(framed([body]))
         return self._sending.readline()
 
-    def read(self, size: int) -> bytes:
+    async def readexactly(self, size: int) -> bytes:
         """So much of a body."""
         return self._sending.read(size)
 
     def write(self, data: bytes) -> None:
         """Take one message."""
         message = json.loads(data.partition(b"\r\n\r\n")[2])
-        with self._heard:
-            self.answers.append(message)
-            if "method" in message and "id" in message:
-                self._replies.append(_reply(message))
-            elif _is_number(message.get("id")):
-                self._waiting[message["id"]] -= 1
-            self._heard.notify()
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
+        self.answers.append(message)
+        if "method" in message and "id" in message:
+            self._replies.append(_reply(message))
+        elif _is_number(message.get("id")):
+            self._waiting[message["id"]] -= 1
+        self._heard.set()
 
     def close(self) -> None:
         """Stay."""
 
-    def _next(self) -> bytes | None:
-        with self._heard:
-            if not self._replies and not self._bodies:
-                self._heard.wait_for(lambda: self._replies or not self._open(), PATIENCE)
-            if self._replies:
-                return self._replies.popleft()
-            if not self._bodies:
+    async def _next(self) -> bytes | None:
+        while not self._replies and not self._bodies and self._open():
+            self._heard.clear()
+            try:
+                await asyncio.wait_for(self._heard.wait(), PATIENCE)
+            except asyncio.TimeoutError:
                 return None
-            body = self._bodies.popleft()
-            if (number := number_of(body)) is not None:
-                self._waiting[number] += 1
-            return body
+        if self._replies:
+            return self._replies.popleft()
+        if not self._bodies:
+            return None
+        body = self._bodies.popleft()
+        if (number := number_of(body)) is not None:
+            self._waiting[number] += 1
+        return body
 
     def _open(self) -> bool:
         return any(times > 0 for times in self._waiting.values())
@@ -97,15 +100,30 @@ def talk(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
     """Send messages to a server of their own, and return what came back. Each request is answered once, and
     no handler fails.
     """
-    client = Client(bodies)
+    bodies = [body for body in bodies if body]
     with _faults() as records:
-        create_server().start_io(client, client)  # type: ignore[arg-type]
+        client = asyncio.run(_connected(bodies))
     for record in records:
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, _OF_THE_CLIENT):
             raise AssertionError(record.getMessage()) from error
     _each_is_answered(bodies, client.answers)
     return client.answers
+
+
+async def _connected(bodies: Sequence[bytes]) -> Client:
+    """What pygls does with any transport."""
+    server, client, stop = create_server(), Client(bodies), threading.Event()
+    server._stop_event = stop
+    server.protocol.set_writer(client)
+    await run_async(stop, client, server.protocol, error_handler=server.report_server_error)  # type: ignore[arg-type]
+    server.shutdown()
+    return client
+
+
+def talk_stream(stream: bytes) -> None:
+    """The same with messages as they are sent."""
+    talk(list(bodies_of(stream)))
 
 
 @contextmanager

@@ -72,6 +72,13 @@ def test_an_id_that_is_none_refuses_one_message(number: object) -> None:
     assert 2 in {answer.get("id") for answer in answers}
 
 
+def test_a_notification_sent_as_a_request_is_refused() -> None:
+    start = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"capabilities": {}}}
+    odd = {"jsonrpc": "2.0", "id": 5, "method": "initialized", "params": {}}
+    answers = talk([json.dumps(each).encode() for each in (start, odd)])
+    assert next(each for each in answers if each.get("id") == 5)["error"]["code"] == -32600
+
+
 CONFIG = (
     "# vramlint: gpu=RTX-4090\nbase_model: meta-llama/Llama-3.1-8B\nmicro_batch_size: 1\nsequence_len: 8\n"
 )

@@ -11,7 +11,7 @@ from typing import Any, cast
 from cattrs import Converter
 from lsprotocol import types
 from lsprotocol.converters import get_converter
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidRequest
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.json_rpc import RPCMessage
 from pygls.protocol.language_server import lsp_method
@@ -68,9 +68,19 @@ class Protocol(LanguageServerProtocol):
         return (yield from super().lsp_initialize(params))
 
     def structure_message(self, data: dict[str, Any]) -> Any:
-        """A message as an object. A request that cannot be read is answered: no client waits in vain."""
+        """A message as an object. A request that cannot be read, and a notification sent as a request, are
+        answered: no client waits in vain.
+        """
         try:
-            return super().structure_message(data)
+            message = super().structure_message(data)
+            if (
+                "method" in data
+                and "id" in data
+                and hasattr(message, "jsonrpc")
+                and not hasattr(message, "id")
+            ):
+                raise JsonRpcInvalidRequest(f"{data['method']} is a notification, which has no id")
+            return message
         except JsonRpcException as error:
             number = data.get("id")
             if "method" in data and isinstance(number, int | str):
