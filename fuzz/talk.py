@@ -22,8 +22,8 @@ from pygls.io_ import run_async
 from fuzz.streams import bodies_of, framed
 from vramlint.lsp.server import create_server
 
-PATIENCE = 20
-"""Seconds in which the last request is answered."""
+PATIENCE = 120
+"""Seconds in which the last request is answered, on a machine that does much else too."""
 SETTINGS = {"gpu": "RTX-4090"}
 """What the client says when it is asked for its settings."""
 _OF_THE_CLIENT = (JsonRpcException, json.JSONDecodeError, UnicodeDecodeError)
