@@ -41,7 +41,7 @@ def checkout(name: str, version: str, folder: Path) -> Path:
 
 def _wheel(file: Path, target: Path) -> None:
     with zipfile.ZipFile(file) as archive:
-        archive.extractall(target, [name for name in archive.namelist() if name.endswith(".py")])
+        archive.extractall(target, [name for name in archive.namelist() if name.endswith((".py", ".yaml"))])
 
 
 def _sdist(file: Path, target: Path) -> None:

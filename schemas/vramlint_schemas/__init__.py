@@ -43,6 +43,20 @@ def torchtitan_configs() -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
+@cache
+def shipped_configs(framework: str) -> dict[str, dict[str, Any]]:
+    """The configs that a framework ships under names of its own: the values of their keys, dotted. Of a name
+    that several releases have, the first that the table lists decides. Shared: do not change it.
+    """
+    text = (_FOLDER.parent / "shipped" / f"{framework}.json").read_text(encoding="utf-8")
+    releases: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
+    found: dict[str, dict[str, Any]] = {}
+    for configs in releases.values():
+        for name, values in configs.items():
+            found.setdefault(name, values)
+    return found
+
+
 def names() -> tuple[str, ...]:
     """The dialects that have a schema."""
     return tuple(sorted(file.stem for file in _FOLDER.glob("*.json")))

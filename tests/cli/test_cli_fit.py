@@ -109,6 +109,16 @@ def test_apply_writes_one_way_and_nothing_else(run: Run, file: Path, number: int
     assert (again["verdict"], again["device_bytes"]) == ("fits", promised["device_bytes"])
 
 
+def test_apply_adds_to_the_line_what_a_shipped_config_says_otherwise(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "tune.sh"
+    line = "tune run lora_finetune_single_device --config llama3_1/8B_lora_single_device batch_size=4"
+    file.write_text(line + "\n")
+    assert run("fit", file, "--gpu", "16GiB", "--apply", 1).code == 0
+    text = file.read_text()
+    assert text.startswith(line.replace("batch_size=4", "batch_size="))
+    assert " model._component_=torchtune.models.llama3_1.qlora_llama3_1_8b" in text
+
+
 def test_apply_to_standard_input_prints_the_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FULL.encode())))
     outcome = run("fit", "-", "--apply", "1")

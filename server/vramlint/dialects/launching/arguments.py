@@ -12,6 +12,8 @@ from vramlint.lazy_dataclasses import replace
 
 CONFIG = re.compile(r"\S*\.(?:ya?ml|toml|jsonc?)\Z")
 _OVERRIDE = re.compile(r"\+{0,2}([A-Za-z_][\w.@/-]*)=(.*)\Z", re.DOTALL)
+_REMOVED = re.compile(r"~([A-Za-z_][\w.]*)(?:=.*)?\Z")
+"""A key that a line takes out of its config."""
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z")
 CONFIG_OPTIONS = frozenset(
     ("config", "config_file", "c", "config_path", "job.config_file", "yaml", "cfg", "config_yaml")
@@ -53,7 +55,8 @@ def read_arguments(words: Sequence[Given]) -> Arguments:
             while not equals and at < len(words) and not is_flag(words[at]):
                 if words[at].why == REST or (taken and words[at].value == OPEN):
                     break  # an unset variable may hold any options
-                if taken and isinstance(other := words[at].value, str) and _OVERRIDE.match(other):
+                other = words[at].value
+                if taken and isinstance(other, str) and (_OVERRIDE.match(other) or _REMOVED.match(other)):
                     break
                 taken.append(words[at])
                 at += 1
@@ -64,8 +67,11 @@ def read_arguments(words: Sequence[Given]) -> Arguments:
                 values[name] = after_equals(word, value) if equals else _joined(word, taken)
             continue
         found = _OVERRIDE.match(word.value)
+        removed = _REMOVED.match(word.value)
         if found:
             values[found[1]] = after_equals(word, found[2])
+        elif removed:
+            values[removed[1]] = replace(word, value=None)
         elif CONFIG.match(word.value):
             configs.append(word)
         else:

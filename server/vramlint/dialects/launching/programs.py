@@ -11,7 +11,12 @@ from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
 from vramlint.dialects.launching.arguments import OPEN, Arguments, is_flag, read_arguments
 from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
 from vramlint.dialects.launching.peel import Peeled
-from vramlint.dialects.launching.registered import with_named, with_registered
+from vramlint.dialects.launching.registered import (
+    with_components,
+    with_named,
+    with_registered,
+    with_shipped,
+)
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
 
@@ -56,7 +61,7 @@ PROGRAMS = (
     Program(r"tune", _words("run"), "torchtune"),
     Program(
         r"litgpt",
-        _words("finetune finetune_full finetune_lora pretrain"),
+        _words("finetune finetune_full finetune_lora"),
         "litgpt",
         "config",
         "checkpoint_dir",
@@ -66,6 +71,7 @@ PROGRAMS = (
             "finetune_full": {"devices": 1},
         },  # finetune/lora.py and finetune/full.py of litgpt 0.5.13
     ),
+    Program(r"litgpt", _words("pretrain"), "litgpt", "config", "model_name"),
     Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
     Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
     Program(
@@ -125,7 +131,6 @@ def run_of(peeled: Peeled, environment: Mapping[str, Given]) -> Run | None:
         named = peeled.words[1].value if len(peeled.words) > 1 else None
         if named in program.subcommands:
             return _subcommand(peeled, environment, program)
-        return None
     if first.endswith((".py", OPEN)) or peeled.module:
         return _script(peeled, environment, None)
     return None
@@ -185,6 +190,10 @@ def _subcommand(peeled: Peeled, environment: Mapping[str, Given], program: Progr
     arguments = read_arguments(words)
     if first.value == "trl":
         arguments = _trl(peeled, arguments)
+    if program.framework == "torchtune":
+        arguments = with_components(arguments)
+    if program.framework is not None:
+        arguments = with_shipped(arguments, program.framework)
     launch = peeled.launch()
     if program.ranks == "environment":
         launch = _by_environment(launch, environment)
@@ -259,13 +268,15 @@ def _run(
 ) -> Run:
     values = dict(arguments.values)
     if program is not None and program.positional and arguments.positional:
-        values.setdefault(program.positional, arguments.positional[0])
+        said = values.get(program.positional)
+        if said is None or said.how == "implied":
+            values[program.positional] = arguments.positional[0]
     if program is not None and program.named:
         values.setdefault(program.named, name)
-    said = program.implied.get(str(name.value).rpartition(" ")[2], {}) if program is not None else {}
+    implied = program.implied.get(str(name.value).rpartition(" ")[2], {}) if program is not None else {}
     if not arguments.configs:
         values |= {
-            key: Given(value, name.place, "implied") for key, value in said.items() if key not in values
+            key: Given(value, name.place, "implied") for key, value in implied.items() if key not in values
         }
     framework = program.framework if program else None
     return Run(

@@ -1,11 +1,50 @@
-"""Configs that a framework ships and a launch line names: torchtitan's functions, and verl's files."""
+"""Configs that a framework ships and a launch line names: files, functions of torchtitan, verl's own."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
 
 from vramlint.dialects.kit.run import Given, Unknown
 from vramlint.dialects.launching.arguments import CONFIG, OPEN, Arguments
 from vramlint.lazy_dataclasses import replace
-from vramlint_schemas import torchtitan_configs
+from vramlint_schemas import shipped_configs, torchtitan_configs
+
+_NAMED: Mapping[str, re.Pattern[str]] = {
+    "torchtune": re.compile(r"(.+)"),
+    "litgpt": re.compile(r"https://.*/Lightning-AI/litgpt/.*/config_hub/(.+)"),
+}
+"""How a launch line names a config of the framework's own: `tune run` by its name (_cli/run.py of torchtune
+0.6.1), LitGPT by its address.
+"""
+
+
+def with_shipped(arguments: Arguments, framework: str) -> Arguments:
+    """The values of a config that the framework ships, which those of the line beat."""
+    for config in arguments.configs if framework in _NAMED else ():
+        named = _NAMED[framework].fullmatch(str(config.value))
+        values = shipped_configs(framework).get(named[1]) if named else None
+        if values is not None:
+            said = {key: Given(value, config.place, "implied", config.used) for key, value in values.items()}
+            others = tuple(each for each in arguments.configs if each is not config)
+            return arguments._replace(values={**said, **arguments.values}, configs=others)
+    return arguments
+
+
+_COMPONENT = re.compile(r"\w+(?:\.\w+)+")
+
+
+def with_components(arguments: Arguments) -> Arguments:
+    """torchtune's overrides: `optimizer=a.B` names the component of a section, and None is no value
+    (config/_utils.py of torchtune 0.6.1).
+    """
+    values: dict[str, Given] = {}
+    for key, given in arguments.values.items():
+        names_component = "." not in key and _COMPONENT.fullmatch(str(given.value))
+        values[f"{key}._component_" if names_component else key] = (
+            replace(given, value=None) if given.value == "None" else given
+        )
+    return arguments._replace(values=values)
 
 
 def with_registered(arguments: Arguments) -> Arguments:

@@ -111,6 +111,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     parallel = Parallel() if objective == "ppo" else read_parallel(reader, context)
     optimizer, offloaded = _optimizer(reader)
     packing = _packed(reader)
+    _leave_fake_quantization_open(reader)
     job = TrainingJob(
         model=model,
         runtime="torchtune",
@@ -141,6 +142,16 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     )
     _check(reader, job)
     return job
+
+
+def _leave_fake_quantization_open(reader: Reader) -> None:
+    """The QAT recipes: each step makes rounded copies of weights and activations, and keeps masks of what was
+    cut off (recipes/qat_distributed.py; torchao/quantization/qat).
+    """
+    quantizer = reader.get("quantizer._component_", text)
+    if quantizer is not None and "QAT" in quantizer:
+        reason = "what quantization-aware training rounds in each step, and its masks, are not counted"
+        reader.leave_open("quantization", reason, at_least=True)
 
 
 def _method(reader: Reader, model: Model, section: str) -> tuple[Method, Adapter | None, str | None]:

@@ -17,10 +17,12 @@ def set_argument(document: Document, path: KeyPath, value: Any) -> Replacement |
     if isinstance(value, dict | list | tuple) or value is None or document.root is None:
         return None
     pair = document.pair(path)
-    if pair is None:
+    span = pair.value.span if pair is not None else None
+    is_word = pair is not None and span == pair.key.span
+    if pair is None or span is None or (is_word and not document.text.startswith("-", span.start)):
+        # Nothing says it, or the name of a config does: an argument beats both.
         return Replacement(Span(document.root.span.end, document.root.span.end), _new(document, path, value))
-    span = pair.value.span
-    if pair.value.value is True and span == pair.key.span:
+    if pair.value.value is True and is_word:
         return Replacement(Span(span.end, span.end), f" {_written(value)}")
     return Replacement(span, _written(value))
 
