@@ -1,9 +1,10 @@
 """Writes shipped/NAME.json: the configs that a framework ships and a launch line names, by release and name,
 as the keys that decide memory (development only; reads the package's files, imports nothing of it).
 
-    python schemas/shipped_configs.py [--packages FOLDER] [torchtune] [litgpt]
+    python schemas/shipped_configs.py [--packages FOLDER] [torchtune] [litgpt] [oumi]
 
-FOLDER keeps the downloads, and holds the checkouts of what no package has: `torchtune-main`, `litgpt-main`.
+FOLDER keeps the downloads, and holds the checkouts of what no package has: `torchtune-main`,
+`litgpt-main`, `oumi-main`.
 """
 
 from __future__ import annotations
@@ -63,6 +64,13 @@ def litgpt_files(folder: Path) -> Releases:
     return {"0.5.13": {file.relative_to(hub).as_posix(): file for file in sorted(hub.rglob("*.yaml"))}}
 
 
+def oumi_files(folder: Path) -> Releases:
+    """Those of the repository, which `oumi://` fetches (Apache-2.0)."""
+    root = checkout("oumi", "main", folder)
+    files = sorted((root / "configs").rglob("*train*.yaml"))
+    return {"0.9": {file.relative_to(root).as_posix(): file for file in files}}
+
+
 FRAMEWORKS: Mapping[str, Shipped] = {
     "torchtune": Shipped(
         torchtune_files,
@@ -83,6 +91,19 @@ FRAMEWORKS: Mapping[str, Shipped] = {
         ),
     ),
     "litgpt": Shipped(litgpt_files, ("model_name", "optimizer")),
+    "oumi": Shipped(
+        oumi_files,
+        (
+            "deepspeed",
+            "fsdp",
+            "model",
+            "peft",
+            "training.trainer_type",
+            "training.gkd",
+            "training.grpo",
+            "training.mixed_precision_dtype",
+        ),
+    ),
 }
 
 

@@ -198,6 +198,19 @@ CASES = {
         {"a.sh": "litgpt finetune_lora meta-llama/Llama-3.2-1B\nlitgpt finetune_full gpt2 --devices 2\n"},
         [{"ranks": 1}, {"ranks": 2}],
     ),
+    "Unsloth's command and its older script": (
+        "a.sh",
+        {
+            "a.sh": "unsloth train --model unsloth/Llama-3.2-1B --batch-size 4 --no-load-in-4bit\n"
+            "python unsloth-cli.py --model_name unsloth/Llama-3.2-1B --r 8 --per_device_train_batch_size 4\n"
+            "python ./unsloth-cli.py --load_in_4bit --max_seq_length 1024\n"
+        },
+        [
+            {"framework": "unsloth", "micro_batch": 4, "lora_r": 64, "quant": "none", "ranks": 1},
+            {"model": "unsloth/Llama-3.2-1B", "micro_batch": 4, "lora_r": 8, "quant": "none"},
+            {"model": "unsloth/llama-3-8b", "seq_len": 1024, "lora_r": 16, "quant": "bnb-nf4"},
+        ],
+    ),
     "a script that is started with variables": (
         "a.sh",
         {

@@ -78,12 +78,20 @@ def test_litgpt_pretrains_the_model_that_is_named_first(tmp_path: Path) -> None:
     assert (read.micro_batch_size, read.gradient_accumulation_steps) == (4, 128)
 
 
-@pytest.mark.parametrize("framework", ["torchtune", "litgpt"])
+def test_oumi_reads_a_config_of_its_repository(tmp_path: Path) -> None:
+    line = "oumi train -c oumi://configs/recipes/llama3_1/sft/8b_lora/train.yaml"
+    read = job(tmp_path, f"{line} --training.per_device_train_batch_size 1 --model.model_max_length 4096")
+    assert (read.model.name, read.method) == ("meta-llama/Llama-3.1-8B-Instruct", "lora")
+    assert (read.micro_batch_size, read.sequence_length) == (1, 4096)
+
+
+@pytest.mark.parametrize("framework", ["torchtune", "litgpt", "oumi"])
 def test_what_a_framework_ships_is_estimated(tmp_path: Path, framework: str) -> None:
     """Every config of the table, under the line that its first comment says."""
     start = {
         "torchtune": "tune run --nproc_per_node 8 full_finetune_distributed --config {}",
         "litgpt": f"litgpt finetune --config {HUB}/{{}} --devices 8",
+        "oumi": "oumi train -c oumi://{}",
     }[framework]
     for name in shipped_configs(framework):
         assert run(tmp_path, start.format(name)).subject.dialect.name == framework, name

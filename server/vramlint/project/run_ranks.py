@@ -24,9 +24,10 @@ class Ranks(NamedTuple):
 
 
 _ENTRIES = frozenset(("python", "uv", "coverage", "time", "nohup", "env", "poetry", "conda"))
-"""Launchers that start one process. So does `tune run` without a count (_cli/run.py of torchtune 0.6), and a
-notebook's machine is taken to have one GPU where nothing says more.
+"""Launchers that start one process; a notebook's machine is taken to have one GPU where nothing says more.
 """
+_ALONE = frozenset(("tune", "unsloth", "oumi"))
+"""Programs that start none where nothing counts them (_cli/run.py of torchtune 0.6)."""
 _OWN_COUNTS: Mapping[str, tuple[str, str]] = {
     "verl": ("trainer.n_gpus_per_node", "trainer.nnodes"),
     "nemo": ("cluster.gpus_per_node", "cluster.num_nodes"),
@@ -105,7 +106,9 @@ def _implied(subject: Subject, header: LaunchSpec | None, script: str) -> Given 
             if (found := visible_devices(run))
             else Given(1, run.launch.place, "implied")
         )
-    one = by[:1] == ["notebook"] or by[-1:] == ["tune"] or (set(by) <= _ENTRIES and by)
+    one = (
+        by[:1] == ["notebook"] or by[-1:] in (["tune"], ["unsloth"], ["oumi"]) or (set(by) <= _ENTRIES and by)
+    )
     return Given(1, run.launch.place, "implied") if one else None
 
 

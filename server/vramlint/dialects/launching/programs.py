@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
+from vramlint.dialects.launching import unsloth
 from vramlint.dialects.launching.arguments import OPEN, Arguments, is_flag, read_arguments
 from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
 from vramlint.dialects.launching.peel import Peeled
@@ -41,6 +42,8 @@ class Program(NamedTuple):
     """What a subcommand or a module says by its name: keys with its own defaults."""
     started_by: str = ""
     """The launcher without which a script of this name is another's."""
+    keys: Mapping[str, str] = {}
+    """Its options by the keys of its config, where they are called otherwise."""
     counts: tuple[str, str] = ("", "")
     """Its own arguments that say how many processes a node has, and how many nodes."""
 
@@ -84,6 +87,13 @@ PROGRAMS = (
     Program(r"(?:.*/)?train/train\.py", framework="llm-foundry", started_by="composer"),
     Program(r"llmfoundry", _words("train"), "llm-foundry"),
     Program(r"oumi", _words("train"), "oumi"),
+    Program(r"unsloth", _words("train"), "unsloth", keys=unsloth.COMMAND_KEYS),
+    Program(
+        r"(?:.*/)?unsloth-cli\.py",
+        framework="unsloth",
+        keys=unsloth.SCRIPT_KEYS,
+        implied={"unsloth-cli.py": unsloth.SCRIPT_DEFAULTS},
+    ),
     Program(
         r"openrlhf\.cli\.train_\w+",
         framework="openrlhf",
@@ -266,14 +276,15 @@ def _run(
     environment: Mapping[str, Given],
     program: Program | None,
 ) -> Run:
-    values = dict(arguments.values)
+    values = _renamed(arguments.values, program.keys if program is not None else {})
     if program is not None and program.positional and arguments.positional:
         said = values.get(program.positional)
         if said is None or said.how == "implied":
             values[program.positional] = arguments.positional[0]
     if program is not None and program.named:
         values.setdefault(program.named, name)
-    implied = program.implied.get(str(name.value).rpartition(" ")[2], {}) if program is not None else {}
+    own_name = re.split(r"[ /]", str(name.value))[-1]
+    implied = program.implied.get(own_name, {}) if program is not None else {}
     if not arguments.configs:
         values |= {
             key: Given(value, name.place, "implied") for key, value in implied.items() if key not in values
@@ -289,6 +300,18 @@ def _run(
         arguments.open,
         _trainer(str(name.value), framework),
     )
+
+
+def _renamed(values: Mapping[str, Given], keys: Mapping[str, str]) -> dict[str, Given]:
+    """Options by the keys that they set; `--no-x` switches x off."""
+    found: dict[str, Given] = {}
+    for name, given in values.items():
+        off = name.removeprefix("no_")
+        if name not in keys and off in keys and given.value is True:
+            found[keys[off]] = replace(given, value=False)
+        else:
+            found[keys.get(name, name)] = given
+    return found
 
 
 def _trainer(name: str, framework: str | None) -> Trainer | None:

@@ -13,9 +13,10 @@ from vramlint_schemas import shipped_configs, torchtitan_configs
 _NAMED: Mapping[str, re.Pattern[str]] = {
     "torchtune": re.compile(r"(.+)"),
     "litgpt": re.compile(r"https://.*/Lightning-AI/litgpt/.*/config_hub/(.+)"),
+    "oumi": re.compile(r"oumi://(.+)"),
 }
 """How a launch line names a config of the framework's own: `tune run` by its name (_cli/run.py of torchtune
-0.6.1), LitGPT by its address.
+0.6.1), LitGPT by its address, oumi by one that it looks up in its repository (utils/config of oumi 0.9).
 """
 
 
