@@ -10,6 +10,7 @@ import yaml
 from dialect_reading import expect, job_of, reading
 
 from vramlint.job import Open
+from vramlint.memory import estimate_job
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nemo-automodel-llama-3.1-8b-lora.yaml"
 BASE: dict[str, Any] = {
@@ -23,6 +24,18 @@ BASE: dict[str, Any] = {
     "loss_fn": {"_target_": "nemo_automodel.components.loss.masked_ce.MaskedCrossEntropy"},
     "packed_sequence": {"packed_sequence_size": 4096},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 1e-5},
+}
+VISION: dict[str, Any] = {
+    "recipe": "FinetuneRecipeForVLM",
+    "step_scheduler": {"global_batch_size": 8, "local_batch_size": 1},
+    "model": {
+        "_target_": "nemo_automodel.NeMoAutoModelForImageTextToText.from_pretrained",
+        "pretrained_model_name_or_path": "Qwen/Qwen2.5-VL-3B-Instruct",
+    },
+    "distributed": {"strategy": "fsdp2"},
+    "optimizer": {"_target_": "torch.optim.AdamW"},
+    "dataloader": {"collate_fn": {"max_length": 1024}},
+    "freeze_config": {"freeze_vision_tower": True, "freeze_language_model": False},
 }
 TE_ADAM = "transformer_engine.pytorch.optimizers.fused_adam.FusedAdam"
 PEFT = {"_target_": "nemo_automodel.components._peft.lora.PeftConfig", "dim": 16}
@@ -129,7 +142,7 @@ def changed(**sections: Any) -> dict[str, Any]:
             {
                 "method": "lora",
                 "adapter.r": 16,
-                "adapter.targets": r"(?:.*\.)?.*_proj",
+                "adapter.targets": r"(?:.*_proj)",
                 "adapter.dtype": "same-as-base",
             },
             id="lora on names with a star",
@@ -139,7 +152,7 @@ def changed(**sections: Any) -> dict[str, Any]:
                 peft=PEFT | {"match_all_linear": True},
                 quantization={"load_in_4bit": True, "bnb_4bit_quant_type": "nf4"},
             ),
-            {"method": "qlora", "adapter.targets": "all-linear", "quantization.scheme": "bnb-nf4"},
+            {"method": "qlora", "adapter.targets": ".*", "quantization.scheme": "bnb-nf4"},
             id="qlora",
         ),
         pytest.param(
@@ -202,6 +215,43 @@ def test_optimizers(optimizer: dict[str, Any], name: str) -> None:
     assert job_of(BASE | {"optimizer": optimizer}).optimizer == name
 
 
+def trained(config: dict[str, Any]) -> int:
+    return estimate_job(job_of(config)).trainable_parameters
+
+
+def test_a_tower_is_frozen_unless_the_file_says_otherwise() -> None:
+    unfrozen = {name: value for name, value in VISION.items() if name != "freeze_config"}
+    whole = trained(unfrozen)
+    assert whole == trained(VISION | {"freeze_config": {"freeze_vision_tower": False}})
+    text = trained(VISION)
+    assert text == trained(VISION | {"freeze_config": {"freeze_audio_tower": True}}) < whole
+    assert 600e6 < whole - text < 700e6  # the tower and what merges its patches
+
+
+def test_rows_with_images_are_as_long_as_the_collator_cuts_them() -> None:
+    assert job_of(VISION).sequence_length == 1024
+    packed = job_of(VISION | {"packed_sequence": {"pack_size": 4096, "max_length": 2048}})
+    assert (packed.sequence_length, packed.packing) == (4096, True)
+
+
+@pytest.mark.parametrize(
+    ("peft", "pattern"),
+    [
+        ({"exclude_modules": ["*visual*", "*lm_head*"]}, r"(?!(?:.*visual.*|.*lm_head.*)\Z).*"),
+        ({"target_modules": ["*.layers.1.*.q_proj"]}, r"(?:.*\.layers\.1(?:\..*)?\.q_proj)"),
+        ({}, r"(?:.*_proj)"),
+    ],
+)
+def test_linears_by_pattern(peft: dict[str, Any], pattern: str) -> None:
+    assert job_of(changed(peft=PEFT | peft)).adapter.targets == pattern
+
+
+def test_an_adapter_keeps_out_of_a_frozen_tower() -> None:
+    both = VISION | {"peft": PEFT | {"match_all_linear": True}}
+    language = VISION | {"peft": PEFT | {"exclude_modules": ["*visual*"]}}
+    assert trained(both) == trained(language) > 0
+
+
 def test_one_gpu_shares_nothing() -> None:
     assert job_of(BASE).parallel.strategy == "none"
 
@@ -215,9 +265,16 @@ def test_a_length_that_nobody_writes_is_open() -> None:
     ("config", "key"),
     [
         (changed(recipe="TrainEagle3Recipe"), ("recipe",)),
+        (changed(model={"_target_": "own.Model.from_pretrained"}), ("model", "_target_")),
+        (changed(recipe="FinetuneRecipeForVLM"), ("model", "pretrained_model_name_or_path")),
+        (VISION | {"distributed": {"tp_size": 2}}, ("distributed", "tp_size")),
         (
-            changed(model={"_target_": "nemo_automodel.NeMoAutoModelForImageTextToText.from_pretrained"}),
-            ("model", "_target_"),
+            VISION | {"freeze_config": {"freeze_modules": [{"glob": "*.visual"}]}},
+            ("freeze_config", "freeze_modules"),
+        ),
+        (
+            VISION | {"freeze_config": {"freeze_language_model": True}},
+            ("freeze_config", "freeze_language_model"),
         ),
         (changed(distributed={"strategy": "megatron_fsdp"}), ("distributed", "strategy")),
         (changed(optimizer={"_target_": "flashoptim.FlashAdamW"}), ("optimizer", "_target_")),

@@ -19,8 +19,6 @@ from vramlint.dialects.kit.reader import (
     boolean,
     choice,
     integer,
-    mapping,
-    names,
     number,
     positive,
     text,
@@ -33,33 +31,38 @@ from vramlint.dialects.kit.reading import (
     unmodelled,
     world_size,
 )
+from vramlint.dialects.nemo.automodel_weights import (
+    DTYPES,
+    frozen_parts,
+    read_adapter,
+    read_method,
+    read_quantization,
+    towers_obstacle,
+    trained_parameters,
+)
 from vramlint.dialects.nemo.optimizers import is_fused_adam, with_fused_adam
-from vramlint.job import Adapter, Parallel, Precision, Quantization, Roles, TrainingJob
-from vramlint.vocabulary import EACH_MODULE, Checkpointing, Dtype, Loss, Schedule
+from vramlint.job import Parallel, Precision, Roles, TrainingJob
+from vramlint.vocabulary import EACH_MODULE, Checkpointing, Dtype, Loss, Method, Schedule
 
 VERSION = "0.7"
 UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
 DISTILLATION = "KnowledgeDistillationRecipeForNextTokenPrediction"
+VISION = "FinetuneRecipeForVLM"
 RECIPES = (
     "TrainFinetuneRecipeForNextTokenPrediction",
     "BenchmarkingRecipeForNextTokenPrediction",
     DISTILLATION,
+    VISION,
 )
-"""The second one runs the steps of the first on made-up rows (recipes/llm/benchmark.py)."""
-_BUILDERS = ("NeMoAutoModelForCausalLM.from_pretrained", "NeMoAutoModelForCausalLM.from_config")
-_LENGTHS = ("dataset.seq_length", "dataset.seq_len", "dataset.max_length", "dataset.max_seq_length")
-_WORDS: Mapping[str, Dtype] = {
-    "bf16": "bfloat16",
-    "bfloat16": "bfloat16",
-    "fp16": "float16",
-    "float16": "float16",
-    "half": "float16",
-    "fp32": "float32",
-    "float32": "float32",
-    "float": "float32",
-}
-_DTYPES: Mapping[str, Dtype] = {**_WORDS, **{f"torch.{word}": dtype for word, dtype in _WORDS.items()}}
+"""The second one runs the steps of the first on made-up rows (recipes/llm/benchmark.py); the last one is the
+first for models that take images (recipes/vlm/finetune.py).
+"""
+_BUILDERS = tuple(
+    f"NeMoAutoModelFor{kind}.{way}"
+    for kind in ("CausalLM", "ImageTextToText", "MultimodalLM")
+    for way in ("from_pretrained", "from_config")
+)
 _SCHEDULES: Mapping[str, Schedule] = {"1f1b": "1f1b", "gpipe": "gpipe"}
 _LOSSES: Mapping[str, Loss] = {
     "MaskedCrossEntropy": "full-logits",
@@ -74,6 +77,9 @@ def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
     model = _obstacle(reader) or _model(reader, context)
     if isinstance(model, Obstacle):
         return model
+    frozen = _frozen(reader, model)
+    if isinstance(frozen, Obstacle):
+        return frozen
     micro = reader.get("step_scheduler.local_batch_size", positive)
     if micro is None:
         return Obstacle("not-modelled", "step_scheduler.local_batch_size is not set")
@@ -84,17 +90,19 @@ def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
     rows = reader.get("step_scheduler.global_batch_size", positive) or micro
     if reader.has("step_scheduler.global_batch_size"):
         reader.written("gradient_accumulation_steps", "step_scheduler.global_batch_size")
-    packed = reader.get("packed_sequence.packed_sequence_size", integer) or None
+    packed = _packed(reader)
     precision = _precision(reader, model)
     if isinstance(precision, Obstacle):
         return precision
-    quantization = _quantization(reader)
-    adapter = _adapter(reader, quantization)
+    quantization = read_quantization(reader)
+    adapter = read_adapter(reader, quantization, frozen)
+    whole: Method = "freeze" if frozen else "full"
     reader.default("loop", "holds a micro batch's outputs until the next one")
     return TrainingJob(
         model=model,
         objective="sft",
-        method="full" if adapter is None else _method(reader, quantization),
+        method=whole if adapter is None else read_method(reader, quantization),
+        trainable_parameters=trained_parameters(frozen) if adapter is None else (),
         adapter=adapter,
         quantization=quantization,
         precision=precision,
@@ -114,6 +122,14 @@ def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _frozen(reader: Reader, model: Model) -> tuple[str, ...] | Obstacle:
+    """What the names of frozen weights contain, of a model that takes images."""
+    builder = reader.get("model._target_", text) or ""
+    if not _named(reader, "recipe").endswith(VISION) and "ForCausalLM." in builder:
+        return ()
+    return towers_obstacle(reader, model) or frozen_parts(reader)
 
 
 def _named(reader: Reader, path: str) -> str:
@@ -181,7 +197,7 @@ def _parallel(reader: Reader, world: int, model: Model) -> Parallel:
     if away is not None:
         reader.written("parallel.offload", at + "offload_policy")
     policy = at + "mp_policy."
-    half: Any = reader.read(policy + "param_dtype", choice(_DTYPES))
+    half: Any = reader.read(policy + "param_dtype", choice(DTYPES))
     return Parallel(
         strategy="fsdp2",
         data=data,
@@ -195,7 +211,7 @@ def _parallel(reader: Reader, world: int, model: Model) -> Parallel:
         expert=_size(reader, at + "ep_size"),
         offload="both" if away is not None else "none",
         param_dtype="none" if half == "float32" else half,
-        reduce_dtype=reader.read(policy + "reduce_dtype", choice(_DTYPES)),
+        reduce_dtype=reader.read(policy + "reduce_dtype", choice(DTYPES)),
         sync_each_batch=not reader.read(at + "defer_fsdp_grad_sync", boolean),
     )
 
@@ -231,7 +247,7 @@ def _roles(reader: Reader, context: Context) -> Roles:
     if reader.flag("offload_teacher_model"):
         reader.written("roles.teacher", "offload_teacher_model")
         return Roles(teacher="none")
-    dtype: Dtype | None = reader.get("teacher_model.torch_dtype", choice(_DTYPES))
+    dtype: Dtype | None = reader.get("teacher_model.torch_dtype", choice(DTYPES))
     return Roles(teacher="unknown" if teacher == "auto" else teacher, dtype=dtype or "same-as-weights")
 
 
@@ -244,55 +260,13 @@ def _precision(reader: Reader, model: Model) -> Precision | Obstacle:
 
 def _weights(reader: Reader, model: Model) -> Dtype:
     for path in ("model.dtype", "model.torch_dtype"):
-        dtype: Dtype | None = None if reader.raw(path) == "auto" else reader.get(path, choice(_DTYPES))
+        dtype: Dtype | None = None if reader.raw(path) == "auto" else reader.get(path, choice(DTYPES))
         if dtype is not None:
             reader.written("precision.weights", path)
             return dtype
     reader.default("precision.weights", "the checkpoint's own dtype")
     fresh = (reader.get("model._target_", text) or "").endswith("from_config")
     return "bfloat16" if fresh else checkpoint_dtype(model)
-
-
-def _quantization(reader: Reader) -> Quantization | None:
-    if not reader.flag("quantization.load_in_4bit"):
-        return None
-    reader.written("quantization", "quantization.load_in_4bit")
-    kind = reader.get("quantization.bnb_4bit_quant_type", text) or "fp4"
-    return Quantization(
-        scheme="bnb-nf4" if kind == "nf4" else "bnb-fp4",
-        double_quant=reader.flag("quantization.bnb_4bit_use_double_quant"),
-    )
-
-
-def _method(reader: Reader, quantization: Quantization | None) -> Any:
-    if reader.flag("peft.use_dora"):
-        return "dora"
-    return "lora" if quantization is None else "qlora"
-
-
-def _adapter(reader: Reader, quantization: Quantization | None) -> Adapter | None:
-    if reader.get("peft", mapping) is None:
-        return None
-    reader.written("method", "peft")
-    targets = reader.get("peft.target_modules", names) or ()
-    every = reader.flag("peft.match_all_linear") or not targets
-    reader.written("adapter.targets", "peft.match_all_linear" if every else "peft.target_modules")
-    given: Dtype | None = reader.get("peft.lora_dtype", choice(_DTYPES))
-    alpha: float = reader.read("peft.alpha", number)
-    return Adapter(
-        r=reader.read("peft.dim", positive),
-        alpha=alpha,
-        dropout=reader.read("peft.dropout", number),
-        targets="all-linear" if every else _targets(targets),
-        dtype=given or ("same-as-base" if quantization is None else "bfloat16"),
-    )
-
-
-def _targets(patterns: tuple[str, ...]) -> str | tuple[str, ...]:
-    """Names, or one expression where there is a `*` in them (components/_peft/module_matcher.py)."""
-    if not any("*" in pattern for pattern in patterns):
-        return patterns
-    return "|".join(rf"(?:.*\.)?{pattern.replace('.', '[.]').replace('*', '.*')}" for pattern in patterns)
 
 
 def _optimizer(reader: Reader) -> str:
@@ -310,9 +284,22 @@ def _optimizer(reader: Reader) -> str:
     return "adamw_torch_single" if reader.get("optimizer.foreach", boolean) is False else "adamw_torch"
 
 
+_PACKS = ("packed_sequence.packed_sequence_size", "packed_sequence.pack_size")
+"""Of text, and of rows with images."""
+_LENGTHS = (
+    *("dataset.seq_length", "dataset.seq_len", "dataset.max_length", "dataset.max_seq_length"),
+    *("dataloader.collate_fn.max_length", "packed_sequence.max_length"),
+)
+
+
+def _packed(reader: Reader) -> int | None:
+    """Tokens of a row that is filled with several samples."""
+    return next((length for path in _PACKS if (length := reader.get(path, integer))), None)
+
+
 def _length(reader: Reader, packed: int | None) -> int:
     if packed is not None:
-        reader.written("sequence_length", "packed_sequence.packed_sequence_size")
+        reader.written("sequence_length", next(path for path in _PACKS if reader.get(path, integer)))
         return packed
     for path in _LENGTHS:
         length = reader.get(path, positive)
