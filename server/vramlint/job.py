@@ -319,7 +319,7 @@ class TrainingJob:
     activation_offload: bool = False
     attention: Attention = "sdpa"
     loss: Loss | int = "full-logits"
-    """An integer n is torchtune's loss in n chunks."""
+    """An integer n is the loss of torchtune, LitGPT or torchtitan in n chunks."""
     loop: Loop = "trainer"
     kernels: Kernels = field(default_factory=Kernels)
     compile: bool = False

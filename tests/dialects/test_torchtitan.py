@@ -10,6 +10,8 @@ from dialect_reading import edited, expect, job_of, reading, value_at
 
 from vramlint.dialects.torchtitan.read import DIALECT
 from vramlint.document import Document
+from vramlint.lazy_dataclasses import replace
+from vramlint.memory import estimate_job
 
 BASE: dict[str, Any] = {
     "model": {"name": "llama3", "flavor": "8B"},
@@ -246,3 +248,26 @@ def test_several_keys_of_older_releases_date_the_file() -> None:
 
 def test_one_old_key_is_a_mistake() -> None:
     assert not reading(changed(training__batch_size=4)).problems
+
+
+def test_a_loss_in_chunks_holds_those_of_one_at_a_time() -> None:
+    def needed(**values: Any) -> int:
+        made = job_of(changed(activation_checkpoint__mode="full", **values), gpus=8)
+        return estimate_job(made).device_bytes
+
+    rows, words, width = 2 * 8192, 128256, 4096
+    whole, two, three = needed(), needed(loss__num_chunks=2), needed(loss__num_chunks=3)
+    assert two < whole - rows * words * 4
+    # Logits in 16 bits, their log-softmax and two gradients in float32, and what the allocator rounds up.
+    assert 14 <= (two - three) / ((rows // 2 - rows // 3) * words) < 16
+    # Beside a chunk, the head's gradient adds up in float32.
+    fused = estimate_job(
+        replace(job_of(changed(activation_checkpoint__mode="full"), gpus=8), loss="fused-linear")
+    )
+    assert needed(loss__num_chunks=4) - fused.device_bytes > words * width * 2
+
+
+def test_a_loss_in_chunks_leaves_nothing_open() -> None:
+    made = job_of(changed(loss__num_chunks=8))
+    assert made.loss == 8
+    assert made.written("loss") == ("loss", "num_chunks")

@@ -10,7 +10,12 @@ from vramlint.memory.architectures.network import Network
 from vramlint.memory.objectives import objective_of
 from vramlint.memory.ops.basic import cast, dropout
 from vramlint.memory.ops.distillation import generalized_jsd_loss
-from vramlint.memory.ops.fused_loss import chunked_outputs_loss, fused_linear_cross_entropy, tiled_head_loss
+from vramlint.memory.ops.fused_loss import (
+    chunked_outputs_loss,
+    fused_linear_cross_entropy,
+    head_in_chunks,
+    tiled_head_loss,
+)
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.loss import (
     causal_loss,
@@ -49,6 +54,8 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
         return pooled_loss(t, linear(t, x, head, "scores")), None
     if kind == "value":
         return _value(t, network, x), None
+    if isinstance(job.loss, int) and job.runtime == "torchtitan":
+        return head_in_chunks(t, x, head, job.loss), None
     if isinstance(job.loss, int):
         # LitGPT's loop holds the logits while backward runs, turned to float32 by Fabric
         # (litgpt/finetune/lora.py, fit; lightning precision plugins).

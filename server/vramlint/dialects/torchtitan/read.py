@@ -285,14 +285,13 @@ def _attention(reader: Reader) -> Attention:
     return "flex" if "flex" in backend else "sdpa"
 
 
-def _loss(reader: Reader) -> Loss:
+def _loss(reader: Reader) -> Loss | int:
     """Whole logits, or from 0.3 those of one chunk at a time (components/loss.py, ChunkedLossWrapper)."""
     chunks = reader.get("loss.num_chunks", positive)
     if chunks is None:
         return "full-logits"
-    reason = f"the logits of one of {chunks} chunks, and what the loss makes of them, are not counted"
-    reader.leave_open("loss", reason, at_least=True)
-    return "fused-linear"
+    reader.written("loss", "loss.num_chunks")
+    return chunks
 
 
 def _optimizer(reader: Reader) -> str:

@@ -165,6 +165,53 @@ def scored_states(t: Tape, hidden: Tensor, scored: int) -> Tensor:
     return t.record(out, (hidden.node,), backward)
 
 
+def head_in_chunks(t: Tape, hidden: Tensor, head: Linear, chunks: int) -> Tensor:
+    """Head, cross entropy and backward of one chunk of the rows after the other, inside forward: the hidden
+    states' gradient adds up in float32 and is cast in the end, the head's over the chunks (torchtitan 0.3,
+    components/loss.py, ChunkedLossWrapper; CrossEntropyLoss turns the logits to float32).
+
+    The loop holds the logits of the chunk before while it makes the next. The head's gradient is left in the
+    dtype of the weight; a sharded one adds up in float32 meanwhile, beside the product of a chunk.
+    """
+    rows, weight = hidden.shape[0] * hidden.shape[1], head.weight
+    compute = t.autocast or hidden.dtype
+    part = (-(-rows // chunks), weight.shape[0])
+    trains = t.recording and t.tracks(hidden, weight)
+    makes_head_gradient = trains and weight.trainable
+    total = t.new(hidden.shape, "float32", "gradient of the last hidden states, float32") if trains else None
+    summed = t.new(weight.shape, "float32", "gradient of the head, added up") if makes_head_gradient else None
+    held: list[Tensor] = []
+    for _ in range(min(chunks, 2)):
+        logits = t.new(part, compute, "logits of a chunk")
+        held.clear()
+        wide = t.new(part, "float32", "logits of a chunk in float32") if compute != "float32" else None
+        log_softmax = t.new(part, "float32", "log-softmax of a chunk")
+        del wide
+        if trains:
+            likelihood = t.new(part, "float32", "gradient of the log-softmax of a chunk")
+            back = t.new(part, "float32", "gradient of the logits of a chunk")
+            del likelihood, log_softmax
+            narrow = cast(t, back, compute, "gradient of the logits of a chunk, cast")
+            del back
+            product = t.new(weight.shape, compute, "head gradient of a chunk") if summed is not None else None
+            del narrow, product
+        held.append(logits)
+    held.clear()
+    loss = t.new((1,), "float32", "loss")
+    if total is None:
+        return loss
+    to_weight = t.new(weight.shape, weight.dtype, "gradient of the head") if summed is not None else None
+    del summed
+    saved = t.save(cast(t, total, hidden.dtype, "gradient of the last hidden states"), to_weight)
+    del total, to_weight
+
+    def backward(grad: Tensor) -> Gradients:
+        first, second = saved.open()
+        return second, first
+
+    return t.record(loss, (weight if weight.trainable else None, hidden.node), backward)
+
+
 def chunked_outputs_loss(
     t: Tape, hidden: Tensor, head: Linear, chunks: int, cap: bool, keeps_logits: bool
 ) -> Tensor:
