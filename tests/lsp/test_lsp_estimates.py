@@ -10,6 +10,7 @@ import pytest
 from lsp_talk import FULL, SMALL, Editor
 from lsprotocol import types
 
+from vramlint.catalog.facts import GIB
 from vramlint.document import Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.lsp.commands import gpu_edit, largest_edit
@@ -155,7 +156,8 @@ async def test_over_the_wire(editor: Editor) -> None:
     identifier = {"textDocument": {"uri": uri}}
     before = await ask("vramlint/estimate", identifier | {"replay": True})
     assert before.estimate.verdict == "does_not_fit"
-    assert before.estimate.process_bytes > before.estimate.device_bytes / 2
+    # a process shows no more than the RTX 4090 has, however much the run asks for
+    assert 22 * GIB < before.estimate.process_bytes < 24 * GIB < before.estimate.device_bytes
     found = await ask("vramlint/whatIf", identifier | {"changes": {"micro_batch_size": 1}})
     assert found.estimate.device_bytes < before.estimate.device_bytes
     assert found.edit is not None
