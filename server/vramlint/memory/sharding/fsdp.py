@@ -161,18 +161,22 @@ class Fsdp2(Fsdp):
 
     def share(self, parameter: Parameter) -> int:
         """Cut by rows into equal parts, where there are fewer rows than ranks with padding (_fsdp_param.py,
-        _init_sharded_param). torchtitan, verl and NeMo Automodel name another dimension for experts.
+        _init_sharded_param). torchtitan, verl and NeMo Automodel name another dimension for experts, and so
+        does who spreads experts over ranks.
         """
         rows = parameter.shape[0]
         by_rows = self.job.in_trainer or self.job.runtime == "torchtune"
-        if not by_rows or parameter.scheme is not None:
+        if not by_rows or parameter.scheme is not None or parameter.spread > 1:
             return Fsdp.share(self, parameter)
-        return -(-rows // max(1, int(self.ranks / parameter.spread))) * (parameter.numel // rows)
+        return -(-rows // self.ranks) * (parameter.numel // rows)
 
     def elements(self, parameter: Parameter) -> int:
         """Those of padded rows too, of every rank."""
-        ranks = max(1, int(self.ranks / parameter.spread))
-        return max(parameter.numel, self.share(parameter) * ranks)
+        return (
+            parameter.numel
+            if parameter.spread > 1
+            else max(parameter.numel, self.share(parameter) * self.ranks)
+        )
 
     def accumulation_dtype(self, parameter: Parameter) -> str:
         """Upcast to the dtype of the reduction (_fsdp_param.py, to_accumulated_grad_if_needed)."""
