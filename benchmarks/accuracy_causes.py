@@ -100,15 +100,16 @@ FIGURES: tuple[tuple[str, str], ...] = (
         r"^trl-grpo",
         (
             "an upper bound by the record: limits of lengths, not lengths. With completions alone the runs "
-            "need 34 and 61 GiB, with the longest prompts 76 and 104; the two figures are apart as the "
-            "models are"
+            "need 34 and 61 GiB, with the longest prompts 76 and 104; about 700 tokens of prompt give both "
+            "readings. The larger run is counted as the whole GPU, which it nearly filled"
         ),
     ),
     (
         r"^lf-5977",
         (
-            "nvidia-smi's 13G on a GPU of 24. Weights are followed along DeepSpeed's trace on their own "
-            "stream (4 GiB of its pool) beside 3 GiB of the step's; what takes 4 GiB more is not known"
+            "nvidia-smi's 13G. 3.2 GiB are the step's, 5.6 the stream's that gathers (what is fetched ahead, "
+            "and with torch 2.5 what waits for it), 0.6 that of reductions, 1.0 outside PyTorch; what the "
+            "rest is, is not known"
         ),
     ),
     (
@@ -116,8 +117,9 @@ FIGURES: tuple[tuple[str, str], ...] = (
         (
             "the file switches on both kinds of checkpointing, which the Trainer refuses (an error here "
             "too), so that the run cannot have been this one. 130.8 GiB were allocated when the log-softmax "
-            "asked for 9.4: 47 GiB more than shards, states, logits and layer inputs on eight GPUs, as much "
-            "as weights and states shared by four would add"
+            "asked for 9.4, on another rank of that log 119.2 when 8.5 were asked for: both leave 97 GiB that "
+            "do not depend on the length. Shards, states and the root unit are 49 on eight GPUs and 94 on "
+            "four, where the first step of the optimizer would not have fitted"
         ),
     ),
     (

@@ -210,3 +210,21 @@ def test_fsdp_gathers_and_reduces_on_streams_of_its_own(strategy: str, streams: 
     # Of six layers in two steps: FSDP2's copies in forward and backward, FSDP1's flat gradients.
     expected = {"fsdp1": 2 * 6, "fsdp2": 2 * 2 * 6}
     assert sum(size == layer for size in events) == expected.get(strategy, 0)
+
+
+@pytest.mark.parametrize(("param_dtype", "offload"), [("bfloat16", "none"), ("none", "both")])
+def test_fsdp2_casts_a_share_before_it_is_gathered(param_dtype: str, offload: str) -> None:
+    """Beside the buffer of the unit before and its own, on the stream that copies in."""
+    job = job_of(PLAIN)
+    taken = {}
+    for dtype, where in (("none", "none"), (param_dtype, offload)):
+        parallel = Parallel("fsdp2", data=2, param_dtype=dtype, offload=where)  # type: ignore[arg-type]
+        estimate = estimate_job(replace(job, precision=Precision("bfloat16"), parallel=parallel))
+        assert estimate.replay is not None
+        replay = estimate.replay()
+        assert isinstance(replay, Replay)
+        gathered = [(number, size) for number, size in replay.events() if -STREAM < size <= 0]
+        numbers = {number for number, size in gathered if size}
+        taken[where, dtype] = most([event for event in gathered if event[0] in numbers])
+    layer = (4 * 256**2 + 3 * 256 * 1024 + 2 * 256) * 2
+    assert taken[offload, param_dtype] - taken["none", "none"] == pytest.approx(layer / 2, rel=0.01)

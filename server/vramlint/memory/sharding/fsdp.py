@@ -217,7 +217,10 @@ class Fsdp2(Fsdp):
         if unit.place == "layer":
             self.layer_bytes = size
         before = self._buffers(t, 0 if unit.place == "first" else self.layer_bytes)
-        own, weights = self._buffers(t, size), self.unsharded(t, size)
+        share = self._share(t, size)
+        own = self._buffers(t, size)
+        share.clear()
+        weights = self.unsharded(t, size)
         before.clear()
         return Gathered(weights, own if in_model or unit.place != "last" else [])
 
@@ -241,6 +244,14 @@ class Fsdp2(Fsdp):
     def unsharded(self, t: Tape, size: int) -> list[Tensor]:
         """Copied out on the stream of computation (_fsdp_collectives.py, foreach_all_gather_copy_out)."""
         return [t.new((size,), "uint8", UNSHARDED)] if size else []
+
+    def _share(self, t: Tape, size: int) -> list[Tensor]:
+        """This rank's share on the GPU and in the dtype that is gathered, until it lies in the buffer
+        (_fsdp_collectives.py, _get_param_all_gather_inputs): a copy from the host, or cast.
+        """
+        parallel = self.job.parallel
+        copied = parallel.param_dtype != "none" or parallel.offload in ("parameters", "both")
+        return self._buffers(t, -(-size // self.ranks) if copied else 0)
 
     def _buffers(self, t: Tape, size: int) -> list[Tensor]:
         return gathered(t, size if self.ranks > 1 else 0)
