@@ -118,7 +118,7 @@ FIGURES: tuple[tuple[str, str], ...] = (
             "the file switches on both kinds of checkpointing, which the Trainer refuses (an error here "
             "too), so that the run cannot have been this one. 130.8 GiB were allocated when the log-softmax "
             "asked for 9.4, on another rank of that log 119.2 when 8.5 were asked for; if that one was an "
-            "allocation behind, 97 GiB depend on no length in both. Shards, states and the root unit are 49 "
+            "allocation earlier, 97 GiB depend on no length in both. Shards, states and the root unit are 49 "
             "on eight GPUs and 94 on four, where the optimizer's first step would not have fitted"
         ),
     ),

@@ -109,6 +109,16 @@ def test_tensor_and_pipeline_ranks_share_the_weights_but_not_the_count() -> None
         assert part.component_sizes["weights"] < 0.55 * whole.component_sizes["weights"]
 
 
+@pytest.mark.parametrize(("objective", "beside"), [("dpo", True), ("grpo", False), ("ppo", False)])
+def test_a_reference_scores_beside_the_graph_or_before_the_step(objective: str, beside: bool) -> None:
+    """Completions are scored when they are made (trl 0.17, _generate_and_score_completions)."""
+    job = replace(LLAMA, objective=objective, loss="full-logits", generation=Generation("in-process"))
+    alone, both = (estimate_job(replace(job, reference_model=it)) for it in ("none", "own"))
+    rows = 2 * job.micro_batch_size if objective == "dpo" else job.micro_batch_size
+    more = both.phase_peaks["forward"] - alone.phase_peaks["forward"] - 2 * both.parameters
+    assert (more > rows * job.sequence_length * 128256) is beside
+
+
 def test_a_reference_model_stays_only_where_all_weights_are_trained() -> None:
     dpo = replace(LLAMA, objective="dpo")
     lora = replace(dpo, method="lora", adapter=Adapter(targets=("q_proj",)))

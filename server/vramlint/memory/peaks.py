@@ -10,7 +10,7 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.ledger import DTYPE_BYTES
-from vramlint.memory.objectives import has_reference
+from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.pipeline import StagePart, in_flight
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.step import Segment, StepProfile
@@ -193,8 +193,12 @@ def reference_pass(logits: int, peaks: Sequence[PeakCandidate]) -> PeakCandidate
 
 
 def reference_logits(job: TrainingJob, profile: StepProfile, network: Network) -> int:
-    """Bytes of a reference model's logits; 0 where there is none, or a fused head never makes them."""
-    if job.loss != "full-logits" or not has_reference(job):
+    """Bytes of a reference model's logits beside the policy's graph; 0 where there is none, a fused head
+    never makes them, or completions are scored before the step that trains on them (trl 0.17 and 1.16,
+    trainer/grpo_trainer.py, _generate_and_score_completions).
+    """
+    before = objective_of(job).loss == "policy"
+    if job.loss != "full-logits" or not has_reference(job) or before:
         return 0
     width = 6 if profile.tape.autocast else DTYPE_BYTES[job.precision.weights]
     return int(job.micro_batch_size * job.sequence_length * network.head.weight.shape[0] * width)
