@@ -58,12 +58,17 @@ def fuzzed(library: Path, settings: str, traces: int) -> Counter[str]:
     """Ask so many traces under one setting; how many traces and calls, how many traces ran out of memory, and
     how many differ.
     """
-    counted: Counter[str] = Counter()
+    counted = Counter(traces=0, calls=0, differences=0, out_of_memory=0)
     for device in DEVICES:
         real = Allocator(library, settings, device)
-        if real.read() != as_read(settings):
+        read = real.read()
+        if isinstance(read, str):
+            print(f"{settings}: refused, {read}")
+            real.close()
+            return counted
+        if read != as_read(settings):
             counted["differences"] += 1
-            print(f"{settings}: read as {as_read(settings)}, really {real.read()}")
+            print(f"{settings}: read as {as_read(settings)}, really {read}")
         for seed in range(traces // len(DEVICES) // 4):
             calls = drawn(seed, device * 7 // 8)
             room = replay(settings, calls, None, device)

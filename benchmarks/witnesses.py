@@ -1,7 +1,7 @@
 """Bytes that real engines and trainers held on the CPU, and the jobs that say the same runs.
 
-`engines.py`, `deepspeed_engines.py`, `trainers.py` and `classes.py` count them; tests and docs/accuracy.md
-compare.
+`engines.py`, `deepspeed_engines.py`, `trainers.py` and `classes.py` count them, `allocator_fuzz.py` asks
+PyTorch's allocator; tests and docs/accuracy.md compare.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 
 from accuracy_figures import percent, quantile, table
 
-from vramlint.catalog.facts import MIB, Model
+from vramlint.catalog.facts import GIB, MIB, Model
 from vramlint.job import Buckets, Parallel, Precision, TrainingJob
 from vramlint.memory import estimate_job
 
+EXPANDABLE = "expandable_segments:True"
 HERE = Path(__file__).resolve().parent
 Row = Mapping[str, Any]
 
@@ -62,6 +63,7 @@ def fsdp_job(row: Row) -> TrainingJob:
             reduce_dtype=row["reduce"],
             sharding="full" if row.get("resharded", True) else "grad-op",
             sync_each_batch=row.get("synced"),
+            wrap=row.get("wrap", "layer"),
         ),
         versions={"accelerate": "1.14"} if row.get("one_root") else {},
     )
@@ -98,9 +100,7 @@ def section() -> Iterator[str]:
     yield (
         "What engines and trainers do around a step is counted on themselves: tensors are real and on the "
         "CPU, the process group is PyTorch's fake one, and every storage is followed. Scripts in "
-        "`benchmarks/` do it, in an environment with the libraries; nothing of it is needed to use vramlint. "
-        "PyTorch's own caching allocator under a pretended CUDA runtime judged the replay "
-        "(`tests/data/allocator_traces.jsonl`)."
+        "`benchmarks/` do it, in an environment with the libraries; nothing of it is needed to use vramlint."
     )
     yield _pages()
     yield "FSDP, one rank of eight, on top of the shards, in the worst phase (`engines.py`):"
@@ -111,6 +111,44 @@ def section() -> Iterator[str]:
     )
     head = ("run", "counted forward", "estimated", "counted backward", "estimated")
     yield table(head, map(_deepspeed, rows_of("deepspeed")))
+    yield from _allocator(json.loads((HERE / "data" / "allocator.json").read_text(encoding="utf-8")))
+
+
+def _allocator(found: Row) -> Iterator[str]:
+    """The part on the allocator."""
+    traces, jobs = found["traces"], found["jobs"]
+    total = {name: sum(row[name] for row in traces) for name in ("traces", "calls", "out_of_memory")}
+    differences = sum(row["differences"] for row in traces)
+    yield "### The allocator"
+    said = f"{total['traces']:,} random traces under {len(traces)} settings, {total['calls']:,} calls"
+    yield (
+        f"The replay beside the caching allocator of torch {found['torch']}, which runs under a CUDA runtime "
+        f"that only counts (`allocator_fuzz.py`): {said}; {total['out_of_memory']:,} run out of memory. "
+        "Allocated and reserved bytes after every call, the peaks, and where it runs out differ in "
+        f"{differences}. `tests/data/allocator_traces.jsonl` holds some with its answers."
+    )
+    same = sum(row["same"] for row in jobs)
+    yield (
+        "vramlint's own timelines of whole runs, in GiB that the allocator takes on a GPU with room, and the "
+        "least that the replay can do with (in steps of 2 MiB). "
+        "The allocator takes the same to the byte and lives with that least, but not with 2 MiB less, in "
+        f"{same} of {len(jobs)} runs, those under further settings included:"
+    )
+    columns = [(settings, name) for settings in ("", EXPANDABLE) for name in ("reserved", "least")]
+    by_job: dict[str, dict[str, Row]] = {}
+    for row in jobs:
+        by_job.setdefault(row["job"], {})[row["settings"]] = row
+    yield table(
+        ("run", "calls", "allocated", "reserved", "least", "expandable: reserved", "least"),
+        (
+            [
+                name,
+                f"{rows['']['calls']:,}",
+                *(f"{size / GIB:.2f}" for size in (rows[""]["allocated"], *(rows[a][b] for a, b in columns))),
+            ]
+            for name, rows in by_job.items()
+        ),
+    )
 
 
 def _pages() -> str:

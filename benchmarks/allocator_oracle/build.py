@@ -19,6 +19,7 @@ WANTED = re.compile(
     r"torch/version\.py|torch/lib/libc10(_cuda)?\.so|torch/include/(c10|torch/headeronly)/.*|nvidia/.*/include/.*"
 )
 LIBRARIES = ("libc10.so", "libc10_cuda.so")
+DRIVER = "libcuda.so.1"
 
 
 def build(torch: Path, headers: Sequence[Path], out: Path) -> Path:
@@ -32,39 +33,37 @@ def build(torch: Path, headers: Sequence[Path], out: Path) -> Path:
         shutil.copy(library, out)
     cuda = (_found(unpacked, "cuda_runtime_api.h").parent, _found(unpacked, "crt/host_defines.h").parents[1])
     include = [f"-I{folder}" for folder in (_found(unpacked, "torch/include"), *cuda)]
-    runtime, unanswered = _runtime(out)
-    stubs = out / "stubs.c"
-    answered = (SOURCES / "cudart.c").read_text(encoding="utf-8")
-    stubs.write_text(_stubs(name for name in unanswered if not re.search(rf"\b{name}\(", answered)))
-    versions = out / "versions"
+    runtime, asked = _runtime(out)
+    answers, stubs, versions = out / "cudart.o", out / "stubs.c", out / "versions"
+    _run("gcc -c -fPIC -O2 -Wall -Werror", *include, str(SOURCES / "cudart.c"), f"-o{answers}")
+    answered = set(re.findall(r" T (\w+)", _run("nm", str(answers))))
+    stubs.write_text(_stubs(sorted(asked - answered)))
     versions.write_text(f"{runtime} {{ global: *; }};\n")
-    _run(
-        "gcc -shared -fPIC -O2 -Wall -Werror",
-        *include,
-        f"-Wl,-soname,{runtime},--version-script={versions}",
-        str(SOURCES / "cudart.c"),
-        str(stubs),
-        f"-o{out / runtime}",
-    )
+    named = f"-Wl,-soname,{runtime},--version-script={versions}"
+    _run("gcc -shared -fPIC -O2", named, str(answers), str(stubs), f"-o{out / runtime}")
+    # Torch before 2.8 looks the driver up in a library that is loaded already.
+    named = f"-Wl,-soname,{DRIVER},--no-as-needed,-rpath,$ORIGIN"
+    _run("gcc -shared", named, str(out / runtime), f"-o{out / DRIVER}")
     called = out / "liboracle.so"
     _run(
-        "g++ -std=c++20 -shared -fPIC -O2",
+        "g++ -std=c++20 -shared -fPIC -O2 -DPYTORCH_C10_DRIVER_API_SUPPORTED",
+        "-Wl,--no-as-needed,-rpath,$ORIGIN",
         *include,
         str(SOURCES / "oracle.cpp"),
-        *(str(out / name) for name in (*LIBRARIES, runtime)),
-        "-Wl,-rpath,$ORIGIN",
+        *(str(out / name) for name in (*LIBRARIES, runtime, DRIVER)),
         f"-o{called}",
     )
     return called
 
 
-def _runtime(out: Path) -> tuple[str, list[str]]:
-    """The runtime's name that libc10_cuda asks for, and the functions that it asks of it."""
+def _runtime(out: Path) -> tuple[str, set[str]]:
+    """The runtime's name that libc10_cuda asks for, the functions that it asks of it, and of the driver."""
     listed = _run("nm -D --undefined-only", str(out / "libc10_cuda.so"))
     found = re.findall(r"U (cuda\w+)@+(libcudart\.so\.[\d.]+)", listed)
     if not found:
         raise SystemExit(f"{out / 'libc10_cuda.so'} asks for no CUDA runtime")
-    return found[0][1], [name for name, _ in found]
+    of_driver = re.findall(rb"(?<=\0)cu[A-Z]\w+(?=\0)", (out / "libc10_cuda.so").read_bytes())
+    return found[0][1], {name for name, _ in found} | {name.decode() for name in of_driver}
 
 
 def _stubs(names: Iterable[str]) -> str:

@@ -1,11 +1,12 @@
 /* A pretended CUDA runtime: one device, no stream capture, memory that is only counted.
 
-   What libc10_cuda.so asks of it and is not here is made by build.py as a function that ends the process. The
-   driver's functions for expandable segments are handed out by cudaGetDriverEntryPointByVersion. Addresses
-   rise and are never used twice. */
+   What libc10_cuda.so asks of it and is not here is made by build.py as a function that ends the process.
+   libcuda.so.1 is an empty library that is linked with this one, so that the driver's functions are found in
+   it. Addresses rise and are never used twice. */
 
 #include <cuda.h>
 #include <cuda_runtime_api.h>
+#include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,58 +148,49 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 
 /* The driver, as far as expandable segments ask it. */
-static CUresult reserve(CUdeviceptr *address, size_t bytes, size_t alignment, CUdeviceptr wish,
-                        unsigned long long flags) {
+CUresult cuMemAddressReserve(CUdeviceptr *address, size_t bytes, size_t alignment, CUdeviceptr wish,
+                             unsigned long long flags) {
     return *address = addresses(bytes), CUDA_SUCCESS;
 }
-static CUresult create(CUmemGenericAllocationHandle *handle, size_t bytes, const CUmemAllocationProp *prop,
-                       unsigned long long flags) {
+CUresult cuMemAddressFree(CUdeviceptr address, size_t bytes) { return CUDA_SUCCESS; }
+CUresult cuMemCreate(CUmemGenericAllocationHandle *handle, size_t bytes, const CUmemAllocationProp *prop,
+                     unsigned long long flags) {
     if (!taken(bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
     *handle = addresses(0);
     remember(*handle, bytes);
     return CUDA_SUCCESS;
 }
-static CUresult release(CUmemGenericAllocationHandle handle) { return forget(handle), CUDA_SUCCESS; }
-static CUresult granularity(size_t *bytes, const CUmemAllocationProp *prop,
-                            CUmemAllocationGranularity_flags option) {
+CUresult cuMemRelease(CUmemGenericAllocationHandle handle) { return forget(handle), CUDA_SUCCESS; }
+CUresult cuMemMap(CUdeviceptr address, size_t bytes, size_t offset, CUmemGenericAllocationHandle handle,
+                  unsigned long long flags) {
+    return CUDA_SUCCESS;
+}
+CUresult cuMemUnmap(CUdeviceptr address, size_t bytes) { return CUDA_SUCCESS; }
+CUresult cuMemSetAccess(CUdeviceptr address, size_t bytes, const CUmemAccessDesc *access, size_t count) {
+    return CUDA_SUCCESS;
+}
+CUresult cuMemGetAllocationGranularity(size_t *bytes, const CUmemAllocationProp *prop,
+                                       CUmemAllocationGranularity_flags option) {
     return *bytes = PAGE, CUDA_SUCCESS;
 }
-static CUresult attribute(int *value, CUdevice_attribute which, CUdevice device) {
+CUresult cuDeviceGet(CUdevice *device, int ordinal) { return *device = ordinal, CUDA_SUCCESS; }
+CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which, CUdevice device) {
     return *value = 0, CUDA_SUCCESS;
 }
-static CUresult device_of(CUdevice *device, int ordinal) { return *device = ordinal, CUDA_SUCCESS; }
-static CUresult success(void) { return CUDA_SUCCESS; }
 
-static const struct { const char *name; void *function; } DRIVER[] = {
-    {"cuMemAddressReserve", reserve},
-    {"cuMemCreate", create},
-    {"cuMemRelease", release},
-    {"cuMemGetAllocationGranularity", granularity},
-    {"cuDeviceGetAttribute", attribute},
-    {"cuDeviceGet", device_of},
-    {"cuMemMap", success},
-    {"cuMemUnmap", success},
-    {"cuMemSetAccess", success},
-    {"cuMemAddressFree", success},
-    {"cuLogsRegisterCallback", success},
-    {"cuLogsUnregisterCallback", success},
-};
-
-static void never(void) {
-    fputs("pretended CUDA: a driver function that is not pretended was called\n", stderr);
-    abort();
+#if CUDART_VERSION >= 12090
+CUresult cuLogsRegisterCallback(CUlogsCallback function, void *data, CUlogsCallbackHandle *handle) {
+    return CUDA_SUCCESS;
 }
+CUresult cuLogsUnregisterCallback(CUlogsCallbackHandle handle) { return CUDA_SUCCESS; }
+#endif
 
-static cudaError_t entry(const char *symbol, void **function, enum cudaDriverEntryPointQueryResult *found) {
-    *function = never;
-    for (size_t i = 0; i < sizeof DRIVER / sizeof *DRIVER; i++)
-        if (!strcmp(symbol, DRIVER[i].name)) *function = DRIVER[i].function;
-    if (found) *found = cudaDriverEntryPointSuccess;
-    return cudaSuccess;
-}
-
+#if CUDART_VERSION >= 12050
 cudaError_t cudaGetDriverEntryPointByVersion(const char *symbol, void **function, unsigned version,
                                              unsigned long long flags,
                                              enum cudaDriverEntryPointQueryResult *found) {
-    return entry(symbol, function, found);
+    *function = dlsym(dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD), symbol);
+    if (found) *found = *function ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
+    return cudaSuccess;
 }
+#endif

@@ -1,6 +1,8 @@
 // Runs a trace on PyTorch's own allocator and reads what it counts after each event.
 
+#if __has_include(<c10/core/AllocatorConfig.h>)
 #include <c10/core/AllocatorConfig.h>
+#endif
 #include <c10/cuda/CUDAAllocatorConfig.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAStream.h>
@@ -17,6 +19,32 @@
 #include <unordered_map>
 
 namespace allocators = c10::cuda::CUDACachingAllocator;
+using c10::CachingAllocator::StatType;
+
+// Torch before 2.10 has one class for the settings, and no setting for a large segment.
+#if __has_include(<c10/core/AllocatorConfig.h>)
+using Config = c10::CachingAllocator::AcceleratorAllocatorConfig;
+#else
+using Config = allocators::CUDAAllocatorConfig;
+#endif
+
+template <class Any>
+uint64_t large_segment() {
+  if constexpr (requires { Any::large_segment_size(); }) {
+    return Any::large_segment_size();
+  } else {
+    return 20 << 20;
+  }
+}
+
+template <class Any>
+bool expandable() {
+  if constexpr (requires { Any::use_expandable_segments(); }) {
+    return Any::use_expandable_segments();
+  } else {
+    return Any::expandable_segments();
+  }
+}
 
 extern "C" {
 void pretend_device(size_t bytes);
@@ -54,11 +82,10 @@ const char* oracle_open(uint64_t device) try {
 
 // What was read of the settings: expandable, max_split, rounding, large segment, and 16 numbers of divisions.
 void oracle_settings(uint64_t* read) {
-  using Config = c10::CachingAllocator::AcceleratorAllocatorConfig;
-  *read++ = Config::use_expandable_segments();
+  *read++ = expandable<Config>();
   *read++ = Config::max_split_size();
   *read++ = Config::max_non_split_rounding_size();
-  *read++ = Config::large_segment_size();
+  *read++ = large_segment<Config>();
   for (size_t divisions : Config::roundup_power2_divisions()) {
     *read++ = divisions;
   }
@@ -69,7 +96,7 @@ int64_t oracle_run(const Event* events, int64_t count, uint64_t capacity, After*
   auto* allocator = allocators::get();
   std::unordered_map<int64_t, void*> alive;
   auto cuda = c10::Device(c10::DeviceType::CUDA, 0);
-  auto total = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  auto total = static_cast<size_t>(StatType::AGGREGATE);
   pretend_capacity(capacity);
   allocator->resetPeakStats(0);
   int64_t done = 0;

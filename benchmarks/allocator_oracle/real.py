@@ -15,6 +15,7 @@ from allocator_oracle.traces import Call, Kind
 KINDS = {kind: at for at, kind in enumerate(get_args(Kind))}
 UNLIMITED = (1 << 64) - 1
 _library: Any = None
+_refused: str | None = None
 
 
 class _Event(ctypes.Structure):
@@ -47,9 +48,9 @@ class Allocator:
         """Run a trace from an empty cache; the process that runs it holds one allocator for all."""
         return self._pool.submit(_run, calls, capacity)
 
-    def read(self) -> tuple[int, ...]:
+    def read(self) -> tuple[int, ...] | str:
         """What the library read of its settings: expandable, the limit of splitting, how much larger an uncut
-        block may be, a large segment, and the divisions by interval.
+        block may be, a large segment, and the divisions by interval; what is wrong where it refuses them.
         """
         return self._pool.submit(_settings).result()
 
@@ -59,7 +60,7 @@ class Allocator:
 
 
 def _load(library: str, settings: str, device: int) -> None:
-    global _library
+    global _library, _refused
     os.environ["PYTORCH_CUDA_ALLOC_CONF"] = settings
     _library = ctypes.CDLL(library)
     _library.oracle_run.restype = ctypes.c_int64
@@ -72,11 +73,12 @@ def _load(library: str, settings: str, device: int) -> None:
     )
     _library.oracle_open.restype = ctypes.c_char_p
     refused = _library.oracle_open(ctypes.c_uint64(device))
-    if refused is not None:
-        raise ValueError(f"{settings}: {refused.decode()}")
+    _refused = None if refused is None else refused.decode().splitlines()[0]
 
 
-def _settings() -> tuple[int, ...]:
+def _settings() -> tuple[int, ...] | str:
+    if _refused is not None:
+        return _refused
     read = (ctypes.c_uint64 * 20)()
     _library.oracle_settings(read)
     return tuple(read)

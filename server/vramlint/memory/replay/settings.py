@@ -58,7 +58,8 @@ def parsed(text: str) -> Settings:
 
 def _divisions(text: str) -> Divisions:
     """One number for all sizes, or a list as in "[256:1,512:2,>:8]": megabytes, and the divisions from there
-    to the next power of two (parseRoundUpPower2Divisions).
+    to the next power of two (parseRoundUpPower2Divisions of torch 2.14; in 2.7 ">" holds for the size named
+    before it too).
     """
     if text.isdigit():
         return (int(text),) * INTERVALS
