@@ -70,7 +70,7 @@ def fuzzed(library: Path, settings: str, traces: int) -> Counter[str]:
             counted["differences"] += 1
             print(f"{settings}: read as {as_read(settings)}, really {read}")
         for seed in range(traces // len(DEVICES) // 4):
-            calls = drawn(seed, device * 7 // 8)
+            calls = drawn(seed, device * 7 // 8, uses=seed % 3 == 2)
             room = replay(settings, calls, None, device)
             asked = list(capacities(random.Random(seed), room.reserved))
             waiting = [real.run(calls, capacity) for capacity in asked]
@@ -107,7 +107,7 @@ def main() -> int:
         for settings in asked.settings:
             rows.append({"settings": settings, **fuzzed(library, settings, asked.traces)})
             print(json.dumps(rows[-1]), flush=True)
-        runs = compared(library)
+        runs = compared(library) if asked.settings is SETTINGS else []
         for run in runs:
             print(json.dumps(run))
         release = (Path(folder) / "torch").read_text()

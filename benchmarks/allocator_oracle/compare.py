@@ -8,25 +8,34 @@ from allocator_oracle.real import UNLIMITED, Answer
 from allocator_oracle.traces import Call
 from vramlint.memory.replay.caching_allocator import Block, CachingAllocator
 from vramlint.memory.replay.settings import INTERVALS, parsed
-from vramlint.memory.replay.standard import Event, OutOfMemory, Taken, expanded, on_stream, replayed
+from vramlint.memory.replay.standard import WAITS, Event, OutOfMemory, Taken, expanded, on_stream, replayed
 
 
 def replay(settings: str, calls: Sequence[Call], capacity: int | None, device: int) -> Answer:
     """What the replay with every setting answers to calls."""
     allocator = CachingAllocator(parsed(settings), capacity, device)
     alive: dict[int, Block] = {}
+    streams = {call.number: call.stream for call in calls if call.kind == "malloc"}
+    users: dict[int, set[int]] = {}
     after: list[tuple[int, int]] = []
     ran_out = False
     try:
         for call in calls:
             if call.kind == "malloc":
                 alive[call.number] = allocator.malloc(call.size, call.stream)
+            elif call.kind == "free" and users.get(call.number):
+                allocator.free_later(alive.pop(call.number), call.number)
             elif call.kind == "free":
                 allocator.free(alive.pop(call.number))
             elif call.kind == "empty":
                 allocator.empty_cache()
-            else:
-                raise ValueError(f"{call.kind} is not replayed")
+            elif call.kind == "used" and streams[call.number] != call.stream:
+                users.setdefault(call.number, set()).add(call.stream)
+            elif call.kind == "finished":
+                for number in list(allocator.waiting):
+                    users[number].discard(call.stream)
+                    if not users[number]:
+                        allocator.finished(number)
             after.append((allocator.allocated, allocator.reserved))
     except OutOfMemory:
         ran_out = True
@@ -35,9 +44,28 @@ def replay(settings: str, calls: Sequence[Call], capacity: int | None, device: i
 
 def events(calls: Sequence[Call]) -> list[Event] | None:
     """The calls as a timeline has them; None where it cannot say them."""
-    if any(call.kind not in ("malloc", "free") for call in calls):
+    if any(call.kind == "empty" for call in calls):
         return None
-    return [(call.number, _size(call)) for call in calls]
+    streams = {call.number: call.stream for call in calls if call.kind == "malloc"}
+    users: dict[int, set[int]] = {}
+    waiting: list[int] = []
+    said: list[Event] = []
+    for call in calls:
+        if call.kind == "malloc":
+            said.append((call.number, _size(call)))
+        elif call.kind == "free" and users.get(call.number):
+            waiting.append(call.number)
+            said.append((call.number, WAITS))
+        elif call.kind == "free":
+            said.append((call.number, 0))
+        elif call.kind == "used" and streams[call.number] != call.stream:
+            users.setdefault(call.number, set()).add(call.stream)
+        elif call.kind == "finished":
+            for number in waiting:
+                users[number].discard(call.stream)
+            said += ((number, 0) for number in waiting if not users[number])
+            waiting = [number for number in waiting if users[number]]
+    return said
 
 
 def _size(call: Call) -> int:

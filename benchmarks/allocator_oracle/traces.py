@@ -15,6 +15,8 @@ LIMITS = (512, MIB, 2 * MIB, 10 * MIB, 20 * MIB, 32 * MIB, 64 * MIB, 128 * MIB, 
 """Sizes where a rule or a setting begins to hold."""
 SPANS = ((1, MIB), (MIB + 1, 10 * MIB), (10 * MIB, 64 * MIB), (64 * MIB, 2 * GIB))
 
+STREAMS = (0, 1, 2)
+
 
 class Call(NamedTuple):
     """One call. `stream` is that of an allocation, of a use, or the one that has finished."""
@@ -25,11 +27,13 @@ class Call(NamedTuple):
     stream: int = 0
 
 
-def drawn(seed: int, most: int, longest: int = 400) -> list[Call]:
-    """The calls of a number: at most `most` bytes are alive at once."""
+def drawn(seed: int, most: int, longest: int = 400, uses: bool = False) -> list[Call]:
+    """The calls of a number: at most `most` bytes are alive at once. `uses`: other streams use what was
+    allocated, and finish later.
+    """
     dice = random.Random(seed)
     sizes = _sizes(dice, most)
-    streams = dice.choice(((0,), (0,), (0, 1), (0, 1, 2)))
+    streams = dice.choice(((0,), (0,), (0, 1), STREAMS))
     emptied = dice.choice((0.0, 0.0, 0.01))
     growing, order = dice.uniform(0.45, 0.6), dice.choice((-1, 0, None))
     calls: list[Call] = []
@@ -39,6 +43,10 @@ def drawn(seed: int, most: int, longest: int = 400) -> list[Call]:
         size = dice.choice(sizes) if dice.random() < 0.9 else _size(dice, most)
         if dice.random() < emptied:
             calls.append(Call("empty"))
+        elif uses and alive and dice.random() < 0.2:
+            calls.append(Call("used", dice.choice(list(alive)), stream=dice.choice(STREAMS)))
+        elif uses and dice.random() < 0.1:
+            calls.append(Call("finished", stream=dice.choice(STREAMS)))
         elif alive and (dice.random() > growing or total + size > most):
             numbers = list(alive)
             gone = dice.choice(numbers) if order is None or dice.random() < 0.2 else numbers[order]

@@ -13,7 +13,7 @@ from allocator_oracle.jobs import calls_of, jobs
 from allocator_oracle.real import Answer
 from allocator_oracle.traces import GIB, MIB, Call, drawn
 
-from vramlint.memory.replay.standard import Taken, on_stream
+from vramlint.memory.replay.standard import WAITS, Taken, on_stream
 
 DATA = json.loads((Path(witnesses.__file__).parent / "data" / "allocator.json").read_text(encoding="utf-8"))
 PAIR = [Call("malloc", 1, 3 * MIB), Call("malloc", 2, 30 * MIB, 2), Call("free", 1), Call("free", 2)]
@@ -34,7 +34,7 @@ def test_a_trace_is_well_formed_and_within_its_bytes(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_both_replays_answer_the_same(seed: int) -> None:
-    calls = drawn(seed, GIB)
+    calls = drawn(seed, GIB, uses=seed % 2 == 1)
     ours = replay("", calls, None, 80 * GIB)
     assert not loop_difference(in_one_loop("", calls, None, 80 * GIB), ours)
 
@@ -43,6 +43,8 @@ def test_calls_as_a_timeline_and_back() -> None:
     assert events(PAIR) == [(1, 3 * MIB), (2, on_stream(2, 30 * MIB)), (1, 0), (2, 0)]
     assert calls_of(events(PAIR) or []) == PAIR
     assert events([Call("empty")]) is None
+    used = [PAIR[0], Call("used", 1, stream=1), Call("free", 1), Call("finished", stream=1)]
+    assert events(used) == [(1, 3 * MIB), (1, WAITS), (1, 0)]
     assert calls_of([(1, 5), (1, 0), (1, 0)]) == [Call("malloc", 1, 5), Call("free", 1)]
 
 

@@ -14,7 +14,7 @@ from vramlint.catalog.facts import GIB, MIB
 from vramlint.memory.replay.caching_allocator import CachingAllocator, replayed_with
 from vramlint.memory.replay.reserved import EXPANDABLE
 from vramlint.memory.replay.settings import INTERVALS, Settings, parsed
-from vramlint.memory.replay.standard import Event, OutOfMemory, Taken, expanded, replayed
+from vramlint.memory.replay.standard import WAITS, Event, OutOfMemory, Taken, expanded, replayed
 
 TRACES = Path(__file__).parent.parent / "data" / "allocator_traces.jsonl"
 ROWS = [json.loads(line) for line in TRACES.read_text(encoding="utf-8").splitlines()]
@@ -86,6 +86,49 @@ def test_a_gpu_as_large_as_what_was_taken_is_large_enough(events: list[Event]) -
     taken = replayed(events)
     assert replayed(events, taken.reserved) == taken
     assert replayed_with(Settings(), events) == taken
+
+
+@st.composite
+def traces_that_wait(draw: st.DrawFn) -> list[Event]:
+    """Some storages are freed while another stream uses them, and are known to be free later or never."""
+    events: list[Event] = []
+    waiting: list[int] = []
+    for number, size in draw(traces()):
+        waits = not size and draw(st.booleans())
+        events.append((number, WAITS if waits else size))
+        if waits:
+            waiting.append(number)
+        if waiting and draw(st.booleans()):
+            events.append((waiting.pop(0), 0))
+    return events
+
+
+@settings(max_examples=100, deadline=None)
+@given(traces_that_wait(), st.floats(0.5, 1))
+def test_what_waits_in_one_loop(events: list[Event], share: float) -> None:
+    taken = replayed(events)
+    assert replayed_with(Settings(), events) == taken
+    assert expanded(events) == replayed_with(EXPANDABLE, events)
+    capacity = int(share * taken.reserved)
+    try:
+        within = replayed_with(Settings(), events, capacity)
+    except OutOfMemory:
+        with pytest.raises(OutOfMemory):
+            replayed(events, capacity)
+    else:
+        assert replayed(events, capacity) == within
+
+
+def test_what_another_stream_uses_is_not_allocated_and_not_free() -> None:
+    """Before memory runs out the allocator waits for the stream."""
+    size = 30 * MIB
+    events: list[Event] = [(1, size), (1, WAITS), (2, size), (1, 0), (3, size)]
+    assert replayed(events) == Taken(2 * size, 2 * size)
+    assert replayed(events[:3]) == Taken(size, 2 * size)
+    assert replayed(events[:3], size) == Taken(size, size)
+    assert replayed(events[:3], size).gave_back
+    with pytest.raises(OutOfMemory):
+        replayed(events, size)
 
 
 @settings(max_examples=200, deadline=None)

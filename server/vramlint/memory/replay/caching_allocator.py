@@ -6,8 +6,8 @@ growing range of addresses for each pool and stream, mapped in pages of 2 MiB (s
 best fit counts what a block can grow to and every page that is wholly free goes back under pressure
 (c10/cuda/CUDACachingAllocator.cpp, torch 2.1 to 2.14).
 
-Not replayed: garbage_collection_threshold, private pools, frees that wait for another stream,
-cudaMallocAsync.
+Not replayed: garbage_collection_threshold, which holds only under a limit of the process' share, private
+pools, cudaMallocAsync.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from vramlint.memory.replay.standard import (
     SMALL_SEGMENT,
     STREAM,
     UNLIMITED,
+    WAITS,
     Event,
     OutOfMemory,
     Taken,
@@ -120,6 +121,8 @@ class CachingAllocator:
         self.pools: dict[tuple[int, bool], Pool] = {}
         self.allocated = self.reserved = self.peak_allocated = self.peak_reserved = 0
         self.next_address = 0
+        self.waiting: dict[int, Block] = {}
+        """Blocks that were freed and that another stream still uses."""
 
     def malloc(self, size: int, stream: int = 0) -> Block:
         """A block of at least `size` bytes. Raises OutOfMemory."""
@@ -141,6 +144,20 @@ class CachingAllocator:
     def free(self, block: Block) -> None:
         """Give a block back to its pool."""
         self.allocated -= block.size
+        self._cache(block)
+
+    def free_later(self, block: Block, number: int) -> None:
+        """Free a block that another stream still uses, until that is `finished`."""
+        self.allocated -= block.size
+        self.waiting[number] = block
+
+    def finished(self, number: int) -> None:
+        """No other stream uses what was freed under this number."""
+        block = self.waiting.pop(number, None)
+        if block is not None:
+            self._cache(block)
+
+    def _cache(self, block: Block) -> None:
         block.free = True
         self._merge(block)
         block.pool.put(block)
@@ -214,7 +231,11 @@ class CachingAllocator:
         return True
 
     def empty_cache(self) -> None:
-        """Give back what is free as a whole (torch.cuda.empty_cache, and before a request fails)."""
+        """Wait for all streams and give back what is free as a whole (torch.cuda.empty_cache, and before a
+        request fails).
+        """
+        for number in list(self.waiting):
+            self.finished(number)
         for pool in sorted(self.pools.values(), key=lambda pool: pool.small):
             if self.settings.expandable:
                 for block in [pool.blocks[key] for key in pool.keys]:
@@ -344,9 +365,13 @@ def replayed_with(
     allocator = CachingAllocator(settings, capacity, device)
     alive: dict[int, Block] = {}
     for number, size in events:
-        if size:
+        if size == WAITS:
+            allocator.free_later(alive.pop(number), number)
+        elif size:
             further, size = (-1, size) if size > 0 else divmod(-size, STREAM)
             alive[number] = allocator.malloc(size, 1 + further)
         elif number in alive:
             allocator.free(alive.pop(number))
+        else:
+            allocator.finished(number)
     return Taken(allocator.peak_allocated, allocator.peak_reserved)

@@ -19,22 +19,26 @@ are mapped at the end as are missing.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias
 
 from vramlint.catalog.facts import MIB
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.memory.replay.settings import LARGE_SEGMENT
+from vramlint.memory.replay.settings import LARGE_SEGMENT, Settings
 
 SMALL, SMALL_SEGMENT, LARGE_FROM, GRAIN = MIB, 2 * MIB, 10 * MIB, 2 * MIB
 Event: TypeAlias = tuple[int, int]
 """A storage's number, and its bytes: positive where it is allocated, negative where that happens on another
-stream (`on_stream`), 0 where it is freed.
+stream (`on_stream`), 0 where it is freed, WAITS where it is freed while another stream still uses it.
 """
 UNLIMITED = 1 << 40
 """More bytes than any GPU has."""
 STREAM = 1 << 50
 """What an event's size is lower by for each further stream."""
+WAITS = -(1 << 60)
+"""Freed, but not to be used again before the stream that uses it has come as far (Tensor.record_stream): the
+event with 0 that follows. Before memory runs out the allocator waits for all such streams.
+"""
 Stream: TypeAlias = Literal[1, 2]
 """Beside the one of computation: that of gathering weights, and that of reducing gradients."""
 
@@ -42,6 +46,10 @@ Stream: TypeAlias = Literal[1, 2]
 def on_stream(stream: Stream, size: int) -> int:
     """The size of an event that allocates `size` bytes on another stream."""
     return -size if stream == 1 else -(STREAM + size)
+
+
+class _Waiting(Exception):
+    """The driver has no more while streams still use what was freed."""
 
 
 class OutOfMemory(Exception):
@@ -58,13 +66,19 @@ class Taken:
     """Whether something that was cached had to go back to the driver, so that a GPU with room takes more."""
 
 
-def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
+def replayed(events: Sequence[Event], capacity: int | None = None) -> Taken:
     """Replay `events` on a GPU whose driver gives at most `capacity` bytes (None: any number). A storage that
     is freed twice is freed once.
 
     Raises OutOfMemory.
     """
-    return _replayed(events, capacity)
+    try:
+        return _replayed(events, capacity)
+    except _Waiting:
+        from vramlint.memory.replay.caching_allocator import replayed_with  # it knows what waits
+
+        taken = replayed_with(Settings(), events, capacity)
+        return Taken(taken.allocated, taken.reserved, gave_back=True)
 
 
 def expanded(events: Iterable[Event], device: int | None = None) -> Taken:
@@ -86,6 +100,7 @@ def _replayed(events: Iterable[Event], capacity: int | None, device: int = 0) ->
     own_small, own_large, side_small, side_large, third_small, third_large = pools
     last: dict[int, list[Any]] = {}
     alive: dict[int, list[Any]] = {}
+    waiting: set[int] = set()
     allocated = held = peak = peak_held = address = 0
     gave_back = False
     expandable = device > 0
@@ -100,6 +115,10 @@ def _replayed(events: Iterable[Event], capacity: int | None, device: int = 0) ->
             elif size > -STREAM:
                 size = 511 - size & -512
                 pool = side_small if size <= SMALL else side_large
+            elif size == WAITS:
+                waiting.add(number)
+                allocated -= alive[number][1]
+                continue
             else:
                 size = 511 - STREAM - size & -512
                 pool = third_small if size <= SMALL else third_large
@@ -121,6 +140,8 @@ def _replayed(events: Iterable[Event], capacity: int | None, device: int = 0) ->
                 else:
                     wanted = LARGE_SEGMENT if size < LARGE_FROM else -(-size // GRAIN) * GRAIN
                 if capacity is not None and held + wanted > capacity:
+                    if waiting:
+                        raise _Waiting
                     gave_back = True
                     held -= sum(_given_back(cached) for cached in pools)
                     if held + wanted > capacity:
@@ -150,7 +171,10 @@ def _replayed(events: Iterable[Event], capacity: int | None, device: int = 0) ->
             if block is None:
                 continue
             pool = block[5]
-            allocated -= block[1]
+            if waiting and number in waiting:
+                waiting.remove(number)
+            else:
+                allocated -= block[1]
             before = block[2]
             if before is not None and before[4]:
                 del pool[left(pool, (before[1], before[0]))]
