@@ -17,7 +17,7 @@ from vramlint.job import Buckets, Parallel, Precision
 from vramlint.memory import estimate_job
 from vramlint.memory.replay import fetching
 from vramlint.memory.replay.reserved import Replay
-from vramlint.memory.replay.standard import STREAM, Event, on_stream, replayed
+from vramlint.memory.replay.standard import STREAM, WAITS, Event, on_stream, replayed
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.tape import Parameter
 
@@ -53,11 +53,7 @@ def fetched(row: dict[str, Any], traced: bool = True) -> list[Event]:
 
 
 @pytest.mark.parametrize("row", FETCHED, ids=lambda row: row["zero"]["stage3_max_reuse_distance"])
-def test_what_is_fetched_ahead_is_what_the_engine_held(
-    row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The engine on the CPU, where nothing waits for another stream."""
-    monkeypatch.setattr(fetching, "IN_FLIGHT", 0)
+def test_what_is_fetched_ahead_is_what_the_engine_held(row: dict[str, Any]) -> None:
     parameters = estimate_job(job_of(row)).parameters
     counted = row["bytes_per_parameter"]["forward"] - PLAIN["bytes_per_parameter"]["forward"]
     more = most(fetched(row)) - most(fetched(PLAIN))
@@ -111,7 +107,8 @@ def test_the_allocator_waits_before_it_fails(tmp_path: Any) -> None:
     assert estimate.replay is not None
     replay = estimate.replay()
     assert isinstance(replay, Replay)
-    free = replayed(replay.events(pressed=True)).reserved
+    at_once = [(number, 0 if size == WAITS else size) for number, size in replay.events()]
+    free = replayed(at_once).reserved
     assert free < replay.with_room() - GIB
     assert replay.lives(free)
 
@@ -131,6 +128,17 @@ def test_a_share_from_the_host_is_on_the_gpu_until_the_weight_is(monkeypatch: py
         sizes.append(sum(abs(size) for each in made.events.values() for _, size in each))
     shared = 1 + 1 / job.parallel.data
     assert sizes[0] < sizes[1] <= shared * sizes[0] * 1.01
+
+
+def test_only_weights_on_a_stream_of_their_own_wait_for_what_uses_them() -> None:
+    """Once for each that is let go, not for the buffers that several arrive in (free_param)."""
+    row = FETCHED[0]
+    assert not any(size == WAITS for _, size in fetched(row))
+    events = fetched({**row, "overlap": True})
+    waiting = [number for number, size in events if size == WAITS]
+    made = [number for number, size in events if size not in (0, WAITS)]
+    assert 0 < len(waiting) == len(set(waiting)) < len(made)
+    assert sorted(number for number, size in events if not size) == sorted(made)
 
 
 def test_a_block_of_one_stream_serves_no_other() -> None:

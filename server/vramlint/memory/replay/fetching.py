@@ -7,9 +7,9 @@ long as fewer than `live` are there. Weights that are asked for together arrive 
 when the first of them is waited for, and the buffer goes with the last. A weight is let go after its module,
 unless the trace has it again within `reuse` elements or the fetching has passed its next use already.
 
-The host runs ahead of the GPU, so that a block serves again some time after it was let go: when the host
-knows that the streams that used it are past that. Under pressure the allocator waits for them
-(CUDACachingAllocator.cpp, synchronize_and_free_events).
+A weight that another stream used than the one it was made on is free once that stream is past it (free_param,
+`record_stream`). The host runs ahead of the GPU, so that such a block serves again some time after it was let
+go: when the host knows it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Literal
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.replay.micro_batch import Place
 from vramlint.memory.replay.pace import gathers_hold_blocks
-from vramlint.memory.replay.standard import Event, on_stream
+from vramlint.memory.replay.standard import WAITS, Event, on_stream
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.sharding.zero3 import Zero3
 from vramlint.memory.tape import Parameter
@@ -81,21 +81,17 @@ class Fetches:
     numbers: int
 
 
-def fetches(
-    plan: Plan, weights: Sequence[Sequence[Parameter]], traced: bool, pressed: bool = False
-) -> Fetches:
+def fetches(plan: Plan, weights: Sequence[Sequence[Parameter]], traced: bool) -> Fetches:
     """The fetching of one micro batch through stretches with these `weights`; `traced`: a whole step has been
-    traced before; `pressed`: the allocator waits for what was let go.
+    traced before.
     """
     assert isinstance(plan, Zero3)
-    return _Coordinator(plan, weights, traced, pressed).run()
+    return _Coordinator(plan, weights, traced).run()
 
 
 class _Coordinator:
-    def __init__(
-        self, plan: Zero3, weights: Sequence[Sequence[Parameter]], traced: bool, pressed: bool
-    ) -> None:
-        self.plan, self.traced, self.pressed = plan, traced, pressed
+    def __init__(self, plan: Zero3, weights: Sequence[Sequence[Parameter]], traced: bool) -> None:
+        self.plan, self.traced = plan, traced
         self.buckets = plan.job.parallel.buckets
         self.stream = plan.job.parallel.buckets.overlap_comm
         self.from_host = plan.ranks > 1 and plan.job.parallel.offload in ("parameters", "both")
@@ -234,7 +230,7 @@ class _Coordinator:
         return self.before[uses[following]] - self.before[step] < self.buckets.reuse
 
     def _let_go(self, weight: Weight) -> None:
-        self._free(weight.number)
+        self._free(weight.number, computed_with=True)
         weight.state = "away"
         self.there -= weight.elements
 
@@ -243,13 +239,15 @@ class _Coordinator:
         self.events.append((self.numbers - 1, on_stream(1, size) if self.stream else size))
         return self.numbers - 1
 
-    def _free(self, number: int) -> None:
-        if self.pressed:
+    def _free(self, number: int, computed_with: bool = False) -> None:
+        """`computed_with`: the stream of computation used it too, and not only the one of gathering."""
+        if not (self.held_by_gathers or (computed_with and self.stream)):
             self.events.append((number, 0))
-        else:
-            arrivals = self.asked if self.held_by_gathers else 0
-            self.leaving.append(Leaving(number, len(self.arrived) - 1, arrivals))
-            self._known(0)
+            return
+        self.events.append((number, WAITS))
+        arrivals = self.asked if self.held_by_gathers else 0
+        self.leaving.append(Leaving(number, len(self.arrived) - 1, arrivals))
+        self._known(0)
 
     def _known(self, waits: int) -> None:
         """The host knows that so many waits are over: what was let go before serves again."""

@@ -23,7 +23,7 @@ long ones come; one that meets its longest first takes what equal lengths do.
 """
 
 
-_latest: list[tuple[Run | None, bool, bool, Sequence[Event]]] = [(None, False, False, ())]
+_latest: list[tuple[Run | None, bool, Sequence[Event]]] = [(None, False, ())]
 """The events that were made last: one verdict replays them several times, and they are megabytes."""
 
 
@@ -94,11 +94,10 @@ class Replay:
 
     def _taken(self, varying: bool, settings: Settings, capacity: int | None = None) -> int:
         """Bytes taken. Raises OutOfMemory."""
-        job, pressed = self.run.job, capacity is not None and self.run.plan.fetches_ahead
-        events = self.events(varying, pressed)
+        job, events = self.run.job, self.events(varying)
         if settings == Settings():
             taken = replayed(events, capacity)
-            if not (taken.gave_back or pressed):
+            if not taken.gave_back:
                 self._with_room[varying, settings] = taken.reserved
             return taken.reserved
         device = job.gpu.memory_bytes if job.gpu is not None else None
@@ -106,25 +105,23 @@ class Replay:
             return expanded(events, device).reserved
         return replayed_with(settings, events, capacity, device).reserved
 
-    def events(self, varying: bool = False, pressed: bool = False) -> Sequence[Event]:
-        """Every storage of the run: two steps of the full length, or one of each of several; `pressed`: the
-        allocator waits for what streams of other work let go.
-        """
-        run, of_varying, under_pressure, events = _latest[0]
-        if run is not self.run or of_varying is not varying or under_pressure is not pressed:
-            events = self._events(varying, pressed)
-            _latest[0] = self.run, varying, pressed, events
+    def events(self, varying: bool = False) -> Sequence[Event]:
+        """Every storage of the run: two steps of the full length, or one of each of several."""
+        run, of_varying, events = _latest[0]
+        if run is not self.run or of_varying is not varying:
+            events = self._events(varying)
+            _latest[0] = self.run, varying, events
         return events
 
-    def _events(self, varying: bool, pressed: bool) -> Sequence[Event]:
+    def _events(self, varying: bool) -> Sequence[Event]:
         run = self.run
         tokens = run.job.sequence_length
         whole = walked(run.profile, not run.plan.fetches_ahead)
         if not varying:
-            return timeline(run, [(tokens, whole)] * 2, pressed)
+            return timeline(run, [(tokens, whole)] * 2)
         shorter = [int(share * tokens) for share in STAIRCASE[:-1]]
         steps = [*((length, _walked_at(run, length)) for length in shorter), (tokens, whole)]
-        return timeline(run, steps, pressed)
+        return timeline(run, steps)
 
 
 def _walked_at(run: Run, length: int) -> Walked:

@@ -26,16 +26,14 @@ FIRST_OF_STEPS = 1 << 40
 """Numbers from here on are of micro batches; those below are of what stays."""
 
 
-def timeline(run: Run, steps: Sequence[tuple[int, Walked]], pressed: bool = False) -> list[Event]:
-    """The events of a run of `steps`: tokens of a row, and the walk at this length; `pressed`: on a GPU where
-    the allocator has to wait for what was let go.
-    """
-    return _Timeline(run, pressed).made(steps)
+def timeline(run: Run, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
+    """The events of a run of `steps`: tokens of a row, and the walk at this length."""
+    return _Timeline(run).made(steps)
 
 
 class _Timeline:
-    def __init__(self, run: Run, pressed: bool) -> None:
-        self.run, self.pressed = run, pressed
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self.events: list[Event] = []
         self.numbers = 0
         self.next_base = FIRST_OF_STEPS
@@ -135,7 +133,7 @@ class _Timeline:
 
         run = self.run
         weights = [run.profile.weights[index] for index in run.order]
-        made = fetches(run.plan, weights, self.traced, self.pressed)
+        made = fetches(run.plan, weights, self.traced)
         base, self.numbers, self.traced = self.numbers + 1, self.numbers + made.numbers, True
         return {
             place: [(base + number, size) for number, size in events] for place, events in made.events.items()
