@@ -272,7 +272,9 @@ class Fsdp1(Fsdp):
         return Gathered(gathered(t, size), gathered(t, before))
 
     def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
-        """Autograd makes the flat gradient; then the weights are resharded and it is cast and reduced."""
+        """Autograd makes the flat gradient; then the weights are resharded and it is cast and reduced. Where
+        it was added to one that had accumulated, autograd still holds it meanwhile.
+        """
         trained = unit.trained
         if self.one_unit or self.frees_gradients or not trained:
             return []
@@ -283,13 +285,9 @@ class Fsdp1(Fsdp):
         if self.in_pipeline:
             return []
         reduced = self.reduction_dtype(trained[0])
-        if self.accumulates_whole:
-            del flat
-            cast = t.new((count,), reduced, REDUCED) if reduced != trained[0].dtype else None
-        else:
-            cast = t.new((count,), reduced, REDUCED) if reduced != flat.dtype else flat
+        cast = t.new((count,), reduced, REDUCED) if reduced != flat.dtype else flat
         kept = self.kept_shard(t, trained)
-        del cast
+        del cast, flat
         return kept
 
     def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:
