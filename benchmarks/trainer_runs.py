@@ -44,6 +44,15 @@ def saved(*modules: str) -> dict[str, Any]:
     return {"modules_to_save": list(modules)}
 
 
+SINKS = {
+    "model_type": "gpt_oss",
+    "num_local_experts": 4,
+    "num_experts_per_tok": 2,
+    "head_dim": 64,
+    "num_key_value_heads": 2,
+    "vocab_size": 2000,
+}
+"""gpt-oss' eager attention."""
 BF16 = {"weights": "bfloat16"}
 DEEP = {"num_hidden_layers": 8, "vocab_size": 2000, "head_dim": 64}
 """Deep and narrow in words, so that the layers make the peak."""
@@ -85,6 +94,11 @@ RUNS: dict[str, Setting] = {
     ),
     "SFT, LoRA on experts": Setting(
         method="lora", model=MIXTURE, adapter={"target_parameters": ["mlp.experts.gate_up_proj"]}, **BF16
+    ),
+    "SFT, DoRA": Setting(**BF16, method="dora"),
+    "SFT, sinks": Setting(**BF16, model=SINKS, checkpointing=False, sequence_length=512),
+    "SFT, sinks, LoRA": Setting(
+        **BF16, method="lora", model=SINKS, adapter={"target_modules": ["q_proj", "v_proj"]}
     ),
     "SFT, Liger": Setting(**BF16, **LIGER),
     "SFT, Liger, float32 weights": Setting(**LIGER),

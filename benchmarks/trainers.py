@@ -104,6 +104,11 @@ def liger_changes() -> list[tuple[Any, str, Any]]:
 PHASES = ("forward", "backward", "optimizer")
 
 
+def without_scratch() -> Any:
+    """Products of 16-bit numbers without oneDNN, whose scratch memory depends on the processor."""
+    return torch.backends.mkldnn.flags(enabled=False)
+
+
 def rounded(size: int) -> int:
     """Bytes that the CUDA caching allocator hands out."""
     return -(-size // 512) * 512
@@ -136,7 +141,7 @@ def track(setting: Setting) -> Tracked:
     from transformers.integrations.liger import apply_liger_kernel
 
     random.seed(0)
-    with tempfile.TemporaryDirectory() as folder, kernels_as_on_cuda():
+    with tempfile.TemporaryDirectory() as folder, kernels_as_on_cuda(), without_scratch():
         trainer, batch = TRAINERS[setting.trainer](setting, arguments(setting, folder))
         if setting.checkpointing:
             trainer.model.gradient_checkpointing_enable({"use_reentrant": False})

@@ -1,0 +1,79 @@
+"""torchtitan's files: what a rank gathers, and what a pipeline's stage holds for its micro batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from configs import estimate_of, moment
+
+from vramlint.catalog.facts import MIB
+from vramlint.memory import Estimate
+
+TITAN = """# vramlint: gpu=H100-80GB x8
+[model]
+name = "llama3"
+flavor = "8B"
+[training]
+local_batch_size = {batch}
+seq_len = {length}
+[parallelism]
+pipeline_parallel_degree = {stages}
+data_parallel_shard_degree = {shards}
+pipeline_parallel_schedule = "1F1B"
+[activation_checkpoint]
+mode = "{checkpointing}"
+"""
+LAYER, TABLE = 218_112_000, 128_256 * 4096
+"""Weights of a layer of Llama 3 8B, and of its embedding or head."""
+STAGE_GRADIENTS = 4 * (8 * LAYER + TABLE)
+"""Float32, in which they are reduced, of the first or the last of four stages."""
+WORKSPACES = 2 * 32 * MIB
+"""cuBLAS on Hopper."""
+
+
+def titan(
+    folder: Path, batch: int = 1, stages: int = 4, checkpointing: str = "none", length: int = 8192
+) -> Estimate:
+    text = TITAN.format(
+        batch=batch, stages=stages, shards=8 // stages, checkpointing=checkpointing, length=length
+    )
+    return estimate_of(folder, text, "train.toml")
+
+
+def test_embedding_layers_and_head_are_units_of_their_own(tmp_path: Path) -> None:
+    """A buffer that shards arrive in and a copy of it: of the embedding and the first layer when the latter
+    begins; of the head, beside the last layer's buffer, when the loss is made (torchtitan 0.3,
+    distributed/fsdp.py; counted on torch 2.13).
+    """
+    estimate = titan(tmp_path, stages=1, checkpointing="full", length=128)
+    loss = moment(estimate, "loss").components["activations"] - WORKSPACES
+    assert loss == pytest.approx(2 * LAYER + 2 * 2 * TABLE, rel=0.05)
+    forward = moment(estimate, "forward").components["activations"] - WORKSPACES
+    assert forward == pytest.approx(2 * 2 * TABLE, rel=0.05)
+
+
+def test_a_stage_holds_no_more_micro_batches_than_there_are(tmp_path: Path) -> None:
+    """Each micro batch in flight keeps what the first stage's layers save; after as many as there are stages
+    they stay as they are, however many follow.
+    """
+    forward = {batch: titan(tmp_path, batch).phase_peaks["forward"] for batch in (3, 4, 5, 8, 16)}
+    saved = forward[4] - forward[3]
+    assert saved > 12 * 1024**3
+    # The first micro batch's backward is done when a fifth runs.
+    assert forward[5] - forward[4] == pytest.approx(STAGE_GRADIENTS, rel=0.01)
+    assert forward[5] == forward[8] == forward[16]
+
+
+def test_weights_of_a_stage_are_gathered_once_for_all_micro_batches(tmp_path: Path) -> None:
+    """2 bytes a weight of a stage, not so many for each micro batch."""
+    two, many = (titan(tmp_path, batch, checkpointing="full").phase_peaks for batch in (2, 16))
+    assert many["forward"] - two["forward"] < 2 * LAYER
+
+
+def test_a_single_micro_batch_makes_its_gradients_once(tmp_path: Path) -> None:
+    """They are made in backward; only more micro batches have them in forward too, 4 bytes each."""
+    one, two = (titan(tmp_path, batch, checkpointing="full") for batch in (1, 2))
+    assert moment(one, "loss").components["gradients"] == 0
+    more = two.phase_peaks["forward"] - one.phase_peaks["forward"]
+    assert more == pytest.approx(STAGE_GRADIENTS, rel=0.05)
