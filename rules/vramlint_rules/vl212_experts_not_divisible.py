@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.catalog.expert_counts import EXPERTS
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import model_name
 from vramlint.lint.rule import Rule
-from vramlint.memory.architectures.families.expert_keys import EXPERTS
 from vramlint_rules._degrees import next_divisor, said_already, size
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.catalog.expert_counts import has_experts
 from vramlint.job import TrainingJob
 from vramlint.memory.architectures.fallback import flat
-from vramlint.memory.architectures.families.expert_keys import EXPERTS
 from vramlint.memory.tape import Parameter
 from vramlint.memory.weights import Group, Weights
 
@@ -24,7 +24,7 @@ def not_divided(job: TrainingJob, whole: Weights, rank: Weights, stage: Weights)
     at_most = f"is not modelled for {kind or 'this architecture'}, and each GPU holds less than is said"
     if parallel.tensor > 1 and _remain(_matrices(whole), _matrices(rank)):
         yield f"tensor parallelism over {parallel.tensor} GPUs {at_most}"
-    if parallel.expert > 1 and _has_experts(job):
+    if parallel.expert > 1 and has_experts(flat(job.model.config)):
         experts = _experts(whole)
         if not experts or _remain(experts, _experts(rank)):
             yield f"expert parallelism over {parallel.expert} GPUs {at_most}"
@@ -65,8 +65,3 @@ def _experts(weights: Weights) -> int:
 
 def _layers(weights: Weights) -> int:
     return sum(group.count * parameter.numel for group in _inner(weights) for parameter in group.parameters)
-
-
-def _has_experts(job: TrainingJob) -> bool:
-    config = flat(job.model.config)
-    return any(isinstance(config.get(key), int) and config[key] > 1 for key in EXPERTS)

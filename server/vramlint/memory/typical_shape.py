@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from math import log
 from statistics import median
 
+from vramlint.catalog.expert_counts import EXPERTS
 from vramlint.catalog.facts import GIB, Model
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures import family_of
-from vramlint.memory.architectures.families.expert_keys import EXPERTS
 from vramlint.memory.estimate import CannotEstimate, Estimate
 
 

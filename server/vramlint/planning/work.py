@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from vramlint.catalog.expert_counts import EXPERTS
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.architectures.fallback import flat
 from vramlint.memory.architectures.families import family_of
-from vramlint.memory.architectures.families.expert_keys import EXPERTS, TOP, whole
+from vramlint.memory.architectures.families.expert_keys import TOP, whole
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.degrees import is_expert
 from vramlint.memory.tape import Tape

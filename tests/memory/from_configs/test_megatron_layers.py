@@ -79,6 +79,59 @@ def test_whole_layers_recomputed_keep_their_input(tmp_path: Path, text: str) -> 
     assert kept(tmp_path, recomputed) == pytest.approx(2 * HIDDEN / 2, rel=0.02)
 
 
+NEMO = """# vramlint: gpu=H100-80GB x8
+policy:
+  model_name: ./model
+  train_global_batch_size: 64
+  train_micro_batch_size: 1
+  max_total_sequence_length: 4096
+  precision: bfloat16
+  dtensor_cfg: {enabled: false}
+  megatron_cfg:
+    enabled: true
+    tensor_model_parallel_size: 1
+    activation_checkpointing: true
+    recompute_granularity: selective
+    recompute_modules: [core_attn, mlp]
+sft: {max_num_epochs: 1}
+data: {dataset_name: own}
+cluster: {gpus_per_node: 8, num_nodes: 1}
+"""
+SELECTIVE = SWIFT.format(tensor=1) + "recompute_granularity: selective\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "recomputed"),
+    [
+        (SELECTIVE, False),
+        (SELECTIVE + "recompute_modules: [core_attn]\n", False),
+        (SELECTIVE + "recompute_modules: [core_attn, mlp]\n", True),
+        (SELECTIVE + "recompute_modules: [moe]\n", False),
+        (NEMO, True),
+        (NEMO.replace(", mlp]", "]"), False),
+    ],
+)
+def test_a_dense_block_that_is_recomputed_keeps_its_input(
+    tmp_path: Path, text: str, recomputed: bool
+) -> None:
+    """Gate, up and their product are made again; attention's core by a flash kernel saves nothing
+    (megatron-core 0.16.1, transformer_config.py, recompute_modules).
+    """
+    expected = formula(1) - (6 * INNER if recomputed else 0)
+    assert kept(tmp_path, text) == pytest.approx(expected, rel=0.02)
+
+
+def test_a_mixture_that_is_recomputed_is_named_moe(tmp_path: Path) -> None:
+    text = SELECTIVE.replace("./model", "Qwen/Qwen3-30B-A3B")
+    kept_by = {
+        module: moment(estimate_of(tmp_path, f"{text}recompute_modules: [{module}]\n"), "loss").components[
+            "activations"
+        ]
+        for module in ("mlp", "moe")
+    }
+    assert kept_by["moe"] < 0.6 * kept_by["mlp"]
+
+
 @pytest.mark.parametrize(("stages", "chunks"), [(4, 1), (4, 2), (8, 2)])
 def test_what_the_first_stage_has_in_flight(tmp_path: Path, stages: int, chunks: int) -> None:
     """p micro batches of a stage's layers, `p (1 + (p - 1)/(p v))` in v chunks (Narayanan et al. 2104.04473,

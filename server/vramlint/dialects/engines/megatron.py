@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from vramlint.catalog.expert_counts import has_experts
+from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import WorldSize
 from vramlint.dialects.kit.dialect import Obstacle
-from vramlint.dialects.kit.reader import Reader, boolean, positive, text
+from vramlint.dialects.kit.reader import Reader, boolean, names, positive, text
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Dtype
+from vramlint.vocabulary import Checkpointing, Dtype
 
-Recomputed = Literal["none", "full"]
 _DEGREES: Mapping[str, str] = {
     "tensor": "tensor_model_parallel_size",
     "pipeline": "pipeline_model_parallel_size",
@@ -89,16 +90,18 @@ def precision_of(half: Dtype, defaults: MegatronDefaults) -> Precision:
     )
 
 
-def read_recomputation(reader: Reader, defaults: MegatronDefaults, prefix: str = "") -> Recomputed | Obstacle:
-    """Whether layers are recomputed. Selective recomputation of attention alone saves nothing where a flash
-    kernel runs; of other modules it is not modelled, and the layer is taken as kept.
-    """
+def read_recomputation(
+    reader: Reader, model: Model, defaults: MegatronDefaults, prefix: str = ""
+) -> Checkpointing | Obstacle:
+    """What of the layers is recomputed."""
     kind = reader.get(f"{prefix}recompute_granularity", text)
     if kind is None:
         reader.default("gradient_checkpointing")
         kind = defaults.recompute
     else:
         reader.written("gradient_checkpointing", f"{prefix}recompute_granularity")
+    if kind == "selective":
+        return recomputed_modules(reader, model, prefix)
     if kind != "full":
         return "none"
     if reader.get(f"{prefix}recompute_method", text) == "block":
@@ -109,3 +112,18 @@ def read_recomputation(reader: Reader, defaults: MegatronDefaults, prefix: str =
             reader.at(key),
         )
     return "full"
+
+
+def recomputed_modules(reader: Reader, model: Model, prefix: str) -> Checkpointing:
+    """What selective recomputation saves: "mlp" is a dense block, "moe" a mixture (recompute_modules).
+
+    The core of attention, which is recomputed where the file is silent, saves nothing by a flash kernel. What
+    "layernorm", "moe_act", "mla_up_proj" and "shared_experts" save is not modelled, and taken as kept.
+    """
+    path = f"{prefix}recompute_modules"
+    text_model = model.config.get("text_config") or model.config
+    block = "moe" if has_experts(text_model) else "mlp"
+    if block not in (reader.get(path, names) or ()):
+        return "none"
+    reader.written("gradient_checkpointing", path)
+    return ("mlp",)

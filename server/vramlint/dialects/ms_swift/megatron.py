@@ -52,9 +52,17 @@ MEGATRON_KEYS: tuple[Key, ...] = (
     Key(
         "recompute_granularity",
         "gradient_checkpointing",
-        "Megatron: full recomputes whole layers in backward; selective only attention.",
+        "Megatron: full recomputes whole layers in backward; selective only attention, or what "
+        "recompute_modules names.",
         "selective",
         ("selective", "full", "none"),
+    ),
+    Key(
+        "recompute_modules",
+        "gradient_checkpointing",
+        "Megatron: modules that selective recomputes: mlp, or moe in a mixture. core_attn, where nothing is "
+        "said, saves nothing by a flash kernel.",
+        None,
     ),
     Key("optimizer_cpu_offload", "parallel.offload", "Megatron: steps on the host.", False, (True, False)),
 )
@@ -83,7 +91,7 @@ def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         )
     if "vision_config" in model.config:
         return Obstacle("not-modelled", "model: towers of images under Megatron are not modelled", ("model",))
-    recomputed = read_recomputation(reader, _DEFAULTS)
+    recomputed = read_recomputation(reader, model, _DEFAULTS)
     if isinstance(recomputed, Obstacle):
         return recomputed
     return _job(reader, context, model, recomputed)

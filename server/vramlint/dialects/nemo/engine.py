@@ -8,10 +8,11 @@ of gradients, an optimizer that is shared out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
+from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import WorldSize
-from vramlint.dialects.engines.megatron import MegatronDefaults, precision_of
+from vramlint.dialects.engines.megatron import MegatronDefaults, precision_of, recomputed_modules
 from vramlint.dialects.engines.megatron import read_parallel as read_degrees
 from vramlint.dialects.kit.dialect import Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
@@ -21,7 +22,7 @@ from vramlint.dialects.nemo.optimizers import is_fused_adam, with_fused_adam
 from vramlint.dialects.nemo.rollouts import ROLLS_OUT
 from vramlint.job import Adapter, Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Autocast, Runtime
+from vramlint.vocabulary import Autocast, Checkpointing, Runtime
 
 _MEGATRON = "policy.megatron_cfg"
 _COMPUTE: Mapping[str, Autocast] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "none"}
@@ -42,7 +43,7 @@ class Held:
     runtime: Runtime
     parallel: Parallel
     precision: Precision
-    checkpointing: Literal["none", "full"]
+    checkpointing: Checkpointing
     optimizer: str
     adapter: Adapter | None
 
@@ -62,10 +63,10 @@ def read_world(reader: Reader) -> World:
     return World(max(per_node - (reader.get(f"{apart}.resources.gpus_per_node", positive) or 0), 1), nodes)
 
 
-def read_engine(reader: Reader, world: World) -> Held | Obstacle:
+def read_engine(reader: Reader, model: Model, world: World) -> Held | Obstacle:
     """The engine that is switched on."""
     if reader.flag(f"{_MEGATRON}.enabled"):
-        return _megatron(reader, world)
+        return _megatron(reader, model, world)
     return _dtensor(reader, world)
 
 
@@ -123,7 +124,7 @@ def _stepped(reader: Reader) -> str:
     return "adamw_torch_single" if alone else "adamw_torch"
 
 
-def _megatron(reader: Reader, world: World) -> Held:
+def _megatron(reader: Reader, model: Model, world: World) -> Held:
     wide = reader.flag(f"{_MEGATRON}.distributed_data_parallel_config.grad_reduce_in_fp32")
     defaults = MegatronDefaults(gradients="float32" if wide else "same-as-weights", expert_tensor=1)
     parallel = read_degrees(
@@ -133,15 +134,17 @@ def _megatron(reader: Reader, world: World) -> Held:
     if half not in _COMPUTE:
         half = "bfloat16"
     reader.written("precision.weights", "policy.precision")
-    granularity = reader.get(f"{_MEGATRON}.recompute_granularity", text)
-    recomputes = reader.read(f"{_MEGATRON}.activation_checkpointing", boolean) and granularity != "selective"
+    recomputed: Checkpointing = "none"
+    if reader.read(f"{_MEGATRON}.activation_checkpointing", boolean):
+        selective = reader.get(f"{_MEGATRON}.recompute_granularity", text) == "selective"
+        recomputed = recomputed_modules(reader, model, f"{_MEGATRON}.") if selective else "full"
     reader.default("optimizer", "Megatron-Core's Adam")
     peft = f"{_MEGATRON}.peft."
     return Held(
         "megatron",
         parallel,
         precision_of(half, defaults),
-        "full" if recomputes else "none",
+        recomputed,
         "adamw_torch_fused",
         _adapter(reader, peft, "enabled") if reader.flag(f"{peft}enabled") else None,
     )

@@ -93,7 +93,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstac
             "not-modelled", "policy.train_micro_batch_size or max_total_sequence_length is not set"
         )
     world = read_world(reader)
-    held = read_engine(reader, world)
+    held = read_engine(reader, model, world)
     if isinstance(held, Obstacle):
         return held
     roles = read_roles(reader, context, model)

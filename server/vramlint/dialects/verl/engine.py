@@ -7,8 +7,8 @@ float32 weights, gradients and moments sharded by FSDP, gathered in bf16 and red
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
+from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import WorldSize
 from vramlint.dialects.engines.megatron import MegatronDefaults, precision_of, read_recomputation
 from vramlint.dialects.engines.megatron import read_parallel as read_parallel_degrees
@@ -27,7 +27,7 @@ from vramlint.dialects.kit.reader import (
 from vramlint.dialects.verl.keys import ACTOR
 from vramlint.job import Adapter, Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Away, Dtype, Strategy
+from vramlint.vocabulary import Away, Checkpointing, Dtype, Strategy
 
 DTYPES: Mapping[str, Dtype] = {
     "fp32": "float32",
@@ -70,13 +70,13 @@ class Held:
     section: str
     parallel: Parallel
     precision: Precision
-    checkpointing: Literal["none", "full"]
+    checkpointing: Checkpointing
 
 
-def hold_megatron(reader: Reader, world: World) -> Held | Obstacle:
+def hold_megatron(reader: Reader, model: Model, world: World) -> Held | Obstacle:
     """The actor in Megatron-Core (workers/engine/megatron/transformer_impl.py, utils/megatron_utils.py)."""
     section = f"{ACTOR}.megatron"
-    recomputed = read_recomputation(reader, _MEGATRON, f"{section}.override_transformer_config.")
+    recomputed = read_recomputation(reader, model, _MEGATRON, f"{section}.override_transformer_config.")
     if isinstance(recomputed, Obstacle):
         return recomputed
     size = WorldSize(world.size, world.nodes)

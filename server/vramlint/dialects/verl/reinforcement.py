@@ -60,7 +60,7 @@ def reinforcement(
         f"{ACTOR}.megatron.context_parallel_size" if megatron else f"{ACTOR}.ulysses_sequence_parallel_size"
     )
     world = read_world(reader, ring, (context.gpu_count, context.nodes))
-    held = hold_megatron(reader, world) if megatron else _fsdp(reader, world, strategy)
+    held = hold_megatron(reader, model, world) if megatron else _fsdp(reader, world, strategy)
     if isinstance(held, Obstacle):
         return held
     world = replace(world, split=held.parallel.tensor * held.parallel.pipeline)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vramlint.catalog.expert_counts import EXPERTS
 from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.families.common import Config, size
 from vramlint.memory.estimate import CannotEstimate
 
-EXPERTS = (
-    *("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", "num_moe_experts"),
-    "moe_num_primary_experts",
-)
 TOP = (
     *("num_experts_per_tok", "num_experts_per_token", "moe_top_k", "moe_k", "moe_topk", "top_k_experts"),
     *("num_selected_experts", "moe_router_topk", "experts_per_token"),
