@@ -132,6 +132,25 @@ train: {global_batch_size: 32, micro_batch_size: 1, max_seq_length: 2048}
     assert gradients(job_of(config, gpus=8)) == pytest.approx(WHOLE, rel=0.01)
 
 
+@pytest.mark.parametrize(("rows", "whole"), [(64, True), (8, False)])
+def test_nemo_automodel_keeps_them_whole_in_float32(rows: int, whole: bool) -> None:
+    """0.7, components/distributed/utils.py, get_sync_ctx: only the last micro batch is synchronised."""
+    config = f"""
+recipe: TrainFinetuneRecipeForNextTokenPrediction
+step_scheduler: {{global_batch_size: {rows}, local_batch_size: 1}}
+model:
+  _target_: nemo_automodel.NeMoAutoModelForCausalLM.from_pretrained
+  pretrained_model_name_or_path: {LLAMA}
+  torch_dtype: bf16
+distributed: {{strategy: fsdp2, tp_size: 1}}
+dataset: {{_target_: own.rows, seq_length: 2048}}
+packed_sequence: {{packed_sequence_size: 2048}}
+optimizer: {{_target_: torch.optim.AdamW, lr: 1.0e-5}}
+"""
+    held = gradients(job_of(config, gpus=8))
+    assert held == pytest.approx(2 * WHOLE if whole else WHOLE / 8, rel=0.01)
+
+
 def test_a_pipeline_reduces_once_for_all_micro_batches() -> None:
     """torchtitan, 405B on 8 × 8 × 8: four bytes for each of a stage's weights, which are gathered once."""
     titan = {
