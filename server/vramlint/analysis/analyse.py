@@ -216,12 +216,18 @@ class Reread:
     @property
     def verdict(self) -> Verdict:
         """Whether it fits."""
-        return self.context.verdict
+        return self._settled.verdict
 
     @property
     def fits(self) -> bool:
         """Whether the verdict is "fits"; cheaper to ask."""
-        return self.context.fits
+        return self._settled.fits
+
+    @property
+    def _settled(self) -> RuleContext:
+        """What counts after the rules, where an error that may be silenced refuses the run."""
+        refused = self.estimate is not None and self.estimate.refused
+        return self._judged() if refused else self.context
 
     @property
     def findings(self) -> tuple[Finding, ...]:

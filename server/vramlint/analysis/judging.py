@@ -17,6 +17,7 @@ from vramlint.lint.context import Cannot, RuleContext
 from vramlint.lint.directives import DirectiveProblem, Directives, Suppression
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import is_open, key_text, shorten
+from vramlint.lint.inert import inert_message
 from vramlint.lint.places import span_of
 from vramlint.lint.result import Analysis
 from vramlint.lint.rule import Entry
@@ -31,6 +32,7 @@ from vramlint.project.surroundings import Surroundings
 MOST_FINDINGS = 200
 """Of one rule in one file; nobody reads more, and a generated file can hold any number."""
 _MORE = f"and more of the same: only the first {MOST_FINDINGS} are listed"
+_REFUSES = "the framework refuses the run: "
 LARGEST_TENSORS = 10
 """Groups of tensors alive at the peak that hovers and reports may name."""
 
@@ -55,6 +57,8 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
     remaining, silenced, served = suppress.split(document, findings, suppressions)
     unused = suppress.unused(suppressions, served, partial(_judged, rules, context))
     context = replace(context, unused=unused)
+    if (settled := _settled(context, remaining)) is not None:
+        return judge(settled, overrides, files=files)
     late, late_silenced, _ = suppress.split(
         document, _run(rules, context, overrides, after_suppressions=True), suppressions
     )
@@ -134,7 +138,24 @@ def estimated(reading: ReadResult, by_count: bool) -> tuple[Estimate | None, Can
 def _refused(reading: ReadResult) -> tuple[str, ...]:
     """What stops the framework before anything is trained."""
     messages = dict.fromkeys(problem.message for problem in reading.problems if problem.severity == "error")
-    return tuple(f"the framework refuses the run: {message}" for message in messages)
+    return tuple(_REFUSES + message for message in messages)
+
+
+def _settled(context: RuleContext, remaining: list[Finding]) -> RuleContext | None:
+    """The context without refusals that no error speaks of any more, since a comment or the settings silence
+    it: the figures are those of the file, and there is a verdict. None where nothing changes.
+    """
+    estimate = context.estimate
+    if estimate is None or not estimate.refused or any(finding.message == _MORE for finding in remaining):
+        return None
+    said = {finding.message for finding in remaining if finding.severity == "error"}
+    gone = {why for why in estimate.refused if inert_message(why.removeprefix(_REFUSES)) not in said}
+    if not gone:
+        return None
+    refused, notes = (
+        tuple(why for why in each if why not in gone) for each in (estimate.refused, estimate.notes)
+    )
+    return replace(context, estimate=replace(estimate, refused=refused, notes=notes))
 
 
 def _unusable(values: tuple[Unusable, ...]) -> Cannot:

@@ -62,6 +62,9 @@ def try_changes(analysis: Analysis, changes: Mapping[str, Any], gpu: str | None 
         return Trial(replace(analysis, estimate=None, cannot=why), keys, None, unwritten)
     refused = _refusal(reading, analysis.reading)
     estimate, cannot = (None, refused) if refused else estimated(reading, by_count=True)
+    if estimate is not None and analysis.estimate is not None:
+        there = analysis.estimate.refused  # what is silenced there is so here
+        estimate = replace(estimate, refused=tuple(why for why in estimate.refused if why in there))
     tried = replace(
         analysis,
         reading=reading,
