@@ -76,7 +76,8 @@ class WrittenFile(NamedTuple):
 class Trainer(NamedTuple):
     """The trainer that a script makes: its library, its method, and whether the model went through
     PEFT's prepare_model_for_kbit_training. `own`: the script trains by itself, `loop` says how long it keeps
-    the logits, and `alone` that its processes know nothing of one another.
+    the logits, and `alone` that its processes know nothing of one another. `optimizer`: its `optim`, where
+    the config that the script is read as has no key for it.
     """
 
     library: Literal["trl", "transformers", "unsloth", "own"]
@@ -84,6 +85,7 @@ class Trainer(NamedTuple):
     prepared: bool = False
     loop: Loop = "trainer"
     alone: bool = False
+    optimizer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

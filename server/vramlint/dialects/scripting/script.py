@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from vramlint.dialects.kit.reader import text as as_text
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
 from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, is_arguments, trainer_of
 from vramlint.dialects.scripting.declared import Load, Started
@@ -248,7 +249,7 @@ def _with_unsloth(
         "unsloth",
         arguments=as_config(arguments),
         open=tuple(opened),
-        trainer=Trainer("unsloth", objective),
+        trainer=Trainer("unsloth", objective, optimizer=as_text(as_value(arguments, "optim"))),
         rooms=room,
     )
     stated = {"framework": Given("unsloth", arguments["unsloth"].place), "method": Given(objective, place)}

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from vramlint.dialects.kit.run import Given
 from vramlint.dialects.scripting.facts import Facts, as_value
-from vramlint.dialects.unsloth import OPTIMIZER_OF_SCRIPT
 from vramlint.lazy_dataclasses import replace
 
 _PATCHED: Mapping[str, object] = {
@@ -83,9 +82,11 @@ KEYS: Mapping[str, str] = {
     "lora_dropout": "lora.lora_dropout",
     "lora_target_modules": "lora.target_modules",
     "use_dora": "lora.use_dora",
-    "optim": OPTIMIZER_OF_SCRIPT,
+    "optim": "optim",
 }
-"""Keys of a recipe by their names in the config of Unsloth's command line."""
+"""Keys of a recipe by their names in the config of Unsloth's command line, which has no key for `optim`: its
+value is the trainer's, and the name says where it is decided.
+"""
 
 
 def as_config(arguments: Facts) -> Facts:

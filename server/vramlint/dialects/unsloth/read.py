@@ -24,7 +24,6 @@ from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.dialects.kit.read_only import reader_of
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
-from vramlint.dialects.unsloth import OPTIMIZER_OF_SCRIPT
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 from vramlint.vocabulary import Checkpointing
 
@@ -95,9 +94,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         "training.gradient_checkpointing", choice(_CHECKPOINTS), "full"
     )
     offloads = reader.raw("training.gradient_checkpointing") not in ("true", "none", True, False)
-    optimizer = reader.get(OPTIMIZER_OF_SCRIPT, text)
+    optimizer = context.trainer.optimizer if context.trainer else None
     if optimizer is not None:
-        reader.written("optimizer", OPTIMIZER_OF_SCRIPT)
+        reader.written("optimizer", "optim")
     else:
         reader.default("optimizer", "the command line trains with 8-bit AdamW")
     for field, note in (
