@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from vramlint.analysis.analyse import analyse
 from vramlint.analysis.programs import program_runs
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
@@ -304,3 +305,33 @@ def test_arguments_that_change_what_is_adapted_are_not_passed_over(
     (run,) = described(tmp_path, SCRIPT.replace("r=32", f"r=32, {argument}"), gpu="A100-80GB")
     assert (run.verdict == "fits") is known
     assert ("lora_targets" in {item.field for item in run.open}) is not known
+
+
+SHARDED = """# vramlint: gpu={gpu}
+from transformers import AutoModelForCausalLM
+from trl import SFTConfig, SFTTrainer
+zero = {{"stage": 3, "offload_optimizer": {{"device": "cpu"}}}}
+model = AutoModelForCausalLM.from_pretrained("meta-llama/Llama-3.1-8B")
+args = SFTConfig(
+    output_dir="out", max_length=1024, per_device_train_batch_size=1, bf16=True,
+    deepspeed={{"bf16": {{"enabled": "auto"}}, "zero_optimization": zero}},
+)
+SFTTrainer(model=model, args=args).train()
+"""
+
+
+@pytest.mark.parametrize(("gpu", "ranks"), [("A100-80GB x8", 8), ("A100-80GB x4", 4), ("A100-80GB", None)])
+def test_an_engine_in_a_script_divides_by_the_declared_gpus(
+    tmp_path: Path, gpu: str, ranks: int | None
+) -> None:
+    """Nothing in the script says how many processes run; without a count there is no verdict."""
+    (tmp_path / "train.py").write_text(SHARDED.format(gpu=gpu))
+    analysis = analyse(Document.read(str(tmp_path / "train.py")), Workspace(tmp_path))
+    if ranks is None:
+        assert analysis.estimate is None
+        assert any("how many" in finding.message for finding in analysis.findings)
+        return
+    assert analysis.job is not None
+    parallel = analysis.job.parallel
+    assert (parallel.strategy, parallel.data, parallel.offload) == ("zero3", ranks, "optimizer")
+    assert analysis.verdict == "fits"

@@ -53,10 +53,10 @@ class Described:
 
 
 def _deciding(
-    subject: Subject, job: TrainingJob | None, ranks: Ranks, unknown: list[Unknown]
+    subject: Subject, job: TrainingJob | None, counted: bool, unknown: list[Unknown]
 ) -> Unknown | None:
     """The first open value that the framework's table knows; a config that is not here; the number of ranks
-    where an engine divides by it.
+    where an engine divides by it and nothing counts them.
     """
     rows = {row.path for row in subject.dialect.keys if row.field} if subject.dialect else set()
     divided = job is not None and job.parallel.strategy.startswith(("zero", "fsdp"))
@@ -66,7 +66,7 @@ def _deciding(
             for each in unknown
             if each.field in rows
             or each.field in ("config", "model")
-            or (each.field == "ranks" and divided and ranks.total is None)
+            or (each.field == "ranks" and divided and not counted)
         ),
         None,
     )
@@ -110,7 +110,8 @@ def describe(
     unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
     unknown += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]
     unknown += [each for source in subject.sources for each in source.open]
-    if ranks.total is None:
+    counted = ranks.total is not None or (declared is not None and declared.counted)
+    if not counted:
         unknown.append(Unknown("ranks", "the launch line does not say how many", run.launch.place))
     if subject.by_name:
         fields = fields_by_name(subject, open_source)
@@ -130,7 +131,7 @@ def describe(
     fields |= _placed(run, ranks, engine, fields)
     if "model" not in fields:
         unknown.append(Unknown("model", "no model is named", run.program.place))
-    deciding = _deciding(subject, job, ranks, unknown)
+    deciding = _deciding(subject, job, counted, unknown)
     estimate = None if deciding else estimated(reading, overrides.by_count)[0]
     return Described(run, subject, fields, tuple(unknown), reading, estimate, declared, context, deciding)
 
