@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama import LLAMA_8B
 from measured import Case, available, cases, is_made_from_this
 from peers import NotAttempted
 from peers.cookbook import PEER as COOKBOOK
@@ -17,21 +18,11 @@ same_data = pytest.mark.skipif(
     not available() or not is_made_from_this(ANSWERS.name),
     reason="the answers were kept for other measured cases than those beside the checkout",
 )
-LLAMA = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 14336,
-    "vocab_size": 128256,
-    "hidden_act": "silu",
-}
 
 
 def case(method: str = "full", **changes: Any) -> Case:
     job = {
-        "model": LLAMA,
+        "model": LLAMA_8B,
         "precision": {"weights": "bfloat16", "autocast": "none"},
         "optimizer": "adamw_torch",
         "micro_batch_size": 1,

@@ -5,23 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from llama import LLAMA_1B
 
 from vramlint.catalog.facts import GIB, Gpu, Model
 from vramlint.job import Adapter, Generation, Parallel, Precision, Quantization, TrainingJob
 from vramlint.memory import COMPONENTS, CannotEstimate, estimate_job
 from vramlint.memory.versions import LogitsCopies, logits_copies, version_of
 
-CONFIG = {
-    "hidden_size": 2048,
-    "num_hidden_layers": 16,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 8192,
-    "vocab_size": 128256,
-    "tie_word_embeddings": False,
-}
 LLAMA = TrainingJob(
-    Model("llama-ish", "llama", CONFIG),
+    Model("llama-ish", "llama", {**LLAMA_1B, "tie_word_embeddings": False}),
     precision=Precision(weights="bfloat16", autocast="bfloat16"),
     gradient_checkpointing="full",
     micro_batch_size=2,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llama import LLAMA_1B
 
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
@@ -14,20 +15,10 @@ from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
 
-LLAMA = {
-    "model_type": "llama",
-    "hidden_size": 2048,
-    "num_hidden_layers": 16,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 8192,
-    "vocab_size": 128256,
-}
-
 
 def check(folder: Path, **changes: Any) -> Analysis:
     (folder / "model").mkdir()
-    (folder / "model" / "config.json").write_text(json.dumps({**LLAMA, **changes}))
+    (folder / "model" / "config.json").write_text(json.dumps({**LLAMA_1B, **changes}))
     text = "base_model: ./model\nmicro_batch_size: 1\nsequence_len: 512\nadapter: lora\nlora_r: 8\n"
     text += "lora_target_linear: true\n"
     return analyse(Document.parse(text, str(folder / "x.yaml")), Workspace(folder), Overrides(gpu="H200"))

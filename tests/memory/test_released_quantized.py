@@ -5,26 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from llama import LLAMA_8B
 
 from vramlint.catalog.config_json import model_from_config
 from vramlint.catalog.facts import GIB
 from vramlint.job import Adapter, TrainingJob, released_quantized
 from vramlint.memory import Estimate, estimate_job
 
-LLAMA = {
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "intermediate_size": 14336,
-    "vocab_size": 128256,
-}
 LINEAR = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336)
 
 
 def lora(quantization: dict[str, Any] | None) -> Estimate:
-    model = model_from_config({**LLAMA, "quantization_config": quantization}, "acme/llama")
+    model = model_from_config({**LLAMA_8B, "quantization_config": quantization}, "acme/llama")
     assert model is not None
     stored = released_quantized(model.quantized_as) if model.quantized_as else None
     return estimate_job(TrainingJob(model=model, method="lora", adapter=Adapter(), quantization=stored))
