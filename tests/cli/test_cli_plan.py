@@ -233,16 +233,16 @@ def test_a_framework_is_not_offered_what_it_lacks(run: Run, example: str) -> Non
 
 
 def test_what_the_file_cannot_say_is_named_beside_what_it_says(run: Run, tmp_path: Path) -> None:
-    first = planned(run, config(tmp_path, AXOLOTL), "--gpus", "16xH100", "--global-batch", "256")
-    proposal = first["proposals"][0]
+    """An accelerate config, or a launch line, says how oumi shares what it trains."""
+    file = tmp_path / "run.yaml"
+    file.write_text((ROOT / "examples" / "oumi-llama-3.1-8b-lora.yaml").read_text(), encoding="utf-8")
+    proposal = planned(run, file, "--gpus", "16xH100", "--global-batch", "256")["proposals"][0]
     assert set(proposal["keys"]) <= {
-        "micro_batch_size",
-        "gradient_accumulation_steps",
-        "gradient_checkpointing",
-        "gradient_checkpointing_kwargs.use_reentrant",
+        "training.per_device_train_batch_size",
+        "training.gradient_accumulation_steps",
     }
     assert proposal["keys"]
-    assert "parallel.data" in proposal["unsaid"]
+    assert proposal["unsaid"] == ["parallel.strategy"]
 
 
 def test_torchtitans_global_batch_is_the_one_that_was_asked_for(run: Run) -> None:

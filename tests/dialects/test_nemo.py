@@ -294,7 +294,6 @@ def test_edits_read_back_as_what_was_asked(values: dict[str, Any], changes: dict
 def test_what_a_file_cannot_say() -> None:
     dialect = detect(SFT).dialect
     assert dialect is not None
-    assert dialect.edits(SFT, job_of(SFT), {"micro_batch_size": 1}) is None
     assert dialect.edits(SFT, job_of(SFT), {"method": "lora"}) is None
     filled = changed(SFT, policy__sequence_packing={"enabled": True, "train_mb_tokens": 2048})
     assert dialect.edits(filled, job_of(filled), {"sequence_length": 512}) is None

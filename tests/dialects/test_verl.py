@@ -284,6 +284,7 @@ COUNTED = SFT.replace("use_dynamic_bsz: True", "use_dynamic_bsz: False")
     ("text", "changes"),
     [
         (COUNTED, {"micro_batch_size": 1, "gradient_accumulation_steps": 32}),
+        (COUNTED, {"micro_batch_size": 1}),
         (COUNTED, {"sequence_length": 512}),
         (COUNTED, {"loss": "fused-linear"}),
         (SFT, {"gradient_checkpointing": "none"}),
@@ -308,7 +309,7 @@ def test_edits_read_back_as_what_was_asked(text: str, changes: dict[str, Any]) -
     [
         (SFT, {"micro_batch_size": 2, "gradient_accumulation_steps": 2}),
         (SFT, {"sequence_length": 512}),
-        (COUNTED, {"micro_batch_size": 1}),
+        (GRPO, {"micro_batch_size": 1}),
         (GRPO, {"method": "lora"}),
     ],
     ids=str,

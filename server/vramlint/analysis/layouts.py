@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.advice.changes import Changes
+from vramlint.analysis.means import means_of
+from vramlint.analysis.writing import Writer
 from vramlint.catalog.rates import rates_of
-from vramlint.dialects.kit.dialect import REMOVE
+from vramlint.dialects.kit.dialect import REMOVE, SetKey
 from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.lint.format import gpu_name, key_text
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import Verdict
 from vramlint.memory.stage_memory import StageMemory
-from vramlint.planning.candidates import ANY, GPT_NEOX, MEANS, Means
-from vramlint.planning.layout import Recompute, Sharding, applied, changes_of
+from vramlint.planning.candidates import NODE, Means
+from vramlint.planning.layout import Layout, Recompute, Sharding, fields_of
 from vramlint.planning.ranking import NoPlan, Proposal, plan
+from vramlint.planning.work import work_of
+from vramlint.project.hardware import Declaration
 
 MOST = 10
 
@@ -52,6 +57,8 @@ class PlannedLayout:
     """What the first, a middle and the last stage need; () where there is no pipeline."""
     unsaid: tuple[str, ...] = ()
     """What of the layout the file cannot say, as fields of a job: its launch or another file does."""
+    edits: tuple[SetKey, ...] = ()
+    """`keys` as they are written into the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,15 @@ class Cluster:
     gpus: int
     global_batch: int
     """Rows of an optimizer step."""
+    declared: Declaration
+    """The GPUs of a node, and the nodes."""
+    means: Means
+    """What the framework can do, and the file or its launch says."""
+
+    @property
+    def experts(self) -> bool:
+        """Whether the model is a mixture of experts."""
+        return work_of(self.job).expert_count > 1
 
 
 def cluster_of(analysis: Analysis, nodes: int | None = None, global_batch: int | None = None) -> Cluster:
@@ -75,33 +91,48 @@ def cluster_of(analysis: Analysis, nodes: int | None = None, global_batch: int |
     if job.gpu is None or declared is None:
         raise NoPlan("no GPU is declared: say --gpus 64xH100")
     now = job.micro_batch_size * job.gradient_accumulation_steps * job.parallel.data * job.parallel.replicate
-    return Cluster(analysis, job, declared.count * (nodes or declared.nodes), global_batch or now)
+    on = _of_nodes(replace(declared, nodes=nodes or declared.nodes, counted=True), nodes is None)
+    means = means_of(analysis, job, on)
+    return Cluster(analysis, job, on.count * on.nodes, global_batch or now, on, means)
 
 
-def layouts_for(cluster: Cluster) -> list[PlannedLayout]:
+def _of_nodes(declared: Declaration, split: bool) -> Declaration:
+    """More GPUs than one node has are those of several."""
+    if not split or declared.nodes > 1 or declared.count % NODE:
+        return declared
+    return replace(declared, count=min(declared.count, NODE), nodes=max(declared.count // NODE, 1))
+
+
+def layouts_for(cluster: Cluster, most: int = MOST) -> list[PlannedLayout]:
     """The layouts that fit, best first. Raises NoPlan and CannotEstimate."""
     gpu = cluster.job.gpu
     rates = rates_of(gpu) if gpu is not None else None
     if gpu is None or rates is None:
         name = gpu_name(gpu) if gpu else "this GPU"
         raise NoPlan(f"how fast {name} computes and sends is not known, so no order can be given")
-    means = means_of(cluster.analysis, cluster.job)
-    found = plan(cluster.job, rates, cluster.gpus, cluster.global_batch, means, MOST)
-    return [_planned(cluster, proposal) for proposal in found]
+    writer = Writer(cluster.analysis, cluster.job, cluster.declared)
+
+    def made(layout: Layout) -> TrainingJob | None:
+        written = writer.write(_wanted(cluster, layout))
+        return None if written is None else written.job
+
+    found = plan(cluster.job, rates, cluster.gpus, cluster.global_batch, cluster.means, most, made)
+    return [_planned(cluster, writer, proposal) for proposal in found]
 
 
-def means_of(analysis: Analysis, job: TrainingJob) -> Means:
-    """What the framework can do; a job file is for a training loop of one's own, which can do anything."""
-    if analysis.dialect is not None and analysis.dialect.name == "job" and not job.written("runtime"):
-        return ANY
-    if analysis.dialect is not None and analysis.dialect.name == "gpt-neox":
-        return GPT_NEOX
-    return MEANS.get(job.runtime, ANY)
+def _wanted(cluster: Cluster, layout: Layout) -> Changes:
+    """The fields of the run under a layout. Of one's own training loop, what shares optimizer states alone is
+    taken for Megatron's.
+    """
+    means, fields = cluster.means, fields_of(layout, cluster.means.sequence)
+    megatron = means.own and layout.family.sharding == "zero1"
+    return {**fields, "runtime": "megatron"} if megatron else fields
 
 
-def _planned(cluster: Cluster, proposal: Proposal) -> PlannedLayout:
+def _planned(cluster: Cluster, writer: Writer, proposal: Proposal) -> PlannedLayout:
     layout, family, time = proposal.layout, proposal.layout.family, proposal.time
-    keys, unsaid = _keys(cluster, proposal)
+    written = writer.write(_wanted(cluster, layout))
+    assert written is not None
     return PlannedLayout(
         tensor=family.tensor,
         pipeline=family.pipeline,
@@ -124,24 +155,8 @@ def _planned(cluster: Cluster, proposal: Proposal) -> PlannedLayout:
             "sharding": time.sharding,
             "optimizer": time.optimizer,
         },
-        keys=keys,
+        keys={key_text(key.path): None if key.value is REMOVE else key.value for key in written.keys},
         stages=proposal.estimate.stages,
-        unsaid=unsaid,
+        unsaid=written.unsaid,
+        edits=written.keys,
     )
-
-
-def _keys(cluster: Cluster, proposal: Proposal) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """The keys that say the layout, and the fields that no key of the file says."""
-    analysis, job = cluster.analysis, cluster.job
-    changes = changes_of(job, proposal.layout)
-    if analysis.dialect is None:
-        return {}, tuple(changes)
-    edits, made = analysis.dialect.edits, applied(job, proposal.layout)
-    can_say = {
-        name: value
-        for name, value in changes.items()
-        if edits(analysis.values, made, {name: value}) is not None
-    }
-    keys = (edits(analysis.values, made, can_say) or ()) if can_say else ()
-    written = {key_text(key.path): None if key.value is REMOVE else key.value for key in keys}
-    return written, tuple(name for name in changes if name not in can_say or not written)

@@ -15,7 +15,6 @@ from vramlint.cli.estimate import Estimated, Refusal, examine, located
 from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.cli.output.fit_report import FitReport
-from vramlint.document.edit import apply_edits
 from vramlint.explain.verdict import needs
 from vramlint.lint.escape import json_text
 from vramlint.lint.fit_fixes import Grown, WayToFit, largest_ways, partial_savings, ways_to_fit
@@ -146,20 +145,11 @@ def _limits(analysis: Analysis) -> tuple[tuple[str, int | None, int], ...]:
 
 def _apply(options: Namespace, report: FitReport) -> int:
     """Write one of the ways into the file."""
-    from vramlint.cli.content import STDIN, read
-    from vramlint.cli.fixing import write  # imported late: most runs write nothing
+    from vramlint.cli.writing import write_edits  # imported late: most runs write nothing
 
     way = _chosen(options.apply, report)
-    document = report.analysis.document
-    text = apply_edits(document.text, way.edits)
-    if options.file == STDIN:
-        sys.stdout.write(text)
-        return 0
-    data = read(options.file)
-    if Reader(Overrides()).parse(data, options.file).text != document.text:
-        raise Failure(f"{options.file}: changed since it was read; not written")
-    write(options.file, data, text)
-    say(f"{options.file}: {way.title}: {needs(report.estimate)} → fits")
+    if write_edits(options.file, report.analysis.document, way.edits):
+        say(f"{options.file}: {way.title}: {needs(report.estimate)} → fits")
     return 0
 
 

@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 
 from vramlint.analysis.layouts import Cluster, PlannedLayout, cluster_of, layouts_for
+from vramlint.analysis.means import not_offered
 from vramlint.cli.arguments import add_color, command_parser
 from vramlint.cli.console import Failure, Paint, complain, paint_for, say
 from vramlint.cli.estimate import Refusal, examine, located
@@ -51,6 +52,12 @@ def parser() -> ArgumentParser:
         help="rows per optimizer step (default: as in the file)",
     )
     result.add_argument("--format", choices=("text", "json"), default="text")
+    result.add_argument(
+        "--apply",
+        type=int,
+        metavar="N",
+        help="write the N-th printed layout into the file (to standard output for -)",
+    )
     add_color(result)
     return result
 
@@ -73,6 +80,8 @@ def main(arguments: Sequence[str]) -> int:
         layouts = layouts_for(cluster)
     except (CannotEstimate, NoPlan) as reason:
         raise Failure(f"{options.file}: {reason}") from reason
+    if options.apply is not None:
+        return _apply(options.file, cluster, layouts, options.apply)
     if options.format == "json":
         from vramlint.cli.output.plan_json import plan_object
 
@@ -80,6 +89,25 @@ def main(arguments: Sequence[str]) -> int:
     else:
         say("\n".join(_text(options.file, cluster, layouts, paint_for(sys.stdout, options.color))))
     return 0 if layouts else 1
+
+
+def _apply(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], number: int) -> int:
+    """Write one of the layouts into the file."""
+    from vramlint.cli.writing import write_edits  # imported late: most runs write nothing
+    from vramlint.lint.editing import edits_of_keys
+
+    if not 1 <= number <= len(layouts):
+        known = f"there are {len(layouts)}" if layouts else "there is none"
+        raise Failure(f"--apply {number}: no such layout of {path}; {known}")
+    layout = layouts[number - 1]
+    edits = edits_of_keys(cluster.analysis.document, layout.edits) if layout.edits else ()
+    if edits is None:
+        raise Failure(f"{path}: the keys of this layout cannot be written into the file")
+    if write_edits(path, cluster.analysis.document, edits):
+        say(f"{path}: {_degrees(layout)}")
+        if layout.unsaid:
+            say(f"for the launch, or another file, to say: {', '.join(map(_field, layout.unsaid))}")
+    return 0
 
 
 def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: Paint) -> Iterator[str]:
@@ -100,13 +128,21 @@ def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: 
         yield from (f"      {line}" for line in stage_table(layout.stages))
     if keys := layouts[0].keys:
         yield ""
-        yield "to write the first:"
+        yield "--apply 1 writes the first:"
         yield from (f"  {name}: {value_text(value)}" for name, value in keys.items())
     if unsaid := layouts[0].unsaid:
         yield ""
         yield f"for the launch, or another file, to say: {', '.join(map(_field, unsaid))}"
+    if lacking := not_offered(cluster.means, cluster.experts):
+        yield ""
+        yield f"not offered, since {_nobody(cluster)} says them: {', '.join(lacking)} degrees"
     yield ""
     yield "step times are a roofline's: a few percent apart they say nothing, and the simpler layout is first"
+
+
+def _nobody(cluster: Cluster) -> str:
+    dialect = cluster.analysis.dialect
+    return f"no key of a file of {dialect.title}" if dialect is not None else "nothing"
 
 
 def _field(name: str) -> str:

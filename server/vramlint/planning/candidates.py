@@ -30,6 +30,9 @@ class Means:
     context: bool = True
     pipeline: bool = True
     virtual: bool = True
+    expert: bool = True
+    sequence: bool = True
+    """Sequence parallelism goes with tensor parallelism."""
     recompute: tuple[Recompute, ...] = ("none", "full")
     replicas: bool = False
     """FSDP may share states out inside groups of GPUs and copy the groups (HSDP)."""
@@ -56,9 +59,20 @@ MEANS: dict[str, Means] = {
 """By whose layers run. torchtune's recipes have `tensor_parallel_dim`; LitGPT's Fabric strategies and
 Composer's trainer share out states alone.
 """
-GPT_NEOX = Means(("zero1",), context=False, virtual=False)
-"""Megatron's tensor parallelism with DeepSpeed's pipeline, which ZeRO's later stages exclude
-(deepspeed/runtime/pipe/engine.py).
+OF_FRAMEWORK: dict[str, Means] = {
+    "gpt-neox": Means(("zero1",), context=False, virtual=False),
+    "nemo": Means(
+        ("ddp", "zero1", "fsdp2"),
+        recompute=("none", "selective-op", "full"),
+        replicas=True,
+        folds_experts=True,
+    ),
+    "prime-rl": Means(("fsdp2",), pipeline=False, virtual=False, replicas=True, folds_experts=True),
+}
+"""By the file's dialect, where its own loop runs layers of transformers, or none of a runtime above. GPT-NeoX
+has Megatron's tensor parallelism with DeepSpeed's pipeline, which ZeRO's later stages exclude
+(deepspeed/runtime/pipe/engine.py). NeMo Automodel and prime-rl share experts over data and context ranks
+alike.
 """
 ANY = Means(
     ("zero1", "zero3", "fsdp2"),
@@ -151,7 +165,7 @@ def _pipelines(work: Work, gpus: int, means: Means) -> Iterator[int]:
 
 def _expert_degrees(work: Work, ranks: int, data: int, means: Means) -> Sequence[int]:
     """Divisors of the experts that the ranks admit."""
-    if work.expert_count <= 1:
+    if work.expert_count <= 1 or not means.expert:
         return (1,)
     over = ranks if means.folds_experts else data
     return [

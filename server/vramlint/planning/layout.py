@@ -44,17 +44,17 @@ class Layout:
     recompute: Recompute = "none"
 
 
-def changes_of(job: TrainingJob, layout: Layout) -> Changes:
-    """The job fields that a layout changes, by dotted name. Sequence parallelism goes with tensor
-    parallelism.
+def fields_of(layout: Layout, sequence: bool = True) -> Changes:
+    """The job fields that a layout decides, by dotted name. Where there is sequence parallelism, it goes with
+    tensor parallelism.
     """
     family = layout.family
-    wanted: dict[str, Any] = {
+    return {
         "parallel.strategy": family.sharding,
         "parallel.data": family.data // family.replicas,
         "parallel.replicate": family.replicas,
         "parallel.tensor": family.tensor,
-        "parallel.sequence": family.tensor > 1,
+        "parallel.sequence": sequence and family.tensor > 1,
         "parallel.context": family.context,
         "parallel.pipeline": family.pipeline,
         "parallel.virtual_pipeline": layout.virtual_stages,
@@ -65,9 +65,21 @@ def changes_of(job: TrainingJob, layout: Layout) -> Changes:
         "gradient_accumulation_steps": layout.accumulation,
         "gradient_checkpointing": layout.recompute,
     }
-    return {name: value for name, value in wanted.items() if attrgetter(name)(job) != value}
 
 
-def applied(job: TrainingJob, layout: Layout) -> TrainingJob:
+def applied(job: TrainingJob, layout: Layout, sequence: bool = True) -> TrainingJob:
     """The job under a layout."""
-    return apply(job, changes_of(job, layout))
+    return apply(job, differing(job, fields_of(layout, sequence)))
+
+
+def differing(job: TrainingJob, wanted: Changes) -> Changes:
+    """The fields that the job has otherwise than `wanted`. What an engine has of its own kind counts as the
+    same: its version of FSDP, its way to recompute layers.
+    """
+    return {name: value for name, value in wanted.items() if not _same(name, attrgetter(name)(job), value)}
+
+
+def _same(name: str, found: Any, wanted: Any) -> bool:
+    if name == "gradient_checkpointing" and wanted == "full":
+        return found in ("full", "reentrant") or isinstance(found, tuple)
+    return bool(found == wanted or (name == "parallel.strategy" and (found, wanted) == ("fsdp1", "fsdp2")))

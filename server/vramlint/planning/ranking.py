@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from math import log2
 
+from vramlint.catalog.facts import Gpu
 from vramlint.catalog.rates import Rates
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
@@ -37,10 +39,21 @@ class NoPlan(Exception):
     """Nothing can be planned; the message says why."""
 
 
+Made = Callable[[Layout], "TrainingJob | None"]
+"""The run under a layout; None where the framework refuses it."""
+
+
 def plan(
-    job: TrainingJob, rates: Rates, gpus: int, global_batch: int, means: Means, most: int = 10
+    job: TrainingJob,
+    rates: Rates,
+    gpus: int,
+    global_batch: int,
+    means: Means,
+    most: int = 10,
+    made: Made | None = None,
 ) -> list[Proposal]:
-    """The `most` best families for `job` on `gpus` GPUs of its kind, the best layout of each.
+    """The `most` best families for `job` on `gpus` GPUs of its kind, the best layout of each. `made` tells
+    what the run is under a layout, where that is more than its degrees.
 
     Raises CannotEstimate where the model's shape is not known, NoPlan where no layout is admissible.
     """
@@ -51,8 +64,10 @@ def plan(
         job.sequence_length,
         job.precision.fp8 != "none",
         _gradient_bytes(job),
+        sequence=means.sequence,
         folds=means.folds_experts,
     )
+    made = made or partial(applied, job, sequence=means.sequence)
     ordered = sorted(
         (
             (min(predicted(layout, setting) for layout in every), family, every)
@@ -68,18 +83,25 @@ def plan(
         if len(found) >= most and least > sorted(cost for cost, _ in found.values())[most - 1]:
             break
         megatron = means.own and family.sharding == "zero1"
-        made = _best(replace(job, runtime="megatron") if megatron else job, every, setting)
-        if made is not None:
+        best = _best(partial(_by_megatron, made) if megatron else made, every, setting, job.gpu)
+        if best is not None:
             degrees = family.tensor, family.pipeline, family.context, family.expert
-            cost = predicted(made.layout, setting)
+            cost = predicted(best.layout, setting)
             if degrees not in found or cost < found[degrees][0]:
-                found[degrees] = cost, made
+                found[degrees] = cost, best
     return [proposal for _, proposal in sorted(found.values(), key=lambda item: item[0])[:most]]
 
 
-def _best(job: TrainingJob, every: list[Layout], setting: Setting) -> Proposal | None:
-    """The fastest layout of a family that fits, a tight one where none does."""
-    capacity = job.gpu.usable_bytes if job.gpu is not None else 0
+def _by_megatron(made: Made, layout: Layout) -> TrainingJob | None:
+    job = made(layout)
+    return None if job is None else replace(job, runtime="megatron")
+
+
+def _best(made: Made, every: list[Layout], setting: Setting, gpu: Gpu | None) -> Proposal | None:
+    """The fastest layout of a family that fits; where none does, one that is tight, or of which not all is
+    known.
+    """
+    capacity = gpu.usable_bytes if gpu is not None else 0
     tight: Proposal | None = None
     too_large: list[Layout] = []
     tried = 0
@@ -88,17 +110,20 @@ def _best(job: TrainingJob, every: list[Layout], setting: Setting) -> Proposal |
             continue
         if _states(layout, setting) > capacity or tried >= TRIED:
             break
+        job = made(layout)
+        if job is None:
+            continue
         tried += 1
         try:
-            estimate = estimate_job(applied(job, layout)).rough
+            estimate = estimate_job(job).rough
         except CannotEstimate:
             return None
         verdict = estimate.verdict(capacity)
-        made = Proposal(layout, step_time(layout, setting), estimate, verdict)
+        proposal = Proposal(layout, step_time(layout, setting), estimate, verdict)
         if verdict == "fits":
-            return made
-        if verdict == "tight":
-            tight = tight or made
+            return proposal
+        if verdict == "tight" or (verdict == "unknown" and estimate.device_bytes <= capacity):
+            tight = tight or proposal
         too_large.append(layout)
     return tight
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from vramlint.analysis.layouts import Cluster, PlannedLayout
+from vramlint.analysis.means import not_offered
 from vramlint.cli.output.json import SCHEMA_VERSION
 from vramlint.explain.stages import stage_values
 
@@ -22,9 +23,11 @@ def plan_object(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout]) -
         "gpus": cluster.gpus,
         "global_batch": cluster.global_batch,
         "sequence_length": cluster.job.sequence_length,
+        "not_offered": list(not_offered(cluster.means, cluster.experts)),
         "proposals": [_proposal(layout) for layout in layouts],
     }
 
 
 def _proposal(layout: PlannedLayout) -> dict[str, Any]:
-    return {**asdict(layout), "stages": [stage_values(stage) for stage in layout.stages]}
+    values = {**asdict(layout), "stages": [stage_values(stage) for stage in layout.stages]}
+    return {name: value for name, value in values.items() if name != "edits"}

@@ -11,7 +11,7 @@ from vramlint.dialects.engines.deepspeed_edits import DEEPSPEED_EDITORS
 from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.engines.loading import EFFICIENT_LOADING, efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
-from vramlint.dialects.kit.edits import Editor, edit, key, translated
+from vramlint.dialects.kit.edits import Editor, edit, key, spelling, translated
 from vramlint.dialects.kit.reader import names, split
 from vramlint.job import TrainingJob
 
@@ -25,6 +25,14 @@ _ATTENTION_FLAGS = (
     "sage_attention",
 )
 _ADAPTER_KEYS = ("adapter", "load_in_4bit", "load_in_8bit", "lora_r", "lora_alpha", "lora_dropout")
+_FSDP2 = {
+    "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+    "reshard_after_forward": True,
+    "state_dict_type": "FULL_STATE_DICT",
+}
+"""As axolotl's own examples have it; without `transformer_layer_cls_to_wrap` accelerate wraps what the model
+says is not to be split.
+"""
 _PRECISIONS: Mapping[str, tuple[tuple[str, Any], ...]] = {
     "bfloat16": (("bf16", True),),
     "float16": (("bf16", False), ("fp16", True)),
@@ -117,12 +125,35 @@ def _loading(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterabl
 
 
 def _strategy(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey] | None:
-    """A section, or the file beside the one of those that axolotl ships."""
+    """A section, or the file beside the one of those that axolotl ships; FSDP2 in the place of either."""
     named = values.get("deepspeed")
+    if value == "fsdp2":
+        options = {} if isinstance(values.get("fsdp_config"), Mapping) else _FSDP2
+        written = (SetKey(("fsdp_config", name), option) for name, option in options.items())
+        return (*_written(values, ("deepspeed", "fsdp")), SetKey(("fsdp_version",), 2), *written)
     if value == "zero3" and isinstance(named, str) and PurePosixPath(named).name in SHIPPED_DEEPSPEED:
         name = "zero3.json" if job.precision.weights == "float16" else "zero3_bf16.json"
         return (SetKey(("deepspeed",), str(PurePosixPath(named).with_name(name))),)
     return DEEPSPEED_EDITORS["parallel.strategy"](values, job, value)
+
+
+def _sharded(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey] | None:
+    """FSDP shards over what other degrees leave, unless the file says over how many (utils/distributed.py,
+    _get_parallel_config_kwargs): those of a group of experts.
+    """
+    return (SetKey(("dp_shard_size",), value),) if values.get("dp_shard_size") else None
+
+
+def _tensor(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey] | None:
+    """Beside DeepSpeed only where that is a file, which axolotl opens to write the degree into a copy
+    (utils/schemas/validation.py, check_tensor_parallel_size_update_ds_json).
+    """
+    inline = isinstance(values.get("deepspeed"), Mapping)
+    return None if inline else (SetKey(("tensor_parallel_size",), value),)
+
+
+def _ring(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey]:
+    return (SetKey((spelling(values, "context_parallel_size", "sequence_parallel_degree"),), value),)
 
 
 def _targets(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[SetKey]:
@@ -157,10 +188,24 @@ EDITORS: Mapping[str, Editor] = {
     "loading": _loading,
     **DEEPSPEED_EDITORS,
     "parallel.strategy": _strategy,
+    "parallel.data": _sharded,
+    "parallel.replicate": key("dp_replicate_size"),
+    "parallel.tensor": _tensor,
+    "parallel.context": _ring,
+    "parallel.expert": key("expert_parallel_size"),
     "gradient_clipping": translated("max_grad_norm", {None: 0.0, 1.0: 1.0}),
 }
 
 
 def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
-    """The keys to set for `changes`."""
-    return edit(EDITORS, values, job, changes)
+    """The keys to set for `changes`. Tensor and expert parallelism exclude each other (check_tensor_parallel_
+    expert_parallel), and so does the first with a section of ZeRO.
+    """
+    tensor, expert = (
+        changes.get(f"parallel.{name}", getattr(job.parallel, name)) for name in ("tensor", "expert")
+    )
+    written = edit(EDITORS, values, job, changes)
+    if written is None or tensor == 1:
+        return written
+    inline = any(item.path[0] == "deepspeed" and len(item.path) > 1 for item in written)
+    return None if expert > 1 or inline else written

@@ -249,9 +249,14 @@ def _engine(
             if reader.has(path):
                 reader.written(f"parallel.{name}", path)
     parallel = found.parallel
-    if given["data"] and parallel.strategy.startswith("fsdp"):
-        reader.written("parallel.data", "dp_shard_size")
-        parallel = replace(parallel, data=given["data"], replicate=given["replicate"] or 1)
+    if parallel.strategy.startswith("fsdp") and any(given.values()):
+        # Groups of experts shard dense weights too (monkeypatch/accelerate/parallelism_config.py).
+        copies = given["replicate"] or 1
+        shard = given["data"] * sizes["expert"] if given["data"] else max(parallel.data // copies, 1)
+        for name, path in (("data", "dp_shard_size"), ("replicate", "dp_replicate_size")):
+            if given[name]:
+                reader.written(f"parallel.{name}", path)
+        parallel = replace(parallel, data=shard, replicate=copies)
     return replace(found, parallel=parallel)
 
 

@@ -15,7 +15,7 @@ from vramlint.dialects.kit.edits import Editor
 from vramlint.dialects.kit.reader import split
 from vramlint.job import TrainingJob
 
-_STAGES: Mapping[str, int] = {"zero2": 2, "zero3": 3}
+_STAGES: Mapping[str, int] = {"zero1": 1, "zero2": 2, "zero3": 3}
 _STAGE = "zero_optimization.stage"
 _FILLED_IN = ("train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping")
 _HALVES: Mapping[str, str] = {"bfloat16": "bf16.enabled", "float16": "fp16.enabled"}

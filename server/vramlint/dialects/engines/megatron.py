@@ -13,9 +13,10 @@ from typing import Any, Literal
 from vramlint.catalog.expert_counts import has_experts
 from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import WorldSize
-from vramlint.dialects.kit.dialect import Obstacle
-from vramlint.dialects.kit.reader import Reader, boolean, names, positive, text
-from vramlint.job import Parallel, Precision
+from vramlint.dialects.kit.dialect import REMOVE, Obstacle, SetKey
+from vramlint.dialects.kit.edits import Editor, implied, key, spelling, translated
+from vramlint.dialects.kit.reader import Reader, boolean, names, positive, split, text
+from vramlint.job import Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.vocabulary import Checkpointing, Dtype
 
@@ -69,8 +70,11 @@ def read_parallel(reader: Reader, world: WorldSize, defaults: MegatronDefaults, 
     )
 
 
+_VIRTUAL = ("virtual_pipeline_model_parallel_size", "num_virtual_stages_per_pipeline_rank")
+
+
 def _virtual(reader: Reader, prefix: str) -> int:
-    for name in ("virtual_pipeline_model_parallel_size", "num_virtual_stages_per_pipeline_rank"):
+    for name in _VIRTUAL:
         found = reader.get(prefix + name, positive)
         if found is not None:
             reader.written("parallel.virtual_pipeline", prefix + name)
@@ -127,3 +131,35 @@ def recomputed_modules(reader: Reader, model: Model, prefix: str) -> Checkpointi
         return "none"
     reader.written("gradient_checkpointing", path)
     return ("mlp",)
+
+
+def megatron_editors(prefix: str = "", recomputation: str = "") -> dict[str, Editor]:
+    """The editors of degrees below `prefix`, and of recomputation below another section. The order of a
+    pipeline follows from its chunks, the data-parallel GPUs are those that are left.
+    """
+
+    def virtual(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...]:
+        path = spelling(values, *(prefix + name for name in _VIRTUAL))
+        return (SetKey(split(path), value if value > 1 else REMOVE),)
+
+    def recomputed(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+        at = {
+            name: split(f"{recomputation}recompute_{name}")
+            for name in ("granularity", "method", "num_layers")
+        }
+        if value == "none":
+            return tuple(SetKey(path, REMOVE) for path in at.values())
+        if value != "full":
+            return None
+        # Both others have to be said with it (transformer_config.py, __post_init__).
+        return SetKey(at["granularity"], "full"), SetKey(at["method"], "uniform"), SetKey(at["num_layers"], 1)
+
+    return {
+        "parallel.strategy": translated(f"{prefix}use_distributed_optimizer", {"zero1": True, "ddp": False}),
+        **{f"parallel.{name}": key(prefix + path) for name, path in _DEGREES.items()},
+        "parallel.expert_tensor": key(f"{prefix}expert_tensor_parallel_size"),
+        "parallel.sequence": key(f"{prefix}sequence_parallel"),
+        "parallel.virtual_pipeline": virtual,
+        "parallel.schedule": implied,
+        "gradient_checkpointing": recomputed,
+    }

@@ -15,7 +15,7 @@ from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.gpt_neox.keys import KEYS
 from vramlint.dialects.gpt_neox.models import attention_kinds, read_model
 from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
-from vramlint.dialects.kit.edits import Editor, edit, key
+from vramlint.dialects.kit.edits import Editor, degrees, edit, key, translated, whole_batch
 from vramlint.dialects.kit.reader import Reader, boolean, choice, number, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_reader, hardware, unmodelled, world_size
 from vramlint.job import Precision, TrainingJob
@@ -152,24 +152,35 @@ def _batch(reader: Reader, ranks: int) -> tuple[int, int] | None:
     return micro, steps
 
 
-def _recomputed(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
-    name = next((name for name in values if name.replace("-", "_") == "checkpoint_activations"), None)
-    known = value in ("none", "full", "reentrant")
-    return (SetKey((name or "checkpoint_activations",), value != "none"),) if known else None
-
-
+_ON_OR_OFF = {"none": False, "full": True, "reentrant": True}
 _EDITORS: Mapping[str, Editor] = {
     "micro_batch_size": key("train_micro_batch_size_per_gpu"),
     "gradient_accumulation_steps": key("gradient_accumulation_steps"),
-    "gradient_checkpointing": _recomputed,
+    "sequence_length": key("seq_length"),
+    "gradient_checkpointing": translated("checkpoint_activations", _ON_OR_OFF),
+    "parallel.strategy": translated(
+        "zero_optimization.stage", {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}
+    ),
+    **degrees(KEYS),
 }
+_OF_MEGATRON = ("pipe_parallel_size", "model_parallel_size", "checkpoint_activations", "seq_length")
+"""Keys that files in dashes spell so; those that DeepSpeed reads itself have underscores everywhere."""
 
 
 def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
-    """The keys that say `changes`; files in dashes are left alone but for one key."""
-    if any("-" in name for name in values) and set(changes) != {"gradient_checkpointing"}:
+    """The keys that say `changes`, spelled as those that are there: with dashes or underscores."""
+    spelled = {name.replace("-", "_"): name for name in values if isinstance(name, str)}
+    plain = {name: values[written] for name, written in spelled.items()}
+    written = edit(_EDITORS, plain, job, changes)
+    if written is None:
         return None
-    return edit(_EDITORS, values, job, changes)
+    if {"micro_batch_size", "gradient_accumulation_steps"} & set(changes) and "train_batch_size" in plain:
+        written += whole_batch("train_batch_size", plain, job, changes)
+    if any("-" in name for name in spelled.values()):
+        spelled = {**{name: name.replace("_", "-") for name in _OF_MEGATRON}, **spelled}
+    return tuple(
+        replace(item, path=(spelled.get(str(item.path[0]), item.path[0]), *item.path[1:])) for item in written
+    )
 
 
 DIALECT = Dialect("gpt-neox", "GPT-NeoX", VERSION, KEYS, read, edits, "unchecked")

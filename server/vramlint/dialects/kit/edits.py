@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from vramlint.dialects.kit.dialect import REMOVE, UNSET, Changes, SetKey
+from vramlint.dialects.kit.dialect import REMOVE, UNSET, Changes, Key, SetKey
 from vramlint.dialects.kit.reader import look_up, split
 from vramlint.job import KeyPath, TrainingJob
 
@@ -31,6 +31,30 @@ def translated(path: str, table: Mapping[Any, Any]) -> Editor:
         return (SetKey(split(path), table[value]),) if value in table else None
 
     return write
+
+
+DEGREES = frozenset(
+    f"parallel.{name}"
+    for name in (
+        "data", "replicate", "tensor", "sequence", "context", "pipeline", "virtual_pipeline", "expert",
+        "expert_tensor",
+    )
+)  # fmt: skip
+"""Fields that say over how many GPUs what is cut."""
+
+
+def degrees(keys: Iterable[Key], section: str = "") -> dict[str, Editor]:
+    """The editors of the degrees that a table of keys has, below `section`."""
+    found: dict[str, Editor] = {}
+    for row in keys:
+        if row.field in DEGREES and row.path.startswith(section):
+            found.setdefault(row.field, key(row.path))
+    return found
+
+
+def implied(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...]:
+    """The editor of a field that has no key because it follows from others."""
+    return ()
 
 
 def spelling(values: Mapping[str, Any], *paths: str) -> str:
@@ -63,20 +87,39 @@ def _stands(values: Mapping[str, Any], path: KeyPath) -> bool:
 
 
 def whole_batch(
-    path: str, values: Mapping[str, Any], job: TrainingJob, changes: Changes
+    path: str, values: Mapping[str, Any], job: TrainingJob, changes: Changes, silent: int | None = None
 ) -> tuple[SetKey, ...]:
     """The edit of a key that counts the rows of a whole step over all GPUs, where micro-batch or
     accumulation change.
 
-    Nothing is written where the key already says so, or where it is absent and nothing is accumulated.
+    Nothing is written where the key already says so, or where it is absent and means so many: `silent` rows,
+    else those of one pass.
     """
     micro = changes.get("micro_batch_size", job.micro_batch_size)
     steps = changes.get("gradient_accumulation_steps", job.gradient_accumulation_steps)
     rows = micro * steps * job.parallel.data * job.parallel.replicate
     written = look_up(values, path)
-    if written == rows or (written is UNSET and steps == 1):
+    if written == rows or (written is UNSET and (steps == 1 if silent is None else rows == silent)):
         return ()
     return (SetKey(split(path), rows),)
+
+
+BATCH = ("micro_batch_size", "gradient_accumulation_steps")
+"""The fields that rows are counted by."""
+
+
+def rows_of_stages(
+    rows: str, micro: str, values: Mapping[str, Any], job: TrainingJob, changes: Changes
+) -> tuple[SetKey, ...]:
+    """The edits of a key that counts the rows of a pass, and with a pipeline those of all its micro batches,
+    whose rows another key counts.
+    """
+    size, steps = (changes.get(name, getattr(job, name)) for name in BATCH)
+    stages = changes.get("parallel.pipeline", job.parallel.pipeline)
+    wanted = {rows: size * steps, micro: size} if stages > 1 else {rows: size}
+    return tuple(
+        SetKey(split(path), value) for path, value in wanted.items() if look_up(values, path) != value
+    )
 
 
 def without_accumulation(changes: Changes) -> Changes:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vramlint.dialects.unsloth import OPTIMIZER_OF_SCRIPT
-
 _TRAINING = (
     *("training_type", "max_seq_length", "load_in_4bit", "batch_size", "gradient_accumulation_steps"),
     *("gradient_checkpointing", "packing"),
@@ -34,9 +32,9 @@ SCRIPT_KEYS: Mapping[str, str] = {
     "per_device_train_batch_size": "training.batch_size",
     "gradient_accumulation_steps": "training.gradient_accumulation_steps",
     "packing": "training.packing",
-    "optim": OPTIMIZER_OF_SCRIPT,
+    "optim": "optim",
 }
-"""Arguments of `unsloth-cli.py`."""
+"""Arguments of `unsloth-cli.py`; for its optimizer a config has no key."""
 SCRIPT_DEFAULTS: Mapping[str, Any] = {
     "model": "unsloth/llama-3-8b",
     "training.load_in_4bit": False,

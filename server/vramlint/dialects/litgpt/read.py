@@ -266,6 +266,8 @@ _EDITORS: Mapping[str, Editor] = {
     "micro_batch_size": key("train.micro_batch_size"),
     "sequence_length": key("train.max_seq_length"),
     "optimizer": _optimizer_edit,
+    "gpu_count": key("devices"),
+    "nodes": key("num_nodes"),
 }
 
 

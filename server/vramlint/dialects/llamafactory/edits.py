@@ -8,6 +8,7 @@ from typing import Any
 from vramlint.dialects.engines.deepspeed_edits import DEEPSPEED_EDITORS
 from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.engines.loading import efficient_edit
+from vramlint.dialects.engines.megatron import megatron_editors
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
 from vramlint.job import TrainingJob
@@ -90,6 +91,17 @@ _EDITORS_V1: Mapping[str, Editor] = {
     "gradient_checkpointing": translated("enable_activation_checkpointing", {"full": True, "none": False}),
     "attention": translated("flash_attn", _ATTENTION_V1),
     "parallel.strategy": translated("dist_config.name", {"fsdp2": "fsdp2"}),
+    "parallel.context": key("dist_config.cp_size"),
+}
+_MEGATRON: Mapping[str, Editor] = {
+    **megatron_editors(),
+    "method": _method,
+    "adapter.r": key("lora_rank"),
+    "adapter.targets": _targets,
+    "micro_batch_size": key("per_device_train_batch_size"),
+    "gradient_accumulation_steps": key("gradient_accumulation_steps"),
+    "sequence_length": key("cutoff_len"),
+    "packing": key("packing"),
 }
 
 
@@ -97,7 +109,7 @@ def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tupl
     """The keys that say `changes`; None where the file cannot."""
     second = "model_name_or_path" not in values and "model" in values
     if not second:
-        return edit(_EDITORS, values, job, changes)
+        return edit(_MEGATRON if job.runtime == "megatron" else _EDITORS, values, job, changes)
     written = edit(_EDITORS_V1, values, job, without_accumulation(changes))
     if written is None or "gradient_accumulation_steps" not in changes:
         return written

@@ -260,7 +260,13 @@ def _recomputed(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tupl
     return (on, SetKey((FSDP, "activation_checkpointing_reentrant"), value == "reentrant"))
 
 
+def _split(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
+    """Only where `tp_config` is there, which says by a strategy of its own what is split."""
+    return (SetKey(("tp_config", "tensor_parallel_degree"), value),) if "tp_config" in values else None
+
+
 _EDITORS: Mapping[str, Editor] = {
+    "parallel.tensor": _split,
     "micro_batch_size": key("device_train_microbatch_size"),
     "gradient_checkpointing": _recomputed,
     "evaluation.batch": key("device_eval_batch_size"),

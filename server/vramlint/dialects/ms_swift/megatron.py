@@ -20,13 +20,15 @@ from vramlint.dialects.kit.reading import find_model, hardware, world_size
 from vramlint.job import Adapter, TrainingJob
 from vramlint.vocabulary import Checkpointing, Dtype
 
+ROWS = 16
+"""Of a step, where nothing says."""
 MEGATRON_KEYS: tuple[Key, ...] = (
     Key("micro_batch_size", "micro_batch_size", "Megatron: rows of one forward pass on each GPU.", 1),
     Key(
         "global_batch_size",
         "gradient_accumulation_steps",
         "Megatron: rows of a step over all GPUs. What exceeds a pass is accumulated.",
-        16,
+        ROWS,
     ),
     Key("tensor_model_parallel_size", "parallel.tensor", "Megatron: GPUs that share each layer.", 1),
     Key(

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
-from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
-from vramlint.dialects.kit.read_only import no_edits
+from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
+from vramlint.dialects.kit.edits import Editor, degrees, edit, key, translated
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -141,4 +141,24 @@ def _machines(parallel: Parallel, context: Context) -> dict[str, int]:
     return {"gpu_count": min(per_node, world), "nodes": max(world // per_node, 1)}
 
 
-DIALECT = Dialect("nanotron", "nanotron", VERSION, KEYS, read, no_edits, "unchecked")
+_EDITORS: Mapping[str, Editor] = {
+    "micro_batch_size": key("tokens.micro_batch_size"),
+    "gradient_accumulation_steps": key("tokens.batch_accumulation_per_replica"),
+    "sequence_length": key("tokens.sequence_length"),
+    "gradient_checkpointing": translated("parallelism.recompute_layer", {"full": True, "none": False}),
+    "optimizer": translated(
+        "optimizer.optimizer_factory.torch_adam_is_fused", {"adamw_torch_fused": True, "adamw_torch": False}
+    ),
+    "parallel.strategy": translated("optimizer.zero_stage", {"zero1": 1, "ddp": 0, "none": 0}),
+    **{field: editor for field, editor in degrees(KEYS).items() if field != "parallel.expert"},
+    "parallel.sequence": translated("parallelism.tp_mode", {True: "REDUCE_SCATTER", False: "ALL_REDUCE"}),
+    "parallel.schedule": translated("parallelism.pp_engine", {"1f1b": "1f1b", "gpipe": "afab"}),
+}
+
+
+def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
+    """The keys that say `changes`; None where nanotron cannot."""
+    return edit(_EDITORS, values, job, changes)
+
+
+DIALECT = Dialect("nanotron", "nanotron", VERSION, KEYS, read, edits, "unchecked")

@@ -13,7 +13,6 @@ from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
-from vramlint.dialects.kit.read_only import no_edits
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -34,6 +33,7 @@ from vramlint.dialects.kit.reading import (
 )
 from vramlint.dialects.openrlhf.arguments import flag, spelling
 from vramlint.dialects.openrlhf.arguments import read as read_argument
+from vramlint.dialects.openrlhf.edits import edits
 from vramlint.dialects.openrlhf.engine import (
     read_adapter,
     read_attention,
@@ -155,4 +155,4 @@ def _reference(
     return "quantized" if quantized else "resident", Roles(reference=named)
 
 
-DIALECT = Dialect("openrlhf", "OpenRLHF", VERSION, KEYS, read, no_edits, "unchecked")
+DIALECT = Dialect("openrlhf", "OpenRLHF", VERSION, KEYS, read, edits, "unchecked")

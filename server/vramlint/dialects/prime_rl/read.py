@@ -12,7 +12,6 @@ from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
-from vramlint.dialects.kit.read_only import no_edits
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -26,6 +25,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, unmodelled
+from vramlint.dialects.prime_rl.edits import edits
 from vramlint.dialects.prime_rl.keys import KEYS
 from vramlint.job import Adapter, Generation, Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
@@ -305,4 +305,4 @@ def _generation(reader: Reader, trainer: Reader) -> Generation:
     )
 
 
-DIALECT = Dialect("prime-rl", "prime-rl", VERSION, KEYS, read, no_edits, "unchecked")
+DIALECT = Dialect("prime-rl", "prime-rl", VERSION, KEYS, read, edits, "unchecked")

@@ -14,14 +14,11 @@ from typing import Any, Literal
 from vramlint.catalog.facts import Model
 from vramlint.dialects.kit.dialect import (
     UNSET,
-    Changes,
     Context,
     Dialect,
     Obstacle,
     ReadResult,
-    SetKey,
 )
-from vramlint.dialects.kit.edits import Editor, edit, key, translated, whole_batch, without_accumulation
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -35,6 +32,7 @@ from vramlint.dialects.kit.reader import (
     text,
 )
 from vramlint.dialects.kit.reading import finish, framework_reader, hardware, world_size
+from vramlint.dialects.torchtitan.edits import edits
 from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
 from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
@@ -340,36 +338,6 @@ def _check(reader: Reader, job: TrainingJob, rows: int, sharded: bool) -> None:
             f"training.global_batch_size: {whole} must divide by {each}, the rows of one pass over all GPUs"
         )
         reader.problem("indivisible-batch", "training.global_batch_size", message, "error")
-
-
-def _checkpointing_edit(values: Mapping[str, Any], job: TrainingJob, value: Any) -> tuple[SetKey, ...] | None:
-    mode, option = ("activation_checkpoint", "mode"), ("activation_checkpoint", "selective_ac_option")
-    if value in ("full", "none"):
-        return (SetKey(mode, value),)
-    chosen = "op" if value == "selective-op" else str(value) if isinstance(value, int) else None
-    return (SetKey(mode, "selective"), SetKey(option, chosen)) if chosen else None
-
-
-_EDITORS: Mapping[str, Editor] = {
-    "micro_batch_size": key("training.local_batch_size"),
-    "sequence_length": key("training.seq_len"),
-    "gradient_checkpointing": _checkpointing_edit,
-    "optimizer_in_backward": key("optimizer.early_step_in_backward"),
-    "precision.weights": key("training.dtype"),
-    "parallel.offload": translated("training.enable_cpu_offload", {"both": True, "none": False}),
-    "parallel.data": key("parallelism.data_parallel_shard_degree"),
-    "parallel.tensor": key("parallelism.tensor_parallel_degree"),
-    "parallel.context": key("parallelism.context_parallel_degree"),
-    "parallel.pipeline": key("parallelism.pipeline_parallel_degree"),
-}
-
-
-def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
-    """The keys that say `changes`; None where torchtitan cannot."""
-    written = edit(_EDITORS, values, job, without_accumulation(changes))
-    if written is None or not {"micro_batch_size", "gradient_accumulation_steps"} & set(changes):
-        return written
-    return (*written, *whole_batch("training.global_batch_size", values, job, changes))
 
 
 DIALECT = Dialect(

@@ -7,7 +7,8 @@ from typing import Any
 
 from vramlint.catalog.optimizers import class_of
 from vramlint.dialects.kit.dialect import Changes, SetKey
-from vramlint.dialects.kit.edits import Editor, edit, key, translated
+from vramlint.dialects.kit.edits import Editor, degrees, edit, key, translated
+from vramlint.dialects.torchtune.keys import KEYS
 from vramlint.job import TrainingJob
 
 
@@ -49,8 +50,10 @@ _EDITORS: Mapping[str, Editor] = {
     "compile": key("compile"),
     "parallel.offload": translated("fsdp_cpu_offload", {"both": True, "none": False}),
 }
+_MESH: Mapping[str, Editor] = degrees(KEYS)
+"""Dimensions that the recipe of full fine-tuning alone has (recipes/full_finetune_distributed.py)."""
 
 
 def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
     """The keys that say `changes`; None where the recipe cannot."""
-    return edit(_EDITORS, values, job, changes)
+    return edit({**_EDITORS, **_MESH} if job.method == "full" else _EDITORS, values, job, changes)

@@ -95,6 +95,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     )
     offloads = reader.raw("training.gradient_checkpointing") not in ("true", "none", True, False)
     optimizer = context.trainer.optimizer if context.trainer else None
+    if optimizer is None and context.launch is not None:  # `unsloth-cli.py --optim`
+        optimizer = reader.get("optim", text)
     if optimizer is not None:
         reader.written("optimizer", "optim")
     else:

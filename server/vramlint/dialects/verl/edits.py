@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vramlint.dialects.engines.megatron import megatron_editors
 from vramlint.dialects.kit.dialect import UNSET, Changes, SetKey
-from vramlint.dialects.kit.edits import Editor, edit, key, translated, without_accumulation
+from vramlint.dialects.kit.edits import (
+    BATCH,
+    Editor,
+    edit,
+    key,
+    translated,
+    whole_batch,
+    without_accumulation,
+)
 from vramlint.dialects.kit.reader import look_up
 from vramlint.dialects.verl.keys import ACTOR, ROLLOUT
 from vramlint.job import TrainingJob
@@ -45,24 +54,64 @@ def _editors(model: str, optimizer: str) -> dict[str, Editor]:
     }
 
 
-_FINE_TUNING: Mapping[str, Editor] = {**_editors("model", "optim"), "sequence_length": _length}
-_REINFORCEMENT: Mapping[str, Editor] = {
-    **_editors(_MODEL, f"{ACTOR}.optim"),
+_STRATEGIES = {"fsdp1": "fsdp", "fsdp2": "fsdp2"}
+_CLUSTER: Mapping[str, Editor] = {
+    "gpu_count": key("trainer.n_gpus_per_node"),
+    "nodes": key("trainer.nnodes"),
+}
+_FINE_TUNING: Mapping[str, Editor] = {
+    **_editors("model", "optim"),
+    **_CLUSTER,
+    "sequence_length": _length,
+    "parallel.strategy": translated("engine.strategy", _STRATEGIES),
+    "parallel.context": key("engine.ulysses_sequence_parallel_size"),
+}
+_GENERATION: Mapping[str, Editor] = {
     "generation.memory_fraction": key(f"{ROLLOUT}.gpu_memory_utilization"),
     "generation.sleep": translated(f"{ROLLOUT}.free_cache_engine", {"weights": True, "none": False}),
+}
+_REINFORCEMENT: Mapping[str, Editor] = {
+    **_editors(_MODEL, f"{ACTOR}.optim"),
+    **_CLUSTER,
+    **_GENERATION,
+    "parallel.strategy": translated(f"{ACTOR}.strategy", _STRATEGIES),
+    "parallel.context": key(f"{ACTOR}.ulysses_sequence_parallel_size"),
+}
+_OF_MEGATRON = f"{ACTOR}.megatron."
+_MEGATRON: Mapping[str, Editor] = {
+    **_CLUSTER,
+    **_GENERATION,
+    **megatron_editors(_OF_MEGATRON, f"{_OF_MEGATRON}override_transformer_config."),
+    "micro_batch_size": _rows,
 }
 
 
 def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
-    """The keys that say `changes`; None where the file cannot. Those of the first trainer for fine-tuning
-    and of Megatron's actor are not written.
+    """The keys that say `changes`; None where the file cannot. Those of the first trainer for fine-tuning are
+    not written, nor are other rows of a step in reinforcement learning, which several keys take part in.
     """
-    if job.runtime == "megatron" or look_up(values, "model.partial_pretrain") is not UNSET:
+    if look_up(values, "model.partial_pretrain") is not UNSET:
         return None
-    table = _FINE_TUNING if job.objective == "sft" else _REINFORCEMENT
-    rows_of_step = job.micro_batch_size * job.gradient_accumulation_steps
-    micro = changes.get("micro_batch_size", job.micro_batch_size)
-    steps = changes.get("gradient_accumulation_steps", job.gradient_accumulation_steps)
-    if micro * steps != rows_of_step:
-        return None
-    return edit(table, values, job, without_accumulation(changes))
+    megatron, tuning = job.runtime == "megatron", job.objective == "sft"
+    table = _MEGATRON if megatron else _FINE_TUNING if tuning else _REINFORCEMENT
+    written = edit(table, values, job, without_accumulation(changes))
+    if written is None or not set(BATCH) & set(changes):
+        return written
+    if tuning:
+        return (*written, *whole_batch("data.train_batch_size", values, job, changes, _ROWS))
+    return written if _same_rows(values, job, changes) else None
+
+
+_ROWS = 256
+"""Of a step of fine-tuning, where nothing says."""
+
+
+def _same_rows(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> bool:
+    """Whether a step has the rows that it has now: so many prompts, each with some completions."""
+    micro, steps = (changes.get(name, getattr(job, name)) for name in BATCH)
+    prompts, completions = look_up(values, f"{ACTOR}.ppo_mini_batch_size"), look_up(values, f"{ROLLOUT}.n")
+    rows = job.micro_batch_size * job.gradient_accumulation_steps
+    if isinstance(prompts, int):
+        groups = job.parallel.data * job.parallel.replicate
+        rows = prompts * (completions if isinstance(completions, int) else 1) // groups
+    return bool(micro * steps == rows)
