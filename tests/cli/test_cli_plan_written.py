@@ -86,7 +86,7 @@ policy:
   train_micro_batch_size: 1
   max_total_sequence_length: 4096
   precision: bfloat16
-  dtensor_cfg: {enabled: true, tensor_parallel_size: 1, context_parallel_size: 1, sequence_parallel: false}
+  dtensor_cfg: {enabled: true, tensor_parallel_size: 1, sequence_parallel: false}
   optimizer: {name: torch.optim.AdamW, kwargs: {lr: 0.00001}}
 data: {max_input_seq_length: 4096}
 cluster:
@@ -94,8 +94,7 @@ cluster:
   num_nodes: 1
 """
 NEMO_MEGATRON = NEMO.replace(
-    "  dtensor_cfg: {enabled: true, tensor_parallel_size: 1, context_parallel_size: 1, "
-    "sequence_parallel: false}",
+    "  dtensor_cfg: {enabled: true, tensor_parallel_size: 1, sequence_parallel: false}",
     "  dtensor_cfg: {enabled: false}\n"
     "  megatron_cfg: {enabled: true, tensor_model_parallel_size: 8, pipeline_model_parallel_size: 1}",
 )

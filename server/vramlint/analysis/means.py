@@ -21,7 +21,6 @@ _DEGREES: Mapping[str, Mapping[str, Any]] = {
         "parallel.pipeline": 2,
         "parallel.virtual_pipeline": 2,
         "parallel.schedule": "interleaved",
-        "gradient_accumulation_steps": 2,
     },
     "expert": {"parallel.expert": 2},
     "sequence": {"parallel.tensor": 2, "parallel.sequence": True},

@@ -76,14 +76,16 @@ class Writer:
         says that otherwise than it is planned for.
         """
         on = self._declared
+        found: tuple[tuple[SetKey, ...], ReadResult | None] = (), None
         for machines in {}, {"gpu_count": on.count, "nodes": on.nodes}:
             keys = self._keys(dialect, {**changes, **machines})
             if keys is None:
                 return (), None
             reading = self._read(dialect, told, keys)
+            found = keys, reading
             if reading.job is None or reading.job.parallel.world_size == on.count * on.nodes:
                 break
-        return keys, reading
+        return found
 
     def _keys(self, dialect: Dialect, changes: Changes) -> tuple[SetKey, ...] | None:
         """Keys for as many of the changes as the dialect can say; None where it cannot say those together."""

@@ -163,7 +163,13 @@ _EDITORS: Mapping[str, Editor] = {
     ),
     **degrees(KEYS),
 }
-_OF_MEGATRON = ("pipe_parallel_size", "model_parallel_size", "checkpoint_activations", "seq_length")
+_OF_MEGATRON = (
+    "pipe_parallel_size",
+    "model_parallel_size",
+    "sequence_parallel",
+    "checkpoint_activations",
+    "seq_length",
+)
 """Keys that files in dashes spell so; those that DeepSpeed reads itself have underscores everywhere."""
 
 

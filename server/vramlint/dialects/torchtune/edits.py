@@ -51,9 +51,15 @@ _EDITORS: Mapping[str, Editor] = {
     "parallel.offload": translated("fsdp_cpu_offload", {"both": True, "none": False}),
 }
 _MESH: Mapping[str, Editor] = degrees(KEYS)
-"""Dimensions that the recipe of full fine-tuning alone has (recipes/full_finetune_distributed.py)."""
+"""Dimensions that the recipe of full fine-tuning alone has (0.6, recipes/full_finetune_distributed.py), where
+FSDP shards over what tensor parallelism leaves.
+"""
+_OTHER_RECIPES = ("data_parallel_shard_dim", "data_parallel_replicate_dim", "context_parallel_dim")
+"""Dimensions of people's own recipes, written where they are there."""
 
 
 def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tuple[SetKey, ...] | None:
     """The keys that say `changes`; None where the recipe cannot."""
-    return edit({**_EDITORS, **_MESH} if job.method == "full" else _EDITORS, values, job, changes)
+    written = edit({**_EDITORS, **(_MESH if job.method == "full" else {})}, values, job, changes)
+    paths = [str(item.path[0]) for item in written or ()]
+    return None if any(path in _OTHER_RECIPES and path not in values for path in paths) else written
