@@ -21,13 +21,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "server"), str(ROOT / "rules"), str(ROOT / "schemas")]
 
 import vramlint  # noqa: E402
-from vramlint.analysis.layouts import means_of  # noqa: E402
+from vramlint.analysis.layouts import cluster_of, layouts_for  # noqa: E402
 from vramlint.catalog.gpus import find_gpu  # noqa: E402
 from vramlint.catalog.rates import rates_of  # noqa: E402
 from vramlint.lazy_dataclasses import replace  # noqa: E402
 from vramlint.planning.layout import Family, Layout  # noqa: E402
 from vramlint.planning.products import Matrix  # noqa: E402
-from vramlint.planning.ranking import NoPlan, plan, predicted  # noqa: E402
+from vramlint.planning.ranking import NoPlan, predicted  # noqa: E402
 from vramlint.planning.step_time import Setting  # noqa: E402
 from vramlint.planning.work import Work  # noqa: E402
 
@@ -55,17 +55,13 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def place(row: Mapping[str, Any]) -> int | None:
     """Where the published degrees are among thirty proposals, from 1."""
-    report = vramlint.estimate(row["job"])
-    analysis = report.analysis
-    job, gpu = analysis.job, analysis.gpu
-    rates = rates_of(gpu) if gpu else None
-    if job is None or rates is None:
-        return None
+    analysis = vramlint.estimate(row["job"]).analysis
     try:
-        found = plan(job, rates, row["gpus"], row["global_batch"], means_of(analysis, job), 30)
+        cluster = cluster_of(analysis, row["gpus"] // analysis.declared.count, row["global_batch"])
+        found = layouts_for(cluster, 30)
     except NoPlan:
         return None
-    degrees = [tuple(getattr(each.layout.family, name) for name in DEGREES) for each in found]
+    degrees = [tuple(getattr(each, name) for name in DEGREES) for each in found]
     wanted = tuple(row[name] for name in DEGREES)
     return degrees.index(wanted) + 1 if wanted in degrees else None
 

@@ -82,7 +82,9 @@ def _close(name: str, known: tuple[str, ...], least: float) -> str | None:
 
     for found in nearest(name, known, 1):
         alike = SequenceMatcher(None, name.lower(), found.lower()).ratio()
-        if alike >= least or (len(name) > 5 and found.startswith(name)):
+        # A beginning stands for a key that one more word completes; two say something of that key.
+        begun = len(name) > 5 and found.startswith(name) and found[len(name) :].count("_") <= 1
+        if alike >= least or begun:
             return found
     return None
 

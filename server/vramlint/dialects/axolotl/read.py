@@ -217,7 +217,12 @@ def _engine(
     batch: Batch,
 ) -> ParallelPlan:
     version = fsdp(reader)
-    flavour = FsdpDefaults(version=version or 2, wrap="layer", upcast="none" if version == 2 else "trainable")
+    flavour = FsdpDefaults(
+        version=version or 2,
+        wrap="layer",
+        upcast="none" if version == 2 else "trainable",
+        away=("offload_params",),
+    )
     given = {
         name: reader.get(path, positive)
         for name, path in (("data", "dp_shard_size"), ("replicate", "dp_replicate_size"))

@@ -53,6 +53,8 @@ class FsdpDefaults:
     """None: as the release of accelerate does."""
     efficient: bool = False
     """`cpu_ram_efficient_loading` when it is not written."""
+    away: tuple[str, ...] = ("offload_params", "cpu_offload")
+    """Options that keep the shards on the host: accelerate's, and transformers' (5.24, training_args.py)."""
 
 
 def accelerate_upcast(version: int, release: str | None) -> Upcast:
@@ -96,7 +98,7 @@ def read_fsdp(
         replicate=world.nodes if hybrid else 1,
         sharding="full" if sharding == "hybrid" and not hybrid else sharding,
         wrap=_wrap(reader, flavour, options),
-        offload=_offload(reader, options),
+        offload=_offload(reader, flavour, options),
     )
     if sharding == "none":
         return ParallelPlan(parallel, precision, _checkpointing(reader, version, release))
@@ -169,8 +171,8 @@ def _wrap(reader: Reader, flavour: FsdpDefaults, options: tuple[str, ...]) -> Wr
     return "layer" if "auto_wrap" in options or (named and not options) else flavour.wrap
 
 
-def _offload(reader: Reader, options: tuple[str, ...]) -> Literal["none", "both"]:
-    for name in ("offload_params", "cpu_offload"):
+def _offload(reader: Reader, flavour: FsdpDefaults, options: tuple[str, ...]) -> Literal["none", "both"]:
+    for name in flavour.away:
         path = spelled(reader, name)
         if reader.flag(path):
             reader.written("parallel.offload", path)

@@ -161,5 +161,6 @@ def megatron_editors(prefix: str = "", recomputation: str = "") -> dict[str, Edi
         "parallel.sequence": key(f"{prefix}sequence_parallel"),
         "parallel.virtual_pipeline": virtual,
         "parallel.schedule": implied,
+        "parallel.data": implied,
         "gradient_checkpointing": recomputed,
     }

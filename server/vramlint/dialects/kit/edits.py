@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from typing import Any
 
 from vramlint.dialects.kit.dialect import REMOVE, UNSET, Changes, Key, SetKey
@@ -97,7 +98,8 @@ def whole_batch(
     """
     micro = changes.get("micro_batch_size", job.micro_batch_size)
     steps = changes.get("gradient_accumulation_steps", job.gradient_accumulation_steps)
-    rows = micro * steps * job.parallel.data * job.parallel.replicate
+    ranks = (changes.get(f"parallel.{name}", getattr(job.parallel, name)) for name in ("data", "replicate"))
+    rows = micro * steps * prod(ranks)
     written = look_up(values, path)
     if written == rows or (written is UNSET and (steps == 1 if silent is None else rows == silent)):
         return ()

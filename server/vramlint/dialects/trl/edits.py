@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vramlint.dialects.engines.deepspeed_edits import DEEPSPEED_EDITORS
@@ -10,6 +10,7 @@ from vramlint.dialects.engines.hf_trainer import sync_edit
 from vramlint.dialects.engines.loading import efficient_edit
 from vramlint.dialects.kit.dialect import REMOVE, Changes, SetKey
 from vramlint.dialects.kit.edits import Editor, edit, key, spelling, translated
+from vramlint.dialects.trl.keys import NO_TRAINER
 from vramlint.job import TrainingJob
 from vramlint.versions import at_least
 
@@ -103,6 +104,15 @@ def _targets(values: Mapping[str, Any], job: TrainingJob, value: Any) -> list[Se
     return [SetKey(("lora_target_modules",), value if isinstance(value, str) else list(value))]
 
 
+def _of_trainer(editor: Editor) -> Editor:
+    """The editor, where a Trainer runs the steps."""
+
+    def write(values: Mapping[str, Any], job: TrainingJob, value: Any) -> Iterable[SetKey] | None:
+        return None if any(name in values for name in NO_TRAINER) else editor(values, job, value)
+
+    return write
+
+
 EDITORS: Mapping[str, Editor] = {
     "method": _method,
     "quantization.scheme": _quantization,
@@ -127,7 +137,7 @@ EDITORS: Mapping[str, Editor] = {
     "loss": _loss,
     "parallel.sync_each_batch": sync_edit,
     "loading": efficient_edit,
-    **DEEPSPEED_EDITORS,
+    **{field: _of_trainer(editor) for field, editor in DEEPSPEED_EDITORS.items()},
 }
 
 

@@ -6,6 +6,11 @@ from vramlint.dialects.engines import training_arguments
 from vramlint.dialects.kit.dialect import UNSET, Key, Renamed, before
 from vramlint.lazy_dataclasses import replace
 
+NO_TRAINER = ("use_slow_tokenizer", "with_tracking", "checkpointing_steps", "hf_metadata_dataset")
+"""Arguments of scripts with a loop of their own over accelerate (transformers' run_clm_no_trainer.py,
+open-instruct's finetune.py), which take their engine from the launcher alone.
+"""
+
 BOOLEAN = (True, False)
 DTYPES = ("auto", "bfloat16", "float16", "float32")
 

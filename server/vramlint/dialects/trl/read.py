@@ -40,7 +40,7 @@ from vramlint.dialects.kit.reading import (
 )
 from vramlint.dialects.trl.checks import TRL, float32_compute
 from vramlint.dialects.trl.edits import edits
-from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, RENAMED
+from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, NO_TRAINER, RENAMED
 from vramlint.dialects.trl.method import (
     check_precomputing,
     read_generation,
@@ -69,10 +69,7 @@ TRANSFORMERS = "5.24"
 _TABLE = table(KEYS)
 
 _OWN_SCRIPT = (
-    "use_slow_tokenizer",
-    "with_tracking",
-    "checkpointing_steps",
-    "hf_metadata_dataset",
+    *NO_TRAINER,
     "use_lora",
     "use_qlora",
     "train_file",
