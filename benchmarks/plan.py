@@ -28,7 +28,7 @@ from vramlint.lazy_dataclasses import replace  # noqa: E402
 from vramlint.planning.layout import Family, Layout  # noqa: E402
 from vramlint.planning.products import Matrix  # noqa: E402
 from vramlint.planning.ranking import NoPlan, predicted  # noqa: E402
-from vramlint.planning.step_time import Setting  # noqa: E402
+from vramlint.planning.step_time import BLOCKING, Setting  # noqa: E402
 from vramlint.planning.work import Work  # noqa: E402
 
 FIRST = 10
@@ -37,13 +37,6 @@ SAYABLE = ("none", "full", "selective-op")
 NETWORK = 6.25e9
 """Bytes/s of a GPU on the sweep's cluster: four links of 100 Gb/s for the eight of a node (bigscience,
 train/tr11-176B-ml/README.md).
-"""
-WAIT = 38e-6
-"""Seconds that the sweep's host waits for each kernel: the cluster hung unless CUDA_LAUNCH_BLOCKING was 1.
-The same page compares that with launches that overlap, away from the sweep: 91.04 against 97.20 TFLOP/s a
-GPU for 80 layers in tensor 8, pipeline 10, 512 micro batches of one row. That is 14.6 s of a step, over 521
-micro batches, 8 layers of a stage and 92 kernels (chronicles-prequel.md, "dealing with JZ hanging on the
-large model").
 """
 DEGREES = ("tensor", "pipeline", "context", "expert")
 
@@ -66,6 +59,12 @@ def place(row: Mapping[str, Any]) -> int | None:
     return degrees.index(wanted) + 1 if wanted in degrees else None
 
 
+def as_run(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The job of a row, by Megatron's layers where it shares optimizer states alone, as the planner does."""
+    megatron = row["job"]["parallel"]["strategy"] == "zero1" and "runtime" not in row["job"]
+    return {**row["job"], "runtime": "megatron"} if megatron else row["job"]
+
+
 def is_mixture(row: Mapping[str, Any]) -> bool:
     model = vramlint.estimate(row["job"]).analysis.job.model  # type: ignore[union-attr]
     return any("expert" in key for key in model.config)
@@ -79,7 +78,7 @@ def published(folder: Path, wanted: Sequence[str]) -> None:
             continue
         found, mixture = place(row), is_mixture(row)
         places[mixture].append(found)
-        verdict = vramlint.estimate(row["job"]).verdict
+        verdict = vramlint.estimate(as_run(row)).verdict
         certain = row["recompute"] in SAYABLE and verdict == "does_not_fit"
         print(f"{row['id']:<28} place {found or '-':>3}{'  CALLED NOT FEASIBLE' if certain else ''}")
     for name, found_places in (
@@ -129,7 +128,7 @@ def _settings(hidden: int, layers: int, heads: int) -> Iterator[Setting]:
         operations=23 * layers, matrices=_matrices(hidden, layers),
     )  # fmt: skip
     known = replace(rates, network=NETWORK)
-    yield Setting(work, known, 2048, gradient_bytes=2, sequence=False, wait=WAIT)
+    yield Setting(work, known, 2048, gradient_bytes=2, sequence=False, wait=BLOCKING)
     yield Setting(work, rates, 2048)
 
 

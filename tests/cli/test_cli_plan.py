@@ -268,3 +268,50 @@ def test_a_pipelines_first_middle_and_last_stage_are_told(run: Run, tmp_path: Pa
     lines = run("plan", file, *options).out.splitlines()
     assert any(line.lstrip().startswith("first stage ") for line in lines)
     assert any("logits and loss" in line for line in lines)
+
+
+def test_a_layout_is_written_into_the_file(run: Run, tmp_path: Path) -> None:
+    file = config(tmp_path, AXOLOTL)
+    proposals = planned(run, file, "--gpus", "8xH100")["proposals"]
+    number = next(place for place, each in enumerate(proposals, 1) if each["tensor"] == 2)
+    done = run("plan", file, "--gpus", "8xH100", "--apply", str(number))
+    assert done.code == 0, done.err
+    assert "tensor 2" in done.out
+    text = file.read_text(encoding="utf-8")
+    assert "tensor_parallel_size: 2" in text
+    assert text.startswith("base_model: meta-llama/Llama-3.1-8B\ndatasets: [{path: tatsu-lab/alpaca")
+    again = run("estimate", file, "--gpu", "H100 x8", "--format", "json").json
+    assert again["device_bytes"] == proposals[number - 1]["device_bytes"]
+    missing = run("plan", file, "--gpus", "8xH100", "--apply", "99")
+    assert (missing.code, "no such layout" in missing.err) == (2, True)
+
+
+def test_degrees_that_the_framework_lacks_are_named(run: Run, tmp_path: Path) -> None:
+    """A recipe of TRL says no tensor degree, and none is offered."""
+    file = tmp_path / "run.yaml"
+    file.write_text((ROOT / "examples" / "trl-sft-tight.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    answer = planned(run, file, "--gpus", "16xH100")
+    assert answer["not_offered"] == ["tensor", "pipeline", "context"]
+    assert all(each["tensor"] == each["context"] == each["pipeline"] == 1 for each in answer["proposals"])
+    assert "tensor, pipeline, context degrees" in run("plan", file, "--gpus", "16xH100").out
+
+
+def test_more_gpus_than_a_node_has_are_several_nodes(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    text = (ROOT / "examples" / "prime-rl-qwen3-1.7b-sft.toml").read_text(encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+    keys = planned(run, file, "--gpus", "32xH100", "--global-batch", "64")["proposals"][0]["keys"]
+    assert (keys["deployment.num_train_nodes"], keys["deployment.gpus_per_node"]) == (4, 8)
+
+
+def test_a_host_that_waits_for_each_kernel_makes_few_large_ones_better(run: Run, tmp_path: Path) -> None:
+    """CUDA_LAUNCH_BLOCKING is in the environment of the launch."""
+    example = ROOT / "examples" / "openrlhf-llama-3.1-8b-dpo.sh"
+    seconds = []
+    for first in "", "export CUDA_LAUNCH_BLOCKING=1\n":
+        file = tmp_path / "run.sh"
+        file.write_text(first + example.read_text(encoding="utf-8"), encoding="utf-8")
+        proposals = planned(run, file, "--gpus", "8xH100")["proposals"]
+        alike = [each for each in proposals if each["tensor"] == 1]
+        seconds.append(min(each["seconds"]["compute"] for each in alike))
+    assert seconds[0] < seconds[1]

@@ -330,3 +330,25 @@ def test_fsdp_is_the_second_from_0_20_on_unless_options_of_the_first_date_the_fi
 def test_a_declared_release_without_the_first_fsdp_refuses_it() -> None:
     found = reading(BASE + "fsdp_version: 1\nfsdp_config: {a: 1}\n", gpus=8, versions={"axolotl": "0.21"})
     assert [problem.kind for problem in found.problems] == ["fsdp1-removed"]
+
+
+@pytest.mark.parametrize(("key", "away"), [("offload_params", "both"), ("cpu_offload", "none")])
+def test_one_option_of_fsdp_keeps_shards_on_the_host(key: str, away: str) -> None:
+    """The other is transformers', which axolotl's section drops (0.21, utils/schemas/fsdp.py)."""
+    job = job_of(BASE + f"fsdp_version: 2\nfsdp_config: {{{key}: true}}\n", gpus=8)
+    assert job.parallel.offload == away
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "replicate"),
+    [
+        ("dp_shard_size: 4\ndp_replicate_size: 2\n", 4, 2),
+        ("dp_replicate_size: 2\n", 4, 2),
+        ("dp_shard_size: 8\n", 8, 1),
+        ("dp_shard_size: 2\nexpert_parallel_size: 4\n", 8, 1),
+    ],
+)
+def test_what_is_not_said_of_the_mesh_is_filled_up(text: str, data: int, replicate: int) -> None:
+    """utils/distributed.py, _get_parallel_config_kwargs; groups of experts shard dense weights too."""
+    job = job_of(BASE + "fsdp_version: 2\nfsdp_config: {reshard_after_forward: true}\n" + text, gpus=8)
+    assert (job.parallel.data, job.parallel.replicate) == (data, replicate)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from dialect_reading import expect, job_of, reading
 
+from vramlint.dialects import detect
 from vramlint.job import Assumed, FrameworkDefault, Written
 
 SFT = "model_name_or_path: meta-llama/Llama-3.2-1B\ndataset_name: data\n"
@@ -395,3 +397,16 @@ def test_the_old_way_to_name_vllms_gpu_dates_the_recipe() -> None:
     assert (old.reference_model, new.reference_model) == ("resident", "none")
     assert old.generation is not None
     assert not old.generation.colocated
+
+
+def test_a_loop_of_its_own_takes_its_engine_from_the_launcher() -> None:
+    """open-instruct's finetune.py knows no `deepspeed`; a Trainer does."""
+    for mark, written in (("with_tracking: true\n", False), ("", True)):
+        values = yaml.safe_load(
+            "model_name_or_path: Qwen/Qwen2.5-1.5B\ndataset_name: x\noutput_dir: out\nlearning_rate: 1e-5\n"
+            "per_device_train_batch_size: 1\nmax_seq_length: 2048\n" + mark
+        )
+        dialect = detect(values).dialect
+        assert dialect is not None
+        keys = dialect.edits(values, job_of(values), {"parallel.strategy": "zero3"})
+        assert bool(keys) == written

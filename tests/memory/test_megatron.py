@@ -131,3 +131,28 @@ def test_adapters_have_the_bases_dtype(tmp_path: Path) -> None:
     )
     estimate = estimate_of(tmp_path, text)
     assert estimate.component_sizes["gradients"] == pytest.approx(2 * estimate.trainable_parameters, rel=0.01)
+
+
+SPARSE = """\
+# vramlint: gpu=H100-80GB x8
+vramlint: 1
+{runtime}
+model: zai-org/GLM-5
+objective: sft
+precision: {{weights: bfloat16, master_weights: float32, optimizer_states: float32}}
+optimizer: adamw
+micro_batch_size: 1
+sequence_length: 16384
+attention: flash_attention_2
+gradient_checkpointing: full
+parallel: {{strategy: zero1, data: 8, tensor: 8, pipeline: 8, expert: 64, sequence: true, offload: optimizer}}
+"""
+
+
+@pytest.mark.parametrize("runtime", ["runtime: megatron", ""])
+def test_an_indexers_scores_are_a_bound_where_kernels_may_be_fused(tmp_path: Path, runtime: str) -> None:
+    """Megatron-Core 0.16 makes them whole (experimental_attention_variant/dsa.py), as transformers does; runs
+    of such models bring kernels of their own.
+    """
+    found = estimate_of(tmp_path, SPARSE.format(runtime=runtime))
+    assert any("fused kernels" in reason for reason in found.why_unknown) == bool(runtime)

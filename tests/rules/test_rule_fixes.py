@@ -171,3 +171,15 @@ def test_without_the_engines_file_a_run_that_does_not_fit_is_a_warning(tmp_path:
 def test_types_are_those_that_the_framework_takes(text: str, reported: bool, tmp_path: Path) -> None:
     codes = {finding.code for finding in check(text, "x.yaml", tmp_path).findings}
     assert ("VL003" in codes) == reported
+
+
+def test_a_key_that_says_something_of_another_is_no_correction(tmp_path: Path) -> None:
+    """`cpu_offload_pin_memory` says how; a key that one word completes is still found."""
+    text = f"{AXOLOTL}fsdp_version: 2\nfsdp_config: {{cpu_offload: true}}\ngradient_accumulation: 4\n"
+    found = {
+        finding.at.key[-1]: finding.message
+        for finding in check(text, "x.yaml", tmp_path).findings
+        if finding.code == "VL002"
+    }
+    assert "cpu_offload_pin_memory" not in found.get("cpu_offload", "")
+    assert "gradient_accumulation_steps" in found["gradient_accumulation"]

@@ -19,6 +19,7 @@ from vramlint.memory.stage_memory import StageMemory
 from vramlint.planning.candidates import NODE, Means
 from vramlint.planning.layout import Layout, Recompute, Sharding, fields_of
 from vramlint.planning.ranking import NoPlan, Proposal, plan
+from vramlint.planning.step_time import BLOCKING
 from vramlint.planning.work import work_of
 from vramlint.project.hardware import Declaration
 
@@ -116,8 +117,15 @@ def layouts_for(cluster: Cluster, most: int = MOST) -> list[PlannedLayout]:
         written = writer.write(_wanted(cluster, layout))
         return None if written is None else written.job
 
-    found = plan(cluster.job, rates, cluster.gpus, cluster.global_batch, cluster.means, most, made)
+    wait = _wait(cluster.analysis)
+    found = plan(cluster.job, rates, cluster.gpus, cluster.global_batch, cluster.means, most, made, wait)
     return [_planned(cluster, writer, proposal) for proposal in found]
+
+
+def _wait(analysis: Analysis) -> float:
+    """Seconds that the host waits for each kernel, by the environment that the launch sets."""
+    told = analysis.dialect_context
+    return BLOCKING if told is not None and told.environment.get("CUDA_LAUNCH_BLOCKING") == "1" else 0.0
 
 
 def _wanted(cluster: Cluster, layout: Layout) -> Changes:

@@ -105,8 +105,13 @@ def assembled(
     )
 
 
-def counted_at_most(job: TrainingJob) -> Iterator[str]:
-    """What is counted larger than it is."""
+def counted_at_most(job: TrainingJob, weights: Weights) -> Iterator[str]:
+    """What is counted larger than it is, or may be."""
+    if job.runtime == "megatron" and any(".indexer." in one.name for one, _ in weights.all()):
+        yield (
+            "the scores by which sparse attention chooses keys are counted whole, as transformers makes "
+            "them; a run with fused kernels for them holds less"
+        )
     scheme = job.quantization.scheme if job.quantization is not None else None
     if scheme is not None and not has_formula(scheme):
         yield f"what weights stored as {scheme!r} take is not known: they are counted at 16 bits"

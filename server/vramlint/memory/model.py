@@ -121,7 +121,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
             frozenset(at for at, size in enumerate(offloaded(profile, order, resident)) if size),
         )
         said = network.modelled, (*network.notes, *undivided), network.counted
-        undivided += (*counted_at_most(job), *left_open(job, "about"))
+        undivided += (*counted_at_most(job, weights), *left_open(job, "about"))
         stage = job, whole, step.persistent, step.peaks, around
         candidates.append(assembled(*stage, *said, undivided, Late(run)))
         places.append((order, step.peaks))

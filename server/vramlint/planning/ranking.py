@@ -51,9 +51,11 @@ def plan(
     means: Means,
     most: int = 10,
     made: Made | None = None,
+    wait: float = 0.0,
 ) -> list[Proposal]:
     """The `most` best families for `job` on `gpus` GPUs of its kind, the best layout of each. `made` tells
-    what the run is under a layout, where that is more than its degrees.
+    what the run is under a layout, where that is more than its degrees; `wait`: seconds that the host waits
+    for each kernel.
 
     Raises CannotEstimate where the model's shape is not known, NoPlan where no layout is admissible.
     """
@@ -66,6 +68,7 @@ def plan(
         _gradient_bytes(job),
         sequence=means.sequence,
         folds=means.folds_experts,
+        wait=wait,
     )
     made = made or partial(applied, job, sequence=means.sequence)
     ordered = sorted(

@@ -51,6 +51,12 @@ KERNEL = 3.8e-6
 """Seconds that a kernel takes at least, launched while others run (NVIDIA, Getting Started with CUDA Graphs,
 2019: 3.8 μs, of which 2.9 are work). Degrees that make kernels smaller make no fewer of them.
 """
+BLOCKING = 38e-6
+"""Seconds between a kernel's end and the next one's start where CUDA_LAUNCH_BLOCKING is 1: BLOOM's chronicle
+compares 91.04 with 97.20 TFLOP/s a GPU without it, for 80 layers in tensor 8, pipeline 10, 512 micro batches
+of one row. That is 14.6 s of a step, over 521 micro batches, 8 layers of a stage and 92 kernels (bigscience,
+train/tr11-176B-ml/chronicles-prequel.md, "dealing with JZ hanging on the large model").
+"""
 OPTIMIZER_BYTES = 28
 """Bytes that AdamW moves a parameter: gradient, master and two moments read, the last three written, the
 weight written, in float32 and 16 bits.
