@@ -113,6 +113,20 @@ data:
 engine: {strategy: fsdp2}
 trainer: {nnodes: 1, n_gpus_per_node: 8}
 """
+VERL_MEGATRON = """hydra: {searchpath: [file://verl/trainer/config]}
+defaults: [ppo_megatron_trainer, _self_]
+data: {train_batch_size: 256, max_prompt_length: 512, max_response_length: 1024}
+algorithm: {adv_estimator: grpo}
+actor_rollout_ref:
+  model: {path: meta-llama/Llama-3.1-8B}
+  actor:
+    strategy: megatron
+    ppo_mini_batch_size: 64
+    ppo_micro_batch_size_per_gpu: 4
+    megatron: {tensor_model_parallel_size: 2, pipeline_model_parallel_size: 1}
+  rollout: {name: vllm, n: 8, gpu_memory_utilization: 0.3, log_prob_micro_batch_size_per_gpu: 4}
+trainer: {n_gpus_per_node: 8, nnodes: 1}
+"""
 TUNE = """model: {_component_: torchtune.models.llama3_1.llama3_1_8b}
 tokenizer: {_component_: torchtune.models.llama3.llama3_tokenizer, max_seq_len: 8192}
 tensor_parallel_dim: 1
@@ -137,6 +151,7 @@ WRITTEN = {
     "nemo-rl.yaml": NEMO,
     "nemo-rl-megatron.yaml": NEMO_MEGATRON,
     "verl.yaml": VERL,
+    "verl-megatron.yaml": VERL_MEGATRON,
     "torchtune.yaml": TUNE,
 }
 EXAMPLES = (
@@ -152,7 +167,7 @@ EXAMPLES = (
     "torchtitan-llama3-8b.toml",
     "trl-sft-tight.yaml",
 )
-GPU, NODES = "H100-80GB x8", 2
+GPU = "H100-80GB x8"
 SAID = {
     "tensor": "parallel.tensor",
     "pipeline": "parallel.pipeline",
@@ -165,10 +180,12 @@ SAID = {
 """Fields of a layout, and those of a run."""
 
 
+def text_of(name: str) -> str:
+    return WRITTEN.get(name) or (ROOT / "examples" / name).read_text(encoding="utf-8")
+
+
 def analysed(file: Path) -> Analysis:
-    found = examine(
-        Reader(Overrides(gpu=f"{GPU} x{NODES}" if NODES == 1 else GPU, named=True)), str(file)
-    ).analysis
+    found = examine(Reader(Overrides(gpu=GPU, named=True)), str(file)).analysis
     assert found is not None
     return found
 
@@ -188,8 +205,7 @@ def planned(file: Path, text: str) -> tuple[Analysis, list[PlannedLayout], int]:
 
 @pytest.mark.parametrize("name", [*WRITTEN, *EXAMPLES])
 def test_a_written_layout_is_read_and_estimated_as_planned(name: str, tmp_path: Path) -> None:
-    text = WRITTEN.get(name) or (ROOT / "examples" / name).read_text(encoding="utf-8")
-    file = tmp_path / name
+    text, file = text_of(name), tmp_path / name
     analysis, layouts, rows = planned(file, text)
     assert layouts
     for layout in layouts:
@@ -211,3 +227,47 @@ def test_a_written_layout_is_read_and_estimated_as_planned(name: str, tmp_path: 
         assert estimate_job(job).rough.device_bytes == layout.device_bytes
     degrees = {(each.tensor, each.pipeline, each.context, each.expert) for each in layouts}
     assert len(degrees) == len(layouts)
+
+
+OF_THE_PAGE = {
+    "Axolotl": "axolotl.yaml",
+    "GPT-NeoX": "gpt-neox.json",
+    "LitGPT": "litgpt-llama-3.2-1b-lora.yaml",
+    "LLaMA-Factory with Megatron": "llamafactory.yaml",
+    "LLaMA-Factory's second engine": "llamafactory-v1.yaml",
+    "LLM Foundry": "llm-foundry-mpt-7b.yaml",
+    "ms-swift": "ms-swift-qwen2.5-7b-full.yaml",
+    "ms-swift with Megatron": "ms-swift.yaml",
+    "nanotron": "nanotron-llama-1b.yaml",
+    "NeMo Automodel": "nemo-automodel-llama-3.1-8b-lora.yaml",
+    "NeMo RL with DTensor": "nemo-rl.yaml",
+    "NeMo RL with Megatron": "nemo-rl-megatron.yaml",
+    "OpenRLHF": "openrlhf-llama-3.1-8b-dpo.sh",
+    "prime-rl": "prime-rl-qwen3-1.7b-sft.toml",
+    "torchtitan": "torchtitan-llama3-8b.toml",
+    "torchtune, full fine-tuning": "torchtune.yaml",
+    "TRL, Hugging Face Trainer": "trl-sft-tight.yaml",
+    "verl": "verl.yaml",
+    "verl with Megatron": "verl-megatron.yaml",
+}
+"""A file of each row of the page."""
+
+
+def rows_of_the_page() -> dict[str, list[bool]]:
+    page = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
+    lines = page.partition("## Which degrees a file says")[2].partition("\nNot at one time")[0].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return {row[0]: [cell == "yes" for cell in row[1:7]] for row in cells[2:]}
+
+
+@pytest.mark.parametrize("title", OF_THE_PAGE)
+def test_the_page_says_which_degrees_a_file_says(title: str, tmp_path: Path) -> None:
+    file = tmp_path / OF_THE_PAGE[title]
+    file.write_text(text_of(OF_THE_PAGE[title]), encoding="utf-8")
+    means = cluster_of(analysed(file)).means
+    names = ("tensor", "pipeline", "virtual", "context", "expert", "replicas")
+    assert [getattr(means, name) for name in names] == rows_of_the_page()[title]
+
+
+def test_every_row_of_the_page_has_a_file() -> None:
+    assert set(rows_of_the_page()) == set(OF_THE_PAGE)
