@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vramlint.document.edit import TextEdit
 from vramlint.explain.verdict import needs
 from vramlint.job import Assumed
 from vramlint.lint.context import RuleContext
@@ -66,7 +67,8 @@ class DoesNotFit(Rule):
     The changes offered are tried first: each one is written into the file, the file is read and estimated
     again, and only what then fits and brings no error or warning is offered. What trains the same comes
     first, such as a smaller micro batch with more accumulation; then what rounds differently, then another
-    method, then shorter sequences. Only the first kind is ever applied by "fix all".
+    method, then shorter sequences. Only the first kind is ever applied by "fix all". If no change is found,
+    the smallest GPU is named that the run fits as it is, in the declared number; a person may declare it.
     """
 
     code = "VL101"
@@ -93,10 +95,33 @@ class DoesNotFit(Rule):
         )
 
     def fixes(self, context: RuleContext, finding: Finding) -> Iterator[Fix]:
-        """Changes that were checked to fit."""
+        """Changes that were checked to fit; where there are none, another GPU to declare."""
         from vramlint.lint.fit_fixes import checked_fixes  # imported late: only fixes need it
 
-        return checked_fixes(context)
+        found = False
+        for fix in checked_fixes(context):
+            found = True
+            yield fix
+        if not found:
+            yield from _larger(context)
+
+
+def _larger(context: RuleContext) -> Iterator[Fix]:
+    """The smallest GPU that the run fits, to be declared in the place of the one that the file declares."""
+    said, declared, estimate = context.directives.gpu, context.declared, context.estimate
+    if said is None or declared is None or declared.gpu is None or declared.nodes > 1 or estimate is None:
+        return
+    from vramlint.catalog.gpus import widely_had  # imported late: only fixes need the table
+
+    count = f" x{declared.count}" if declared.count > 1 else ""
+    for gpu in widely_had(declared.gpu.vendor):
+        if gpu.usable_bytes < estimate.low_bytes:
+            continue
+        span = said[1]
+        edits = (TextEdit(span.start, span.end, f"{gpu.name.replace(' ', '-')}{count}"),)
+        if context.recheck(edits).fits:
+            yield Fix(f"declare {gpu.name}{count}, which it fits", edits, by_hand=True)
+            return
 
 
 def _without(context: RuleContext) -> list[str]:

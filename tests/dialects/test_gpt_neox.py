@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
-from dialect_reading import expect, job_of, reading
+from dialect_reading import edited, expect, job_of, reading
 
+from vramlint.dialects import detect
 from vramlint.job import Written
 from vramlint.memory import estimate_job
 
@@ -121,3 +122,34 @@ def test_what_the_file_leaves_open_is_said_at_its_key(change: dict[str, Any], ke
     obstacle = reading(PYTHIA | change).obstacle
     assert obstacle is not None
     assert (obstacle.code, obstacle.key[0]) == ("not-modelled", key)
+
+
+@pytest.mark.parametrize("dashes", [False, True])
+def test_degrees_are_written_in_the_spelling_that_is_there(dashes: bool) -> None:
+    sizes = {"pipe_parallel_size": 1, "num_layers": 24, "hidden_size": 2048, "num_attention_heads": 16}
+    sizes |= {"seq_length": 2048, "max_position_embeddings": 2048}
+    values: dict[str, Any] = {
+        name.replace("_", "-") if dashes else name: value for name, value in sizes.items()
+    }
+    values |= {"train_micro_batch_size_per_gpu": 4, "gradient_accumulation_steps": 8}
+    values |= {"optimizer": {"type": "Adam"}, "zero_optimization": {"stage": 1}}
+    changes = {
+        "parallel.pipeline": 2,
+        "parallel.tensor": 4,
+        "parallel.sequence": True,
+        "parallel.strategy": "zero1",
+        "micro_batch_size": 2,
+        "gradient_accumulation_steps": 16,
+        "gradient_checkpointing": "full",
+    }
+    dialect = detect(values).dialect
+    assert dialect is not None
+    keys = dialect.edits(values, job_of(values, gpus=8), changes)
+    assert keys
+    written = edited(values, keys)
+    job = job_of(written, gpus=8)
+    assert (job.parallel.pipeline, job.parallel.tensor, job.parallel.data) == (2, 4, 1)
+    assert job.parallel.sequence
+    assert (job.micro_batch_size, job.gradient_accumulation_steps) == (2, 16)
+    sign = "-" if dashes else "_"
+    assert {f"pipe{sign}parallel{sign}size", f"model{sign}parallel{sign}size"} <= set(written)

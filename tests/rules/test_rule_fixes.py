@@ -1,5 +1,6 @@
 """The quick fixes of rules that name a value or a key: applied, the finding is gone."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ sequence_len: 1024
 datasets:
   - {path: tatsu-lab/alpaca, type: alpaca}
 """
+ROOT = Path(__file__).parents[2]
 JOB = "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M\n"
 
 
@@ -183,3 +185,19 @@ def test_a_key_that_says_something_of_another_is_no_correction(tmp_path: Path) -
     }
     assert "cpu_offload_pin_memory" not in found.get("cpu_offload", "")
     assert "gradient_accumulation_steps" in found["gradient_accumulation"]
+
+
+def test_where_no_change_is_enough_a_gpu_is_named(tmp_path: Path) -> None:
+    """By hand alone: the file's own comment is what declares another one."""
+    text = (ROOT / "examples" / "h2o-llm-studio-danube2-1.8b.yaml").read_text(encoding="utf-8")
+    lines = ["# vramlint: gpu=RTX-4090", *(line for line in text.splitlines() if "vramlint:" not in line)]
+    changes = {"h2oai/h2o-danube2-1.8b-base": "Qwen/Qwen2.5-14B", "lora: true": "lora: false"}
+    text = re.sub("(?m)^  backbone_dtype:.*", "  backbone_dtype: bfloat16", "\n".join(lines) + "\n")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    analysis = check(text, "x.yaml", tmp_path)
+    finding = next(finding for finding in analysis.findings if finding.code == "VL101")
+    (fix,) = fixes_for(analysis, finding)
+    assert fix.by_hand
+    assert fix.title.startswith("declare ")
+    assert analysis.recheck(fix.edits).fits

@@ -18,6 +18,8 @@ _SHARES = (0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """Shares of the GPU that are proposed for a generation engine."""
 _BUCKETS = (1e8, 2e7)
 """Elements of DeepSpeed's reduction buffer that are proposed; smaller ones cost bandwidth."""
+_SPLITS_LAYERS = ("megatron", "torchtitan", "own")
+"""Whose layers are shared out as they are made; a loop of one's own may do so, where its file says it."""
 _EXPANDABLE = "expandable_segments:True"
 
 
@@ -229,9 +231,9 @@ def offload(job: TrainingJob) -> Iterator[Move]:
 
 
 def tensor(job: TrainingJob) -> Iterator[Move]:
-    """More GPUs for each layer, fewer copies of the model, the same batch: Megatron's and torchtitan's."""
+    """More GPUs for each layer, fewer copies of the model, the same batch."""
     parallel = job.parallel
-    if job.runtime not in ("megatron", "torchtitan"):
+    if job.runtime not in _SPLITS_LAYERS:
         return
     widths = [job.model.config.get(name) for name in ("num_attention_heads", "num_key_value_heads")]
     for factor in (2, 4, 8):

@@ -129,7 +129,8 @@ def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: 
     if keys := layouts[0].keys:
         yield ""
         yield "--apply 1 writes the first:"
-        yield from (f"  {name}: {value_text(value)}" for name, value in keys.items())
+        for name, value in keys.items():
+            yield f"  {name}: {value_text(value)}" if value is not None else f"  without {name}"
     if unsaid := layouts[0].unsaid:
         yield ""
         yield f"for the launch, or another file, to say: {', '.join(map(_field, unsaid))}"

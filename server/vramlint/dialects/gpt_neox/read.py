@@ -15,7 +15,7 @@ from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.gpt_neox.keys import KEYS
 from vramlint.dialects.gpt_neox.models import attention_kinds, read_model
 from vramlint.dialects.kit.dialect import Changes, Context, Dialect, Obstacle, ReadResult, SetKey
-from vramlint.dialects.kit.edits import Editor, degrees, edit, key, translated, whole_batch
+from vramlint.dialects.kit.edits import Editor, degrees, edit, implied, key, translated, whole_batch
 from vramlint.dialects.kit.reader import Reader, boolean, choice, number, positive, table, text
 from vramlint.dialects.kit.reading import finish, framework_reader, hardware, unmodelled, world_size
 from vramlint.job import Precision, TrainingJob
@@ -161,6 +161,7 @@ _EDITORS: Mapping[str, Editor] = {
     "parallel.strategy": translated(
         "zero_optimization.stage", {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}
     ),
+    "parallel.data": implied,
     **degrees(KEYS),
 }
 _OF_MEGATRON = (
