@@ -7,6 +7,7 @@ import { type GpuChoice, gpuChoices } from "./gpuChoices";
 import { gib, WORDS } from "./format";
 import type { Session } from "./session";
 import { CHOOSE_GPU, SECTION } from "./settings";
+import { notice } from "./visible";
 
 const COUNTS = [1, 2, 4, 8, 16];
 const OFFERED = "vramlint.gpuOffered";
@@ -53,7 +54,7 @@ export class GpuPicker {
     const choose = "Choose GPU";
     const name = document.path.slice(document.path.lastIndexOf("/") + 1);
     const answer = await vscode.window.showInformationMessage(
-      `vramlint can tell whether ${name} fits once it knows the GPU.`,
+      notice(`vramlint can tell whether ${name} fits once it knows the GPU.`),
       choose,
     );
     if (answer === choose) await vscode.commands.executeCommand(CHOOSE_GPU, document);
@@ -98,7 +99,7 @@ export class GpuPicker {
         ? "This file can hold no comment that names a GPU"
         : `The GPU is ${gpus.declared}, which is not named in this file`;
     const answer = await vscode.window.showInformationMessage(
-      `${why}: the setting vramlint.gpu names one.`,
+      notice(`${why}: the setting vramlint.gpu names one.`),
       open,
     );
     if (answer === open) {

@@ -15,6 +15,7 @@ import {
 import type { FromPage, ToPage, Tried } from "./panelMessages";
 import type { Session } from "./session";
 import { SECTION } from "./settings";
+import { notice, visible } from "./visible";
 
 const PAUSE_MS = 150;
 
@@ -71,7 +72,7 @@ class Panel implements vscode.Disposable {
     private readonly document: vscode.Uri,
     closed: () => void,
   ) {
-    this.name = document.path.slice(document.path.lastIndexOf("/") + 1);
+    this.name = visible(document.path.slice(document.path.lastIndexOf("/") + 1));
     const dist = vscode.Uri.joinPath(extension, "dist");
     this.page = vscode.window.createWebviewPanel(
       "vramlint.panel",
@@ -130,7 +131,7 @@ class Panel implements vscode.Disposable {
         const edit = (await this.tried(message))?.edit;
         if (edit != null && !(await this.session.apply(edit))) {
           void vscode.window.showWarningMessage(
-            `vramlint: ${this.name} has changed meanwhile, and nothing was written.`,
+            notice(`vramlint: ${this.name} has changed meanwhile, and nothing was written.`),
           );
         }
         break;

@@ -19,6 +19,7 @@ import { chosenInterpreter } from "./pythonExtension";
 import { RestartLimiter } from "./restartLimiter";
 import { launchSettings } from "./settings";
 import type { Status } from "./status";
+import { notice } from "./visible";
 
 export class Session {
   private client: LanguageClient | undefined;
@@ -202,7 +203,7 @@ export class Session {
       ...(maker === undefined ? [] : [create]),
       ...(setting === undefined ? [restart, show] : [open, show]),
     ];
-    void vscode.window.showErrorMessage(message, ...choices).then((choice) => {
+    void vscode.window.showErrorMessage(notice(message), ...choices).then((choice) => {
       if (choice === open) {
         openSetting(setting);
       } else if (choice === restart) {

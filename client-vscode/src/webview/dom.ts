@@ -1,5 +1,7 @@
 /** Elements made from text, never from markup: whatever a config says stays text. */
 
+import { visible } from "../visible";
+
 type Child = Node | string | null;
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -10,7 +12,9 @@ function filled<E extends Element>(element: E, attributes: Attributes, children:
     if (value === undefined || value === false) continue;
     element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.filter((child) => child !== null));
+  for (const child of children) {
+    if (child !== null) element.append(typeof child === "string" ? visible(child) : child);
+  }
   return element;
 }
 

@@ -3,6 +3,7 @@
 import type { Answer, Estimate, EstimateAnswer, GpusAnswer, WhatIfAnswer } from "../estimates";
 import { count, verdictSentence } from "../format";
 import type { FromPage, ToPage } from "../panelMessages";
+import { visible } from "../visible";
 import { Controls } from "./controls";
 import { h } from "./dom";
 import { assumed, bars, tensors } from "./tables";
@@ -140,10 +141,11 @@ class Page {
       return;
     }
     const { estimate } = shown;
-    this.verdict.textContent = (tried === null ? "" : "then ") + verdictSentence(shown);
+    this.verdict.textContent = (tried === null ? "" : "then ") + visible(verdictSentence(shown));
     this.verdict.className = `verdict ${estimate?.verdict ?? "unknown"}`;
     if (estimate === null || run === null) return;
-    this.facts.textContent = factsOf(estimate, run.stale, tried === null ? this.since : "");
+    const since = tried === null ? this.since : "";
+    this.facts.textContent = visible(factsOf(estimate, run.stale, since));
     this.drawFigures(shown, estimate);
     this.largest.replaceChildren(
       tensors({ ...run, ...shown }, estimate, (component) => {

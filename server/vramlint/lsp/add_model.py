@@ -10,6 +10,7 @@ from pygls.uris import to_fs_path
 
 from vramlint.catalog.config_json import HUB_ID
 from vramlint.lint.finding import Finding
+from vramlint.lint.inert import inert_message
 from vramlint.lsp.language_server import Server
 from vramlint.lsp.offers import ADD_MODEL
 from vramlint.lsp.view import View
@@ -42,7 +43,7 @@ async def add_model(ls: Server, *arguments: Any) -> None:
     uri, name = (str(each) for each in arguments)
     said = await asyncio.to_thread(_added, to_fs_path(uri), name)
     kind = types.MessageType.Info if said.startswith("written") else types.MessageType.Warning
-    ls.window_show_message(types.ShowMessageParams(type=kind, message=f"{name}: {said}"))
+    ls.window_show_message(types.ShowMessageParams(type=kind, message=inert_message(f"{name}: {said}")))
     ls.session.forget()
     ls.publisher.recheck()
 

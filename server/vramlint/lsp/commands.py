@@ -16,6 +16,7 @@ from vramlint.explain.breakdown import breakdown
 from vramlint.explain.verdict import verdict_line
 from vramlint.job import TrainingJob
 from vramlint.lint.finding import Fix
+from vramlint.lint.inert import inert
 from vramlint.lint.result import Analysis
 from vramlint.lsp.background import beside
 from vramlint.lsp.estimates import harmless
@@ -81,7 +82,7 @@ def debug_information(session: Session, view: View | None) -> str:
         rows |= _of_document(view.analysis)
         rows["last analysis"] = f"{1000 * session.cost(view.uri):.1f} ms"
     width = max(map(len, rows))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows.items())
+    return "\n".join(f"{name:<{width}}  {inert(value)}" for name, value in rows.items())
 
 
 def _of_document(analysis: Analysis) -> dict[str, str]:

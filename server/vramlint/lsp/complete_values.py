@@ -17,6 +17,7 @@ from vramlint.document.write import CannotWrite, write_value
 from vramlint.explain.what_if import Comparison, weigh
 from vramlint.explain.what_if_ranges import neighbours, worth_comparing
 from vramlint.lint.format import gib
+from vramlint.lint.inert import inert
 from vramlint.lsp.cursor import Cursor
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
@@ -59,7 +60,7 @@ def values(session: Session, view: View, row: Key, cursor: Cursor) -> Iterator[t
         step = totals.get(_same(choice))
         later = {"uri": view.uri, "path": list(cursor.path), "value": choice}
         yield types.CompletionItem(
-            label=text.strip('"'),
+            label=inert(text.strip('"')),
             kind=types.CompletionItemKind.Value,
             detail=_detail(step, _is_default(choice, row)),
             documentation=row.effect,
@@ -146,7 +147,7 @@ def _files(view: View, cursor: Cursor) -> Iterator[types.CompletionItem]:
     for file in _beside(Path(path)):
         text = write_value(file, view.document.language, flow=cursor.flow)
         yield types.CompletionItem(
-            label=file,
+            label=inert(file),
             kind=types.CompletionItemKind.File,
             filter_text=text if text.startswith('"') else None,
             text_edit=types.TextEdit(view.range(cursor.span), text),

@@ -12,6 +12,7 @@ from vramlint.dialects.kit.dialect import UNSET, Dialect, Key
 from vramlint.document.node import KeyPath, Span
 from vramlint.document.write import write_key, write_value
 from vramlint.lint.format import count, gib, shorten
+from vramlint.lint.inert import inert
 from vramlint.lsp.complete_comment import COMMENT, gpus, in_comment
 from vramlint.lsp.complete_values import values
 from vramlint.lsp.cursor import Cursor, cursor_at
@@ -136,7 +137,7 @@ def _models(view: View, cursor: Cursor) -> Iterator[types.CompletionItem]:
         )
         text = write_value(model.name, view.document.language)
         yield types.CompletionItem(
-            label=model.name,
+            label=inert(model.name),
             kind=types.CompletionItemKind.Reference,
             detail=size,
             filter_text=text,
@@ -155,7 +156,7 @@ def _item(
     span = cursor.span
     detail = _default_text(row.default) if row and kind == types.CompletionItemKind.Property else None
     return types.CompletionItem(
-        label=label,
+        label=inert(label),
         kind=kind,
         detail=detail,
         documentation=row.effect if row else None,

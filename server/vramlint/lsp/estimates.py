@@ -18,6 +18,7 @@ from vramlint.explain.estimate_facts import estimate_facts
 from vramlint.explain.format import LABELS
 from vramlint.explain.lines import component_keys
 from vramlint.lint.format import key_text
+from vramlint.lint.inert import inert
 from vramlint.lint.result import Analysis
 from vramlint.lsp.background import beside
 from vramlint.lsp.gpus import installed, verdict_on
@@ -76,7 +77,7 @@ def gpus_for(view: View | None) -> dict[str, Any]:
     return {
         "installed": [_gpu(analysis, gpu) | {"count": number} for gpu, number in installed()],
         "known": [_gpu(analysis, gpu) for gpu in known],
-        "declared": analysis.declared.text if analysis and analysis.declared else None,
+        "declared": inert(analysis.declared.text) if analysis and analysis.declared else None,
         "count": analysis.declared.count if analysis and analysis.declared else 1,
         "writable": view is not None and not view.stale and gpu_edits(view.analysis, "auto") is not None,
     }
