@@ -1,4 +1,4 @@
-"""Hostile names and values in what an editor lists and draws: completion, actions, links, our own requests."""
+"""Hostile names and values in what an editor lists and draws: completion, actions, links, the panel."""
 
 from __future__ import annotations
 

@@ -99,12 +99,21 @@ def _answer(view: View, analysis: Analysis, *, replay: bool = False) -> dict[str
     return {
         "version": view.version,
         "stale": view.stale,
-        "estimate": None if estimate is None else estimate_facts(analysis, estimate, replayed=replay),
+        "estimate": None if estimate is None else _shown(estimate_facts(analysis, estimate, replayed=replay)),
         "cannot": analysis.cannot.message if analysis.cannot else None,
         "bound": estimate.bound if estimate else "",
         "why_unknown": list(estimate.why_unknown) if estimate else [],
         "labels": dict(LABELS),
     }
+
+
+def _shown(facts: Any) -> Any:
+    """The facts with every text inert: a model's name and its architecture are the config's own."""
+    if isinstance(facts, str):
+        return inert(facts)
+    if isinstance(facts, dict):
+        return {name: _shown(each) for name, each in facts.items()}
+    return [_shown(each) for each in facts] if isinstance(facts, list) else facts
 
 
 def _control(view: View, control: Control) -> dict[str, Any]:
