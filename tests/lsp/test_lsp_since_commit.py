@@ -39,6 +39,9 @@ async def test_what_is_typed_is_compared_with_the_last_commit(editor: Editor) ->
     assert await since(editor, uri) is None, "there is no commit"
     commit(editor.folder)
     assert (await since(editor, uri))["said"] == ""
+    page = await compare(editor, uri)
+    assert "the same memory as in the last commit" in page
+    assert "****" not in page
     await editor.change(uri, SMALL.replace("micro_batch_size: 1", "micro_batch_size: 16"))
     told = await since(editor, uri)
     assert told["said"].startswith("+")

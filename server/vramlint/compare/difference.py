@@ -104,9 +104,11 @@ class Difference:
         return tuple(Setting(key, before.get(key), after.get(key)) for key in changed)
 
 
-def side(path: str, analysis: Analysis) -> Side:
-    """What is kept of an analysis."""
+def side(path: str, analysis: Analysis, *, by_count: bool = False) -> Side:
+    """What is kept of an analysis; `by_count` takes the count of tensors, which no replay has to settle."""
     estimate, gpu = analysis.estimate, analysis.gpu
+    if estimate is not None and by_count:
+        estimate = estimate.rough
     settings = _settings(analysis.job) if analysis.job is not None else {}
     cannot = analysis.cannot.message if analysis.cannot else ""
     if gpu is not None and analysis.declared is not None:

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from vramlint.analysis.trial import value_of
-from vramlint.explain.format import LABELS, size, value_text
+from vramlint.compare.difference import Difference, Setting, side
+from vramlint.explain.format import LABELS, size
 from vramlint.explain.format import difference as signed
-from vramlint.job import TrainingJob
-from vramlint.job_fields import FIELDS
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.lint.escape import markdown
 from vramlint.lint.format import gib, shorten
@@ -19,7 +17,6 @@ from vramlint.lsp import git
 from vramlint.lsp.background import beside
 from vramlint.lsp.session import Session
 from vramlint.lsp.view import View
-from vramlint.memory.estimate import Estimate
 
 _MOST_KEPT = 64
 _NOTHING = 2**24
@@ -75,58 +72,56 @@ class Commits:
         return "this file is in no commit" if before is None else page(view.shown, before)
 
 
+def compared(now: Analysis, before: Before) -> Difference:
+    """Both runs, by the count of tensors."""
+    name = (now.document.path or "untitled").replace("\\", "/").rpartition("/")[2]
+    return Difference(side(name, before.analysis, by_count=True), side(name, now, by_count=True))
+
+
 def difference(now: Analysis, before: Before) -> dict[str, Any] | None:
-    """What changed, in bytes and in words, by the count of tensors on both sides; None without figures."""
-    if now.estimate is None or before.analysis.estimate is None:
+    """What changed, in bytes and in words; None without figures."""
+    found = compared(now, before)
+    more = found.change_bytes
+    if more is None or found.before is None or found.after is None:
         return None
-    then, here = before.analysis.estimate.rough.device_bytes, now.estimate.rough.device_bytes
-    more = here - then
     sign = "+" if more > 0 else "−"
-    said = f"{sign}{size(abs(more))} since the last commit" if abs(more) >= _NOTHING else ""
     return {
         "commit": before.commit,
-        "device_bytes_then": then,
-        "device_bytes": here,
+        "device_bytes_then": found.before.device_bytes,
+        "device_bytes": found.after.device_bytes,
         "difference_bytes": more,
-        "said": said,
+        "said": f"{sign}{size(abs(more))} since the last commit" if abs(more) >= _NOTHING else "",
     }
 
 
 def page(now: Analysis, before: Before) -> str:
     """Both runs beside each other, as Markdown."""
-    name = (now.document.path or "untitled").replace("\\", "/").rpartition("/")[2]
-    then, here = before.analysis.estimate, now.estimate
-    title = f"# {markdown(name)} since {before.commit}"
-    if then is None or here is None:
-        return f"{title}\n\nno estimate of {'the committed' if then is None else 'this'} version"
-    told = difference(now, before)
-    said = (told and told["said"]) or "the same memory as in the last commit"
-    changed = list(_changed(before.analysis.job, now.job))
-    blocks = [title, f"**{said}**", "\n".join(_rows(then.rough, here.rough, before.commit))]
-    if changed:
-        blocks.append("\n".join(["| | " + before.commit + " | now |", "|:--|:--|:--|", *changed]))
+    found, told = compared(now, before), difference(now, before)
+    title = f"# {markdown(found.path)} since {before.commit}"
+    if told is None:
+        missing = "the committed" if before.analysis.estimate is None else "this"
+        return f"{title}\n\nno estimate of {missing} version"
+    said = told["said"] or "the same memory as in the last commit"
+    blocks = [title, f"**{said}**", "\n".join(_rows(found, told, before.commit))]
+    if found.settings:
+        head = f"| | {before.commit} | now |\n|:--|:--|:--|"
+        blocks.append("\n".join((head, *map(_setting, found.settings))))
     return "\n\n".join(blocks) + "\n"
 
 
-def _rows(then: Estimate, here: Estimate, commit: str) -> Iterator[str]:
+def _rows(found: Difference, told: dict[str, Any], commit: str) -> Iterator[str]:
     yield f"| GiB per GPU at the peak | {commit} | now | |"
     yield "|:--|--:|--:|--:|"
-    for part in dict.fromkeys((*then.parts, *here.parts)):
-        before, after = then.components.get(part, 0), here.components.get(part, 0)
+    for part, before, after in found.components:
         yield f"| {LABELS[part]} | {gib(before)} | {gib(after)} | {_signed(after - before)} |"
-    before, after = then.device_bytes, here.device_bytes
-    yield f"| **total** | **{gib(before)}** | **{gib(after)}** | **{_signed(after - before)}** |"
+    cells = (gib(told["device_bytes_then"]), gib(told["device_bytes"]), _signed(told["difference_bytes"]))
+    yield "| **total** | " + " | ".join(f"**{cell}**" if cell else "" for cell in cells) + " |"
 
 
 def _signed(more: int) -> str:
     return "" if abs(more) < _NOTHING else signed(more)
 
 
-def _changed(then: TrainingJob | None, now: TrainingJob | None) -> Iterator[str]:
-    """The fields of the run that differ."""
-    for name in FIELDS if then and now else ():
-        before, after = value_of(then, name), value_of(now, name)  # type: ignore[arg-type]
-        plain = all(isinstance(each, str | int | float | bool | None) for each in (before, after))
-        if plain and before != after:
-            cells = tuple(markdown(shorten(value_text(each))) for each in (before, after))
-            yield f"| {name} | {cells[0]} | {cells[1]} |"
+def _setting(setting: Setting) -> str:
+    cells = (markdown(shorten(value or "none")) for value in (setting.before, setting.after))
+    return f"| {markdown(setting.key)} | {' | '.join(cells)} |"
