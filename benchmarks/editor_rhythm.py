@@ -3,7 +3,8 @@
     python benchmarks/editor_rhythm.py [--rounds N] [--peer "node …/yaml-language-server --stdio"]
         [--write benchmarks/data/editor.json]
 
-A config that does not fit, of 20, 90, 500 and 5,000 lines of Axolotl keys, is edited at one number.
+A config that does not fit, of 20, 90, 500 and 5,000 lines of Axolotl keys, is edited at one number; of JSON,
+TOML and shell text one of 5,000 lines, as far as the diagnostics and a hover.
 Wall time is what the editor sees, processor time what the server spent: on a busy machine only the second can
 be compared. The same changes go to a YAML server with the same schema, where one is named. `initialize` is
 compared with a pygls server that does nothing, by processor time.
@@ -25,9 +26,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from editor_kinds import KINDS, Kind
+
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = ROOT / "schemas" / "vramlint_schemas" / "dialects" / "axolotl.json"
-URI = "file:///project/train.yaml"
 SERVER = (sys.executable, "-m", "vramlint", "server")
 BARE = (
     sys.executable,
@@ -35,32 +37,10 @@ BARE = (
     "from pygls.lsp.server import LanguageServer; LanguageServer('bare', '1').start_io()",
 )
 LINES = (20, 90, 500, 5_000)
-BASE = """\
-# vramlint: gpu=RTX-4090
-base_model: meta-llama/Llama-3.1-8B
-sequence_len: 4096
-micro_batch_size: 2
-gradient_accumulation_steps: 4
-optimizer: adamw_torch_fused
-bf16: auto
-gradient_checkpointing: false
-attn_implementation: flash_attention_2
-learning_rate: 2.0e-5
-lr_scheduler: cosine
-num_epochs: 1
-output_dir: ./out
-datasets:
-"""
-DATASET = """\
-  - path: org/data-{number}
-    type: alpaca
-    split: train
-    name: part-{number}
-    shards: 4
-    trust_remote_code: false
-"""
 BOUNDS = {
     "change → diagnostics": {90: 12, 5_000: 60},
+    "JSON: change → diagnostics": {5_000: 60},
+    "TOML: change → diagnostics": {5_000: 60},
     "lens after it": {90: 15, 5_000: 60},
     "hover after it": {90: 15, 5_000: 60},
     "list of actions": {90: 30},
@@ -68,15 +48,6 @@ BOUNDS = {
     "completion with totals": {90: 40},
 }
 """Milliseconds, 95th percentile, by lines."""
-
-
-def config(lines: int) -> str:
-    """A config of so many lines."""
-    text, number = BASE, 0
-    while text.count("\n") < lines:
-        text += DATASET.format(number=number)
-        number += 1
-    return "".join(text.splitlines(keepends=True)[:lines])
 
 
 class Client:
@@ -88,6 +59,7 @@ class Client:
         )
         self.answers: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
         self.number = self.version = 0
+        self.uri = ""
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -156,9 +128,9 @@ class Client:
         self.result(self.ask("initialize", params))
         self.send(method="initialized", params={})
 
-    def open(self, text: str) -> None:
-        self.version = 1
-        item = {"uri": URI, "languageId": "yaml", "version": 1, "text": text}
+    def open(self, text: str, kind: Kind) -> None:
+        self.version, self.uri = 1, f"file:///project/train.{kind.suffix}"
+        item = {"uri": self.uri, "languageId": kind.language, "version": 1, "text": text}
         self.send(method="textDocument/didOpen", params={"textDocument": item})
         self.wait(self._published)
 
@@ -166,7 +138,7 @@ class Client:
         """One number typed anew; when it was sent, when its diagnostics came, and they."""
         self.version += 1
         there = {"start": {"line": line, "character": column}, "end": {"line": line, "character": column + 1}}
-        document = {"uri": URI, "version": self.version}
+        document = {"uri": self.uri, "version": self.version}
         sent = time.perf_counter()
         changes = [{"range": there, "text": text}]
         self.send(
@@ -181,7 +153,7 @@ class Client:
         return message["params"].get("version") in (self.version, None)
 
     def close(self) -> None:
-        self.send(method="textDocument/didClose", params={"textDocument": {"uri": URI}})
+        self.send(method="textDocument/didClose", params={"textDocument": {"uri": self.uri}})
 
     def stop(self) -> None:
         self.result(self.ask("shutdown", None))
@@ -193,14 +165,15 @@ Samples = dict[str, list[tuple[float, float]]]
 """By what was waited for: wall and processor time of each round, seconds."""
 
 
-def rhythm(client: Client, text: str, rounds: int, *, ours: bool) -> Samples:
-    """Rounds of one change and what an editor asks after it."""
+def rhythm(client: Client, kind: Kind, lines_wanted: int, rounds: int, *, whole_round: bool) -> Samples:
+    """Rounds of one change and a hover; with `whole_round` all that an editor asks after it."""
     found: Samples = {}
+    text = kind.text(lines_wanted)
     lines = text.splitlines()
-    line = next(number for number, each in enumerate(lines) if each.startswith("micro_batch_size"))
-    optimizer = next(number for number, each in enumerate(lines) if each.startswith("optimizer"))
-    identifier = {"textDocument": {"uri": URI}}
-    at = {"position": {"line": line, "character": 3}}
+    line = next(number for number, each in enumerate(lines) if kind.key in each)
+    column = lines[line].index(kind.key)
+    optimizer = next((number for number, each in enumerate(lines) if each.startswith("optimizer")), 0)
+    at = {"position": {"line": line, "character": column + 3}}
     whole = {"start": {"line": 0, "character": 0}, "end": {"line": len(lines), "character": 0}}
 
     def note(name: str, sent: float, came: float, before: float) -> None:
@@ -212,16 +185,17 @@ def rhythm(client: Client, text: str, rounds: int, *, ours: bool) -> Samples:
         note(name, sent, came, before)
         return result
 
-    client.open(text)
+    client.open(text, kind)
+    identifier = {"textDocument": {"uri": client.uri}}
     for number in range(rounds + 2):
         if number == 2:  # the first two warm up
             found.clear()
         time.sleep(0.03)
         before = client.cpu()
-        sent, came, diagnostics = client.change(line, len("micro_batch_size: "), str(2 + number % 4))
+        sent, came, diagnostics = client.change(line, column + len(kind.key), str(2 + number % 4))
         note("change → diagnostics", sent, came, before)
         asked("hover after it", "textDocument/hover", **at)
-        if not ours:
+        if not whole_round:
             continue
         asked("lens after it", "textDocument/codeLens")
         asked("hints after it", "textDocument/inlayHint", range=whole)
@@ -281,8 +255,16 @@ def measure(rounds: int, peer: Sequence[str] | None) -> dict[str, Any]:
         for name, command in servers.items():
             client = Client(command)
             client.initialize()
-            samples = rhythm(client, config(lines), rounds, ours=name == "vramlint")
+            samples = rhythm(client, KINDS["YAML"], lines, rounds, whole_round=name == "vramlint")
             found += rows(samples, lines, name)
+            client.stop()
+    for name, kind in KINDS.items():
+        if name != "YAML":
+            client = Client(SERVER)
+            client.initialize()
+            samples = rhythm(client, kind, max(LINES), rounds, whole_round=False)
+            samples = {f"{name}: {what}": pairs for what, pairs in samples.items()}
+            found += rows(samples, max(LINES), "vramlint")
             client.stop()
     starts = [(start(SERVER), start(BARE)) for _ in range(7)]
     return {
