@@ -146,6 +146,11 @@ async def test_ignored_key_says_so(editor: Editor) -> None:
             "vramlint 1 does not know \\`sharding\\` and refuses it",
         ),
         ("adapter: {r: 16, alpha: 8}\n", "r: 16", "`16` · no effect: the run trains without an adapter"),
+        (
+            "adapter: {r: 16, alpha: 8}\n",
+            "adapter",
+            "**adapter** · no effect: the run trains without an adapter",
+        ),
         ("adapter: {targets: [q_proj]}\n", "targets", "no effect: the run trains without an adapter"),
         ("quantization: {double_quant: true}\n", "double_quant", "no effect: no weight is quantized"),
     ],

@@ -193,7 +193,11 @@ def explain_other_key(analysis: Analysis, path: KeyPath, ignored: Finding | None
     if ignored is not None:
         effect = "" if ignored.name == "unknown-key" else " has no effect"
         return f"{name}{effect}: {markdown(ignored.message)}"
-    if any(row.path.startswith(f"{key_text(path)}.") for row in analysis.dialect.keys):
+    below = [row.field or "" for row in analysis.dialect.keys if row.path.startswith(f"{key_text(path)}.")]
+    if below:
+        reasons = {unused(analysis.job, field) for field in below} if analysis.job else {""}
+        if len(reasons) == 1 and (reason := reasons.pop()):
+            return f"{name} · no effect: {reason}"
         blocks = (name, verdict_line(analysis), component_table(analysis), fit_bar(analysis))
         return "\n\n".join(block for block in blocks if block)
     if costs_nothing(path):
