@@ -1,0 +1,72 @@
+"""Writes `docs/mutation.md` from what the runs found: `python -m mutants.page`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from mutants import DATA, ROOT
+from mutants.sample import ROOMS
+
+PAGE = ROOT / "docs" / "mutation.md"
+_HEAD = """\
+# Mutation testing
+
+A test that cannot fail proves nothing. So small faults are put into a copy of the code, one at a time: a
+comparison turned, `and` for `or`, another constant or word, a `return None`, a statement left out, a branch
+swapped. A fault is killed if a test fails or hangs, and survives if none does. Docstrings and other prose,
+annotations, decorators, logging and the inside of f-strings are left alone.
+
+A seed draws a sample before anything is known about it: as many faults of each room, and in a room as many
+of each kind. Tests were added for what the sample of seed 1 showed; that of seed 2 is a fresh one, so **its
+share is the one that holds for the rest of the code**.
+
+```sh
+.venv/bin/pip install -e '.[dev,mutants]'
+.venv/bin/python -m mutants.record /tmp/mutants       # the lines that each test executes
+.venv/bin/python -m mutants.run /tmp/mutants --seed 3
+.venv/bin/python -m mutants.page                      # this page
+```
+
+A fault is tried against the tests that execute its line, then its function, its file and its folder, until
+one fails or they have taken as long as `--budget` says. Every test that killed a fault is run once more
+without it, and counts only if it passes. Tests that build, install or copy the project are not used, nor
+those in editors, so the shares are lower bounds.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    samples = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(DATA.glob("seed-*.json"))]
+    return _HEAD + "".join(line + "\n" for sample in samples for line in _sample(sample))
+
+
+def _sample(sample: dict[str, Any]) -> Iterator[str]:
+    yield f"\n## Seed {sample['seed']}\n"
+    state = f"At `{sample['commit'][:7]}`, Python {sample['python']}"
+    yield f"{state}, {sample['budget']:g} seconds of tests a fault.\n"
+    yield "| room | faults | killed | share |"
+    yield "|---|--:|--:|--:|"
+    for room in ROOMS:
+        yield _row(f"`{room}`", sample["rooms"][room])
+    yield _row("**all**", sample)
+    yield "\n| survived | fault | why |"
+    yield "|---|---|---|"
+    for each in sample["survived"]:
+        place = each["place"].removeprefix("server/vramlint/")
+        yield f"| {place} | {_code(each['before'])} → {_code(each['after'])} | {each['reason']} |"
+
+
+def _row(name: str, counts: dict[str, int]) -> str:
+    share = counts["killed"] / counts["mutants"] if counts["mutants"] else 0
+    return f"| {name} | {counts['mutants']} | {counts['killed']} | {share:.0%} |"
+
+
+def _code(text: str) -> str:
+    line = " ".join(text.split()).replace("|", "\\|").replace("`", "'")
+    return f"`{line if len(line) <= 70 else line[:69] + '…'}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8", newline="\n")

@@ -1,0 +1,177 @@
+"""One fault in a copy of the project, and the first test that notices it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from mutants.choose import Recording, Test, batches
+from mutants.operators import Mutant
+from mutants.record import ROOTS
+
+Outcome = Literal["killed", "hangs", "survived"]
+SLACK, TIMES = 120.0, 15.0
+"""Seconds on the clock that any batch of tests has, and in addition as many as it took, times this: only what
+waits for ever reaches it, even on a busy machine."""
+MEMORY = 8 << 30
+"""Bytes of address space a process may have."""
+_HEAVY = (
+    "pytest",
+    "hypothesis",
+    "pytest_lsp",
+    "pytest_asyncio",
+    "lsprotocol.types",
+    "yaml",
+    "jsonschema",
+    "numpy",
+)
+"""Loaded once; each trial is a fork of this process."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a fault."""
+
+    outcome: Outcome
+    by: str
+    """The test that failed; empty: none, or the project could not be imported."""
+    said: str
+    """The first line of its failure."""
+    tests: int
+    """How many were chosen."""
+    seconds: float
+
+
+class Bench:
+    """A copy of the project, in which faults are tried one after the other."""
+
+    def __init__(self, tree: Path, recording: Recording) -> None:
+        self._tree = tree
+        self._recording = recording
+        self._edits = 0
+        for name in _HEAVY:
+            if importlib.util.find_spec(name.partition(".")[0]):
+                importlib.import_module(name)
+
+    def attempt(self, mutant: Mutant, budget: float, unfit: frozenset[Test]) -> Trial:
+        """Put the fault in, run the tests, take it out again. `unfit`: tests that fail without any fault."""
+        started = time.monotonic()
+        file = self._tree / mutant.file
+        text = file.read_text(encoding="utf-8")
+        tests = [each for each in self._recording.tests(mutant, budget) if each not in unfit]
+        self._write(file, mutant.apply(text))
+        try:
+            outcome, by, said = self._first_failure(tests)
+        finally:
+            self._write(file, text)
+        return Trial(outcome, by, said, len(tests), round(time.monotonic() - started, 1))
+
+    def failing(self, tests: list[Test]) -> list[Test]:
+        """Which of the tests fail as the project is."""
+        failed: list[Test] = []
+        while tests:
+            outcome, by, _ = self._first_failure(tests)
+            if outcome == "survived" or by not in tests:
+                return failed
+            failed.append(by)
+            tests = [each for each in tests if each != by]
+        return failed
+
+    def _write(self, file: Path, text: str) -> None:
+        """Bytecode is told from its source by seconds and size: no two edits may have the same second."""
+        self._edits += 1
+        file.write_text(text, encoding="utf-8")
+        second = time.time() + self._edits
+        os.utime(file, (second, second))
+        for stale in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+            stale.unlink(missing_ok=True)
+
+    def _first_failure(self, tests: list[Test]) -> tuple[Outcome, str, str]:
+        for batch in batches(tests):
+            found = self._run(batch)
+            if found is not None:
+                return found
+        return "survived", "", ""
+
+    def _run(self, tests: list[Test]) -> tuple[Outcome, str, str] | None:
+        notes = self._tree.parent / f"{self._tree.name}-notes"
+        shutil.rmtree(notes, ignore_errors=True)
+        notes.mkdir()
+        seconds = {each: self._recording.seconds[each] for each in tests}
+        (notes / "tests.json").write_text(json.dumps(seconds), encoding="utf-8")
+        child = os.fork()
+        if child == 0:
+            _child(self._tree, notes, sorted({each.partition("::")[0] for each in tests}))
+        code = _waited(child, SLACK + TIMES * sum(seconds.values()))
+        if code is None:
+            return "hangs", "", "waits for ever"
+        if code in (0, 5):  # 5: none of them is left
+            return None
+        if code == 4:
+            raise RuntimeError((notes / "output").read_text(encoding="utf-8"))
+        failure = notes / "failure"
+        by, _, said = (
+            failure.read_text(encoding="utf-8").partition("\n") if failure.exists() else ("", "", "")
+        )
+        return ("hangs" if "Overrun" in said else "killed"), by, said or f"ended with {code}"
+
+
+def _waited(child: int, seconds: float) -> int | None:
+    """How the process ended; None: it had to be stopped."""
+    until = time.monotonic() + seconds
+    try:
+        while time.monotonic() < until:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.05)
+        return None
+    finally:
+        _end_group(child)
+
+
+def _end_group(leader: int) -> None:
+    """What a test has started ends with it."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+        os.waitpid(leader, 0)
+    except (ProcessLookupError, ChildProcessError):
+        return
+
+
+def _child(tree: Path, notes: Path, files: list[str]) -> NoReturn:
+    code = 70
+    try:
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        output = os.open(notes / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        for stream in (1, 2):
+            os.dup2(output, stream)
+        roots = [str(tree / each) for each in ROOTS]
+        os.environ |= {
+            "PYTHONPATH": os.pathsep.join(roots),
+            "MUTANTS_TESTS": str(notes / "tests.json"),
+            "MUTANTS_FAILURE": str(notes / "failure"),
+            "HYPOTHESIS_PROFILE": "dev",
+        }
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each trial would compile all there is
+        sys.dont_write_bytecode = False
+        os.chdir(tree)
+        sys.path[:0] = roots
+        import pytest
+
+        code = pytest.main(
+            ["-x", "-q", "-p", "mutants.plan", "-p", "no:cacheprovider", "-p", "no:xdist",
+             "--hypothesis-seed=0", "--rootdir", str(tree), f"--basetemp={notes / 'temp'}", *files]
+        )  # fmt: skip
+    finally:
+        os._exit(int(code))
