@@ -11,12 +11,28 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from coverage.numbits import numbits_to_nums
-
 from mutants.operators import Mutant
 
 Test = str
 """The id that pytest gives a test."""
+_SETUP = " (setup)"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The lines of one file that one context executed, as coverage stores them: a bit each."""
+
+    tests: frozenset[Test]
+    bits: bytes
+
+    def any_of(self, lines: range) -> bool:
+        """Whether it executed one of them."""
+        inside = range(lines.start, min(lines.stop, 8 * len(self.bits)))
+        return any(self.bits[line // 8] >> line % 8 & 1 for line in inside)
+
+
+_ALL = range(1, 1 << 16)
+_Files = dict[str, list[_Seen]]
 
 
 @dataclass(eq=False)
@@ -25,9 +41,9 @@ class Recording:
 
     seconds: dict[Test, float] = field(default_factory=dict)
     """Of the tests that passed."""
-    _lines: dict[str, dict[int, set[Test]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(set))
-    )
+    _own: _Files = field(default_factory=lambda: defaultdict(list))
+    _served: _Files = field(default_factory=lambda: defaultdict(list))
+    """What a process executes that a fixture has started, for any test of its file."""
 
     @classmethod
     def read(cls, folder: Path, root: Path) -> Recording:
@@ -49,33 +65,33 @@ class Recording:
                 "join file on file.id = file_id join context on context.id = context_id"
             )
             for path, context, bits in rows:
-                lines = self._lines[Path(path).relative_to(root).as_posix()]
-                for line in numbits_to_nums(bits):
-                    lines[line] |= self._named(context)
+                if tests := self._named(context):
+                    known = self._served if context.endswith(_SETUP) else self._own
+                    known[Path(path).relative_to(root).as_posix()].append(_Seen(tests, bits))
 
     @cache  # noqa: B019  # there is one recording a process
     def _named(self, context: str) -> frozenset[Test]:
-        """The tests of a context: a process that a fixture starts serves any of its file."""
-        if not context.endswith(" (setup)"):
+        if not context.endswith(_SETUP):
             return frozenset({context.removesuffix(" (call)")} & self.seconds.keys())
         file = context.partition("::")[0] + "::"
         return frozenset(each for each in self.seconds if each.startswith(file))
 
     def tests(self, mutant: Mutant, budget: float) -> list[Test]:
         """The nearest first: of the place itself, its function, its file, its folder; of the equally
-        near one case of each test function before a second one, the quick ones first. As many as take
-        `budget` seconds together.
+        near the quick ones, and few cases of one test function. As many as take `budget` seconds together.
         """
         folder = str(Path(mutant.file).parent)
-        near = [file for file in self._lines if str(Path(file).parent) == folder]
-        rings: list[set[Test]] = [
-            self._of(mutant.file, range(mutant.line, mutant.end_line + 1)),
-            self._of(mutant.file, range(mutant.statement[0], mutant.statement[1] + 1)),
-            self._of(mutant.file, range(mutant.function[0], mutant.function[1] + 1))
-            if mutant.function
-            else set(),
-            self._of(mutant.file),
-            set().union(*(self._of(file) for file in near)) if near else set(),
+        near = [file for file in self._own if str(Path(file).parent) == folder]
+        place = range(mutant.line, mutant.end_line + 1)
+        statement = range(mutant.statement[0], mutant.statement[1] + 1)
+        function = range(mutant.function[0], mutant.function[1] + 1) if mutant.function else range(0)
+        own, served = self._own[mutant.file], self._served[mutant.file]
+        rings = [
+            *(_of(own, lines) for lines in (place, statement, function)),
+            _of(served, place),
+            _of(own),
+            set().union(*(_of(self._own[file]) for file in near)),
+            _of(served, function),
         ]
         chosen: dict[Test, None] = {}
         spent = 0.0
@@ -86,18 +102,18 @@ class Recording:
                     chosen[test] = None
         return list(chosen)
 
-    def _of(self, file: str, lines: Iterable[int] | None = None) -> set[Test]:
-        known = self._lines.get(file, {})
-        return set().union(*(known.get(line, set()) for line in (known if lines is None else lines)))
-
     def _ordered(self, tests: Iterable[Test]) -> list[Test]:
         seen: Counter[str] = Counter()
         ranked = []
         for test in sorted(tests, key=lambda each: (self.seconds[each], each)):
             function = test.partition("[")[0]
-            ranked.append((seen[function], self.seconds[test], test))
             seen[function] += 1
-        return [test for _, _, test in sorted(ranked)]
+            ranked.append((seen[function] * self.seconds[test], test))
+        return [test for _, test in sorted(ranked)]
+
+
+def _of(known: list[_Seen], lines: range = _ALL) -> set[Test]:
+    return {test for seen in known if seen.any_of(lines) for test in seen.tests}
 
 
 def batches(tests: list[Test], sizes: tuple[tuple[int, int], ...] = ((25, 3), (200, 15))) -> list[list[Test]]:

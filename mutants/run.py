@@ -16,6 +16,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from mutants import DATA, ROOT
@@ -50,6 +51,7 @@ def main() -> int:
     scratch = options.scratch.resolve()
     sample = drawn(scratch / "tree", options.seed, options.size)
     rooms = options.room or ROOMS
+    mixed = Random(options.seed).sample(sample, len(sample))  # what is tried so far is a sample too
     tried = scratch / f"seed-{options.seed}.jsonl"
     known = _known(tried)
     if options.again:
@@ -60,7 +62,7 @@ def main() -> int:
         numbers.put(number)
     with ProcessPoolExecutor(options.processes, context, _open, (scratch, numbers)) as pool:
         unfit: frozenset[str] = frozenset()
-        while left := [each for each in sample if _key(each) not in known and room_of(each) in rooms]:
+        while left := [each for each in mixed if _key(each) not in known and room_of(each) in rooms]:
             trials = {pool.submit(_attempt, each, options.budget, unfit): each for each in left}
             for trial in as_completed(trials):
                 mutant = trials[trial]
