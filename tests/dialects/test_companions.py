@@ -87,6 +87,19 @@ def test_what_is_refused_or_does_nothing(config: dict[str, Any], kind: str, key:
     assert found == [(kind, key)]
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"distributed_type": "MULTI_XPU"},
+        {"mixed_precision": "fp12"},
+        {"fsdp_config": {"fsdp_sharding_strategy": "BOGUS"}},
+    ],
+    ids=str,
+)
+def test_words_are_left_to_the_schema_which_knows_them_all(changed: dict[str, Any]) -> None:
+    assert reading(LAUNCHER | changed, gpus=8).problems == ()
+
+
 def test_they_are_not_edited() -> None:
     for config in (LAUNCHER, ZERO):
         found = reading(config)

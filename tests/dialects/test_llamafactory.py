@@ -335,6 +335,15 @@ def test_arguments_of_mcore_adapter_are_read_as_megatron_takes_them() -> None:
     assert (alone.parallel.strategy, alone.gradient_checkpointing) == ("ddp", "full")
 
 
+@pytest.mark.parametrize(
+    "key", ["virtual_pipeline_model_parallel_size", "num_virtual_stages_per_pipeline_rank"]
+)
+def test_stages_in_parts_are_of_the_key_that_says_so(key: str) -> None:
+    job = job_of(f"{MCA}{key}: 2\n", gpus=16)
+    assert (job.parallel.virtual_pipeline, job.parallel.schedule) == (2, "interleaved")
+    assert job.origin("parallel.virtual_pipeline") == Written((key,))
+
+
 def test_what_megatron_holds_beside_a_preference_is_not_modelled() -> None:
     obstacle = reading(MCA.replace("stage: sft", "stage: dpo"), gpus=8).obstacle
     assert obstacle is not None

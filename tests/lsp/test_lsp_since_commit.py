@@ -52,6 +52,14 @@ async def test_what_is_typed_is_compared_with_the_last_commit(editor: Editor) ->
     assert told["commit"] in page
 
 
+async def test_the_version_without_an_estimate_is_named(editor: Editor) -> None:
+    uri = await editor.open(SMALL)
+    commit(editor.folder)
+    await editor.change(uri, "vramlint: 1\nmethod: full\n")
+    assert await since(editor, uri) is None
+    assert (await compare(editor, uri)).endswith("no estimate of this version")
+
+
 async def test_git_is_not_asked_in_workspaces_that_are_not_trusted(editor: Editor) -> None:
     uri = await editor.open(SMALL)
     commit(editor.folder)

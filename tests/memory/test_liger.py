@@ -81,6 +81,11 @@ def kept(folder: Path, config: str, **changes: Any) -> float:
             LIGER + 28672,
             id="trainer, some",
         ),
+        pytest.param(
+            TRL + "use_liger_kernel: true\nliger_kernel_config: {swiglu: true, unheard_of: false}\n",
+            LIGER,
+            id="trainer, said to be on",
+        ),
         pytest.param(FACTORY, PLAIN, id="llamafactory"),
         pytest.param(FACTORY + "enable_liger_kernel: true\n", LIGER, id="llamafactory, all"),
     ],
