@@ -258,6 +258,11 @@ CASES = {
         },
         [{"ranks": 16, "nodes": 2, "engine": "ddp"}],
     ),
+    "trl hands numbers of processes and machines on to accelerate": (
+        "a.sh",
+        {"a.sh": f"{TRL} --num_processes 16 --num_machines 2\n"},
+        [{"ranks": 16, "nodes": 2, "engine": "ddp"}],
+    ),
     "a Makefile's line goes on with a flag": (
         "Makefile",
         {
