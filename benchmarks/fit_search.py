@@ -37,7 +37,7 @@ from vramlint.dialects.kit.edits import with_keys  # noqa: E402
 from vramlint.document.edit import apply_edits  # noqa: E402
 from vramlint.lint.fit_fixes import Tries, WayToFit, ways_to_fit  # noqa: E402
 from vramlint.lint.result import Analysis  # noqa: E402
-from vramlint.memory.shared_walk import forget  # noqa: E402
+from vramlint.memory.remembered import forget  # noqa: E402
 from vramlint.project.overrides import Overrides  # noqa: E402
 
 GPU = "RTX 4090"

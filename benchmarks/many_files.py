@@ -2,10 +2,11 @@
 
     python benchmarks/many_files.py [--files 100000] [--folder EMPTY_FOLDER]
 
-Two files of a hundred are training configs: copies of a few, or with `--distinct` no two alike. The others
-are what repositories are full of, and all have names that a check looks at. Processor time is of all
-processes; memory is the most that all of them held at once: the sum of their proportional shares, read every
-few hundredths of a second. Exits 1 where a bound is missed.
+Two files of a hundred are training configs: `copies` of a few; `sweeps`, in which eight files have one run
+with other learning rates, names and comments; or `varied`, each another run: its own model, batch, length,
+adapter. The others are what repositories are full of, and all have names that a check looks at. Processor
+time is of all processes; memory is the most that all of them held at once: the sum of their proportional
+shares, read every few hundredths of a second. Exits 1 where a bound is missed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event, Thread
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from varied_configs import varied
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -129,26 +134,31 @@ OTHERS = (
     *(("py", PROGRAM), ("py", PROGRAM), ("sh", SCRIPT)),
 )
 CONFIGS = (
-    ("axolotl-llama-3.1-8b-qlora.yaml", "learning_rate: "),
-    ("llamafactory-qwen2.5-7b-lora.yaml", "learning_rate: "),
-    ("torchtune-llama-3.1-8b-lora.yaml", "lr: "),
-    ("textbook-7b.job.yaml", "model: "),
+    "axolotl-llama-3.1-8b-qlora.yaml",
+    "llamafactory-qwen2.5-7b-lora.yaml",
+    "torchtune-llama-3.1-8b-lora.yaml",
+    "textbook-7b.job.yaml",
 )
-"""Examples, and the key before which a comment makes each copy a text of its own."""
+"""Examples."""
+KINDS = ("copies", "sweeps", "varied")
+SWEEP = 8
+"""Files of a sweep."""
 
 
-def build(folder: Path, files: int, distinct: bool = False) -> None:
-    """Fill a folder."""
-    texts = [(name, (EXAMPLES / name).read_text(encoding="utf-8"), key) for name, key in CONFIGS]
+def build(folder: Path, files: int, kind: str = "copies") -> None:
+    """Fill a folder with configs of a kind and other files."""
+    texts = [(name, (EXAMPLES / name).read_text(encoding="utf-8")) for name in CONFIGS]
     for number in range(files):
         group, place = divmod(number, FOLDER_SIZE)
         home = folder / f"team-{group // 100}" / f"service-{group % 100}"
         if place == 0:
             home.mkdir(parents=True)
         if place < CONFIGS_OF_A_HUNDRED:
-            name, text, key = texts[(2 * group + place) % len(texts)]
-            changed = text.replace(key, f"# the run of team {number}\n{key}", 1) if distinct else text
-            (home / f"{place}-{name}").write_text(changed, encoding="utf-8")
+            config = CONFIGS_OF_A_HUNDRED * group + place
+            name, text = texts[config % len(texts)]
+            if kind != "copies":
+                name, text = varied(config, config // SWEEP if kind == "sweeps" else config)
+            (home / f"{place}-{name}").write_text(text, encoding="utf-8")
         else:
             suffix, text = OTHERS[place % len(OTHERS)]
             (home / f"part-{place}.{suffix}").write_text(text.format(number=number), encoding="utf-8")
@@ -242,13 +252,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--distinct", action="store_true", help="configs of which no two are alike")
+    parser.add_argument("--kind", choices=KINDS, default="copies")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="many-files-") as temporary:
         folder = options.folder or Path(temporary)
         if not any(folder.iterdir()):
-            build(folder, options.files, options.distinct)
+            build(folder, options.files, options.kind)
         found = measure(folder, options.runs)
     print(json.dumps(found, indent=2))
     missed = found["times"] > MOST_TIMES or found["peak_mib"] > MOST_MIB or found["sniff_us"] > MOST_SNIFF_US  # type: ignore[operator]

@@ -121,10 +121,12 @@ def estimated(reading: ReadResult, by_count: bool) -> tuple[Estimate | None, Can
         return None, Cannot(obstacle.code, obstacle.message, obstacle.key) if obstacle else None
     if reading.unusable:
         return None, _unusable(reading.unusable)
-    from vramlint.memory import estimate_job  # late: a file without a training run never needs the model
+    from vramlint.memory.remembered import (  # late: a file without a run never needs the model
+        remembered_estimate,
+    )
 
     try:
-        made = estimate_job(reading.job, tensors=LARGEST_TENSORS)
+        made = remembered_estimate(reading.job, tensors=LARGEST_TENSORS)
         if refused := _refused(reading):
             made = replace(made, refused=refused, notes=(*made.notes, *refused))
         return replace(made, by_count=True) if by_count else made, None

@@ -50,7 +50,9 @@ def estimate_after(context: RuleContext, keys: Iterable[SetKey]) -> Estimate | N
     """The estimate if the file had these keys; None where the framework refuses them in this file, or the run
     could not be estimated with them.
     """
-    from vramlint.memory import estimate_job  # imported late: most files are never read again
+    from vramlint.memory.remembered import (  # imported late: most files are never read again
+        remembered_estimate,
+    )
 
     if context.dialect is None or context.dialect_context is None:
         return None
@@ -59,7 +61,7 @@ def estimate_after(context: RuleContext, keys: Iterable[SetKey]) -> Estimate | N
         reading = context.dialect.read(with_keys(context.values, keys), context.dialect_context)
         if reading.job is None or reading.unusable or _refusals(reading) - _refusals(context.reading):
             return None
-        return estimate_job(reading.job)
+        return remembered_estimate(reading.job)
     except CannotEstimate:
         return None
     except Exception:
