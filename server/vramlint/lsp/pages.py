@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vramlint.lsp.alive import lives
+
 if TYPE_CHECKING:
     import tempfile
+
+_PREFIX = "vramlint-pages-"
 
 log = logging.getLogger(__name__)
 
 
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that only this user can read, removed when the server ends."""
+    """A folder that only this user can read, removed when the server ends. Those of servers that were killed
+    go now.
+    """
     import tempfile  # here and below late: `initialize` waits for none of it
 
-    return tempfile.TemporaryDirectory(prefix="vramlint-")
+    _remove_left(Path(tempfile.gettempdir()))
+    return tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
+
+
+def _remove_left(temporary: Path) -> None:
+    """Remove what servers that no longer run have left."""
+    if sys.platform == "win32":
+        return
+    import shutil
+
+    for folder in temporary.glob(f"{_PREFIX}*-*"):
+        number = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        try:
+            ours = folder.lstat().st_uid == os.getuid()
+        except OSError:
+            continue
+        if ours and number.isdecimal() and not lives(int(number)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove() -> None:
-    """Remove the pages, where the process ends without its usual clearing up."""
+    """Remove the pages: the process ends without its usual clearing up."""
     if _folder.cache_info().currsize:
         _folder().cleanup()
 

@@ -9,6 +9,7 @@ import os
 import sys
 
 from vramlint.lsp import pages
+from vramlint.lsp.alive import lives
 
 EVERY = 5.0
 """Seconds."""
@@ -18,23 +19,13 @@ def watch(process_id: int | None) -> asyncio.Task[None] | None:
     """Look after a process from time to time; None for one that cannot be seen from here, as that outside of
     a container, and on Windows, where the pipe ends with the editor.
     """
-    if process_id is None or process_id == os.getpid() or sys.platform == "win32" or not _lives(process_id):
+    if process_id is None or process_id == os.getpid() or sys.platform == "win32" or not lives(process_id):
         return None
     return asyncio.get_running_loop().create_task(_end_with(process_id))
 
 
 async def _end_with(process_id: int) -> None:
-    while _lives(process_id):
+    while lives(process_id):
         await asyncio.sleep(EVERY)
     pages.remove()
     os._exit(1)  # the thread that reads the pipe would wait for ever
-
-
-def _lives(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # another user's
-    return process_id > 0

@@ -13,7 +13,7 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from vramlint.garbage import collect_seldom
-from vramlint.lsp import notebooks
+from vramlint.lsp import notebooks, pages
 from vramlint.lsp.background import soon
 from vramlint.lsp.client import Client, as_mapping
 from vramlint.lsp.language_server import Server
@@ -330,6 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     protocol_out, sys.stdout = sys.stdout.buffer, sys.stderr  # a stray print must not break the protocol
     server = create_server()
     server.start_io(sys.stdin.buffer, protocol_out)
+    pages.remove()
     return 1 if server.was_told_to_exit and not server.was_shut_down else 0
 
 
