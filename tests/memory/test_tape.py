@@ -11,7 +11,7 @@ from vramlint.memory.ledger import rounded
 from vramlint.memory.ops.basic import activation, add, cast, mul
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.norm import Norm, norm
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import SOLE, Parameter, Tape, Tensor, owners
 
 SHAPE = (2, 256, 512)
 SIZE = 2 * 256 * 512 * 2
@@ -25,6 +25,27 @@ def wanted(t: Tape, shape: tuple[int, ...] = SHAPE, dtype: str = "bfloat16") -> 
 
 def test_the_allocator_rounds_to_512() -> None:
     assert [rounded(size) for size in (0, 1, 512, 513)] == [0, 512, 512, 1024]
+
+
+def test_owners_are_counted_alike_by_every_python() -> None:
+    x = Tape().new(SHAPE, "bfloat16", "x")
+    assert owners(x) == SOLE
+    view = x.view(512, 512)
+    assert owners(x) == owners(view) == SOLE + 1
+
+
+def test_a_gradient_that_something_else_holds_is_summed_into_a_new_buffer() -> None:
+    for held in (False, True):
+        t = Tape()
+        node = wanted(t).node
+        assert node is not None
+        t.give(node, t.new(SHAPE, "bfloat16", "gradient"))
+        assert node.grad is not None
+        holder = node.grad.view(512, 512) if held else None
+        t.give(node, t.new(SHAPE, "bfloat16", "gradient"))
+        assert node.grad.storage is not None
+        assert (node.grad.storage.record.name == "gradients, summed") == held
+        del holder
 
 
 def test_a_storage_lives_as_long_as_something_refers_to_it() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import ClassVar, TypeAlias
 
@@ -127,12 +127,19 @@ class Deferred:
             from importlib import import_module  # imported late: a run that nothing is found in needs none
 
             for each in vars(import_module(self._module)).values():
-                if isinstance(each, type) and issubclass(each, Rule) and self.code == vars(each).get("code"):
+                if _is_rule(each) and self.code == vars(each).get("code"):
                     self._rule = each()
                     break
             else:
                 raise LookupError(f"{self._module} holds no rule {self.code}")
         return self._rule
+
+
+def _is_rule(value: object) -> bool:
+    """Whether it is a class of a rule. Python 3.10 takes an alias like `list[int]` for a class, but for none that
+    was made as these are.
+    """
+    return isinstance(value, ABCMeta) and issubclass(value, Rule)
 
 
 Entry: TypeAlias = Rule | Deferred

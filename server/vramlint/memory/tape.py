@@ -16,7 +16,7 @@ import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from vramlint.memory.ledger import DTYPE_BYTES, Ledger, Record, Shape, Storage, numel, rounded
 
@@ -48,6 +48,18 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same storage, cut from the graph."""
         return Tensor(self.storage, self.shape, self.dtype)
+
+
+def owners(tensor: Tensor) -> int:
+    """References to a tensor's storage, of which this interpreter counts some of its own: from Python 3.14 on
+    a local variable is lent without being counted.
+    """
+    storage = tensor.storage
+    return sys.getrefcount(storage)
+
+
+SOLE = owners(Tensor(cast(Any, object()), (), "float32"))
+"""Of a storage that one tensor has."""
 
 
 class Whole(Tensor):
@@ -366,8 +378,7 @@ class Tape:
         else:
             # In place where this buffer is the only owner (autograd/functions/accumulate_grad.h,
             # can_accumulate_inplace).
-            storage = parent.grad.storage
-            if sys.getrefcount(storage) > 3 or grad.storage is storage:
+            if owners(parent.grad) > SOLE or grad.storage is parent.grad.storage:
                 parent.grad = self.new(parent.grad.shape, parent.grad.dtype, "gradients, summed")
 
     def _accumulate(self, parameter: Parameter, grad: Tensor) -> None:
