@@ -136,8 +136,8 @@ class Deferred:
 
 
 def _is_rule(value: object) -> bool:
-    """Whether it is a class of a rule. Python 3.10 takes an alias like `list[int]` for a class, but for none that
-    was made as these are.
+    """Whether it is a class of a rule. Python 3.10 takes an alias like `list[int]` for a class too, but not
+    for one with this metaclass.
     """
     return isinstance(value, ABCMeta) and issubclass(value, Rule)
 
