@@ -396,6 +396,19 @@ CASES = {
         {"a.sh": "litgpt finetune_lora gpt2 --devices 1\nlitgpt finetune_full gpt2 --devices 1\n"},
         [{"framework": "litgpt", "adapter": "lora", "lora_r": 8}, {"adapter": "none"}],
     ),
+    "Megatron is an engine of its own": (
+        "a.sh",
+        {"a.sh": "NPROC_PER_NODE=4 megatron sft --model Qwen/Qwen3-8B --micro_batch_size 2\n"},
+        [{"framework": "ms-swift", "engine": "megatron", "zero_stage": None}],
+    ),
+    "verl: a switch is no batch, and rank 0 no adapter": (
+        "a.sh",
+        {
+            "a.sh": "python -m verl.trainer.main_ppo actor_rollout_ref.model.path=gpt2 "
+            "actor_rollout_ref.actor.use_dynamic_bsz=True\n"
+        },
+        [{"adapter": "none", "lora_r": None, "micro_batch": 1}],
+    ),
     "the older launcher of torch": (
         "a.sh",
         {
@@ -441,3 +454,22 @@ def test_launch_lines_of_a_task_are_checked(tmp_path: Path) -> None:
     document = Document.read(str(tmp_path / "t.yml"))
     analysis = analyse(document, Workspace(tmp_path), Overrides(gpu="RTX4090"))
     assert [finding.code for finding in analysis.findings][:1] == ["VL101"]
+
+
+def test_declared_gpus_close_what_a_launcher_leaves_open(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text(f"{TRL}\ntorchrun --nproc_per_node 2 -m trl.scripts.sft\n")
+    document = Document.read(str(tmp_path / "a.sh"))
+    for gpu, ranks in (("A100-80GB", [None, 2]), ("A100-80GBx8", [8, 2])):
+        found = runs_of(document, Workspace(tmp_path), Overrides(gpu=gpu))
+        assert [said(run).get("ranks") for run in found] == ranks
+        assert [any(item.field == "ranks" for item in run.open) for run in found] == [ranks[0] is None, False]
+
+
+def test_a_script_that_is_not_known_gets_no_verdict(tmp_path: Path) -> None:
+    line = "torchrun --nproc_per_node 8 train.py --model_name_or_path gpt2 --per_device_train_batch_size 4"
+    (tmp_path / "a.sh").write_text(line + "\npython clean.py --model x\n")
+    analysis = analyse(Document.read(str(tmp_path / "a.sh")), Workspace(tmp_path), Overrides())
+    (finding,) = analysis.findings
+    assert (finding.code, finding.severity) == ("VL104", "information")
+    assert finding.message == "no verdict: what train.py does with its arguments is decided inside it"
+    assert analysis.span(finding.at).start == 0

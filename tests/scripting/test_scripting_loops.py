@@ -252,3 +252,60 @@ def test_processes_that_know_nothing_of_one_another_share_nothing(tmp_path: Path
     assert alone.reading.job.parallel.strategy == "none"
     assert (fields(together)["engine"], fields(together)["ranks"]) == ("ddp", 4)
     assert document.lines.line(together.run.launch.place.span.start) == 2
+
+
+ENGINE = (
+    HEAD
+    + """\
+import deepspeed
+config = {
+    "train_micro_batch_size_per_gpu": 2,
+    "gradient_accumulation_steps": 4,
+    "optimizer": {"type": "AdamW", "params": {"lr": 1e-5}},
+    "bf16": {"enabled": True},
+    "zero_optimization": {"stage": 2},
+}
+model = AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B", dtype=torch.bfloat16)
+engine, *_ = deepspeed.initialize(model=model, model_parameters=model.parameters(), config=config)
+for batch in DataLoader(rows, batch_size=2):
+    loss = engine(**batch).loss
+    engine.backward(loss)
+    engine.step()
+"""
+)
+
+
+def test_an_engine_makes_its_optimizer_and_counts_micro_batches(tmp_path: Path) -> None:
+    run = one(tmp_path, ENGINE, gpu="A100-40GBx2")
+    said = fields(run)
+    assert (said["engine"], said["zero_stage"], said["optimizer"]) == ("deepspeed", 2, "AdamW")
+    assert (said["micro_batch"], said["grad_accum"], said["ranks"]) == (2, 4, 2)
+    job = run.reading.job
+    assert (job.optimizer, job.precision.master_weights) == ("deepspeed_adamw", "float32")
+    assert run.verdict == "fits"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ('"type": "AdamW"', '"type": "OneBitAdam"', "optimizer"),
+        ('"gradient_accumulation_steps": 4,', '"train_batch_size": 16,', "grad_accum"),
+        ("config=config", "config=args.config", "optimizer"),
+    ],
+)
+def test_what_an_engines_config_leaves_open(tmp_path: Path, old: str, new: str, field: str) -> None:
+    assert old in ENGINE
+    run = one(tmp_path, ENGINE.replace(old, new), gpu="A100-40GBx2")
+    assert field in {item.field for item in run.open}
+    assert run.verdict == "unknown"
+
+
+def test_an_engine_reads_its_config_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "zero.json").write_text(
+        '{"gradient_accumulation_steps": 8, "optimizer": {"type": "Adam", "params": {"torch_adam": true}},'
+        ' "train_micro_batch_size_per_gpu": 3, "zero_optimization": {"stage": 1}}'
+    )
+    text = ENGINE.replace("config=config", 'training_data=rows, config="zero.json"')
+    text = text.replace("in DataLoader(rows, batch_size=2)", "in loader")
+    said = fields(one(tmp_path, text, gpu="A100-40GBx2"))
+    assert (said["micro_batch"], said["grad_accum"], said["zero_stage"]) == (3, 8, 1)

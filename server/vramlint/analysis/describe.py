@@ -110,7 +110,9 @@ def describe(
     unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
     unknown += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]
     unknown += [each for source in subject.sources for each in source.open]
-    counted = ranks.total is not None or (declared is not None and declared.counted)
+    closing = declared is not None and declared.counted and (ranks.nodes is not None or not run.launch.nodes)
+    given = Field(declared.count * declared.nodes) if declared is not None and closing else None
+    counted = ranks.total is not None or given is not None
     if not counted:
         unknown.append(Unknown("ranks", "the launch line does not say how many", run.launch.place))
     if subject.by_name:
@@ -129,6 +131,8 @@ def describe(
     if subject.missing:  # it may say otherwise than the framework's defaults
         fields = {name: field for name, field in fields.items() if field.place is not None}
     fields |= _placed(run, ranks, engine, fields)
+    if ranks.total is None and given is not None:
+        fields["ranks"] = given
     if "model" not in fields:
         unknown.append(Unknown("model", "no model is named", run.program.place))
     deciding = _deciding(subject, job, counted, unknown)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from vramlint.dialects.engines.deepspeed import stage_of_name
 from vramlint.dialects.kit.dialect import UNSET
-from vramlint.dialects.kit.reader import look_up, text
+from vramlint.dialects.kit.reader import look_up, positive, text
 from vramlint.dialects.kit.run import Given
 from vramlint.document.place import Place
 from vramlint.job import TrainingJob, Written
@@ -37,6 +37,7 @@ _TABLE: Mapping[str, str] = {
     "grad_ckpt": "gradient_checkpointing",
 }
 """Fields that are a key's value as it is written, by the job's field that the key decides."""
+_NUMBERS = frozenset(("adapter.r", "micro_batch_size", "gradient_accumulation_steps", "sequence_length"))
 _OBJECTIVES: Mapping[str, str] = {"reward": "rm"}
 _FRAMEWORKS: Mapping[str, str] = {"nemo": "nemo-rl"}
 _SUBCOMMANDS: Mapping[str, str] = {"pt": "pretrain", "pretrain": "pretrain", "sft": "sft"}
@@ -69,8 +70,8 @@ def _of_keys(subject: Subject, decided: str, job: TrainingJob | None) -> Field |
     assert subject.dialect is not None
     rows = [row for row in subject.dialect.keys if row.field == decided]
     paths = [row.path for row in rows]
-    if subject.dialect.name == "torchtitan" and decided == "model":
-        return _flavour(subject)
+    if subject.dialect.model_keys and decided == "model":
+        return _of_several(subject, subject.dialect.model_keys)
     paths += [old.path for old in subject.dialect.renamed if old.replacement in paths]
     if any(_is_open(subject, path) for path in paths):
         return None
@@ -81,6 +82,8 @@ def _of_keys(subject: Subject, decided: str, job: TrainingJob | None) -> Field |
         value = look_up(subject.values, path)
         if value is UNSET or value is None or isinstance(value, Mapping):
             continue
+        if decided in _NUMBERS and positive(value) is None:
+            continue  # a switch that takes part, or a rank of none
         if decided == "gradient_accumulation_steps" and "accum" not in path:
             return Field(job.gradient_accumulation_steps, subject.place(_key(path))) if job else None
         return Field(_spelled(value), subject.place(_key(path)))
@@ -88,16 +91,17 @@ def _of_keys(subject: Subject, decided: str, job: TrainingJob | None) -> Field |
         known = decided != "model" and decided in job.origins
         return Field(getattr(job, decided)) if known else None
     default = next((row.default for row in rows if row.default is not UNSET), None)
+    if decided in _NUMBERS and positive(default) is None:
+        return None
     return Field(default) if default is not None else None
 
 
-def _flavour(subject: Subject) -> Field | None:
-    """torchtitan names a model in two keys: `llama3` and its size `8B`."""
-    name, flavour = (text(look_up(subject.values, f"model.{key}")) for key in ("name", "flavor"))
-    if _is_open(subject, "model.name") or _is_open(subject, "model.flavor") or flavour is None:
+def _of_several(subject: Subject, paths: tuple[str, ...]) -> Field | None:
+    """A model that several keys name together, the last of them at least: torchtitan's `llama3` and `8B`."""
+    words = [text(look_up(subject.values, path)) for path in paths]
+    if any(_is_open(subject, path) for path in paths) or words[-1] is None:
         return None
-    said = flavour if name is None else f"{name} {flavour}"
-    return Field(said, subject.place(("model", "flavor")))
+    return Field(" ".join(word for word in words if word), subject.place(_key(paths[-1])))
 
 
 def _is_open(subject: Subject, path: str) -> bool:
@@ -124,11 +128,11 @@ def _of_job(subject: Subject, job: TrainingJob, open_file: Opener) -> dict[str, 
         "method": Field(_OBJECTIVES.get(job.objective, job.objective), where("objective")),
         "adapter": Field("none" if job.method == "full" else job.method, where("method")),
         "quant": Field(job.quantization.scheme if job.quantization else "none", where("quantization")),
-        "engine": Field(_engine(strategy), _named(subject) or where("parallel.strategy")),
+        "engine": Field(_engine(subject, job), _named(subject) or where("parallel.strategy")),
         "grad_ckpt": Field(job.gradient_checkpointing != "none", where("gradient_checkpointing")),
         "packing": Field(job.packing, where("packing")),
     }
-    if strategy.startswith("zero"):
+    if found["engine"].value == "deepspeed":
         found["zero_stage"] = Field(int(strategy[-1]), where("parallel.strategy"))
     return found
 
@@ -138,7 +142,11 @@ def _named(subject: Subject) -> Place | None:
     return subject.place(("deepspeed",)) or subject.place(("fsdp",))
 
 
-def _engine(strategy: str) -> str:
+def _engine(subject: Subject, job: TrainingJob) -> str:
+    """Megatron's distributed optimizer shares states out as ZeRO's first stage does, without DeepSpeed."""
+    strategy = job.parallel.strategy
+    if job.runtime == "megatron":
+        return (subject.dialect.engine if subject.dialect else "") or "megatron"
     return "deepspeed" if strategy.startswith("zero") else strategy
 
 

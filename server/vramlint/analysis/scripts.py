@@ -10,6 +10,7 @@ from typing import Any
 from vramlint.analysis.describe import Described
 from vramlint.analysis.judging import estimated, judge
 from vramlint.analysis.programs import program_runs, script_runs
+from vramlint.dialects import load
 from vramlint.dialects.kit.dialect import Problem, ReadResult
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, apply_edits
@@ -42,7 +43,7 @@ def analyses_of(document: Document, workspace: Workspace, overrides: Overrides) 
     around = workspace.surroundings(document.path, overrides)
     analyses: list[Analysis] = []
     for described in _described(document, around, overrides):
-        if described.reading is not None:
+        if described.reading is not None or described.subject.by_name:
             recheck = partial(_recheck, document, workspace, overrides, len(analyses))
             context = _context(document, around, overrides, recheck, described)
             analyses.append(judge(context, overrides, files=False))
@@ -88,8 +89,10 @@ def _context(
         settings_file=around.settings_file,
         faults=around.faults,
     )
-    if described is None or described.reading is None:
+    if described is None:
         return context
+    if described.reading is None:
+        return _by_name(context, described)
     subject = described.subject
     reading = _relocated(described.reading, subject)
     estimate, cannot = estimated(reading, overrides.by_count)
@@ -109,6 +112,21 @@ def _context(
         declared=described.declared,
         estimate=estimate,
         cannot=cannot,
+    )
+
+
+def _by_name(context: RuleContext, described: Described) -> RuleContext:
+    """A run of a script that is not known: only that it trains can be said."""
+    launch, program = described.run.launch.place.span, described.run.program
+    shown = view(context.document, (), launch, {})
+    reason = f"what {program.value} does with its arguments is decided inside it"
+    return replace(
+        context,
+        document=shown,
+        values={},
+        dialect=load("own-script"),
+        declared=described.declared,
+        cannot=Cannot("open-value", reason),
     )
 
 

@@ -244,6 +244,10 @@ class Dialect:
     renamed: tuple[Renamed, ...] = ()
     schema: str | None = None
     """Name of its JSON Schema in vramlint_schemas.dialects."""
+    model_keys: tuple[str, ...] = ()
+    """The dotted keys that name the model together, where one alone does not; the last is never left out."""
+    engine: str = ""
+    """What shares its states out, where that is an engine of its own."""
     role: Literal["training", "companion", "launcher"] = "training"
     gpu_key: str | None = None
     """The dotted key under which a file of this dialect itself names its GPUs ("A100-80GB x8"), where it

@@ -161,4 +161,4 @@ def edits(values: Mapping[str, Any], job: TrainingJob, changes: Changes) -> tupl
     return edit(_EDITORS, values, job, changes)
 
 
-DIALECT = Dialect("nanotron", "nanotron", VERSION, KEYS, read, edits, "unchecked")
+DIALECT = Dialect("nanotron", "nanotron", VERSION, KEYS, read, edits, "unchecked", engine="nanotron")

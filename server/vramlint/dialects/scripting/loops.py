@@ -13,6 +13,7 @@ from vramlint.catalog.optimizers import name_of_class
 from vramlint.dialects.kit.run import Given, Run, Trainer, Unknown
 from vramlint.dialects.own_script.names import ACCUMULATION
 from vramlint.dialects.scripting.classes import CAUSAL, WRAPPERS
+from vramlint.dialects.scripting.deepspeed_engine import config_of, engine_facts, engine_of, named_optimizer
 from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, Facts, argument_of, given, model_facts
 from vramlint.dialects.scripting.rows import agreed, batch_of, length_of
 from vramlint.dialects.scripting.workers import launched
@@ -32,10 +33,13 @@ def own_loop(reading: Evaluation, cells: Sequence[Cell]) -> tuple[Run, Facts] | 
     made = reading.made
     bases = [each for each in made if is_language_model(each)]
     optimizers = [each for each in made if is_optimizer(each)]
-    if not bases or not optimizers:
+    engine = engine_of(reading)
+    if not bases or not (optimizers or engine):
         return None
-    place = optimizers[0].place
+    place = optimizers[0].place if optimizers else engine.place if engine else bases[0].place
     trained = {id(owner): owner for each in optimizers for owner in owners(each)}
+    if engine is not None and isinstance(under := engine.argument("model", 1), Made) and not trained:
+        trained = {id(under): under}
     model = next(iter(trained.values())) if len(trained) == 1 else outermost(bases[0], made)
     facts = model_facts(model, place) if _holds_one_of(model, bases) else None
     if facts is None or MODEL not in facts:
@@ -56,7 +60,11 @@ def own_loop(reading: Evaluation, cells: Sequence[Cell]) -> tuple[Run, Facts] | 
     if freezes(trees):
         opened.append(Unknown("estimate", "which weights are trained is decided by the script", place))
     facts |= _loop_facts(reading, optimizers, backward is not None, place)
+    if engine is not None:
+        facts |= engine_facts(engine, reading)
     stated = _engine(facts, made, opened, trees)
+    if engine is not None and (named := named_optimizer(engine, reading)) is not None:
+        stated["optimizer"] = given(named, place)
     return _run(facts, stated, reading, opened, place, trees)
 
 
@@ -140,7 +148,7 @@ def _own_names(facts: Facts) -> Facts:
 def _loop_facts(reading: Evaluation, optimizers: list[Made], backward: bool, place: Place) -> Facts:
     """Batch, accumulation, optimizer, mixed precision and clipping."""
     made = reading.made
-    found: Facts = {"optim": optimizer_of(optimizers, place)}
+    found: Facts = {"optim": optimizer_of(optimizers, place)} if optimizers else {}
     found["per_device_train_batch_size"] = batch_of(reading, place)
     steps = _accumulation(reading, place) if backward else agreed(reading, ACCUMULATION)
     why = "the loop is in another module"
@@ -303,8 +311,7 @@ def _engine(facts: Facts, made: Sequence[Made], opened: list[Unknown], trees: Se
             opened.append(Unknown("estimate", "the script's own wrapping by FSDP is not read", each.place))
             return {"engine": Given("fsdp", each.place)}
         if each.name == "deepspeed.initialize":
-            config = argument_of(each, "config") or argument_of(each, "config_params")
-            facts["deepspeed"] = config or Given(None, each.place, "literal", each.place, "named elsewhere")
+            facts["deepspeed"] = config_of(each)
             return {"engine": Given("deepspeed", each.place)}
         if each.kind == "DistributedDataParallel":
             view = each.argument("gradient_as_bucket_view")

@@ -351,4 +351,5 @@ DIALECT = Dialect(
     extended="refused",
     renamed=RENAMED,
     schema="torchtitan",
+    model_keys=("model.name", "model.flavor"),
 )
