@@ -123,6 +123,31 @@ def test_a_launch_line_names_a_function(tmp_path: Path, line: str, wanted: dict[
     assert {name: said.get(name) for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    ("file", "module", "folder"),
+    [
+        ("own/exp/config_registry.py", "own.exp", ""),
+        ("own/exp.py", "own.exp", ""),
+        ("torchtitan/models/llama3/config_registry.py", "llama3", ""),
+        ("lab/mine/config_registry.py", "mine", "cd lab && "),
+    ],
+)
+def test_a_launch_line_names_a_function_of_ones_own(
+    tmp_path: Path, file: str, module: str, folder: str
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(HEAD)
+    line = f"torchrun --nproc_per_node 4 -m torchtitan.train --module {module} --config small"
+    (tmp_path / "a.sh").write_text(f"{folder}{line} --training.seq-len 1024\n{folder}{line}er\n")
+    document = Document.read(str(tmp_path / "a.sh"))
+    found, missing = runs_of(document, Workspace(tmp_path), Overrides(gpu="H100"))
+    said = {name: field.value for name, field in found.fields.items()}
+    assert (said["model"], said["micro_batch"], said["seq_len"]) == ("qwen3 1.7B", 4, 1024)
+    assert (found.fields["micro_batch"].place.document, said["ranks"]) == (file, 4)
+    assert found.verdict == "fits"
+    assert missing.verdict == "unknown"
+
+
 def test_the_registries_are_read_whole() -> None:
     known = torchtitan_configs()
     assert {"llama3", "qwen3", "deepseek_v3", "gpt_oss"} <= known.keys()

@@ -17,7 +17,7 @@ from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script
 from vramlint.dialects.launching.scheduler import scheduler_variables, task_variables
 from vramlint.dialects.launching.snippets import snippets
-from vramlint.dialects.scripting.declared import declared_in, started
+from vramlint.dialects.scripting.declared import Started, declared_in, started
 from vramlint.dialects.scripting.machine import hosted_gpu
 from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
 from vramlint.document import Document
@@ -81,6 +81,8 @@ def _launched(
     run: Run, script: Script, header: LaunchSpec | None, text: str, where: Where
 ) -> Described | None:
     """The run of a launch line, with the program that it starts."""
+    if run.framework == "torchtitan" and (own := _of_registry(run, where.around)) is not None:
+        run = own
     described = describe(run, script, header, text, *where)
     if described is not None and not described.subject.by_name:
         return described
@@ -89,6 +91,29 @@ def _launched(
         return described
     joined = _of_program(run, program, header, text, where)
     return joined or _with_declared(run, program, script, header, text, where) or described
+
+
+_REGISTRIES = ("{}/config_registry.py", "{}.py", "torchtitan/models/{}/config_registry.py")
+"""Where a module's functions are, as seen from where torchtitan is started (config/manager.py of 0.3)."""
+
+
+def _of_registry(run: Run, around: Surroundings) -> Run | None:
+    """The run of a function in the workspace that a launch line of torchtitan names."""
+    module, _, name = str(run.configs[0].value).rpartition(".") if len(run.configs) == 1 else ("", "", "")
+    if not module:
+        return None
+    around = around.below(run.folder)
+    for pattern in _REGISTRIES:
+        program = around.script(pattern.format(module.replace(".", "/")))
+        if program is None:
+            continue
+        how = Started(str(program.pieces[0].place.document), {}, {})
+        found = runs_in_program(program.text, "python", partial(_load, around), how)
+        own = next((each.run for each in found if each.run.program.value == name), None)
+        if own is not None:
+            arguments = {**own.arguments, **run.arguments}
+            return replace(run, configs=(), arguments=arguments, open=(*run.open, *own.open))
+    return None
 
 
 def _task(document: Document) -> LaunchSpec | None:
