@@ -119,6 +119,37 @@ def test_apply_adds_to_the_line_what_a_shipped_config_says_otherwise(run: Run, t
     assert " model._component_=torchtune.models.llama3_1.qlora_llama3_1_8b" in text
 
 
+HEREDOC = """\
+cat > $TMP/config.yaml <<EOF
+base_model: meta-llama/Llama-3.1-8B
+sequence_len: 8192
+micro_batch_size: 2
+gradient_accumulation_steps: 4
+adapter: lora
+lora_r: 64
+lora_target_linear: true
+bf16: true
+gradient_checkpointing: true
+datasets: [{path: x, type: alpaca}]
+EOF
+axolotl train $TMP/config.yaml 2>&1 | tee log
+"""
+
+
+def test_apply_adds_to_the_line_what_a_heredoc_says_otherwise(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.sh"
+    file.write_text(HEREDOC)
+    found = run("check", file, "--gpu", "A100-40GB", "--output-format", "json").json
+    (finding,) = (each for each in found["files"][0]["findings"] if each["code"] == "VL101")
+    assert finding["range"]["start"]["line"] in (2, 3)  # a key that decides, where the script writes it
+    assert run("fit", file, "--gpu", "A100-40GB", "--apply", 1).code == 0
+    text = file.read_text()
+    assert text.splitlines()[:-1] == HEREDOC.splitlines()[:-1]
+    assert text.splitlines()[-1].startswith("axolotl train $TMP/config.yaml --")
+    assert text.splitlines()[-1].endswith(" 2>&1 | tee log")
+    assert run("check", file, "--gpu", "A100-40GB", "--select", "VL101").code == 0
+
+
 def test_apply_to_standard_input_prints_the_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FULL.encode())))
     outcome = run("fit", "-", "--apply", "1")

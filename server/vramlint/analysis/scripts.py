@@ -4,6 +4,7 @@ findings at its words.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,12 @@ from vramlint.analysis.judging import estimated, judge
 from vramlint.analysis.programs import program_runs, script_runs
 from vramlint.dialects import load
 from vramlint.dialects.kit.dialect import Problem, ReadResult
+from vramlint.dialects.kit.run import Run
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, apply_edits
+from vramlint.document.node import Span
 from vramlint.document.shell.view import Argument, view
-from vramlint.job import Origin, Written
+from vramlint.job import KeyPath, Origin, Written
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import Cannot, RuleContext
 from vramlint.lint.directives import read_directives
@@ -100,7 +103,10 @@ def _context(
         reason = f"{described.deciding.field}: {described.deciding.why}"
         estimate, cannot = None, Cannot("open-value", reason, (described.deciding.field,))
         reading = replace(reading, job=None)  # it has a default where the value is open
-    shown = view(document, _arguments(subject, document), described.run.launch.place.span, subject.values)
+    shown = view(document, _arguments(subject, document), _words(described.run), subject.values)
+    if subject.dialect is not None and subject.dialect.assigns != "never":
+        assigns = bool(described.run.configs) or subject.dialect.assigns == "always"
+        shown = replace(shown, assigns=assigns)
     rooms = {key: room for key, room in described.run.rooms.items() if room.place.document is None}
     return replace(
         context,
@@ -117,8 +123,8 @@ def _context(
 
 def _by_name(context: RuleContext, described: Described) -> RuleContext:
     """A run of a script that is not known: only that it trains can be said."""
-    launch, program = described.run.launch.place.span, described.run.program
-    shown = view(context.document, (), launch, {})
+    program = described.run.program
+    shown = view(context.document, (), _words(described.run), {})
     reason = f"what {program.value} does with its arguments is decided inside it"
     return replace(
         context,
@@ -128,6 +134,13 @@ def _by_name(context: RuleContext, described: Described) -> RuleContext:
         declared=described.declared,
         cannot=Cannot("open-value", reason),
     )
+
+
+def _words(run: Run) -> Span:
+    """A launch line up to the last of its program and its configs, without what is done with its output."""
+    start = run.launch.place.span.start
+    words = [each.used or each.place for each in (run.program, *run.configs)]
+    return Span(start, max([start, *(word.span.end for word in words if word.document is None)]))
 
 
 def _arguments(subject: Subject, document: Document) -> list[Argument]:
@@ -142,7 +155,27 @@ def _arguments(subject: Subject, document: Document) -> list[Argument]:
         spans = [each.span for each in (key, place, word) if each is not None and each.document is None]
         if len(spans) == len(Argument._fields) - 2:
             found.append(Argument(subject.key(name), given.value, *spans))
+    if document.language == "shell":
+        said = {argument.key for argument in found}
+        found[:0] = [each for each in _in_heredocs(subject) if each.key not in said]
     return found
+
+
+def _in_heredocs(subject: Subject) -> Iterator[Argument]:
+    """The values of the configs that a script writes itself, which are keys and words at once."""
+    for source in subject.sources:
+        for key, value in _leaves(source.values, ()):
+            place = source.place(key)
+            if place is not None and place.document is None:
+                yield Argument(key, value, place.span, place.span, place.span)
+
+
+def _leaves(values: Mapping[Any, Any], above: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, (*above, str(name)))
+        else:
+            yield (*above, str(name)), value
 
 
 def _relocated(reading: ReadResult, subject: Subject) -> ReadResult:

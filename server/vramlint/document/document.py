@@ -33,6 +33,8 @@ class Document:
     others: tuple[Node, ...] = ()
     """Further documents of a YAML stream; `root` is the first that is not empty."""
     rooms: Mapping[str, Room] = field(default_factory=dict)
+    assigns: bool = False
+    """Of a launch line, whether an override is written `key=value` where none is there yet."""
     """Of a program: the calls that take further arguments, by key; that of "" takes all keys not listed."""
 
     @classmethod

@@ -68,11 +68,14 @@ class Subject:
         return (name,) if flat else tuple(name.split("."))
 
     def document(self, key: KeyPath) -> str | None:
-        """The file that a key's value is decided in, where it is not the script itself."""
+        """The file that a key's value is decided in, where the script itself does not write it."""
         given = self.argument(key)
         if given is not None:
             return given.place.document
-        return next((each.path for each in reversed(self.sources) if each.place(key) is not None), None)
+        place = next(
+            (found for each in reversed(self.sources) if (found := each.place(key)) is not None), None
+        )
+        return place.document if place is not None else None
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -246,6 +246,8 @@ class Dialect:
     """Name of its JSON Schema in vramlint_schemas.dialects."""
     model_keys: tuple[str, ...] = ()
     """The dotted keys that name the model together, where one alone does not; the last is never left out."""
+    assigns: Literal["never", "always", "after a file"] = "never"
+    """Where its launch lines override keys by `key=value`, not by flags."""
     engine: str = ""
     """What shares its states out, where that is an engine of its own."""
     role: Literal["training", "companion", "launcher"] = "training"

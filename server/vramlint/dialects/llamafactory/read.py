@@ -383,6 +383,7 @@ DIALECT = Dialect(
     keys=KEYS,
     read=read,
     edits=llamafactory_edits.edits,
+    assigns="after a file",
     unknown_keys="refused",
     renamed=RENAMED,
     schema="llamafactory",

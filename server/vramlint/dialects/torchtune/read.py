@@ -393,6 +393,7 @@ DIALECT = Dialect(
     keys=KEYS,
     read=read,
     edits=edits,
+    assigns="always",
     unknown_keys="dropped",
     extended="dropped",
     schema="torchtune",

@@ -89,4 +89,4 @@ def _outcome(reader: Reader, context: Context, *, megatron: bool, learns: bool) 
     return trainer(reader, context, model) if isinstance(model, Model) else model
 
 
-DIALECT = Dialect("verl", "verl", "0.9.1", KEYS, read, edits, "unchecked")
+DIALECT = Dialect("verl", "verl", "0.9.1", KEYS, read, edits, "unchecked", assigns="always")

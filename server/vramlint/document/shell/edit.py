@@ -32,6 +32,8 @@ def remove_argument(document: Document, path: KeyPath) -> Replacement | None:
     pair = document.pair(path)
     if pair is None or pair.value.span.start < pair.key.span.start:
         return None
+    if pair.value.span == pair.key.span and not document.text.startswith("-", pair.key.span.start):
+        return None  # it is in a config
     start, end = pair.key.span.start, max(pair.value.span.end, pair.key.span.end)
     if document.text[end : end + 1] in ("'", '"'):
         end += 1
@@ -55,8 +57,9 @@ def set_arguments(document: Document, changes: Iterable[tuple[KeyPath, Any, bool
 def _new(document: Document, path: KeyPath, value: Any) -> str:
     """A new argument in the style of those that are there."""
     name = ".".join(str(part) for part in path)
-    flags = [document.text[slice(*pair.key.span)] for pair in (document.root.pairs if document.root else ())]
-    if flags and not any(flag.startswith("-") for flag in flags):
+    pairs = document.root.pairs if document.root else ()
+    flags = [document.text[slice(*pair.key.span)] for pair in pairs if pair.key.span != pair.value.span]
+    if not any(flag.startswith("-") for flag in flags) if flags else document.assigns:
         return f" {name}={_written(value)}"
     if any("-" in flag.lstrip("-") for flag in flags):
         name = name.replace("_", "-")

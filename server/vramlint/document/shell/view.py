@@ -26,10 +26,14 @@ def view(
     document: Document, arguments: Iterable[Argument], launch: Span, values: Mapping[str, Any]
 ) -> Document:
     """The document with one run's arguments as its tree. The values are those of the whole run, its files
-    included; the root reaches to the last argument, after which another can be written.
+    included; the root reaches to the end of `launch` or the last argument after it, where another can be
+    written.
     """
     given = list(arguments)
-    end = max([launch.start, *(each.word.end for each in given), *(each.flag.end for each in given)])
+    ends = [
+        end for each in given for end in (each.word.end, each.flag.end) if each.flag.start >= launch.start
+    ]
+    end = max([launch.end, *ends])
     root = _map(document.text, [(each.key, each) for each in given], Span(launch.start, end))
     return replace(document, root=replace(root, value=values))
 
