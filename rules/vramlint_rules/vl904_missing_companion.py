@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from vramlint.document.node import KeyPath
-from vramlint.job import Assumed
+from vramlint.job import Assumed, Written
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Part
 from vramlint.lint.rule import Rule
@@ -93,7 +93,7 @@ def _effect(context: RuleContext, key: KeyPath) -> tuple[str, bool]:
     if isinstance(origin, Assumed) and _UNOPENED in origin.reason:
         taken = origin.reason.rpartition("; ")[2]
         return taken if taken.startswith("taken") else f"taken as {taken}", False
-    if context.key("parallel.strategy") == key:
+    if isinstance(origin, Written) and origin.key == key:
         return f"the one that comes with {context.dialect.title} is taken", True
     return "the estimate is made without it", False
 

@@ -220,6 +220,15 @@ CASES = {
         },
         [{"model": "gpt2", "seq_len": 64, "ranks": 2}],
     ),
+    "a workflow's expression is its variable": (
+        "w.yml",
+        {
+            "w.yml": "on: push\nenv:\n  MODEL: gpt2\njobs:\n  a:\n    steps:\n      - run: |\n"
+            "          trl sft --model_name_or_path ${{ env.MODEL }} \\\n            --max_length 64\n"
+            "      - run: trl dpo --model_name_or_path ${{ matrix.model }} --max_length 32\n"
+        },
+        [{"model": "gpt2", "seq_len": 64}, {"model": None, "seq_len": 32}],
+    ),
     "a command of trl says its method": ("a.sh", {"a.sh": TRL.replace("sft", "dpo")}, [{"method": "dpo"}]),
     "the name of an environment is no program": (
         "a.sh",

@@ -94,7 +94,7 @@ def run_values(text: str) -> Iterator[Snippet]:
             value = match["value"].rstrip()
             quoted = value[0] in "\"'" and value[-1] == value[0] and len(value) > 1
             at = match.start("value") + quoted
-            built.take(value[1:-1] if quoted else value, at, at + len(value) - 2 * quoted)
+            _take_shell(built, value[1:-1] if quoted else value, at)
             built.take("\n", match.end(), match.end())
         else:
             _take_block(built, text, match)
@@ -112,8 +112,21 @@ def _take_block(built: Builder, text: str, found: re.Match[str]) -> None:
             break
         if line.strip() and begin <= indent and "- " not in found[1]:
             break
-        built.take(line.lstrip(" "), offset + begin, offset + len(line))
+        _take_shell(built, line.lstrip(" "), offset + begin)
         offset += len(line)
+
+
+_VARIABLE_OF_WORKFLOW = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
+
+
+def _take_shell(built: Builder, text: str, offset: int) -> None:
+    """Shell text, in which a workflow's `${{ env.NAME }}` is the variable."""
+    at = 0
+    for found in _VARIABLE_OF_WORKFLOW.finditer(text):
+        built.take(text[at : found.start()], offset + at, offset + found.start())
+        built.take(f"${{{found[1]}}}", offset + found.start(), offset + found.end())
+        at = found.end()
+    built.take(text[at:], offset + at, offset + len(text))
 
 
 def _encloses(text: str, variables: re.Match[str], at: int) -> bool:
