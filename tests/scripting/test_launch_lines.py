@@ -405,6 +405,14 @@ CASES = {
         {"a.sh": "litgpt finetune_lora gpt2 --devices 1\nlitgpt finetune_full gpt2 --devices 1\n"},
         [{"framework": "litgpt", "adapter": "lora", "lora_r": 8}, {"adapter": "none"}],
     ),
+    "an unknown script under a launcher's DeepSpeed": (
+        "a.sh",
+        {
+            "a.sh": "accelerate launch --use_deepspeed --zero_stage 3 --num_processes 8 fit.py --model gpt2 "
+            "--per_device_train_batch_size 2\n"
+        },
+        [{"engine": "deepspeed", "zero_stage": 3, "ranks": 8}],
+    ),
     "Megatron is an engine of its own": (
         "a.sh",
         {"a.sh": "NPROC_PER_NODE=4 megatron sft --model Qwen/Qwen3-8B --micro_batch_size 2\n"},
@@ -476,9 +484,9 @@ def test_declared_gpus_close_what_a_launcher_leaves_open(tmp_path: Path) -> None
 
 def test_a_script_that_is_not_known_gets_no_verdict(tmp_path: Path) -> None:
     line = "torchrun --nproc_per_node 8 train.py --model_name_or_path gpt2 --per_device_train_batch_size 4"
-    (tmp_path / "a.sh").write_text(line + "\npython clean.py --model x\n")
+    (tmp_path / "a.sh").write_text("#!/bin/sh\n" + line + "\npython clean.py --model x\n")
     analysis = analyse(Document.read(str(tmp_path / "a.sh")), Workspace(tmp_path), Overrides())
     (finding,) = analysis.findings
     assert (finding.code, finding.severity) == ("VL104", "information")
     assert finding.message == "no verdict: what train.py does with its arguments is decided inside it"
-    assert analysis.span(finding.at).start == 0
+    assert analysis.span(finding.at).start == len("#!/bin/sh\n")

@@ -183,8 +183,8 @@ def _placed(run: Run, ranks: Ranks, engine: Source | None, fields: Mapping[str, 
         place = named.place if named else engine.place(("distributed_type",)) if engine else None
         found["engine"] = replace(fields["engine"], place=place)
     stage = run.launch.engine.get("deepspeed_config.zero_stage")
-    if stage is not None and "zero_stage" in fields and fields["zero_stage"].place is None:
-        found["zero_stage"] = replace(fields["zero_stage"], place=stage.place)
+    if stage is not None and (known := fields.get("zero_stage", Field(stage.value))).place is None:
+        found["zero_stage"] = replace(known, place=stage.place)
     return found
 
 

@@ -132,7 +132,7 @@ def _by_name(context: RuleContext, described: Described) -> RuleContext:
         values={},
         dialect=load("own-script"),
         declared=described.declared,
-        cannot=Cannot("open-value", reason),
+        cannot=Cannot("open-value", reason, ("framework",)),
     )
 
 
