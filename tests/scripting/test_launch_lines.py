@@ -229,6 +229,40 @@ CASES = {
         },
         [{"model": "gpt2", "seq_len": 64}, {"model": None, "seq_len": 32}],
     ),
+    "a folded value is one line": (
+        "job.yaml",
+        {
+            "job.yaml": "command: >-\n  torchrun --nproc_per_node 4 -m trl.scripts.sft\n"
+            "  --model_name_or_path gpt2\n  --max_length 64\nenvironment: x\n"
+        },
+        [{"model": "gpt2", "seq_len": 64, "ranks": 4}],
+    ),
+    "words of a container": (
+        "job.yaml",
+        {
+            "job.yaml": "kind: PyTorchJob\nspec:\n  containers:\n    - image: x\n"
+            "      command: [torchrun, --nproc_per_node=8, -m, trl.scripts.sft]\n      args:\n"
+            "        - --model_name_or_path=gpt2\n        - \"--max_length\"\n        - '64'\n"
+        },
+        [{"framework": "trl", "model": "gpt2", "seq_len": 64, "ranks": 8}],
+    ),
+    "a container's script": (
+        "job.yaml",
+        {
+            "job.yaml": "spec:\n  containers:\n  - command: ['/bin/bash', '-lc']\n    env:\n"
+            "    - {name: MODEL, value: gpt2}\n    args:\n    - |\n      pip install trl\n"
+            "      trl sft --model_name_or_path $MODEL \\\n        --max_length 64\n    ports: []\n"
+        },
+        [{"model": "gpt2", "seq_len": 64}],
+    ),
+    "steps of a pipeline": (
+        ".gitlab-ci.yml",
+        {
+            ".gitlab-ci.yml": "variables:\n  MODEL: gpt2\ntrain:\n  before_script: [pip install trl]\n"
+            "  script:\n    - echo start\n    - trl sft --model_name_or_path $MODEL --max_length 64\n"
+        },
+        [{"model": "gpt2", "seq_len": 64}],
+    ),
     "a command of trl says its method": ("a.sh", {"a.sh": TRL.replace("sft", "dpo")}, [{"method": "dpo"}]),
     "the name of an environment is no program": (
         "a.sh",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from vramlint.dialects.launching.builder import Builder
+from vramlint.dialects.launching.lists import listed_commands
 from vramlint.dialects.launching.recipes import JUST, MAKE, recipes
 from vramlint.dialects.launching.words import LAUNCH_LINE
 from vramlint.document.place import Snippet
@@ -20,6 +22,10 @@ _SHELLS = re.compile(r"\{?\.?(?:bash|sh|shell|console|zsh|shell-session)\b", re.
 """The languages of fences that hold shell text."""
 _RUN_KEY = re.compile(
     r"^([ \t]*(?:- )?)(?:run|setup|command|script):[ \t]*(?:[|>][-+]?[ \t]*(?:#.*)?)?$", re.MULTILINE
+)
+
+_LIST = re.compile(
+    r"^[ \t]*(?:- )?(?:command|args|script|before_script):[ \t]*(?:\[|(?:#.*)?$)", re.MULTILINE
 )
 
 
@@ -41,6 +47,8 @@ def snippets(text: str, path: str) -> Iterator[Snippet]:
         yield from fences(text)
     elif name.suffix in (".yaml", ".yml"):
         yield from run_values(text)
+        if _LIST.search(text):
+            yield from listed_commands(text, partial(_take_given, text))
 
 
 def fences(text: str) -> Iterator[Snippet]:
@@ -83,12 +91,9 @@ def run_values(text: str) -> Iterator[Snippet]:
     that the file gives to the step, its job or all.
     """
     found = [(each.start(), each) for each in (*_RUN_KEY.finditer(text), *_PLAIN.finditer(text))]
-    given = list(_VARIABLES.finditer(text))
     for start, match in sorted(found, key=lambda pair: pair[0]):
         built = Builder()
-        for variables in given:
-            if _encloses(text, variables, start):
-                _take_variables(built, text, variables)
+        _take_given(text, built, start)
         before = len(built.text)
         if "value" in match.re.groupindex:
             value = match["value"].rstrip()
@@ -102,18 +107,33 @@ def run_values(text: str) -> Iterator[Snippet]:
             yield built.snippet()
 
 
+def _take_given(text: str, built: Builder, at: int) -> None:
+    """The variables that a file gives to what is at an offset."""
+    for variables in _VARIABLES.finditer(text):
+        if _encloses(text, variables, at):
+            _take_variables(built, text, variables)
+
+
 def _take_block(built: Builder, text: str, found: re.Match[str]) -> None:
-    """The lines of a block value, without their indentation."""
+    """The lines of a block value, without their indentation; those of a folded one as one."""
     indent = len(found[1])
     offset = found.end() + 1
+    folded = ">" in found[0]
     for line in text[offset:].splitlines(keepends=True):
         begin = len(line) - len(line.lstrip(" "))
         if line.strip() and begin <= indent - (2 if "- " in found[1] else 0):
             break
         if line.strip() and begin <= indent and "- " not in found[1]:
             break
-        _take_shell(built, line.lstrip(" "), offset + begin)
+        if folded and line.strip():
+            bare = line.rstrip("\r\n")
+            _take_shell(built, bare.lstrip(" "), offset + begin)
+            built.take(" ", offset + len(bare), offset + len(line))
+        else:
+            _take_shell(built, line.lstrip(" "), offset + begin)
         offset += len(line)
+    if folded:
+        built.take("\n", offset, offset)
 
 
 _VARIABLE_OF_WORKFLOW = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
