@@ -9,6 +9,7 @@ import pytest
 from dialect_reading import edited, expect, job_of, reading, value_at
 
 from vramlint.catalog.facts import Model
+from vramlint.dialects.torchtune.models import family_and_size
 from vramlint.dialects.torchtune.read import DIALECT, UNBOUNDED
 from vramlint.job import Assumed, Written
 from vramlint.memory import estimate_job
@@ -328,3 +329,18 @@ def test_ppo_runs_on_one_gpu_in_parts_of_its_own_batch() -> None:
     assert (job.micro_batch_size, job.gradient_accumulation_steps, job.sequence_length) == (8, 4, 570)
     assert job.generation is not None
     assert (job.generation.batch, job.generation.completion_length) == (16, 58)
+
+
+@pytest.mark.parametrize(
+    ("component", "words"),
+    [
+        ("torchtune.models.llama3_1.lora_llama3_1_70b", "llama3_1 70B"),
+        ("torchtune.models.qwen2.qwen2_0_5b", "qwen2 0.5B"),
+        ("torchtune.models.qwen2_5.lora_qwen2_5_14b_instruct", "qwen2_5 14B_instruct"),
+        ("torchtune.models.phi3.qlora_phi3_mini", "phi3 mini"),
+        ("torchtune.models.llama3_2_vision.lora_llama3_2_vision_11b", "llama3_2_vision 11B"),
+        ("torchtune.models.mistral.mistral_7b", "mistral 7B"),
+    ],
+)
+def test_a_builder_by_family_and_size(component: str, words: str) -> None:
+    assert family_and_size(component) == words

@@ -140,7 +140,7 @@ def test_commands_that_a_program_hands_to_the_system(tmp_path: Path, call: str) 
     (run,) = program_runs(document, around, Overrides())
     said = {name: field.value for name, field in run.fields.items()}
     assert (said["framework"], said["adapter"], said["ranks"]) == ("torchtune", "lora", 8)
-    assert (said["model"], said["micro_batch"]) == ("torchtune.models.llama3_1.lora_llama3_1_8b", 2)
+    assert (said["model"], said["micro_batch"]) == ("llama3_1 8B", 2)
 
 
 def test_a_command_that_trains_nothing_is_no_run(tmp_path: Path) -> None:

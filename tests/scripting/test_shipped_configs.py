@@ -40,6 +40,13 @@ def test_torchtune_reads_a_config_by_its_name(tmp_path: Path) -> None:
     assert (read.optimizer, read.gradient_checkpointing, read.loss) == ("adamw_torch_fused", "full", 8)
 
 
+def test_what_is_assumed_is_not_said_of_a_run(tmp_path: Path) -> None:
+    found = run(tmp_path, "tune run full_finetune_distributed --config llama3_1/70B_full batch_size=1")
+    assert found.fields["model"].value == "llama3_1 70B"
+    assert found.reading.job.sequence_length == 2048
+    assert "seq_len" not in found.fields  # the longest sample decides
+
+
 def test_torchtune_shards_over_the_processes_of_the_line(tmp_path: Path) -> None:
     read = job(tmp_path, "tune run --nproc_per_node 4 full_finetune_distributed --config qwen3/8B_full")
     assert (read.model.name, read.method) == ("Qwen/Qwen3-8B", "full")

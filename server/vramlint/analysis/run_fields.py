@@ -10,8 +10,9 @@ from vramlint.dialects.engines.deepspeed import stage_of_name
 from vramlint.dialects.kit.dialect import UNSET
 from vramlint.dialects.kit.reader import look_up, positive, text
 from vramlint.dialects.kit.run import Given
+from vramlint.dialects.torchtune.models import family_and_size
 from vramlint.document.place import Place
-from vramlint.job import TrainingJob, Written
+from vramlint.job import Assumed, Open, TrainingJob, Written
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.project.run_subject import Source, Subject
 
@@ -55,6 +56,9 @@ def fields_of(subject: Subject, job: TrainingJob | None, open_file: Opener) -> d
         found |= _of_job(subject, job, open_file)
     else:
         found |= _unread(subject)
+    built = subject.run.arguments.get("model._component_")
+    if subject.dialect.name == "torchtune" and built is not None and built.how == "implied":
+        found["model"] = Field(family_and_size(str(built.value)), built.place)
     return found
 
 
@@ -88,7 +92,7 @@ def _of_keys(subject: Subject, decided: str, job: TrainingJob | None) -> Field |
             return Field(job.gradient_accumulation_steps, subject.place(_key(path))) if job else None
         return Field(_spelled(value), subject.place(_key(path)))
     if job is not None and decided != "adapter.r":
-        known = decided != "model" and decided in job.origins
+        known = decided != "model" and not isinstance(job.origins.get(decided), Assumed | Open | None)
         return Field(getattr(job, decided)) if known else None
     default = next((row.default for row in rows if row.default is not UNSET), None)
     if decided in _NUMBERS and positive(default) is None:

@@ -117,6 +117,13 @@ def torchtune_builder(component: str) -> tuple[str, str]:
     return (adapted[0].rstrip("_"), name[adapted.end() :]) if adapted else ("", name)
 
 
+def family_and_size(component: str) -> str:
+    """A builder as torchtune's own configs are named: "llama3_1 70B", "qwen2 0.5B", "phi3 mini"."""
+    package, name = component.split(".")[-2], torchtune_builder(component)[1]
+    size = re.sub(r"(?<=\d)_(?=\d)", ".", name.removeprefix(package).strip("_"))
+    return f"{package} {re.sub(r'(?<=[0-9])[be](?![a-z])', lambda unit: unit[0].upper(), size)}".strip()
+
+
 def torchtune_model(component: str) -> str | None:
     """The hub id of a builder such as "torchtune.models.llama3_1.qlora_llama3_1_8b", or None."""
     builder = torchtune_builder(component)[1]
