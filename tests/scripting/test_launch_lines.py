@@ -263,6 +263,16 @@ CASES = {
         },
         [{"model": "gpt2", "seq_len": 64}],
     ),
+    "a switch that is turned off": (
+        "a.sh",
+        {
+            "a.sh": "axolotl train c.yml --no-sample-packing\n"
+            "trl sft --model_name_or_path gpt2 --no_gradient_checkpointing --max_length 64\n"
+            "python run_clm.py --model_name_or_path gpt2 --no_cuda --max_seq_length 64\n",
+            "c.yml": AXOLOTL + "sample_packing: true\n",
+        },
+        [{"packing": False}, {"grad_ckpt": False}, {"model": "gpt2"}],
+    ),
     "a command of trl says its method": ("a.sh", {"a.sh": TRL.replace("sft", "dpo")}, [{"method": "dpo"}]),
     "the name of an environment is no program": (
         "a.sh",

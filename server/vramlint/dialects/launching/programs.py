@@ -20,6 +20,7 @@ from vramlint.dialects.launching.registered import (
 )
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
+from vramlint_schemas import section
 
 Ranks: TypeAlias = Literal["one", "launcher", "environment", "config"]
 """Who says how many processes run: nobody (one), a launcher, the environment, or the config itself."""
@@ -102,7 +103,7 @@ PROGRAMS = (
     ),
     Program(r"sft|rl|prime_rl\.(?:trainer\.)?(?:sft|rl)(?:\.train)?", framework="prime-rl", started_by="@"),
     Program(r"(?:.*/)?prime_rl/(?:trainer/)?(?:sft|rl)(?:/train)?\.py", framework="prime-rl"),
-    Program(r"automodel", framework="nemo", counts=("nproc_per_node", "")),
+    Program(r"automodel|nemo_automodel\.cli\.app", framework="nemo", counts=("nproc_per_node", "")),
     Program(r"(?:.*/)?train\.py", framework="gpt-neox", started_by="deepy"),
     Program(r"(?:.*/)?pretrain_(?:gpt|mamba|t5|bert|llama)\.py", framework="megatron"),
 )
@@ -276,7 +277,10 @@ def _run(
     environment: Mapping[str, Given],
     program: Program | None,
 ) -> Run:
+    framework = program.framework if program else None
     values = _renamed(arguments.values, program.keys if program is not None else {})
+    if framework in _NEGATED:
+        values = _switched_off(values, framework or "trl")
     if program is not None and program.positional and arguments.positional:
         said = values.get(program.positional)
         if said is None or said.how == "implied":
@@ -289,7 +293,6 @@ def _run(
         values |= {
             key: Given(value, name.place, "implied") for key, value in implied.items() if key not in values
         }
-    framework = program.framework if program else None
     return Run(
         launch,
         name,
@@ -300,6 +303,23 @@ def _run(
         arguments.open,
         _trainer(str(name.value), framework),
     )
+
+
+_NEGATED = frozenset((None, "trl", "axolotl", "llamafactory", "ms-swift"))
+"""Frameworks whose `--no-x` switches a key off: by HfArgumentParser of transformers 5.24, and by Axolotl's
+options (cli/utils/args.py of axolotl 0.21).
+"""
+
+
+def _switched_off(values: Mapping[str, Given], schema: str) -> dict[str, Given]:
+    """The values with `no_x` as x, where x is a key that is not given."""
+    found = dict(values)
+    for name, given in values.items():
+        key = name.removeprefix("no_")
+        if key != name and given.value is True and key not in values and section(schema, (key,)) is not None:
+            del found[name]
+            found[key] = replace(given, value=False)
+    return found
 
 
 def _renamed(values: Mapping[str, Given], keys: Mapping[str, str]) -> dict[str, Given]:
