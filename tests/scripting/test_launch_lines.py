@@ -273,6 +273,14 @@ CASES = {
         },
         [{"packing": False}, {"grad_ckpt": False}, {"model": "gpt2"}],
     ),
+    "LLaMA-Factory's command as a module starts a process for each GPU": (
+        "a.sh",
+        {
+            "a.sh": "export CUDA_VISIBLE_DEVICES=0,1\npython -m llamafactory.cli train --stage sft "
+            "--finetuning_type full --model_name_or_path gpt2 --cutoff_len 64\n"
+        },
+        [{"framework": "llamafactory", "ranks": 2, "seq_len": 64}],
+    ),
     "a command of trl says its method": ("a.sh", {"a.sh": TRL.replace("sft", "dpo")}, [{"method": "dpo"}]),
     "the name of an environment is no program": (
         "a.sh",

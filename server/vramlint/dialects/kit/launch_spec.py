@@ -43,6 +43,7 @@ def takes_all(run: Run) -> bool:
     return run.launch.by[-1:] in (
         ("deepspeed",),
         ("llamafactory-cli",),
+        ("llamafactory.cli",),
         ("lmf",),
         ("accelerate",),
         ("composer",),

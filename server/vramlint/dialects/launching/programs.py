@@ -56,7 +56,7 @@ def _words(text: str) -> frozenset[str]:
 PROGRAMS = (
     Program(r"axolotl", _words("train"), "axolotl"),
     Program(r"axolotl\.cli\.train|scripts/finetune\.py", framework="axolotl"),
-    Program(r"llamafactory-cli|lmf", _words("train"), "llamafactory", "environment"),
+    Program(r"llamafactory-cli|lmf|llamafactory\.cli", _words("train"), "llamafactory", "environment"),
     Program(r"(?:.*\.)?llamafactory\.(?:launcher|cli)|train_bash\.py", framework="llamafactory"),
     Program(r"swift", _words("sft pt rlhf dpo"), "ms-swift", "environment"),
     Program(r"(?:.*/)?swift/cli/(?:sft|pt|rlhf)\.py|swift\.cli\.(?:sft|pt|rlhf)", framework="ms-swift"),
