@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from allocator_oracle.real import UNLIMITED, Answer
 from allocator_oracle.traces import Call
 from vramlint.memory.replay.caching_allocator import Block, CachingAllocator
+from vramlint.memory.replay.events import WAITS, Event, OutOfMemory, Taken, on_stream
 from vramlint.memory.replay.settings import INTERVALS, parsed
-from vramlint.memory.replay.standard import WAITS, Event, OutOfMemory, Taken, expanded, on_stream, replayed
+from vramlint.memory.replay.standard import expanded, replayed
 
 
 def replay(settings: str, calls: Sequence[Call], capacity: int | None, device: int) -> Answer:

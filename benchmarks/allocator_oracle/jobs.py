@@ -14,9 +14,9 @@ from allocator_oracle.traces import GIB, MIB, Call
 from vramlint.job import Adapter, Buckets, Parallel, TrainingJob
 from vramlint.memory import estimate_job
 from vramlint.memory.replay.caching_allocator import replayed_with
+from vramlint.memory.replay.events import STREAM, Event, OutOfMemory, Taken
 from vramlint.memory.replay.reserved import Replay, lengths_vary
 from vramlint.memory.replay.settings import parsed
-from vramlint.memory.replay.standard import STREAM, Event, OutOfMemory, Taken
 
 SETTINGS = ("", "expandable_segments:True", "max_split_size_mb:128", "roundup_power2_divisions:16")
 DEVICE = 2048 * GIB

@@ -13,7 +13,7 @@ from allocator_oracle.jobs import calls_of, jobs
 from allocator_oracle.real import Answer
 from allocator_oracle.traces import GIB, MIB, Call, drawn
 
-from vramlint.memory.replay.standard import WAITS, Taken, on_stream
+from vramlint.memory.replay.events import WAITS, Taken, on_stream
 
 DATA = json.loads((Path(witnesses.__file__).parent / "data" / "allocator.json").read_text(encoding="utf-8"))
 PAIR = [Call("malloc", 1, 3 * MIB), Call("malloc", 2, 30 * MIB, 2), Call("free", 1), Call("free", 2)]

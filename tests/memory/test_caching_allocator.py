@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from vramlint.catalog.facts import GIB, MIB
 from vramlint.memory.replay.caching_allocator import CachingAllocator, replayed_with
+from vramlint.memory.replay.events import WAITS, Event, OutOfMemory, Taken
 from vramlint.memory.replay.reserved import EXPANDABLE
 from vramlint.memory.replay.settings import INTERVALS, Settings, parsed
-from vramlint.memory.replay.standard import WAITS, Event, OutOfMemory, Taken, expanded, replayed
+from vramlint.memory.replay.standard import expanded, replayed
 
 TRACES = Path(__file__).parent.parent / "data" / "allocator_traces.jsonl"
 ROWS = [json.loads(line) for line in TRACES.read_text(encoding="utf-8").splitlines()]

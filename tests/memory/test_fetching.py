@@ -16,8 +16,9 @@ from vramlint.catalog.facts import GIB, MIB
 from vramlint.job import Buckets, Parallel, Precision
 from vramlint.memory import estimate_job
 from vramlint.memory.replay import fetching
+from vramlint.memory.replay.events import STREAM, WAITS, Event, on_stream
 from vramlint.memory.replay.reserved import Replay
-from vramlint.memory.replay.standard import STREAM, WAITS, Event, on_stream, replayed
+from vramlint.memory.replay.standard import replayed
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.tape import Parameter
 

@@ -16,8 +16,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 
 from vramlint.catalog.facts import MIB
-from vramlint.memory.replay.settings import Settings
-from vramlint.memory.replay.standard import (
+from vramlint.memory.replay.events import (
     GRAIN,
     LARGE_FROM,
     SMALL,
@@ -30,6 +29,7 @@ from vramlint.memory.replay.standard import (
     Taken,
     addresses,
 )
+from vramlint.memory.replay.settings import Settings
 
 SHIFT = 64
 """A key of a pool is size << SHIFT | address: its order is that of best fit."""

@@ -21,9 +21,9 @@ from itertools import accumulate
 from typing import Literal
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.replay.events import WAITS, Event, on_stream
 from vramlint.memory.replay.micro_batch import Place
 from vramlint.memory.replay.pace import gathers_hold_blocks
-from vramlint.memory.replay.standard import WAITS, Event, on_stream
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.sharding.zero3 import Zero3
 from vramlint.memory.tape import Parameter

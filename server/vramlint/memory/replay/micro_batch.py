@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.memory.replay.standard import Event
+from vramlint.memory.replay.events import Event
 from vramlint.memory.replay.stretches import Stretch, Walked
 
 Place: TypeAlias = "tuple[Literal['forward', 'backward'], int]"

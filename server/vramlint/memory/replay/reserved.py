@@ -8,9 +8,10 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.replay.caching_allocator import replayed_with
+from vramlint.memory.replay.events import Event, OutOfMemory
 from vramlint.memory.replay.run import Run
 from vramlint.memory.replay.settings import Settings, parsed
-from vramlint.memory.replay.standard import Event, OutOfMemory, expanded, replayed
+from vramlint.memory.replay.standard import expanded, replayed
 from vramlint.memory.replay.stretches import Walked, walked
 from vramlint.memory.replay.timeline import timeline
 from vramlint.memory.step import walk

@@ -20,50 +20,26 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from vramlint.catalog.facts import MIB
-from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.memory.replay.events import (
+    GRAIN,
+    LARGE_FROM,
+    SMALL,
+    SMALL_SEGMENT,
+    STREAM,
+    UNLIMITED,
+    WAITS,
+    Event,
+    OutOfMemory,
+    Taken,
+    addresses,
+)
 from vramlint.memory.replay.settings import LARGE_SEGMENT, Settings
-
-SMALL, SMALL_SEGMENT, LARGE_FROM, GRAIN = MIB, 2 * MIB, 10 * MIB, 2 * MIB
-Event: TypeAlias = tuple[int, int]
-"""A storage's number, and its bytes: positive where it is allocated, negative where that happens on another
-stream (`on_stream`), 0 where it is freed, WAITS where it is freed while another stream still uses it.
-"""
-UNLIMITED = 1 << 40
-"""More bytes than any GPU has."""
-STREAM = 1 << 50
-"""What an event's size is lower by for each further stream."""
-WAITS = -(1 << 60)
-"""Freed, but not to be used again before the stream that uses it has come as far (Tensor.record_stream): the
-event with 0 that follows. Before memory runs out the allocator waits for all such streams.
-"""
-Stream: TypeAlias = Literal[1, 2]
-"""Beside the one of computation: that of gathering weights, and that of reducing gradients."""
-
-
-def on_stream(stream: Stream, size: int) -> int:
-    """The size of an event that allocates `size` bytes on another stream."""
-    return -size if stream == 1 else -(STREAM + size)
 
 
 class _Waiting(Exception):
     """The driver has no more while streams still use what was freed."""
-
-
-class OutOfMemory(Exception):
-    """The driver has no more, even after everything that was cached and whole was given back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The most bytes that were allocated, and that were taken from the driver."""
-
-    allocated: int
-    reserved: int
-    gave_back: bool = field(default=False, compare=False)
-    """Whether something that was cached had to go back to the driver, so that a GPU with room takes more."""
 
 
 def replayed(events: Sequence[Event], capacity: int | None = None) -> Taken:
@@ -86,11 +62,6 @@ def expanded(events: Iterable[Event], device: int | None = None) -> Taken:
     than what is taken, the figure is that of a GPU with more.
     """
     return _replayed(events, None, device or UNLIMITED)
-
-
-def addresses(device: int, page: int) -> int:
-    """Bytes of the range of an expandable segment."""
-    return -(-(device + device // 8) // page) * page
 
 
 def _replayed(events: Iterable[Event], capacity: int | None, device: int = 0) -> Taken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.memory.replay.standard import Event, on_stream
+from vramlint.memory.replay.events import Event, on_stream
 from vramlint.memory.sharding.fsdp import GATHERED, STREAMS
 from vramlint.memory.step import StepProfile
 

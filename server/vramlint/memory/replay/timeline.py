@@ -15,9 +15,9 @@ from vramlint.memory.optimizers import step_of
 from vramlint.memory.overhead import HANDLES, cublas_workspaces
 from vramlint.memory.persistent import state_sizes
 from vramlint.memory.quantization import stored_bytes
+from vramlint.memory.replay.events import Event, Stream, on_stream
 from vramlint.memory.replay.micro_batch import MicroBatch, Place
 from vramlint.memory.replay.run import Run
-from vramlint.memory.replay.standard import Event, Stream, on_stream
 from vramlint.memory.replay.stretches import Walked
 from vramlint.memory.tape import Parameter
 from vramlint.vocabulary import ADAPTER_METHODS
