@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from witnesses import deepspeed_job, rows_of
 from vramlint.memory import estimate_job
 from vramlint.memory.estimate import Estimate
 from vramlint.memory.overhead import COMMUNICATOR
+from vramlint.memory.sharding import plan_of
+from vramlint.memory.tape import Parameter
 
 ROWS = rows_of("deepspeed")
 
@@ -98,15 +101,37 @@ def test_an_offloaded_optimizer_has_a_buffer_for_the_largest_gradient(tmp_path: 
     assert more == pytest.approx(128256 * 4096 * 2, rel=0.01)
 
 
-def test_a_gradient_on_its_way_to_the_host_has_its_norm_in_float64(tmp_path: Path) -> None:
-    """Stage 3: this rank's share in 16 bits, and 8 bytes of it, of the embedding (partition_grads,
-    _constant_buffered_norm2).
+TABLE = 128256 * 4096
+
+
+@pytest.mark.parametrize(
+    ("stage", "release", "size"),
+    [(3, "0.19.8", (2 + 8) / 8), (2, "0.19.8", 8), (2, "0.16.7", 11), (2, "0.13.2", 8), (1, "0.19.8", 8)],
+)
+def test_a_gradient_on_its_way_to_the_host(stage: int, release: str, size: float) -> None:
+    """Stage 3 takes the norm of this rank's share in float64 beside the share itself (partition_grads), the
+    others that of what lies in their partition; some check each of its elements in float32, with masks
+    (copy_grads_in_partition, _has_inf_or_nan).
     """
-    on_gpu = under(tmp_path, stage=3, reduce_bucket_size=1e6)
-    offloaded = under(tmp_path, stage=3, reduce_bucket_size=1e6, offload_optimizer={"device": "cpu"})
-    kept = moment(on_gpu, "backward").components["activations"]
-    more = moment(offloaded, "backward").components["activations"] - kept
-    assert more == pytest.approx((2 + 8) * 128256 * 4096 / 8, rel=0.01)
+    for offload in ("none", "optimizer"):
+        job = deepspeed_job({"stage": stage})
+        parallel = replace(job.parallel, data=8, offload=offload)  # type: ignore[arg-type]
+        plan = plan_of(replace(job, parallel=parallel, versions={"deepspeed": release}))
+        trained = [(Parameter("table", (128256, 4096), "bfloat16", True), 1)] * 16
+        assert plan.to_host(trained) == (int(size * TABLE) if offload == "optimizer" else 0)
+
+
+def test_no_gradient_leaves_before_the_head_is_through(tmp_path: Path) -> None:
+    """The logits' gradients are gone by then. With few tokens the embedding's way decides, with many they."""
+    more = {}
+    for tokens in (128, 8192):
+        recipe = RECIPE.replace("cutoff_len: 512", f"cutoff_len: {tokens}")
+        on_gpu = under(tmp_path, recipe, stage=2, reduce_bucket_size=1e6)
+        host = under(tmp_path, recipe, stage=2, reduce_bucket_size=1e6, offload_optimizer={"device": "cpu"})
+        kept = moment(on_gpu, "backward").components["activations"]
+        more[tokens] = moment(host, "backward").components["activations"] - kept - 2 * TABLE
+    assert more[128] > 6 * TABLE
+    assert more[8192] < TABLE
 
 
 def test_deepspeed_reduces_in_a_group_of_its_own(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from vramlint.memory.moments.saving import saving_moment
 from vramlint.memory.objectives import has_reference
 from vramlint.memory.peaks import (
     PeakCandidate,
+    beside_reductions,
     compose,
     offloaded,
     passes,
@@ -93,6 +94,7 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         ]
         if (end := reduced_at_end(profile, part, plan, persistent.gradients)) is not None:
             peaks.append(end)
+        peaks = beside_reductions(peaks, layers, persistent.to_host)
         if has_reference(job):
             peaks.append(reference_pass(logits, peaks))
         persistent = replace(persistent, models=frozen_bytes(job, held, plan))

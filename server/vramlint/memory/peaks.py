@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Literal, TypeAlias
 
 from vramlint.job import TrainingJob
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.objectives import has_reference, objective_of
@@ -184,6 +184,18 @@ def offloaded(profile: StepProfile, order: Sequence[int], resident: int) -> list
     gone = set(layers[: max(0, len(layers) - resident)])
     saved = [profile.forward[index].net + profile.autocast_end[index].net for index in order]
     return [max(0, size) if position in gone else 0 for position, size in enumerate(saved)]
+
+
+def beside_reductions(peaks: Sequence[PeakCandidate], layers: int, size: int) -> list[PeakCandidate]:
+    """The peaks, with `size` bytes more wherever a gradient may be on its way to the host: in backward, once
+    the last of `layers` is through.
+    """
+    return [
+        replace(peak, dynamic=peak.dynamic + size)
+        if peak.moment == "backward" and peak.position < layers - 1
+        else peak
+        for peak in peaks
+    ]
 
 
 def reference_pass(logits: int, peaks: Sequence[PeakCandidate]) -> PeakCandidate:

@@ -41,6 +41,8 @@ class PersistentBytes:
     """Buffers of the engine that exist in some moments only, by moment."""
     away: int = 0
     """Optimizer states in host memory."""
+    to_host: int = 0
+    """What a reduced gradient takes on its way to the host."""
 
 
 class States(NamedTuple):
@@ -94,6 +96,7 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
         paged=paged,
         passing=_passing(weights, plan, trained),
         away=away,
+        to_host=plan.to_host(trained),
     )
 
 

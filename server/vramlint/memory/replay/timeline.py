@@ -71,9 +71,9 @@ class _Timeline:
             self.events.append((self.numbers, size if stream is None else on_stream(stream, size)))
         return self.numbers
 
-    def _scratch(self, size: int) -> None:
+    def _scratch(self, size: int, stream: Stream | None = None) -> None:
         if size > 0:
-            self.events.append((self._made(size), 0))
+            self.events.append((self._made(size, stream), 0))
 
     def _step(self, tokens: int, walk: Walked, last: bool, workspace: int) -> None:
         """Micro batches that differ: one, and in the last step also one whose gradients are added.
@@ -107,6 +107,8 @@ class _Timeline:
         released = self._reduced()
         made.backward(self.events)
         self.events += released
+        apart = 2 if run.job.parallel.buckets.overlap_comm else None
+        self._scratch(run.persistent.to_host, apart)
         if arriving is not None and arriving[1]:
             (self.events if self.gradients else self.gradients).append((partition, 0))
         if made.keeps:

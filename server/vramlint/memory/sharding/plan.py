@@ -110,6 +110,10 @@ class Plan:
         """Bytes of the engine's own buffers that exist in some moments of a step only, by moment."""
         return {}
 
+    def to_host(self, trained: Trained) -> int:
+        """Bytes that a reduced gradient takes on its way to the host, in backward after the head's."""
+        return 0
+
     def reduced_apart(self, trained: Trained) -> int:
         """Of what passes in backward, bytes on a stream for reductions, whose blocks serve no other."""
         return 0

@@ -14,6 +14,8 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.sharding.plan import Plan, Trained, drop_gradient, elements_of
 from vramlint.memory.tape import Parameter, Tape
+from vramlint.memory.versions import version_of
+from vramlint.versions import older
 
 
 @dataclass(slots=True)
@@ -29,6 +31,11 @@ class DeepSpeed(Plan):
         return DTYPE_BYTES[self.job.precision.weights]
 
     @property
+    def steps_on_host(self) -> bool:
+        """Whether the optimizer is on the host."""
+        return self.job.parallel.offload in ("optimizer", "both")
+
+    @property
     def accumulates(self) -> bool:
         """Whether a step has several micro batches."""
         return self.job.gradient_accumulation_steps > 1
@@ -37,9 +44,15 @@ class DeepSpeed(Plan):
         """Where the optimizer is on the host, a buffer for the largest gradient on its way there
         (temp_grad_buffer_for_gpu_offload).
         """
-        if self.job.parallel.offload not in ("optimizer", "both"):
+        if not self.steps_on_host:
             return 0
         return rounded(self.width * max((parameter.numel for parameter, _ in trained), default=0))
+
+
+CHECKS_EACH, CHECKS_IN_PLACE = "0.13.3", "0.19.6"
+"""DeepSpeed's releases from the first on, until the second, ask of each element of a gradient whether it is
+finite; before, of the sum of a float32 copy (stage_1_and_2.py, _has_inf_or_nan).
+"""
 
 
 @dataclass(slots=True)
@@ -89,6 +102,18 @@ class Zero1(DeepSpeed):
             )
         return {"backward": buckets + self._flattened(trained)}
 
+    def to_host(self, trained: Trained) -> int:
+        """The norm of this rank's part of the largest gradient in float64, or the check of all of it: in
+        float32, with masks (copy_grads_in_partition).
+        """
+        if not (self.steps_on_host and trained):
+            return 0
+        partition = sum(count * self.state_elements(parameter) for parameter, count in trained)
+        largest = max(parameter.numel for parameter, _ in trained)
+        release = version_of("deepspeed", self.job)
+        check = 4 if older(release, CHECKS_EACH) else 11 if older(release, CHECKS_IN_PLACE) else 0
+        return max(8 * min(largest, partition), check * largest)
+
     def _flattened(self, trained: Trained) -> int:
         """Bytes of one bucket in one piece: what fits into one is flattened before there is a partition to
         copy it to.
@@ -115,7 +140,7 @@ class Zero1(DeepSpeed):
 
     def in_step(self, trained: Trained, gradients: int, temporaries: int) -> tuple[int, int]:
         """The partition's gradients are flattened, cast to float32, and let go before the step."""
-        if self.job.parallel.offload in ("optimizer", "both"):
+        if self.steps_on_host:
             return gradients, temporaries
         share = sum(count * self.state_elements(parameter) for parameter, count in trained)
         copies = 2 if self.width < 4 else 1

@@ -56,7 +56,7 @@ class Zero3(DeepSpeed):
         """A sub group at a time: its float32 gradient and the optimizer's temporaries (step; a sub group has
         `sub_group_size` elements of this rank's partition, _create_fp16_sub_groups).
         """
-        if self.job.parallel.offload in ("optimizer", "both"):
+        if self.steps_on_host:
             return gradients, temporaries
         shares = [(count, self.state_elements(parameter)) for parameter, count in trained]
         share = sum(count * elements for count, elements in shares)
@@ -119,16 +119,16 @@ class Zero3(DeepSpeed):
 
     def passing(self, trained: Trained) -> Mapping[str, int]:
         """The gradients of a bucket in one piece, while they are reduced (comm/coalesced_collectives.py,
-        reduce_scatter_coalesced), and what becomes of this rank's share of one on its way to the host.
+        reduce_scatter_coalesced).
         """
         elements = min(self.job.parallel.buckets.reduce, elements_of(trained))
-        return {"backward": int(self.width * elements) + self._to_host(trained)} if trained else {}
+        return {"backward": int(self.width * elements)} if trained else {}
 
-    def _to_host(self, trained: Trained) -> int:
-        """Where the optimizer is on the host, the largest share of a gradient as it was added up, its norm in
-        float64, and after that its float32 copy (partition_grads, _constant_buffered_norm2).
+    def to_host(self, trained: Trained) -> int:
+        """The largest share of a gradient as it was added up, its norm in float64, and after that its float32
+        copy (partition_grads, _constant_buffered_norm2).
         """
-        if self.job.parallel.offload not in ("optimizer", "both"):
+        if not self.steps_on_host:
             return 0
         share = max((self.gradient_elements(parameter) for parameter, _ in trained), default=0)
         return int(self.width * share) + max(8 * min(share, NORM_AT_ONCE), 4 * share)
