@@ -114,7 +114,7 @@ WIDER: tuple[tuple[float, Callable[[TrainingJob], bool]], ...] = (
 """What makes an estimate less sure, and by how much: units in flight and streams of sharded runs, kernels of
 quantized weights, what a compiler fuses, layers that a framework writes its own way and scripts that are read
 by name, weights on the host under a Trainer (LLaMA-Factory issue 5977, accelerate issue 3647, Axolotl's
-examples/gpt-oss: all of them above the replay, by 20 to 60 %), trainers of releases that were not read.
+examples/gpt-oss: all of them above the replay, by 15 to 60 %), trainers of releases that were not read.
 """
 
 
