@@ -12,7 +12,7 @@ from vramlint.memory.architectures.network import Network
 from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.objectives import has_reference, objective_of
 from vramlint.memory.pipeline import StagePart, in_flight
-from vramlint.memory.sharding.plan import Plan
+from vramlint.memory.sharding.plan import Plan, Unit
 from vramlint.memory.step import Segment, StepProfile
 
 NOTHING = Segment()
@@ -150,7 +150,11 @@ def reduced_at_end(profile: StepProfile, part: StagePart, plan: Plan, gradients:
         return PeakCandidate("backward", kept + gathered + max(s.reduction for s in stretches), kept)
     if plan.one_unit:
         kept = sum(stretch.accumulated or stretch.net_gradients for stretch in stretches)
-        return PeakCandidate("backward", kept + sum(s.reduction for s in stretches), kept)
+        first = {id(parameter) for parameter in profile.weights[order[0]]}  # a tied head is not counted again
+        weights = [*profile.weights[order[0]]]
+        weights += (p for index in order[1:] for p in profile.weights[index] if id(p) not in first)
+        reduction = sum(stretch.reduction for stretch in stretches)
+        return PeakCandidate("backward", plan.reduced_as_one(Unit(weights), kept, reduction), kept)
     return None
 
 

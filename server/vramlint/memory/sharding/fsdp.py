@@ -290,6 +290,19 @@ class Fsdp1(Fsdp):
         del cast, flat
         return kept
 
+    def reduced_as_one(self, unit: Unit, kept: int, reduction: int) -> int:
+        """Autograd makes one flat gradient of all while the weights are there, and adds it to what has
+        accumulated; without the weights it is cast, and the shard is made.
+        """
+        trained = unit.trained
+        if self.job.method != "full" or not trained:
+            return Fsdp.reduced_as_one(self, unit, kept, reduction)
+        flat = sum(parameter.numel * DTYPE_BYTES[parameter.dtype] for parameter in trained)
+        accumulated = flat if self.accumulates_whole else 0
+        cast = reduction if self.reduction_dtype(trained[0]) != trained[0].dtype else 0
+        made = self.size(unit) + accumulated + 2 * flat
+        return max(made, accumulated + flat + cast + reduction // self.ranks)
+
     def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:
         """Over frozen layers with reentrant checkpointing: each layer's input and its gradient stay until
         backward ends.

@@ -164,6 +164,12 @@ class Plan:
         """Bytes of a unit's gradients on their way to the other ranks."""
         return 0
 
+    def reduced_as_one(self, unit: Unit, kept: int, reduction: int) -> int:
+        """Bytes at the end of backward where the model is one unit: `kept` of its gradients, and `reduction`
+        on their way.
+        """
+        return kept + reduction
+
     def pending(self, unit: Unit) -> int:
         """Of these, bytes that are alive while the next unit runs backward."""
         return 0
