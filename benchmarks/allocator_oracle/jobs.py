@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +11,19 @@ from typing import Any
 from speed import dense_8b, dense_70b, mixture_671b, model, qlora_8b
 
 from allocator_oracle.real import Allocator
-from allocator_oracle.traces import GIB, MIB, Call
+from allocator_oracle.traces import GIB, MIB, STREAMS, Call
 from vramlint.job import Adapter, Buckets, Parallel, TrainingJob
 from vramlint.memory import estimate_job
 from vramlint.memory.replay.caching_allocator import replayed_with
-from vramlint.memory.replay.events import STREAM, Event, OutOfMemory, Taken
+from vramlint.memory.replay.events import STREAM, WAITS, Event, OutOfMemory, Taken
 from vramlint.memory.replay.reserved import Replay, lengths_vary
 from vramlint.memory.replay.settings import parsed
 
 SETTINGS = ("", "expandable_segments:True", "max_split_size_mb:128", "roundup_power2_divisions:16")
 DEVICE = 2048 * GIB
 """More than any of the jobs takes."""
+MOST_STREAMS = 1024
+"""What cudart.c tells apart."""
 BELOW = 2 * MIB
 """The least step in which a driver gives memory to standard segments."""
 
@@ -43,14 +46,24 @@ def jobs() -> dict[str, TrainingJob]:
 
 
 def calls_of(events: Sequence[Event]) -> list[Call]:
-    """A timeline as calls; what is freed twice is freed once."""
+    """A timeline as calls; what is freed twice is freed once. What waits for another stream is used on one of
+    its own, so that each finishes by itself.
+    """
     alive: set[int] = set()
+    waiting: dict[int, int] = {}
+    others = itertools.cycle(range(max(STREAMS) + 1, MOST_STREAMS))
     calls = []
     for number, size in events:
-        if size:
+        if size == WAITS:
+            alive.remove(number)
+            waiting[number] = next(others)
+            calls += [Call("used", number, stream=waiting[number]), Call("free", number)]
+        elif size:
             further, bytes_of = (-1, size) if size > 0 else divmod(-size, STREAM)
             alive.add(number)
             calls.append(Call("malloc", number, bytes_of, 1 + further))
+        elif number in waiting:
+            calls.append(Call("finished", stream=waiting.pop(number)))
         elif number in alive:
             alive.remove(number)
             calls.append(Call("free", number))

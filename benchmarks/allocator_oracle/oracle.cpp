@@ -55,6 +55,7 @@ extern "C" {
 void pretend_device(size_t bytes);
 void pretend_capacity(size_t bytes);
 void pretend_finish(uint64_t stream);
+void pretend_finish_all();
 size_t pretend_used();
 
 enum { MALLOC, FREE, USED, FINISHED, EMPTY };
@@ -149,9 +150,7 @@ int64_t oracle_run(const Event* events, int64_t count, uint64_t capacity, After*
     allocator->raw_delete(pointer);
   }
   pretend_capacity(SIZE_MAX);
-  for (uint64_t stream = 0; stream < 16; ++stream) {
-    pretend_finish(stream);
-  }
+  pretend_finish_all();
   allocators::emptyCache();
   if (pretend_used()) {
     std::fprintf(stderr, "oracle: %zu bytes were not given back\n", pretend_used());

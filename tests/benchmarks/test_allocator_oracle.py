@@ -45,6 +45,8 @@ def test_calls_as_a_timeline_and_back() -> None:
     assert events([Call("empty")]) is None
     used = [PAIR[0], Call("used", 1, stream=1), Call("free", 1), Call("finished", stream=1)]
     assert events(used) == [(1, 3 * MIB), (1, WAITS), (1, 0)]
+    waits = [(1, 5), (2, 5), (1, WAITS), (2, WAITS), (2, 0), (1, 0)]
+    assert events(calls_of(waits)) == waits
     assert calls_of([(1, 5), (1, 0), (1, 0)]) == [Call("malloc", 1, 5), Call("free", 1)]
 
 
