@@ -16,8 +16,10 @@ from vramlint.catalog.facts import GIB, MIB
 from vramlint.job import Buckets, Parallel, Precision
 from vramlint.memory import estimate_job
 from vramlint.memory.replay import fetching
-from vramlint.memory.replay.events import STREAM, WAITS, Event, on_stream
+from vramlint.memory.replay.caching_allocator import replayed_with
+from vramlint.memory.replay.events import STREAM, WAITS, Event, OutOfMemory, on_stream
 from vramlint.memory.replay.reserved import Replay
+from vramlint.memory.replay.settings import Settings
 from vramlint.memory.replay.standard import replayed
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.tape import Parameter
@@ -140,6 +142,26 @@ def test_only_weights_on_a_stream_of_their_own_wait_for_what_uses_them() -> None
     made = [number for number, size in events if size not in (0, WAITS)]
     assert 0 < len(waiting) == len(set(waiting)) < len(made)
     assert sorted(number for number, size in events if not size) == sorted(made)
+
+
+def test_what_waits_for_a_stream_does_not_count_where_memory_runs_out() -> None:
+    """Less than what is taken with room is enough, down to where the replay that knows what waits ends."""
+    estimate = estimate_job(job_of({**FETCHED[0], "overlap": True}))
+    assert estimate.replay is not None
+    replay = estimate.replay()
+    assert isinstance(replay, Replay)
+    room = replay.equal()
+    assert replay.lives(room)
+    for capacity in range(room - 8 * MIB, room // 2, -8 * MIB):
+        try:
+            taken = replayed_with(Settings(), replay.events(True), capacity)
+        except OutOfMemory:
+            assert not replay.lives(capacity)
+            break
+        assert taken.reserved <= capacity
+        assert replay.lives(capacity)
+    else:
+        raise AssertionError("it never runs out")
 
 
 def test_a_block_of_one_stream_serves_no_other() -> None:

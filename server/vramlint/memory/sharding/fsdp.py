@@ -301,7 +301,7 @@ class Fsdp1(Fsdp):
         accumulated = flat if self.accumulates_whole else 0
         cast = reduction if self.reduction_dtype(trained[0]) != trained[0].dtype else 0
         made = self.size(unit) + accumulated + 2 * flat
-        return max(made, accumulated + flat + cast + reduction // self.ranks)
+        return int(max(made, accumulated + flat + cast + reduction // self.ranks))
 
     def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:
         """Over frozen layers with reentrant checkpointing: each layer's input and its gradient stay until
