@@ -43,9 +43,18 @@ CASES: tuple[dict[str, Any], ...] = (
     {"engine": "fsdp1", "reduce": "bfloat16", "batches": 4, "vocabulary": 512},
     {"engine": "fsdp1", "reduce": "float32", "resharded": False, "vocabulary": 512},
     {"engine": "fsdp1", "reduce": "bfloat16", "resharded": False, "batches": 4, "vocabulary": 512},
+    {"engine": "fsdp1", "reduce": "float32", "batches": 4, "vocabulary": 512},
+    {"engine": "fsdp1", "reduce": "bfloat16", "batches": 4, "synced": True, "vocabulary": 512},
+    {"engine": "fsdp1", "reduce": "float32", "vocabulary": 512, "layers": 12, "tied": True},
+    {"engine": "fsdp1", "reduce": "float32", "vocabulary": 512, "wrap": "none"},
+    {"engine": "fsdp1", "reduce": "bfloat16", "vocabulary": 512, "wrap": "none"},
+    {"engine": "fsdp1", "reduce": "bfloat16", "vocabulary": 512, "wrap": "none", "batches": 2},
+    {"engine": "fsdp2", "reduce": "float32", "resharded": False, "batches": 4, "vocabulary": 512},
+    {"engine": "fsdp2", "reduce": "bfloat16", "one_root": True, "tied": True},
+    {"engine": "fsdp2", "reduce": "float32", "one_root": True, "batches": 4},
 )
 """`one_root`: embedding and head belong to the root unit, as before accelerate 1.15. `synced`: gradients are
-reduced after every micro batch. `resharded`: after forward.
+reduced after every micro batch. `resharded`: after forward. `wrap`: what is a unit, none for the model alone.
 """
 
 
@@ -111,11 +120,15 @@ def wrapped_1(model: Any, case: dict[str, Any]) -> Any:
 
     layer = type(model.model.layers[0])
     full = case.get("resharded", True)
+
+    def policy(module: Any, recurse: bool, nonwrapped_numel: int) -> bool:
+        return recurse or isinstance(module, layer)
+
     return FullyShardedDataParallel(
         model,
         device_id=torch.device("cpu"),
         use_orig_params=True,
-        auto_wrap_policy=lambda module, recurse, nonwrapped_numel: recurse or isinstance(module, layer),
+        auto_wrap_policy=None if case.get("wrap") == "none" else policy,
         mixed_precision=MixedPrecision(torch.bfloat16, getattr(torch, case["reduce"]), torch.bfloat16),
         sharding_strategy=ShardingStrategy.FULL_SHARD if full else ShardingStrategy.SHARD_GRAD_OP,
     )
@@ -128,6 +141,8 @@ def wrapped_2(model: Any, case: dict[str, Any]) -> Any:
 
     policy = MixedPrecisionPolicy(torch.bfloat16, getattr(torch, case["reduce"]))
     full = case.get("resharded", True)
+    if case.get("wrap") == "none":
+        return fully_shard(model, mp_policy=policy)
     for layer in model.model.layers:
         fully_shard(layer, mp_policy=policy, reshard_after_forward=full)
     inner, tied = model.model, model.config.tie_word_embeddings
