@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from configs import estimate_of, moment
+from configs import analysis_of, estimate_of, moment
 
 from vramlint.memory import Estimate
 
@@ -134,3 +134,43 @@ def test_expert_ranks_divide_the_experts_of_a_large_mixture(tmp_path: Path) -> N
     )
     experts = 75 * 256 * 3 * 6144 * 2048
     assert whole - spread == pytest.approx(2 * experts * 31 / 32, rel=0.01)
+
+
+def test_a_degree_that_is_not_modelled_leaves_the_verdict_open(tmp_path: Path) -> None:
+    """Tensor parallelism of linear attention: the estimate says that it is at most, and of what."""
+    text = MEGATRON.replace("Qwen/Qwen3-30B-A3B", "Qwen/Qwen3-Next-80B-A3B-Instruct")
+    analysis = analysis_of(tmp_path, text + "tensor_model_parallel_size: 4\n")
+    assert analysis.verdict == "unknown"
+    (finding,) = [finding for finding in analysis.findings if finding.code == "VL104"]
+    assert "needs at most" in finding.message
+    assert "tensor parallelism over 4 GPUs is not modelled for qwen3_next" in finding.message
+
+
+TITAN = """# vramlint: gpu=H100-80GB x64
+[model]
+name = "deepseek_v3"
+flavor = "16B"
+[training]
+local_batch_size = 1
+seq_len = 4096
+[parallelism]
+data_parallel_shard_degree = {data}
+tensor_parallel_degree = {tensor}
+expert_parallel_degree = {expert}
+[activation_checkpoint]
+mode = "full"
+"""
+
+
+@pytest.mark.parametrize(("tensor", "expert"), [(1, 1), (1, 8), (1, 64), (4, 8), (4, 64)])
+def test_torchtitan_shares_experts_by_all_ranks_that_have_them(
+    tmp_path: Path, tensor: int, expert: int
+) -> None:
+    """The expert-parallel mesh is made of ranks of all other meshes, so that every layout leaves a GPU as
+    much: float32 weights, and two moments of them (torchtitan 0.3, distributed/parallel_dims.py).
+    """
+    text = TITAN.format(data=64 // tensor, tensor=tensor, expert=expert)
+    estimate = estimate_of(tmp_path, text, "train.toml")
+    sizes = estimate.component_sizes
+    assert sizes["weights"] == pytest.approx(4 * estimate.parameters / 64, rel=0.05)
+    assert sizes["optimizer_states"] == pytest.approx(8 * estimate.parameters / 64, rel=0.05)
