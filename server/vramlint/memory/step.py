@@ -110,7 +110,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     if x.node is None and t.inputs_want_gradients:
         x = t.leaf(x)
     del held
-    result.forward.append(_end(t, mark))
+    result.forward.append(_end(t, mark, stayed[0]))
     result.outputs.append(_number(x))
     entries: list[Node | None] = [None]
     """What made the input of each stretch."""
