@@ -43,7 +43,9 @@ def block_wise(number: int, bits: int = 8, block: int = 256, smallest: int = 409
         count = parameter.numel
         wide_embedding = arguments.get("wide_embeddings", True) and parameter.name.startswith("embed")
         # A flat partition is one long tensor without a name, whatever small tensors lie in it.
-        if not arguments.get("flat_partition") and (count < smallest or wide_embedding):
+        # Of a shard the rule is asked of the whole tensor: DTensor.numel() counts all ranks' elements.
+        small = int(arguments.get("whole", count)) < smallest
+        if not arguments.get("flat_partition") and (small or wide_embedding):
             return number * rounded(count * 4)
         return number * (rounded(count * bits / 8) + rounded(-(-count // block) * 4))
 

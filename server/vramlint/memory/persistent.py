@@ -141,7 +141,7 @@ def state_sizes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optim
             if precision.optimizer_states == "same-as-weights"
             else precision.optimizer_states
         )
-        size = state_bytes(held, dtype, arguments)
+        size = state_bytes(held, dtype, {**arguments, "whole": parameter.numel})
         paged = optimizer.paged and held.numel >= PAGED_FROM
         master = rounded(share * 4) if precision.master_weights == "float32" else 0
         here = 0 if paged or optimizer.on_host else size

@@ -37,3 +37,28 @@ def test_a_partition_is_one_long_vector(tmp_path: Path, optimizer: str, width: f
     assert held == sorted(held, reverse=True)
     for ranks, size in zip((1, 2, 8, 64), held, strict=False):
         assert size == pytest.approx(width * PARAMETERS / ranks, rel=0.02)
+
+
+TORCHTUNE = """# vramlint: gpu=A100-80GB x{ranks}
+recipe: lora_finetune_distributed
+model:
+  _component_: torchtune.models.qwen2_5.lora_qwen2_5_0_5b
+  lora_attn_modules: [q_proj]
+  lora_rank: 8
+  lora_alpha: 16
+tokenizer: {{_component_: torchtune.models.qwen2_5.qwen2_5_tokenizer, path: v.json, max_seq_len: 512}}
+batch_size: 1
+dtype: bf16
+optimizer: {{_component_: bitsandbytes.optim.AdamW8bit}}
+"""
+
+
+def test_whether_a_tensor_is_small_is_asked_of_the_whole(tmp_path: Path) -> None:
+    """A LoRA's 8 × 896 elements are quantized on every number of ranks: `p.numel()` of a DTensor is that of
+    all ranks (bitsandbytes 0.41 to 0.50, optim/optimizer.py, min_8bit_size).
+    """
+    sizes = [
+        estimate_of(tmp_path, TORCHTUNE.format(ranks=ranks)).component_sizes["optimizer_states"]
+        for ranks in (1, 2, 4, 8)
+    ]
+    assert sizes == sorted(sizes, reverse=True)
