@@ -123,6 +123,13 @@ def test_megatron_gives_experts_degrees_of_their_own(
     assert estimate.component_sizes["optimizer_states"] == pytest.approx(states, rel=0.02)
 
 
+def test_megatrons_experts_do_not_depend_on_transformers(tmp_path: Path) -> None:
+    """Before transformers 5 an expert was linear layers, which no expert-parallel rank shared."""
+    text = MEGATRON + "expert_model_parallel_size: 8\n"
+    older = text.replace("gpu=H100-80GB x8", "gpu=H100-80GB x8 versions=transformers@4.57")
+    assert estimate_of(tmp_path, older).component_sizes == estimate_of(tmp_path, text).component_sizes
+
+
 def test_expert_ranks_divide_the_experts_of_a_large_mixture(tmp_path: Path) -> None:
     """GLM-5 over 32 expert-parallel ranks: whole, its weights are 1,386 GiB."""
     text = MEGATRON.replace("gpu=H100-80GB x8", "gpu=p5.48xlarge x32").replace(
