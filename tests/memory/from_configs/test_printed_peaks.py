@@ -37,8 +37,6 @@ attn_implementation: flash_attention_2
 
 
 def test_gemma_4_31b_in_four_bits(tmp_path: Path) -> None:
-    """25.2 GiB reserved (examples/gemma4/README.md): experts of no kind, 60 layers in nf4, the embedding in
-    16 bits.
-    """
+    """25.2 GiB reserved (examples/gemma4/README.md): 60 layers in nf4, the embedding in 16 bits."""
     estimate = estimate_of(tmp_path, GEMMA)
     assert estimate.peak_reserved_bytes == pytest.approx(25.2 * GIB, rel=0.05)
