@@ -59,12 +59,6 @@ def place(row: Mapping[str, Any]) -> int | None:
     return degrees.index(wanted) + 1 if wanted in degrees else None
 
 
-def as_run(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The job of a row, by Megatron's layers where it shares optimizer states alone, as the planner does."""
-    megatron = row["job"]["parallel"]["strategy"] == "zero1" and "runtime" not in row["job"]
-    return {**row["job"], "runtime": "megatron"} if megatron else row["job"]
-
-
 def is_mixture(row: Mapping[str, Any]) -> bool:
     model = vramlint.estimate(row["job"]).analysis.job.model  # type: ignore[union-attr]
     return any("expert" in key for key in model.config)
@@ -78,7 +72,7 @@ def published(folder: Path, wanted: Sequence[str]) -> None:
             continue
         found, mixture = place(row), is_mixture(row)
         places[mixture].append(found)
-        verdict = vramlint.estimate(as_run(row)).verdict
+        verdict = vramlint.estimate(row["job"]).verdict
         certain = row["recompute"] in SAYABLE and verdict == "does_not_fit"
         print(f"{row['id']:<28} place {found or '-':>3}{'  CALLED NOT FEASIBLE' if certain else ''}")
     for name, found_places in (

@@ -145,14 +145,19 @@ micro_batch_size: 1
 sequence_length: 16384
 attention: flash_attention_2
 gradient_checkpointing: full
-parallel: {{strategy: zero1, data: 8, tensor: 8, pipeline: 8, expert: 64, sequence: true, offload: optimizer}}
+parallel: {{strategy: zero1, data: 8, tensor: 8, pipeline: {pipeline}, expert: 64, offload: optimizer}}
 """
 
 
-@pytest.mark.parametrize("runtime", ["runtime: megatron", ""])
-def test_an_indexers_scores_are_a_bound_where_kernels_may_be_fused(tmp_path: Path, runtime: str) -> None:
+@pytest.mark.parametrize(
+    ("runtime", "pipeline", "open_"),
+    [("runtime: megatron", 1, True), ("", 8, True), ("", 1, False)],
+)
+def test_an_indexers_scores_are_a_bound_where_kernels_may_be_fused(
+    tmp_path: Path, runtime: str, pipeline: int, open_: bool
+) -> None:
     """Megatron-Core 0.16 makes them whole (experimental_attention_variant/dsa.py), as transformers does; runs
     of such models bring kernels of their own.
     """
-    found = estimate_of(tmp_path, SPARSE.format(runtime=runtime))
-    assert any("fused kernels" in reason for reason in found.why_unknown) == bool(runtime)
+    found = estimate_of(tmp_path, SPARSE.format(runtime=runtime, pipeline=pipeline))
+    assert any("fused kernels" in reason for reason in found.why_unknown) == open_

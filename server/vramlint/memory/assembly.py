@@ -107,7 +107,8 @@ def assembled(
 
 def counted_at_most(job: TrainingJob, weights: Weights) -> Iterator[str]:
     """What is counted larger than it is, or may be."""
-    if job.runtime == "megatron" and any(".indexer." in one.name for one, _ in weights.all()):
+    own = job.runtime == "megatron" or job.parallel.pipeline > 1  # transformers has no pipeline
+    if own and any(".indexer." in one.name for one, _ in weights.all()):
         yield (
             "the scores by which sparse attention chooses keys are counted whole, as transformers makes "
             "them; a run with fused kernels for them holds less"
