@@ -10,6 +10,7 @@ from vramlint.analysis.means import means_of
 from vramlint.analysis.writing import Writer
 from vramlint.catalog.rates import rates_of
 from vramlint.dialects.kit.dialect import REMOVE, SetKey
+from vramlint.dialects.kit.edits import BATCH
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.lint.format import gpu_name, key_text
@@ -133,6 +134,8 @@ def _wanted(cluster: Cluster, layout: Layout) -> Changes:
     taken for Megatron's.
     """
     means, fields = cluster.means, fields_of(layout, cluster.means.sequence)
+    if means.micro_batch is not None:
+        fields = {name: value for name, value in fields.items() if name not in BATCH}
     megatron = means.own and layout.family.sharding == "zero1"
     return {**fields, "runtime": "megatron"} if megatron else fields
 

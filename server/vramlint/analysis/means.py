@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.analysis.writing import Writer
+from vramlint.dialects.kit.edits import BATCH
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.result import Analysis
@@ -48,7 +49,17 @@ def means_of(analysis: Analysis, job: TrainingJob, declared: Declaration) -> Mea
         },
         recompute=tuple(how for how in base.recompute if writer.says({"gradient_checkpointing": how})),
         shardings=_shardings(base, job, writer),
+        micro_batch=None if _chooses_rows(job, writer) else job.micro_batch_size,
     )
+
+
+def _chooses_rows(job: TrainingJob, writer: Writer) -> bool:
+    """Whether the file can say other rows of a micro batch, with the same rows of a step."""
+    rows, steps = job.micro_batch_size, job.gradient_accumulation_steps
+    if steps % 2 and rows % 2:
+        return True
+    wanted = (rows // 2, steps * 2) if steps % 2 else (rows * 2, steps // 2)
+    return writer.says(dict(zip(BATCH, wanted, strict=True)))
 
 
 def _shardings(base: Means, job: TrainingJob, writer: Writer) -> tuple[Sharding, ...]:

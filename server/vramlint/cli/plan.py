@@ -15,6 +15,7 @@ from vramlint.cli.files import Reader
 from vramlint.cli.options import refuse_unknown_gpu
 from vramlint.explain.format import size, value_text
 from vramlint.explain.stages import stage_table
+from vramlint.lint.editing import edits_of_keys
 from vramlint.lint.escape import json_text
 from vramlint.lint.format import gpu_name, model_name
 from vramlint.lint.inert import inert_path
@@ -94,7 +95,6 @@ def main(arguments: Sequence[str]) -> int:
 def _apply(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], number: int) -> int:
     """Write one of the layouts into the file."""
     from vramlint.cli.writing import write_edits  # imported late: most runs write nothing
-    from vramlint.lint.editing import edits_of_keys
 
     if not 1 <= number <= len(layouts):
         known = f"there are {len(layouts)}" if layouts else "there is none"
@@ -128,7 +128,8 @@ def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: 
         yield from (f"      {line}" for line in stage_table(layout.stages))
     if keys := layouts[0].keys:
         yield ""
-        yield "--apply 1 writes the first:"
+        written = edits_of_keys(cluster.analysis.document, layouts[0].edits) is not None
+        yield "--apply 1 writes the first:" if written else "to be written by hand, of the first:"
         for name, value in keys.items():
             yield f"  {name}: {value_text(value)}" if value is not None else f"  without {name}"
     if unsaid := layouts[0].unsaid:

@@ -33,6 +33,8 @@ class Means:
     expert: bool = True
     sequence: bool = True
     """Sequence parallelism goes with tensor parallelism."""
+    micro_batch: int | None = None
+    """Rows of every micro batch, where the framework fills them to a number of tokens."""
     recompute: tuple[Recompute, ...] = ("none", "full")
     replicas: bool = False
     """FSDP may share states out inside groups of GPUs and copy the groups (HSDP)."""
@@ -109,7 +111,8 @@ def layouts(family: Family, work: Work, global_batch: int, means: Means) -> Iter
     rows, rest = divmod(global_batch, family.data)
     if rest:
         return
-    for micro_batch in _powers(min(LARGEST_BATCH, rows)):
+    sizes = _powers(min(LARGEST_BATCH, rows)) if means.micro_batch is None else (means.micro_batch,)
+    for micro_batch in sizes:
         accumulation, rest = divmod(rows, micro_batch)
         if rest or (family.pipeline > 1 and accumulation < family.pipeline):
             continue
