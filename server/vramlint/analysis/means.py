@@ -54,12 +54,15 @@ def means_of(analysis: Analysis, job: TrainingJob, declared: Declaration) -> Mea
 
 
 def _chooses_rows(job: TrainingJob, writer: Writer) -> bool:
-    """Whether the file can say other rows of a micro batch, with the same rows of a step."""
+    """Whether the file can say other rows of a micro batch, with the same rows of a step. How many micro
+    batches those then are depends on the GPUs.
+    """
     rows, steps = job.micro_batch_size, job.gradient_accumulation_steps
     if steps % 2 and rows % 2:
         return True
     wanted = (rows // 2, steps * 2) if steps % 2 else (rows * 2, steps // 2)
-    return writer.says(dict(zip(BATCH, wanted, strict=True)))
+    job_then = writer.read(dict(zip(BATCH, wanted, strict=True)))
+    return job_then is not None and job_then.micro_batch_size == wanted[0]
 
 
 def _shardings(base: Means, job: TrainingJob, writer: Writer) -> tuple[Sharding, ...]:

@@ -63,11 +63,16 @@ class Writer:
 
     def says(self, wanted: Changes) -> bool:
         """Whether keys of the file can say all of `wanted`, be it refused for this model or not."""
+        job = self.read(wanted)
+        return job is not None and not differing(job, wanted)
+
+    def read(self, wanted: Changes) -> TrainingJob | None:
+        """The run that the file describes with the keys for `wanted`, be it refused or not."""
         dialect, told = self._analysis.dialect, self._analysis.dialect_context
         if dialect is None or told is None:
-            return False
+            return None
         _, reading = self._tried(dialect, told, differing(self._job, wanted))
-        return reading is not None and reading.job is not None and not differing(reading.job, wanted)
+        return None if reading is None else reading.job
 
     def _tried(
         self, dialect: Dialect, told: Context, changes: Changes

@@ -118,7 +118,10 @@ def _text(path: str, cluster: Cluster, layouts: Sequence[PlannedLayout], paint: 
         f"{job.sequence_length:,} tokens a row, {cluster.global_batch:,} rows a step"
     )
     if not layouts:
-        yield "no layout that the framework can do fits: more GPUs, or larger ones"
+        yield (
+            f"no layout that the framework can do with {cluster.global_batch:,} rows a step fits: more GPUs, "
+            "larger ones, or another --global-batch"
+        )
         return
     for number, layout in enumerate(layouts, 1):
         yield ""
