@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dialect_reading import reading
+from dialect_seeds import seed_of, with_values
 
 from vramlint.catalog.models import Models
 from vramlint.dialects import REGISTRY, detect, load_all
 from vramlint.dialects.kit.dialect import UNSET, Context, Dialect, Key
+from vramlint.dialects.kit.reader import look_up
 from vramlint.document import Document
 from vramlint.job import (
     Adapter,
@@ -95,6 +98,39 @@ def test_defaults_are_those_of_the_schema(dialect: Dialect) -> None:
         known = section(dialect.schema, tuple(row.path.split("."))) or {}
         if row.default is not UNSET and "default" in known:
             assert row.default == known["default"], row.path
+
+
+SWITCHES = {("job", "quantization.scheme"), ("ms-swift", "rlhf_type"), ("llamafactory", "micro_batch_size")}
+"""Keys with a default that switch something on, or choose a trainer, by being there."""
+
+
+def section_of(row: Key) -> str:
+    return row.path.rpartition(".")[0]
+
+
+@pytest.mark.parametrize("dialect", load_all(), ids=label)
+def test_to_write_a_default_changes_nothing(dialect: Dialect) -> None:
+    """Beside the other defaults of its section: a section does something by being there."""
+    seed = seed_of(dialect)
+    older = {renamed.path for renamed in dialect.renamed}
+    rows = [row for row in dialect.keys if row.default not in (UNSET, None) and row.path not in older]
+    rows = [
+        row for row in rows if (dialect.name, row.path) not in SWITCHES and look_up(seed, row.path) is None
+    ]
+    changed = []
+    for row in rows:
+        beside = [each for each in rows if section_of(each) == section_of(row) and each is not row]
+        silent = with_values(seed, {each.path: each.default for each in beside})
+        if beside and detect(silent).dialect is dialect:
+            said = with_values(silent, {row.path: row.default})
+            without, by_name = (reading(values, gpus=2).job for values in (silent, said))
+            if (
+                without
+                and by_name
+                and dataclasses.replace(without, origins={}) != dataclasses.replace(by_name, origins={})
+            ):
+                changed.append(row.path)
+    assert changed == []
 
 
 @pytest.mark.parametrize("dialect", WITH_SCHEMA, ids=label)
