@@ -68,6 +68,7 @@ def test_a_row_names_a_field_of_the_job_and_says_what_it_costs(dialect: Dialect,
         assert name in {field.name for field in dataclasses.fields(GROUPS[group])}
     if row.choices and row.default is not UNSET and row.default is not None:
         assert row.default in row.choices
+    assert len(set(map(repr, row.choices))) == len(row.choices), "each is offered once"
 
 
 @pytest.mark.parametrize("dialect", WITH_SCHEMA, ids=label)
