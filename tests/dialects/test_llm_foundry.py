@@ -73,6 +73,12 @@ def changed(base: dict[str, Any], **values: Any) -> dict[str, Any]:
             id="rows of a step bound the micro batch",
         ),
         pytest.param(
+            changed(MPT, fsdp_config__data_parallel_shard_degree=4),
+            16,
+            {"parallel.sharding": "hybrid", "parallel.data": 4, "parallel.replicate": 4},
+            id="what is left of the GPUs holds copies of the group that shards",
+        ),
+        pytest.param(
             changed(LOADED, model__use_flash_attention_2=True, model__peft_config={"r": 16}),
             8,
             {

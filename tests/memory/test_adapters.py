@@ -94,6 +94,14 @@ def test_lora_on_the_embedding(autocast: str, checkpointing: str) -> None:
     assert ours_peak - ours == pytest.approx(peak - weights, rel=5e-3)
 
 
+def test_both_factors_of_a_router_are_trained() -> None:
+    """Of `[experts, hidden]`, a parameter since transformers 5: `[r, hidden]` and `[experts, r]`."""
+    shape = {**LLAMA, "model_type": "mixtral", "num_local_experts": 4, "num_experts_per_tok": 2}
+    model, adapter = Model("small", "mixtral", shape), Adapter(r=8, targets=("gate",))
+    estimate = estimate_job(TrainingJob(model=model, method="lora", adapter=adapter))
+    assert estimate.trainable_parameters == shape["num_hidden_layers"] * 8 * (shape["hidden_size"] + 4)
+
+
 def test_modules_to_save_are_trained_beside_the_frozen_ones() -> None:
     """Copies of embedding and head, in the dtype of the base, with all that training them takes."""
     plain = estimate_job(TrainingJob(model=Model("small", "llama", LLAMA), method="lora", adapter=Adapter()))
