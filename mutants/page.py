@@ -45,7 +45,8 @@ def page() -> str:
 def _sample(sample: dict[str, Any]) -> Iterator[str]:
     yield f"\n## Seed {sample['seed']}\n"
     state = f"At `{sample['commit'][:7]}`, Python {sample['python']}"
-    yield f"{state}, {sample['budget']:g} seconds of tests a fault.\n"
+    tried = f"{sample['mutants']} of {sample['drawn']} faults tried"
+    yield f"{state}: {tried}, with {sample['budget']:g} seconds of tests each.\n"
     yield "| room | faults | killed | share |"
     yield "|---|--:|--:|--:|"
     for room in ROOMS:

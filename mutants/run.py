@@ -4,15 +4,18 @@
 
 `/tmp/mutants` holds what `mutants.record` left. What is tried already is kept there, so that a run that was
 stopped goes on; `--again` tries once more what survived, after tests were added and recorded. The result is
-`mutants/data/seed-1.json`; the reasons in it are written by hand, and stay.
+`mutants/data/seed-1.json`; the reasons in it are written by hand, and stay. Faults are tried in mixed order:
+what a run has tried that `--minutes` ends is a sample too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
@@ -46,6 +49,7 @@ def main() -> int:
         help="seconds of tests a fault, as long as they took when recorded",
     )
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which no fault is begun")
     parser.add_argument("--room", action="append", choices=ROOMS, help="only of these; the result is of all")
     options = parser.parse_args()
     scratch = options.scratch.resolve()
@@ -54,6 +58,7 @@ def main() -> int:
     mixed = Random(options.seed).sample(sample, len(sample))  # what is tried so far is a sample too
     tried = scratch / f"seed-{options.seed}.jsonl"
     known = _known(tried)
+    until = time.time() + 60 * options.minutes
     if options.again:
         known = {key: row for key, row in known.items() if row["outcome"] != "survived"}
     context = multiprocessing.get_context("spawn")
@@ -63,10 +68,12 @@ def main() -> int:
     with ProcessPoolExecutor(options.processes, context, _open, (scratch, numbers)) as pool:
         unfit: frozenset[str] = frozenset()
         while left := [each for each in mixed if _key(each) not in known and room_of(each) in rooms]:
-            trials = {pool.submit(_attempt, each, options.budget, unfit): each for each in left}
+            trials = {pool.submit(_attempt, each, options.budget, unfit, until): each for each in left}
             for trial in as_completed(trials):
-                mutant = trials[trial]
-                row = _row(mutant, trial.result())
+                mutant, found = trials[trial], trial.result()
+                if found is None:
+                    continue
+                row = _row(mutant, found)
                 known[_key(mutant)] = row
                 with tried.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
@@ -76,10 +83,10 @@ def main() -> int:
             unfit |= frozenset(failing)
             for key in [key for key, row in known.items() if row["by"] in failing]:
                 del known[key]
-    if any(_key(each) not in known for each in sample):
-        return 0
+            if time.time() >= until:
+                break
     commit = git("rev-parse", "HEAD", folder=scratch / "tree")
-    _write(options, [known[_key(each)] for each in sample], commit)
+    _write(options, [known[_key(each)] for each in sample if _key(each) in known], commit)
     return 0
 
 
@@ -90,8 +97,8 @@ def _open(scratch: Path, numbers: Any) -> None:
     _bench = Bench(tree, Recording.read(scratch / "record", (scratch / "tree").resolve()))
 
 
-def _attempt(mutant: Mutant, budget: float, unfit: frozenset[str]) -> Trial:
-    return _bench.attempt(mutant, budget, unfit)
+def _attempt(mutant: Mutant, budget: float, unfit: frozenset[str], until: float) -> Trial | None:
+    return _bench.attempt(mutant, budget, unfit) if time.time() < until else None
 
 
 def _failing(tests: list[str]) -> list[str]:
@@ -137,6 +144,7 @@ def _write(options: argparse.Namespace, rows: list[Row], commit: str) -> None:
         "commit": commit,
         "python": sys.version.split()[0],
         "budget": options.budget,
+        "drawn": options.size,
         **_counts(rows),
         "rooms": rooms,
         "families": families,

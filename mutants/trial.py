@@ -19,9 +19,9 @@ from mutants.operators import Mutant
 from mutants.record import ROOTS
 
 Outcome = Literal["killed", "hangs", "survived"]
-SLACK, TIMES = 120.0, 15.0
-"""Seconds on the clock that any batch of tests has, and in addition as many as it took, times this: only what
-waits for ever reaches it, even on a busy machine."""
+SILENCE = 600.0
+"""Seconds on the clock without the end of a test, after which it is taken to wait for ever; what computes for
+ever is stopped by its processor time."""
 MEMORY = 8 << 30
 """Bytes of address space a process may have."""
 _HEAVY = (
@@ -111,7 +111,7 @@ class Bench:
         child = os.fork()
         if child == 0:
             _child(self._tree, notes, sorted({each.partition("::")[0] for each in tests}))
-        code = _waited(child, SLACK + TIMES * sum(seconds.values()))
+        code = _waited(child, notes / "output")
         if code is None:
             return "hangs", "", "waits for ever"
         if code in (0, 5):  # 5: none of them is left
@@ -125,14 +125,16 @@ class Bench:
         return ("hangs" if "Overrun" in said else "killed"), by, said or f"ended with {code}"
 
 
-def _waited(child: int, seconds: float) -> int | None:
-    """How the process ended; None: it had to be stopped."""
-    until = time.monotonic() + seconds
+def _waited(child: int, output: Path) -> int | None:
+    """How the process ended; None: it had to be stopped, since it printed no more."""
+    heard, printed = time.monotonic(), 0
     try:
-        while time.monotonic() < until:
+        while time.monotonic() < heard + SILENCE:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return os.waitstatus_to_exitcode(status)
+            if output.exists() and output.stat().st_size != printed:
+                heard, printed = time.monotonic(), output.stat().st_size
             time.sleep(0.05)
         return None
     finally:

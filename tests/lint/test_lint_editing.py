@@ -29,7 +29,15 @@ def test_nothing_to_change_is_no_edit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [("a\nb\nc\n", "a\nc\n"), ("", "x"), ("a\r\nb", "a\r\nc\r\nb"), ("a", "a")]
+    ("before", "after"),
+    [
+        ("a\nb\nc\n", "a\nc\n"),
+        ("", "x"),
+        ("a\r\nb", "a\r\nc\r\nb"),
+        ("a", "a"),
+        ("a\nb\nc\nd\n", "x\nb\nd\n"),
+        ("x\nb\nd\n", "a\nb\nc\nd\n"),
+    ],
 )
 def test_difference(before: str, after: str) -> None:
     assert apply_edits(before, difference(before, after)) == after

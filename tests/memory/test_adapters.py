@@ -94,6 +94,18 @@ def test_lora_on_the_embedding(autocast: str, checkpointing: str) -> None:
     assert ours_peak - ours == pytest.approx(peak - weights, rel=5e-3)
 
 
+@pytest.mark.parametrize("norm", ["norm_1", "norm_2"])
+def test_norms_of_a_kind_of_their_own_are_saved_by_their_names(norm: str) -> None:
+    """MPT's are called otherwise than Llama's, and have no bias."""
+    shape = {"model_type": "mpt", "d_model": 256, "n_heads": 4, "n_layers": 3, "vocab_size": 512}
+    model = Model("small", "mpt", shape)
+    trained = [
+        estimate_job(TrainingJob(model=model, method="lora", adapter=Adapter(modules_to_save=saved)))
+        for saved in ((), (norm,))
+    ]
+    assert trained[1].trainable_parameters - trained[0].trainable_parameters == 3 * 256
+
+
 def test_both_factors_of_a_router_are_trained() -> None:
     """Of `[experts, hidden]`, a parameter since transformers 5: `[r, hidden]` and `[experts, r]`."""
     shape = {**LLAMA, "model_type": "mixtral", "num_local_experts": 4, "num_experts_per_tok": 2}
