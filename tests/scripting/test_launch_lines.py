@@ -542,3 +542,14 @@ def test_a_script_that_is_not_known_gets_no_verdict(tmp_path: Path) -> None:
     assert (finding.code, finding.severity) == ("VL104", "information")
     assert finding.message == "no verdict: what train.py does with its arguments is decided inside it"
     assert analysis.span(finding.at).start == len("#!/bin/sh\n")
+
+
+def test_a_flag_that_a_variable_holds_is_at_the_variable(tmp_path: Path) -> None:
+    text = f"MORE=--per_device_train_batch_size=64\n{TRL} $MORE --bf16\n"
+    (tmp_path / "a.sh").write_text(text)
+    document = Document.read(str(tmp_path / "a.sh"))
+    span = analyse(document, Workspace(tmp_path), Overrides()).document.key_span(
+        ("per_device_train_batch_size",)
+    )
+    assert span is not None
+    assert text[slice(*span)] == "$MORE"
