@@ -52,6 +52,7 @@ def _sample(sample: dict[str, Any]) -> Iterator[str]:
     for room in ROOMS:
         yield _row(f"`{room}`", sample["rooms"][room])
     yield _row("**all**", sample)
+    yield f"\nBefore tests were added for what it showed, {sample['killed_at_first']} were killed."
     yield "\n| survived | fault | why |"
     yield "|---|---|---|"
     for each in sample["survived"]:

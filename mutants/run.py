@@ -57,7 +57,7 @@ def main() -> int:
     rooms = options.room or ROOMS
     mixed = Random(options.seed).sample(sample, len(sample))  # what is tried so far is a sample too
     tried = scratch / f"seed-{options.seed}.jsonl"
-    known = _known(tried)
+    known = {row["key"]: row for row in _tried(tried)}
     until = time.time() + 60 * options.minutes
     if options.again:
         known = {key: row for key, row in known.items() if row["outcome"] != "survived"}
@@ -86,7 +86,9 @@ def main() -> int:
             if time.time() >= until:
                 break
     commit = git("rev-parse", "HEAD", folder=scratch / "tree")
-    _write(options, [known[_key(each)] for each in sample if _key(each) in known], commit)
+    first = {row["key"]: row for row in reversed(_tried(tried))}
+    rows = [known[_key(each)] for each in sample if _key(each) in known]
+    _write(options, rows, _counts([first[row["key"]] for row in rows])["killed"], commit)
     return 0
 
 
@@ -117,14 +119,12 @@ def _row(mutant: Mutant, trial: Trial) -> Row:
     )
 
 
-def _known(file: Path) -> dict[str, Row]:
-    if not file.exists():
-        return {}
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    return {row["key"]: row for row in rows}
+def _tried(file: Path) -> list[Row]:
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [json.loads(line) for line in lines]
 
 
-def _write(options: argparse.Namespace, rows: list[Row], commit: str) -> None:
+def _write(options: argparse.Namespace, rows: list[Row], at_first: int, commit: str) -> None:
     file = DATA / f"seed-{options.seed}.json"
     old = json.loads(file.read_text(encoding="utf-8"))["survived"] if file.exists() else []
     reasons = {(row["place"], row["before"], row["after"]): row["reason"] for row in old}
@@ -146,6 +146,7 @@ def _write(options: argparse.Namespace, rows: list[Row], commit: str) -> None:
         "budget": options.budget,
         "drawn": options.size,
         **_counts(rows),
+        "killed_at_first": at_first,
         "rooms": rooms,
         "families": families,
         "survived": survived,
