@@ -1,7 +1,10 @@
 """What every program has in it that starts a run which is known here: a plain search passes over the rest."""
 
-_CALLS = ("Trainer(", "run_exp(", "sft_main(", "rlhf_main(", "pt_main(", "load_cfg(", "Trainer (")
-_LIBRARIES = ("transformers", "trl", "unsloth", "llamafactory", "axolotl", "swift")
+_TRAINERS = (b"rainer(", b"rainer (")
+"""After the T of a trainer that is called: one letter is found a hundred times as fast as a word."""
+_MAINS = (b"sft_main(", b"rlhf_main(", b"pt_main(")
+_CALLS = (b"run_exp(", b"load_cfg(")
+_LIBRARIES = (b"transformers", b"trl", b"unsloth", b"llamafactory", b"axolotl", b"swift")
 _LINES = (
     "torchrun", "accelerate", "deepspeed", "axolotl", "llamafactory", "swift ", "tune run", "litgpt", "trl ",
     "torch.distributed", "verl.", "run_clm", "torchtitan", "openrlhf.",
@@ -21,15 +24,10 @@ def may_train(text: str) -> bool:
 
 def starts_run(data: bytes) -> bool:
     """The same of a program's content."""
-    calls = any(mark.encode() in data for mark in _CALLS) and any(
-        each.encode() in data for each in _LIBRARIES
-    )
-    rented = b"sagemaker" in data and b"entry_point" in data
     return (
-        calls
+        _calls(data)
         or _loops(data)
-        or rented
-        or b"Trainer.Config" in data
+        or (b"entry_point" in data and b"sagemaker" in data)
         or (_shells(data) and any(word in data for word in STARTS + _WORDS))
     )
 
@@ -47,11 +45,29 @@ def holds_lines(text: str) -> bool:
     return holds_launch_lines(text.encode())
 
 
+def _calls(data: bytes) -> bool:
+    """Whether a trainer is called, or declared by its `Config`."""
+    after = data.split(b"T")[1:]
+    if any(each.startswith(b"rainer.Config") for each in after):
+        return True
+    called = (
+        any(each.startswith(_TRAINERS) for each in after)
+        or any(call in data for call in _CALLS)
+        or (b"_main(" in data and any(call in data for call in _MAINS))
+    )
+    return called and any(library in data for library in _LIBRARIES)
+
+
 def _loops(data: bytes) -> bool:
     """Whether there may be a training loop of its own over a model of transformers."""
     return b"transformers" in data and b"optim" in data and any(each in data for each in _MODELS)
 
 
 def _shells(data: bytes) -> bool:
-    """Whether there is a shell line of a notebook, or a call that starts a command."""
-    return any(mark in data for mark in (b"\n!", b'"!', b"%%", b"subprocess", b"os.system"))
+    """Whether there is a shell line of a notebook (`!pip`, `%%bash`), or a call that starts a command."""
+    return (
+        any(before.endswith((b"\n", b'"')) for before in data.split(b"!")[:-1])
+        or b"" in data.split(b"%")[1:-1]
+        or b"subprocess" in data
+        or b"os.system" in data
+    )
