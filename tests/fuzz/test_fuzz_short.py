@@ -79,6 +79,14 @@ def test_a_notification_sent_as_a_request_is_refused() -> None:
     assert next(each for each in answers if each.get("id") == 5)["error"]["code"] == -32600
 
 
+def test_a_request_without_a_name_is_answered_after_shutdown_too() -> None:
+    start = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"capabilities": {}}}
+    stop = {"jsonrpc": "2.0", "id": 1, "method": "shutdown"}
+    odd = {"jsonrpc": "2.0", "id": 2, "method": "", "params": {}}
+    answers = talk([json.dumps(each).encode() for each in (start, stop, odd)])
+    assert next(each for each in answers if each.get("id") == 2)["error"]["code"] == -32600
+
+
 CONFIG = (
     "# vramlint: gpu=RTX-4090\nbase_model: meta-llama/Llama-3.1-8B\nmicro_batch_size: 1\nsequence_len: 8\n"
 )

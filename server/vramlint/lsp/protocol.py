@@ -98,7 +98,7 @@ class Protocol(LanguageServerProtocol):
             return
         if method == types.CANCEL_REQUEST and not isinstance(getattr(message.params, "id", None), _IDS):  # type: ignore[union-attr]
             return  # names no request
-        error = self._untimely(method) if method else None
+        error = None if method is None else self._untimely(method)
         if error is None:
             self._initialized = self._initialized or method == types.INITIALIZE
             super().handle_message(message)
