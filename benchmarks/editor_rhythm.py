@@ -114,6 +114,11 @@ class Client:
         tasks = Path(f"/proc/{self.process.pid}/task")
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
+    def resident(self) -> float:
+        """The resident size, MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
+
     def initialize(self) -> None:
         text = {
             "publishDiagnostics": {"versionSupport": True},
@@ -178,6 +183,7 @@ def rhythm(client: Client, kind: Kind, lines_wanted: int, rounds: int, *, whole_
     column = lines[line].index(kind.key)
     optimizer = next((number for number, each in enumerate(lines) if each.startswith("optimizer")), 0)
     at = {"position": {"line": line, "character": column + 3}}
+    at_value = {"line": optimizer, "character": len("optimizer: a")}
     whole = {"start": {"line": 0, "character": 0}, "end": {"line": len(lines), "character": 0}}
 
     def note(name: str, sent: float, came: float, before: float) -> None:
@@ -200,6 +206,8 @@ def rhythm(client: Client, kind: Kind, lines_wanted: int, rounds: int, *, whole_
         note("change → diagnostics", sent, came, before)
         asked("hover after it", "textDocument/hover", **at)
         if not whole_round:
+            if kind is KINDS["YAML"]:
+                asked("completion", "textDocument/completion", position=at_value)
             continue
         asked("lens after it", "textDocument/codeLens")
         asked("hints after it", "textDocument/inlayHint", range=whole)
@@ -215,7 +223,6 @@ def rhythm(client: Client, kind: Kind, lines_wanted: int, rounds: int, *, whole_
             for action in [each for each in actions or [] if each.get("data", {}).get("what") == "fit"]:
                 came, _ = client.result(client.ask("codeAction/resolve", action))
             note("its fixes", sent, time.perf_counter(), before)
-            at_value = {"line": optimizer, "character": len("optimizer: a")}
             asked("completion with totals", "textDocument/completion", position=at_value)
     client.close()
     return found
@@ -254,6 +261,7 @@ def rows(samples: Samples, lines: int, server: str) -> Iterator[dict[str, Any]]:
 def measure(rounds: int, peer: Sequence[str] | None) -> dict[str, Any]:
     """All of it, both servers by turns."""
     found: list[dict[str, Any]] = []
+    resident: dict[str, float] = {}
     servers = {"vramlint": SERVER, **({"yaml-language-server": tuple(peer)} if peer else {})}
     for lines in LINES:
         for name, command in servers.items():
@@ -261,6 +269,8 @@ def measure(rounds: int, peer: Sequence[str] | None) -> dict[str, Any]:
             client.initialize()
             samples = rhythm(client, KINDS["YAML"], lines, rounds, whole_round=name == "vramlint")
             found += rows(samples, lines, name)
+            if lines == LINES[1]:
+                resident[name] = round(client.resident(), 1)
             client.stop()
     for name, kind in KINDS.items():
         if name != "YAML":
@@ -275,6 +285,7 @@ def measure(rounds: int, peer: Sequence[str] | None) -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "rounds": rounds,
         "rows": found,
+        "resident_mib": resident,
         "initialize_cpu": {
             "vramlint": round(min(one for one, _ in starts), 3),
             "bare pygls": round(min(other for _, other in starts), 3),

@@ -115,22 +115,16 @@ class Server(Client):
 
         self.wait(wanted)
 
-    @property
-    def resident(self) -> float:
-        """MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines()
-        return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
-
 
 def growth(server: Server, step: Callable[[int], object], times: int) -> dict[str, float]:
     """MiB when idle, and what a step adds from the end of the first tenth on."""
-    idle = server.resident
+    idle = server.resident()
     for number in range(times // 10):
         step(number)
-    before = server.resident
+    before = server.resident()
     for number in range(times // 10, times):
         step(number)
-    after = server.resident
+    after = server.resident()
     return {
         "times": times,
         "idle_mib": round(idle, 1),
@@ -170,7 +164,7 @@ def many_open(number: int) -> dict[str, Any]:
     server = Server()
     for each in range(number):
         server.show(each, text(each % 40 + 1))
-    wall, spent, mib = [], [], server.resident
+    wall, spent, mib = [], [], server.resident()
     for turn, gpu in enumerate(("A100-80GB", "L40S", "T4", "H100", "RTX-3090")):
         before, began = server.cpu(), server.configure(gpu)
         came, hover = server.hover(turn * number // 5)
