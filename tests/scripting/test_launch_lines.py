@@ -553,3 +553,10 @@ def test_a_flag_that_a_variable_holds_is_at_the_variable(tmp_path: Path) -> None
     )
     assert span is not None
     assert text[slice(*span)] == "$MORE"
+
+
+def test_aliases_are_not_followed_into_lists(tmp_path: Path) -> None:
+    levels = [f"a{n}: &a{n} [{', '.join(f'*a{n - 1}' for _ in range(9))}]" for n in range(1, 25)]
+    text = "\n".join(["a0: &a0", "  command: [trl, sft, --model_name_or_path, gpt2]", *levels, ""])
+    (run,) = runs(tmp_path, "job.yaml", {"job.yaml": text})
+    assert said(run)["model"] == "gpt2"

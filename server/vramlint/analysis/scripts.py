@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from vramlint.analysis.describe import Described
@@ -161,10 +162,14 @@ def _arguments(subject: Subject, document: Document) -> list[Argument]:
     return found
 
 
+_MOST_KEYS, _DEEPEST = 1000, 8
+"""Of a config that a script writes: aliases may repeat what is below them any number of times."""
+
+
 def _in_heredocs(subject: Subject) -> Iterator[Argument]:
     """The values of the configs that a script writes itself, which are keys and words at once."""
     for source in subject.sources:
-        for key, value in _leaves(source.values, ()):
+        for key, value in islice(_leaves(source.values, ()), _MOST_KEYS):
             place = source.place(key)
             if place is not None and place.document is None:
                 yield Argument(key, value, place.span, place.span, place.span)
@@ -172,7 +177,7 @@ def _in_heredocs(subject: Subject) -> Iterator[Argument]:
 
 def _leaves(values: Mapping[Any, Any], above: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     for name, value in values.items():
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping) and value and len(above) < _DEEPEST:
             yield from _leaves(value, (*above, str(name)))
         else:
             yield (*above, str(name)), value

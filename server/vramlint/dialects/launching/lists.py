@@ -39,7 +39,7 @@ def listed_commands(text: str, given: Callable[[Builder, int], None]) -> Iterato
 
 
 def _mappings(node: Node) -> Iterator[Node]:
-    node = node.resolved()
+    """Each mapping where it is written: aliases are not followed, so that none is met twice."""
     if node.kind == "map":
         yield node
         for pair in node.pairs:
