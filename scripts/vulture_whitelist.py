@@ -5,6 +5,7 @@
 report_server_error
 sort_text
 text_edit
+call_tool
 # enum.Enum reads these of its members.
 _name_
 _value_

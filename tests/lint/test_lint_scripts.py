@@ -116,7 +116,7 @@ def document(text: str, *arguments: tuple[str, str, str]) -> Document:
         start = text.index(flag)
         at = Span(text.index(value, start + len(flag)), text.index(value, start + len(flag)) + len(value))
         given.append(Argument((key,), value, Span(start, start + len(flag)), at, at))
-    return view(Document.parse(text, "run.sh"), given, Span(0, len(text)), {})
+    return view(Document.parse(text, "run.sh"), given, Span(0, len("t")), {})
 
 
 @pytest.mark.parametrize(
