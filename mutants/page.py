@@ -19,8 +19,8 @@ swapped. A fault is killed if a test fails or hangs, and survives if none does. 
 annotations, decorators, logging and the inside of f-strings are left alone.
 
 A seed draws a sample before anything is known about it: as many faults of each room, and in a room as many
-of each kind. Tests were added for what the sample of seed 1 showed; that of seed 2 is a fresh one, so **its
-share is the one that holds for the rest of the code**.
+of each kind. Tests are added for what a sample shows, so **the share at first is the one that holds for the
+rest of the code**.
 
 ```sh
 .venv/bin/pip install -e '.[dev,mutants]'
@@ -32,7 +32,8 @@ share is the one that holds for the rest of the code**.
 A fault is tried against the tests that execute its line, then its function, its file and its folder, until
 one fails or they have taken as long as `--budget` says. Every test that killed a fault is run once more
 without it, and counts only if it passes. Tests that build, install or copy the project are not used, nor
-those in editors, so the shares are lower bounds.
+those in editors, so the shares are lower bounds. After tests were added: `mutants.record /tmp/mutants FILES`,
+then `mutants.run --again`.
 """
 
 
@@ -52,7 +53,8 @@ def _sample(sample: dict[str, Any]) -> Iterator[str]:
     for room in ROOMS:
         yield _row(f"`{room}`", sample["rooms"][room])
     yield _row("**all**", sample)
-    yield f"\nBefore tests were added for what it showed, {sample['killed_at_first']} were killed."
+    share = sample["killed_at_first"] / sample["mutants"]
+    yield f"\nAt first, before tests were added for what it showed, {share:.0%} were killed."
     yield "\n| survived | fault | why |"
     yield "|---|---|---|"
     for each in sample["survived"]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
+from mutants import DATA  # noqa: E402
 from mutants.operators import mutants  # noqa: E402
+from mutants.page import PAGE, page  # noqa: E402
 from mutants.sample import PACKAGE, ROOMS, drawn  # noqa: E402
 
 TEXT = '''\
@@ -67,3 +72,14 @@ def test_a_sample_is_the_same_each_time_and_another_for_another_seed() -> None:
     rooms = [Path(each.file).relative_to(PACKAGE).parts[0] for each in one]
     assert {room: rooms.count(room) for room in ROOMS} == dict.fromkeys(ROOMS, 10)
     assert len({each.family for each in one}) == 8
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("seed-*.json")), ids=lambda file: file.stem)
+def test_each_survivor_of_a_run_has_a_reason(file: Path) -> None:
+    sample = json.loads(file.read_text(encoding="utf-8"))
+    assert 0 < sample["killed"] + len(sample["survived"]) == sample["mutants"] <= sample["drawn"]
+    assert [each["place"] for each in sample["survived"] if not each["reason"]] == []
+
+
+def test_the_page_is_written_from_the_runs() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
