@@ -30,8 +30,12 @@ Worker = Callable[[str], Answer]
 """Answers for the file at a path."""
 MOST_PROCESSES = 8
 """Where nobody says how many: each takes memory of its own."""
-_PORTION = 8
-"""Files that a process is given at once."""
+_PORTION = range(8, 33)
+"""Files that a process is given at once. Neighbours are often one run with other learning rates, which one
+process works out once, so that more at once are better where there are many.
+"""
+_SHARES = 16
+"""Portions for each process where there are many files: the last one to finish holds nobody up for long."""
 _AT_HAND = 2
 """Portions that a process has at most: one that it works on, and the next."""
 
@@ -79,7 +83,8 @@ def _shared(
 
     yield make(plan)(files[0])  # what its code and tables take is then shared by processes that are forked
     gc.freeze()
-    portions = (files[at : at + _PORTION] for at in range(1, len(files), _PORTION))
+    size = min(max(len(files) // (workers * _SHARES), _PORTION[0]), _PORTION[-1])
+    portions = (files[at : at + size] for at in range(1, len(files), size))
     pool = ProcessPoolExecutor(workers, _context(), _start, (make, plan))
     try:
         given = deque(pool.submit(_answers, each) for each in islice(portions, _AT_HAND * workers))
