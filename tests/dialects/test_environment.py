@@ -89,3 +89,61 @@ def test_megatron_in_place_of_the_trainer_is_said(tmp_path: Path, value: str, mo
         if not modelled:
             assert analysis.cannot is not None
             assert "USE_MCA=1" in analysis.cannot.message
+
+
+RUN = "accelerate launch -m axolotl.cli.train a.yaml"
+CUDA = "PYTORCH_CUDA_ALLOC_CONF"
+SPLIT = "max_split_size_mb:128"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "env {set} {run}",
+        "env -u OTHER /usr/bin/env {set} {run}",
+        "env {set} bash -c '{run}'",
+        "env {set} torchrun --nproc_per_node 2 -m axolotl.cli.train a.yaml",
+        "nohup env {set} {run} &",
+        "sudo -E {set} {run}",
+        "declare -x {set}\n{run}",
+        "typeset -gx {set}\n{run}",
+        "{set}\ndeclare -x {name}\n{run}",
+        "srun --export=ALL,{set} {run}",
+        "srun -N 1 --export ALL,OTHER=1,{set} {run}",
+        "srun --export=ALL,{set} bash -c '{run}'",
+        "export {set}\nsrun --export={name} {run}",
+        "docker run --gpus all -e {set} image {run}",
+        "docker run --env={set} image bash -c '{run}'",
+        "export {set}\ndocker run -e {name} image {run}",
+        "docker exec -e {set} box {run}",
+        "apptainer exec --nv --env OTHER=1,{set} a.sif {run}",
+        "mpirun -np 2 -x {set} {run}",
+    ],
+)
+def test_a_variable_reaches_the_run_however_it_is_set(tmp_path: Path, script: str) -> None:
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    (tmp_path / "run.sh").write_text(script.format(set=f"{CUDA}={SPLIT}", name=CUDA, run=RUN) + "\n")
+    job = analysed(tmp_path, "run.sh").job
+    assert job is not None
+    assert job.allocator == SPLIT
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "{set}\n{run}",
+        "declare {set}\n{run}",
+        "declare -x {set}\ndeclare +x {name}\n{run}",
+        "export {set}\nexport -n {name}\n{run}",
+        "export {set}\nsrun --export=NONE {run}",
+        "export {set}\nsrun --export=OTHER {run}",
+        "export {set}\nenv -i PATH=/bin {run}",
+        "{set} docker run image {run}",
+    ],
+)
+def test_a_variable_that_is_held_back_does_not_reach_the_run(tmp_path: Path, script: str) -> None:
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    (tmp_path / "run.sh").write_text(script.format(set=f"{CUDA}={SPLIT}", name=CUDA, run=RUN) + "\n")
+    job = analysed(tmp_path, "run.sh").job
+    assert job is not None
+    assert job.allocator != SPLIT

@@ -76,6 +76,7 @@ def run_of_command(command: Command) -> Run | None:
     peeled.by[:0] = [word for word in command.through if word in _AROUND]
     environment = {name: _word(value, command.place) for name, value in command.visible.items()}
     environment |= {name: _word(value, command.place, "env-prefix") for name, value in command.prefix.items()}
+    environment = {name: given for name, given in environment.items() if peeled.kept(name)}
     environment |= peeled.environment
     known = {name: given for name, given in environment.items() if OPEN not in given.value}
     run = run_of(peeled, known)

@@ -16,6 +16,7 @@ from vramlint.dialects.launching.options import (
     engine_keys,
 )
 from vramlint.document.place import Place
+from vramlint.document.shell.environment import changes
 from vramlint.lazy_dataclasses import dataclass, field, replace
 
 
@@ -33,6 +34,8 @@ class Peeled:
     engine: dict[str, Given] = field(default_factory=dict)
     environment: dict[str, Given] = field(default_factory=dict)
     """Variables that a launcher sets for what it starts."""
+    kept: Callable[[str], bool] = lambda name: True
+    """Whether a variable of the script reaches what is started."""
     module: bool = False
     """The first word is a module's name, not a file's."""
 
@@ -106,32 +109,44 @@ _ALIKE = {"podman": "docker", "micromamba": "conda", "mamba": "conda", "sbatch":
 
 
 def _container(left: Peeled, option: str, given: Given) -> None:
-    """The GPUs and variables that a container is given (`docker run --gpus 2 -e NAME=value`)."""
+    """The GPUs that a container is given (`docker run --gpus 2`)."""
     value = str(given.value).strip("\"'")
     if option == "--gpus" and value.startswith("device="):
         left.environment["CUDA_VISIBLE_DEVICES"] = replace(given, value=value.partition("=")[2])
     elif option == "--gpus" and value.isdigit():
         left.environment["CUDA_VISIBLE_DEVICES"] = replace(given, value=",".join(map(str, range(int(value)))))
-    elif option in ("-e", "--env") and "=" in value:
-        name, _, value = value.partition("=")
-        left.environment[name] = replace(given, value=value)
+
+
+def _handed_on(left: Peeled, words: Sequence[Given]) -> None:
+    """Heed what the words of a launcher change of the environment."""
+    changed = changes([str(word.value) for word in words])
+    before = left.kept
+    left.kept = lambda name: before(name) and changed.keeps(name)
+    left.environment = {name: given for name, given in left.environment.items() if changed.keeps(name)}
+    for name, word, start, end in changed.settings:
+        left.environment[name] = replace(words[word], value=str(words[word].value)[start:end])
 
 
 def _wrapper(left: Peeled) -> bool:
     own = _name(left.words)
     left.by.append(own)
     valued = _VALUED.get(_ALIKE.get(own, own), frozenset())
+    given: list[tuple[str, Given]] = []
     for index in range(1, len(left.words)):
         word = left.words[index].value
         name = _name(left.words[index:])
         if left.words[index - 1].value in valued:
-            _container(left, str(left.words[index - 1].value), left.words[index])
+            given.append((str(left.words[index - 1].value), left.words[index]))
             continue
         configured = [each.value for each in left.words[index + 1 : index + 2]] == [
             "@"
         ]  # `uv run sft @ a.toml`
         script = isinstance(word, str) and word.endswith(".py")
-        if _PROGRAM.match(name) or name in _WRAPPERS or script or configured:
+        subcommand = index == 1 and name == "exec"  # `docker exec`, `apptainer exec`
+        if not subcommand and (_PROGRAM.match(name) or name in _WRAPPERS or script or configured):
+            _handed_on(left, left.words[:index])
+            for option, value in given:
+                _container(left, option, value)
             left.words = left.words[index:]
             return True
     left.words = ()

@@ -7,7 +7,7 @@ defaults.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -19,7 +19,7 @@ from vramlint.document.shell.conditions import Operand, Truth
 from vramlint.document.shell.expand import Expander
 from vramlint.document.shell.found import Command, Evaluated, given_to, written_by
 from vramlint.document.shell.lexer import Word, tokenize
-from vramlint.document.shell.options import assigned, parses_options
+from vramlint.document.shell.options import assigned, export_flags, parses_options
 from vramlint.document.shell.values import (
     Fragment,
     Value,
@@ -322,12 +322,13 @@ class _Walk:
             self.expander = outer
 
     def _declare(self, name: str, words: tuple[Word, ...]) -> None:
+        on, withdrawn = export_flags(name, [word.literal or "" for word in words])
         for word in words:
             found = tree.assignment(word)
             if found is not None:
-                self._assign(found, exported=name == "export")
-            elif name == "export":
-                self.variables.export(word.literal)
+                self._assign(found, exported=on)
+            if on or withdrawn:
+                self.variables.export(found.name if found is not None else word.literal, on=on)
 
     def _test(self, words: tuple[Word, ...], name: str) -> Truth:
         inner = words[1 : len(words) - (name != "test")]
@@ -361,14 +362,17 @@ class _Walk:
     def _shell(self, words: list[Value], index: int, prefix: dict[str, Value]) -> None:
         """`bash script.sh` or `bash -c "…"`, itself handed to the words before it."""
         before, self.through = self.through, self.through + tuple(pattern_of(word) for word in words[:index])
-        self._under(prefix, lambda: self._handed(words[index + 1 :]))
+        self._under(prefix, lambda: self._handed(words[index + 1 :]), words[:index])
         self.through = before
 
-    def _under(self, prefix: Mapping[str, Value], walk: Callable[[], bool]) -> bool:
-        """Walk what sees the assignments before a command, and nothing after it does."""
+    def _under(
+        self, prefix: Mapping[str, Value], walk: Callable[[], bool], words: Sequence[Value] = ()
+    ) -> bool:
+        """Walk what sees the assignments before a command and what its words set; nothing after it does."""
         saved = dict(self.variables)
         for name, value in prefix.items():
             self.variables.put(name, value, exported=True)
+        self.variables.hand_on(words)
         try:
             return walk()
         finally:

@@ -1,9 +1,11 @@
-"""The option parser of a script: the loop that goes through its own arguments, and what it can set."""
+"""Options: of a script, the loop that goes through its own arguments, and what it can set; of `export` and
+`declare`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from vramlint.document.shell import tree
 from vramlint.document.shell.lexer import Word
@@ -35,3 +37,13 @@ def assigned(command: tree.Command) -> Iterator[str]:
             yield from assigned(body)
     elif isinstance(command, tree.For | tree.While | tree.Group):
         yield from assigned(command.body)
+
+
+def export_flags(name: str, words: Sequence[str]) -> tuple[bool, bool]:
+    """Whether `export`, `declare -x` and their like export what they name, and whether they take that back
+    (`export -n`, `declare +x`).
+    """
+    flags = [word for word in words if re.fullmatch(r"[-+][A-Za-z]+", word)]
+    given = "".join(word[1:] for word in flags if word[0] == "-")
+    withdrawn = "n" in given if name == "export" else any("x" in word for word in flags if word[0] == "+")
+    return not withdrawn and (name == "export" or "x" in given), withdrawn

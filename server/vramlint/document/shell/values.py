@@ -71,6 +71,24 @@ def cut(fragment: Fragment, start: int, end: int) -> Fragment:
     return fragment._replace(text=text[start:end], place=fragment.place._replace(span=span))
 
 
+def part(value: Value, start: int, end: int) -> Value:
+    """A part of a value, by offsets in `marked`."""
+    found: list[Fragment] = []
+    at = 0
+    for fragment in value:
+        length = 1 if fragment.text is None else len(fragment.text)
+        first, last = max(start - at, 0), min(end - at, length)
+        if first < last:
+            found.append(fragment if fragment.text is None else cut(fragment, first, last))
+        at += length
+    return tuple(found)
+
+
+def marked(value: Value) -> str:
+    """The text of a value in which one NUL, which no word can hold, stands for each piece that is open."""
+    return "".join("\0" if fragment.text is None else fragment.text for fragment in value)
+
+
 def split(value: Value) -> Iterator[Value]:
     """The words of a value that is not quoted, as the shell splits them."""
     word: list[Fragment] = []

@@ -9,7 +9,17 @@ from itertools import pairwise
 
 from vramlint.document.node import Span
 from vramlint.document.place import Place
-from vramlint.document.shell.values import Fragment, Value, Variable, cut, pattern_of, text_of
+from vramlint.document.shell.environment import changes
+from vramlint.document.shell.values import (
+    Fragment,
+    Value,
+    Variable,
+    cut,
+    marked,
+    part,
+    pattern_of,
+    text_of,
+)
 
 _NOWHERE = Place(Span(0, 0))
 _LONGEST = 200
@@ -75,10 +85,18 @@ class Variables(dict[str, Variable]):
                 why = "chosen by an option that has no default"
                 self[name] = Variable((Fragment(None, place, why=why),), None, variable.exported)
 
-    def export(self, name: str | None) -> None:
-        """Export a variable, where it is set."""
+    def export(self, name: str | None, *, on: bool = True) -> None:
+        """Export a variable, where it is set, or hold it back."""
         if name is not None and name in self:
-            self[name] = self[name]._replace(exported=True)
+            self[name] = self[name]._replace(exported=on)
+
+    def hand_on(self, words: Sequence[Value]) -> None:
+        """Heed what the words of a command change of the environment of what it starts."""
+        changed = changes([marked(word) for word in words])
+        for name in [name for name in self if not changed.keeps(name)]:
+            self.export(name, on=False)
+        for name, word, start, end in changed.settings:
+            self.put(name, part(words[word], start, end), exported=True)
 
     @property
     def exported(self) -> dict[str, Value]:
