@@ -47,6 +47,7 @@ environment
 still_gathered  # keeps gathered weights alive to the end of the walk
 # What FAMILIES and the rule pack name as text. Written by scripts/generate.
 AdapterDropout
+AllocatorSettingRefused
 AssumedToFit
 BatchArithmetic
 BestModelSchedule

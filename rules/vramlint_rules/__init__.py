@@ -58,6 +58,7 @@ RULES: tuple[type[Rule] | Deferred, ...] = (
     Deferred("vramlint_rules.vl227_quantized_sharding", claimed_by("VL227")),
     Deferred("vramlint_rules.vl228_schedule_refused", claimed_by("VL228")),
     Deferred("vramlint_rules.vl229_older_release", claimed_by("VL229")),
+    Deferred("vramlint_rules.vl230_allocator_setting_refused", when.allocator_set),
     Deferred("vramlint_rules.vl301_bf16_before_ampere", when.lacks("bf16")),
     Deferred("vramlint_rules.vl302_flash_attention_before_ampere", when.lacks("flash_attention_2")),
     Deferred("vramlint_rules.vl303_fp8_hardware", when.lacks("fp8")),

@@ -28,6 +28,12 @@ def models_beside_too_many(context: RuleContext) -> bool:
     return not alone and does_not_fit(context)
 
 
+def allocator_set(context: RuleContext) -> bool:
+    """Files that set PyTorch's allocator up, or that may."""
+    told = context.dialect_context
+    return bool((context.job and context.job.allocator) or (told and told.set_at))
+
+
 def job(test: Callable[[TrainingJob], bool]) -> When:
     """Files that describe such a job."""
     return lambda context: context.job is not None and test(context.job)

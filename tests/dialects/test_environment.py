@@ -65,7 +65,17 @@ def test_a_program_sets_its_own_allocator(tmp_path: Path) -> None:
     (tmp_path / "run.sh").write_text("PYTORCH_ALLOC_CONF=max_split_size_mb:64 python sft.py\n")
     job = analysed(tmp_path, "run.sh").job
     assert job is not None
-    assert job.allocator == "max_split_size_mb:64"  # the newer name counts where both are set
+    assert job.allocator == "expandable_segments:True"  # the older name counts where both are set
+
+
+def test_torch_2_7_knows_only_the_older_name_of_the_allocator(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    line = "PYTORCH_ALLOC_CONF=max_split_size_mb:64 accelerate launch -m axolotl.cli.train a.yaml\n"
+    for release, reads in (("2.7", False), ("2.14", True)):
+        (tmp_path / "run.sh").write_text(f"# vramlint: versions=torch@{release}\n{line}")
+        job = analysed(tmp_path, "run.sh").job
+        assert job is not None
+        assert (job.allocator == "max_split_size_mb:64") is reads
 
 
 def test_the_visible_gpus_are_those_that_a_launcher_takes(tmp_path: Path) -> None:
@@ -147,3 +157,78 @@ def test_a_variable_that_is_held_back_does_not_reach_the_run(tmp_path: Path, scr
     job = analysed(tmp_path, "run.sh").job
     assert job is not None
     assert job.allocator != SPLIT
+
+
+def said(folder: Path, script: str) -> list[tuple[str, str]]:
+    """The findings of VL230 in a launch script: what they are at, and what they say."""
+    (folder / "a.yaml").write_text(CONFIG)
+    (folder / "run.sh").write_text(f"{script}\n")
+    analysis = analysed(folder, "run.sh")
+    text = analysis.document.text
+    found = [each for each in analysis.findings if each.code == "VL230"]
+    assert "VL230" not in {each.code for each in analysed(folder, "a.yaml").findings}
+    return [(text[slice(*analysis.span(each.at))], each.message) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("script", "at", "message"),
+    [
+        (
+            "export {name}=expandable_segments:true\n{run}",
+            "true",
+            "`expandable_segments` is 'true', and PyTorch takes True or False: write True",
+        ),
+        (
+            "{name}='max_split_size_mb=128' {run}",
+            "max_split_size_mb=128",
+            "PyTorch's allocator knows no setting 'max_split_size_mb=128': write max_split_size_mb:128",
+        ),
+        (
+            'env {name}="expandable_segments:True,max_split_size_mb:16" {run}',
+            "16",
+            "`max_split_size_mb` is '16', and PyTorch takes a whole number, at least 20",
+        ),
+        (
+            "srun --export=ALL,{name}=roundup_power2_divisions:3 {run}",
+            "3",
+            "`roundup_power2_divisions` is '3', and PyTorch takes a power of two",
+        ),
+        (
+            "A=expandable_segment:True\nexport {name}=$A\n{run}",
+            "expandable_segment",
+            "PyTorch's allocator knows no setting 'expandable_segment': write expandable_segments",
+        ),
+        (
+            "docker run -e {name}=backend: image bash -c '{run}'",
+            "backend:",
+            "`backend` has no value, and takes native or cudaMallocAsync",
+        ),
+    ],
+)
+def test_a_setting_that_pytorch_refuses_is_said(tmp_path: Path, script: str, at: str, message: str) -> None:
+    assert said(tmp_path, script.format(name=CUDA, run=RUN)) == [(at, f"`{CUDA}`: {message}")]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "export {name}=expandable_segments:True,max_split_size_mb:128\n{run}",
+        "# vramlint: versions=torch@2.4\nexport {name}=expandable_segments:true\n{run}",
+        "{name}=expandable_segments:true\n{run}",
+        "export {name}=$SETTINGS\n{run}",
+    ],
+)
+def test_a_setting_that_is_taken_or_not_judged_is_not_said(tmp_path: Path, script: str) -> None:
+    assert said(tmp_path, script.format(name=CUDA, run=RUN)) == []
+
+
+def test_the_drivers_pools_are_not_modelled(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(CONFIG)
+    bands = []
+    for backend in ("native", "cudaMallocAsync"):
+        (tmp_path / "run.sh").write_text(f"{CUDA}=backend:{backend} {RUN}\n")
+        estimate = analysed(tmp_path, "run.sh").estimate
+        assert estimate is not None
+        bands.append(estimate.error_band)
+        assert any("cudaMallocAsync" in note for note in estimate.notes) is (backend != "native")
+    assert bands[1] >= 0.25 > bands[0]

@@ -104,7 +104,12 @@ def describe(
         context = replace(context, gpu_count=ranks.per_node, nodes=nodes, gpu_declared=True)
     companion = partial(_companion, around.open, script.files)
     context = replace(
-        context, launch=run.launch, trainer=run.trainer, open=companion, environment=run.variables
+        context,
+        launch=run.launch,
+        trainer=run.trainer,
+        open=companion,
+        environment=run.variables,
+        set_at={name: each.place for name, each in run.environment.items() if each.place.document is None},
     )
     unknown = list(run.open)
     unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]

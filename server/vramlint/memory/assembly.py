@@ -17,6 +17,7 @@ from vramlint.memory.overhead import (
     allocator_slack,
     cublas_workspaces,
     device_overhead,
+    driver_allocates,
     error_band,
     most_slack,
 )
@@ -179,6 +180,8 @@ def _notes(
         said = f"weights and states are {weights}, activations a bound"
         yield f"{name} is not modelled operation by operation: {said}"
     yield from taken_for_granted(job)
+    if driver_allocates(job):
+        yield "the driver's pools (cudaMallocAsync) are not modelled: PyTorch's own are counted"
     if (short := without_prompts(job)) is not None:
         prompts = job.sequence_length - short.sequence_length
         yield f"prompts are counted at {prompts:,} tokens, the most that the file lets through"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from vramlint.catalog.facts import MIB
@@ -110,12 +111,19 @@ WIDER: tuple[tuple[float, Callable[[TrainingJob], bool]], ...] = (
     (0.12, lambda job: not job.in_trainer or isinstance(job.origins.get("loop"), Assumed)),
     (0.40, lambda job: job.in_trainer and job.parallel.offload in ("parameters", "both")),
     (0.30, lambda job: job.in_trainer and older(job.versions.get("torch"), UNREAD_BEFORE)),
+    (BAND_NOT_MODELLED - BAND, lambda job: driver_allocates(job)),
 )
 """What makes an estimate less sure, and by how much: units in flight and streams of sharded runs, kernels of
 quantized weights, what a compiler fuses, layers that a framework writes its own way and scripts that are read
 by name, weights on the host under a Trainer (LLaMA-Factory issue 5977, accelerate issue 3647, Axolotl's
-examples/gpt-oss: all of them above the replay, by 15 to 60 %), trainers of releases that were not read.
+examples/gpt-oss: all of them above the replay, by 15 to 60 %), trainers of releases that were not read, the
+driver's pools in place of PyTorch's.
 """
+
+
+def driver_allocates(job: TrainingJob) -> bool:
+    """Whether the driver's own pools serve the run (`backend:cudaMallocAsync`), which nothing here models."""
+    return bool(re.search(r"\bbackend\s*:\s*(?:cuda|hip)MallocAsync\b", job.allocator))
 
 
 def error_band(job: TrainingJob, modelled: bool) -> float:

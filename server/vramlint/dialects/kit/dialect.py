@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from vramlint.catalog.facts import Gpu, Model
 from vramlint.dialects.kit.run import Launch, Trainer
 from vramlint.document import Document
+from vramlint.document.place import Place
 from vramlint.job import KeyPath, TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.versions import at_least, older
@@ -141,6 +142,8 @@ class Context:
     """The trainer, where a script makes it."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that the launch line or the script sets for the run."""
+    set_at: Mapping[str, Place] = field(default_factory=dict)
+    """Where the values of these variables are, of those that the document itself sets."""
 
 
 Severity: TypeAlias = Literal["error", "warning", "information"]
