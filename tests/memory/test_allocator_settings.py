@@ -76,6 +76,21 @@ def test_expandable_segments_leave_no_gaps(tmp_path: Path) -> None:
     assert low <= high
 
 
+@pytest.mark.parametrize(
+    ("allocator", "expandable"),
+    [
+        ("max_split_size_mb:512, expandable_segments: True", True),
+        (f"{EXPANDABLE},expandable_segments:False", False),
+    ],
+)
+def test_the_last_setting_holds_with_spaces_or_without(
+    tmp_path: Path, allocator: str, expandable: bool
+) -> None:
+    estimate = estimate_of(tmp_path, f"{JOB}allocator: '{allocator}'\n")
+    plain = estimate_of(tmp_path, JOB)
+    assert (estimate.most_slack < plain.most_slack) is expandable
+
+
 PADDED = """model_name_or_path: Qwen/Qwen2.5-1.5B
 dataset_name: trl-lib/Capybara
 max_length: 2048

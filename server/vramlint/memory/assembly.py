@@ -24,6 +24,7 @@ from vramlint.memory.overhead import (
 from vramlint.memory.peaks import PeakCandidate
 from vramlint.memory.persistent import PersistentBytes
 from vramlint.memory.quantization import has_formula
+from vramlint.memory.replay.settings import parsed
 from vramlint.memory.roles import not_counted, taken_for_granted
 from vramlint.memory.sharding import plan_of
 from vramlint.memory.weights import Weights
@@ -64,7 +65,7 @@ def assembled(
     plan = plan_of(job)
     outside = device_overhead(job, plan.deepspeed)
     # The allocator's slack of the step's peak stays with it through the whole step.
-    expandable = "expandable_segments:True" in job.allocator
+    expandable = parsed(job.allocator).expandable
     slack = allocator_slack(max(steps, key=lambda held: held.allocated).activations, expandable)
     run = [(held, slack) for held in steps]
     for held in around:

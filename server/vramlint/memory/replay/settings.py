@@ -48,7 +48,7 @@ def parsed(text: str) -> Settings:
 
     large = megabytes("large_segment_size_mb") or LARGE_SEGMENT
     return Settings(
-        expandable=said.get("expandable_segments", "").lower() == "true",
+        expandable=said.get("expandable_segments") == "True",
         max_split=megabytes("max_split_size_mb"),
         divisions=_divisions(said.get("roundup_power2_divisions", "")),
         large_segment=large,
