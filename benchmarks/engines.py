@@ -52,10 +52,21 @@ CASES: tuple[dict[str, Any], ...] = (
     {"engine": "fsdp2", "reduce": "float32", "resharded": False, "batches": 4, "vocabulary": 512},
     {"engine": "fsdp2", "reduce": "bfloat16", "one_root": True, "tied": True},
     {"engine": "fsdp2", "reduce": "float32", "one_root": True, "batches": 4},
+    {"engine": "fsdp1", "reduce": "float32", "vocabulary": 512, "prefetch": "none"},
+    {"engine": "fsdp1", "reduce": "bfloat16", "prefetch": "none"},
+    {"engine": "fsdp1", "reduce": "bfloat16", "batches": 2, "vocabulary": 512, "prefetch": "none"},
+    {"engine": "fsdp1", "reduce": "float32", "resharded": False, "vocabulary": 512, "prefetch": "none"},
+    {"engine": "fsdp1", "reduce": "bfloat16", "batches": 4, "synced": True, "prefetch": "none"},
+    {"engine": "fsdp1", "reduce": "float32", "vocabulary": 512, "wrap": "none", "prefetch": "none"},
+    {"engine": "fsdp1", "reduce": "float32", "vocabulary": 512, "prefetch": "post"},
+    {"engine": "fsdp1", "reduce": "bfloat16", "prefetch": "post"},
+    {"engine": "fsdp1", "reduce": "bfloat16", "batches": 2, "vocabulary": 512, "prefetch": "post"},
 )
 """`one_root`: embedding and head belong to the root unit, as before accelerate 1.15. `synced`: gradients are
 reduced after every micro batch. `resharded`: after forward. `wrap`: what is a unit, none for the model alone.
+`prefetch`: when backward gathers the next unit, else before this one's gradients.
 """
+PREFETCH = {"none": None, "pre": "BACKWARD_PRE", "post": "BACKWARD_POST"}
 
 
 def model_config(case: dict[str, Any]) -> dict[str, Any]:
@@ -116,8 +127,14 @@ def step(model: Any, rows: Any, case: dict[str, Any], alive: Any) -> None:
 def wrapped_1(model: Any, case: dict[str, Any]) -> Any:
     """FSDP 1, each layer a unit."""
     import torch
-    from torch.distributed.fsdp import FullyShardedDataParallel, MixedPrecision, ShardingStrategy
+    from torch.distributed.fsdp import (
+        BackwardPrefetch,
+        FullyShardedDataParallel,
+        MixedPrecision,
+        ShardingStrategy,
+    )
 
+    prefetch = PREFETCH[case.get("prefetch", "pre")]
     layer = type(model.model.layers[0])
     full = case.get("resharded", True)
 
@@ -131,6 +148,7 @@ def wrapped_1(model: Any, case: dict[str, Any]) -> Any:
         auto_wrap_policy=None if case.get("wrap") == "none" else policy,
         mixed_precision=MixedPrecision(torch.bfloat16, getattr(torch, case["reduce"]), torch.bfloat16),
         sharding_strategy=ShardingStrategy.FULL_SHARD if full else ShardingStrategy.SHARD_GRAD_OP,
+        backward_prefetch=BackwardPrefetch[prefetch] if prefetch else None,
     )
 
 

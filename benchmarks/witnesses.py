@@ -64,6 +64,7 @@ def fsdp_job(row: Row) -> TrainingJob:
             sharding="full" if row.get("resharded", True) else "grad-op",
             sync_each_batch=row.get("synced"),
             wrap=row.get("wrap", "layer"),
+            backward_prefetch=row.get("prefetch", "pre"),
         ),
         versions={"accelerate": "1.14"} if row.get("one_root") else {},
     )

@@ -28,6 +28,7 @@ from vramlint.vocabulary import (
     Loss,
     Method,
     Objective,
+    Prefetch,
     Reference,
     Runtime,
     Saving,
@@ -198,6 +199,8 @@ class Parallel:
     """FSDP: gradients are reduced after each micro batch, instead of kept whole while they accumulate. None:
     as the runtime and loop do.
     """
+    backward_prefetch: Prefetch = "pre"
+    """FSDP 1, as torch's own default; FSDP 2 always gathers ahead."""
     buckets: Buckets = field(default_factory=Buckets)
 
     @property

@@ -10,6 +10,8 @@ AdapterDtype: TypeAlias = Literal["float32", "bfloat16", "float16", "same-as-bas
 Fp8: TypeAlias = Literal["none", "tensorwise", "rowwise"]
 KbitPrep: TypeAlias = Literal["none", "fp32-norms-embeddings-head", "fp32-norms"]
 Strategy: TypeAlias = Literal["none", "ddp", "zero1", "zero2", "zero3", "fsdp1", "fsdp2"]
+Prefetch: TypeAlias = Literal["pre", "post", "none"]
+"""When backward gathers the next unit: before this one's gradients are computed, after, or when it runs."""
 Schedule: TypeAlias = Literal["1f1b", "interleaved", "gpipe", "zero-bubble"]
 Reference: TypeAlias = Literal["auto", "none", "resident", "quantized"]
 GenerationEngine: TypeAlias = Literal["in-process", "vllm", "sglang"]

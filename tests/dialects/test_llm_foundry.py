@@ -44,6 +44,7 @@ def changed(base: dict[str, Any], **values: Any) -> dict[str, Any]:
                 "parallel.param_dtype": "bfloat16",
                 "parallel.reduce_dtype": "bfloat16",
                 "parallel.sync_each_batch": True,
+                "parallel.backward_prefetch": "post",
                 "micro_batch_size": 8,
                 "gradient_accumulation_steps": 16,
                 "sequence_length": 2048,
@@ -54,6 +55,18 @@ def changed(base: dict[str, Any], **values: Any) -> dict[str, Any]:
                 "allocator": "expandable_segments:True",
             },
             id="pretraining",
+        ),
+        pytest.param(
+            changed(MPT, fsdp_config__backward_prefetch="BACKWARD_PRE"),
+            8,
+            {"parallel.backward_prefetch": "pre"},
+            id="gathers before",
+        ),
+        pytest.param(
+            changed(MPT, fsdp_config__backward_prefetch="none"),
+            8,
+            {"parallel.backward_prefetch": "none"},
+            id="gathers nothing ahead",
         ),
         pytest.param(
             MPT,

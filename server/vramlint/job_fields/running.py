@@ -68,6 +68,12 @@ PARALLEL: tuple[JobField, ...] = (
         Moves("gradients"),
     ),
     JobField(
+        "parallel.backward_prefetch",
+        "When FSDP 1 gathers the next layer in backward: before this one's gradients are computed (pre), "
+        "after (post), or when it runs (none), which holds one layer less.",
+        counts=lambda job: job.parallel.strategy == "fsdp1",
+    ),
+    JobField(
         "parallel.buckets",
         moves=Moves("overhead", "double"),
         counts=lambda job: job.parallel.strategy.startswith("zero"),

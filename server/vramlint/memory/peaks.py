@@ -59,7 +59,10 @@ class Pass:
         # A unit's weights are copied out of what they were fetched in before the next are fetched.
         running = max(stretch.rise + before.fetched, 2 * stretch.fetched)
         if self.gradients == "reduced":
-            return max(running + after.pending, stretch.rise_reduced + before.fetched)
+            reducing = max(
+                stretch.rise_reduced + before.fetched, stretch.rise_resharded + before.fetched_late
+            )
+            return max(running + after.pending, reducing)
         return max(running, self.nets(stretch)[0])
 
 

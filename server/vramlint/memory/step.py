@@ -29,6 +29,8 @@ class Segment:
     rise_gradients: int = 0
     rise_reduced: int = 0
     """Backward: the rise after the engine has begun to take the gradients; `rise` is that before."""
+    rise_resharded: int = 0
+    """Of that, the rise once the weights are resharded too, where the gradients were collected before."""
     net: int = 0
     net_gradients: int = 0
     gathered: int = 0
@@ -41,6 +43,8 @@ class Segment:
     """Of these, what is alive while the next stretch runs backward."""
     fetched: int = 0
     """Bytes of this stretch's weights that are fetched while the one before runs backward."""
+    fetched_late: int = 0
+    """The same once that one's weights are resharded."""
     peak_event: int = 0
     end_event: int = 0
 
@@ -183,20 +187,24 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
         result.arriving.append(_gradient(entries.pop()))
         before = _end(t, mark)
         t.ledger.restart_peak()
-        kept += plan.reduce(t, unit, held)
+        collected = plan.collect(t, unit, held)
+        made = _end(t, mark)
+        t.ledger.restart_peak()
+        kept += plan.reduce(t, unit, held, collected)
         hooked += plan.held_by_hooks(t, unit, hidden)
         if index == 0:
             hooked.clear()
         still_gathered += held.weights if unit.stays else []
         del held
         segment = _end(t, mark)
-        segment.rise_reduced = segment.rise
-        if before.rise > segment.rise:
-            segment.rise_gradients, segment.peak_event = before.rise_gradients, before.peak_event
+        segment.rise_resharded = segment.rise
+        segment.rise_reduced = max(made.rise, segment.rise)
+        most = max((made, segment, before), key=lambda each: each.rise)
+        segment.rise_gradients, segment.peak_event = most.rise_gradients, most.peak_event
         segment.rise = before.rise
         segment.accumulated = sum(plan.whole_gradient_bytes(parameter) for parameter in unit.trained)
         segment.reduction, segment.pending = plan.reduction(unit), plan.pending(unit)
-        segment.fetched = plan.fetched(unit)
+        segment.fetched, segment.fetched_late = plan.fetched(unit), plan.fetched_late(unit)
         result.backward.append(segment)
     result.backward.reverse()
     result.arriving.reverse()

@@ -74,6 +74,13 @@ KEYS: tuple[Key, ...] = (
         ("TRANSFORMER_BASED_WRAP", "SIZE_BASED_WRAP", "NO_WRAP"),
     ),
     Key(
+        "fsdp_config.fsdp_backward_prefetch",
+        "parallel.backward_prefetch",
+        "FSDP1: when backward gathers the next layer; BACKWARD_PRE holds two at once.",
+        "NO_PREFETCH",
+        ("BACKWARD_PRE", "BACKWARD_POST", "NO_PREFETCH"),
+    ),
+    Key(
         "fsdp_config.fsdp_offload_params",
         "parallel.offload",
         "Keeps weights, gradients and moments on the host.",

@@ -24,7 +24,7 @@ from vramlint.dialects.kit.reading import open_companion
 from vramlint.dialects.kit.run import Given
 from vramlint.job import Precision
 from vramlint.lazy_dataclasses import replace
-from vramlint.versions import at_least
+from vramlint.versions import at_least, older
 
 _MIXED: dict[str | bool, Half | Literal["none"]] = {
     "no": "none",
@@ -119,6 +119,7 @@ def read_accelerate(
         section = reader.section("fsdp_config") or reader.virtual({}, "distributed_type")
         reader.written("parallel.strategy", "distributed_type")
         release = reader.releases.get("accelerate")
+        flavour = replace(flavour, ahead=_ahead(release))
         found = read_fsdp(section, world, precision, full=full, flavour=flavour, release=release)
     else:
         found = replicated(world, precision)
@@ -129,6 +130,16 @@ def read_accelerate(
         for job, name in (("tensor", "tp"), ("context", "cp"))
     }
     return split_off(found, **sizes) if max(sizes.values()) > 1 else found
+
+
+def _ahead(release: str | None) -> tuple[str, ...]:
+    """The spellings of `fsdp_backward_prefetch` that the launcher hands on (0.20 to 1.15,
+    commands/launch.py): until 0.25 another, which beats it before 1.0.
+    """
+    if not older(release, "1.0"):
+        return ("backward_prefetch",)
+    both = ("backward_prefetch_policy", "backward_prefetch")
+    return both[:1] if older(release, "0.26") else both
 
 
 def _deepspeed(

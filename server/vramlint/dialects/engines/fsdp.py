@@ -13,7 +13,7 @@ from vramlint.dialects.kit.reader import Reader, boolean, integer, text
 from vramlint.job import Parallel, Precision
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.versions import at_least, older
-from vramlint.vocabulary import EACH_MODULE, Checkpointing, Loading, Saving
+from vramlint.vocabulary import EACH_MODULE, Checkpointing, Loading, Prefetch, Saving
 
 Sharding = Literal["full", "grad-op", "none", "hybrid"]
 Wrap = Literal["layer", "none", "size"]
@@ -33,7 +33,14 @@ _STRATEGIES: Mapping[str, Sharding] = {
 }
 _WRAPS: Mapping[str, Wrap] = {"TRANSFORMER_BASED_WRAP": "layer", "SIZE_BASED_WRAP": "size", "NO_WRAP": "none"}
 
-
+_PREFETCHES: Mapping[str, Prefetch] = {
+    "BACKWARD_PRE": "pre",
+    "BACKWARD_POST": "post",
+    "NO_PREFETCH": "none",
+    "1": "pre",
+    "2": "post",
+}
+"""accelerate's words, or numbers (1.15, utils/dataclasses.py, FullyShardedDataParallelPlugin)."""
 _STATE_DICTS: Mapping[str, Saving] = {
     "FULL_STATE_DICT": "full",
     "SHARDED_STATE_DICT": "sharded",
@@ -55,6 +62,10 @@ class FsdpDefaults:
     """`cpu_ram_efficient_loading` when it is not written."""
     away: tuple[str, ...] = ("offload_params", "cpu_offload")
     """Options that keep the shards on the host: accelerate's, and transformers' (5.24, training_args.py)."""
+    ahead: tuple[str, ...] = ("backward_prefetch",)
+    """Options that say what FSDP 1 gathers ahead in backward, the strongest first. Without one nothing is
+    (accelerate 0.20 to 1.15, NO_PREFETCH).
+    """
 
 
 def accelerate_upcast(version: int, release: str | None) -> Upcast:
@@ -104,7 +115,12 @@ def read_fsdp(
         return ParallelPlan(parallel, precision, _checkpointing(reader, version, release))
     upcast = flavour.upcast or accelerate_upcast(version, release)
     held, half = _held(precision, full, upcast), half_of(precision)
-    parallel = replace(parallel, param_dtype=half or "none", reduce_dtype=half or "none")
+    parallel = replace(
+        parallel,
+        param_dtype=half or "none",
+        reduce_dtype=half or "none",
+        backward_prefetch=_prefetch(reader, flavour) if version == 1 else "pre",
+    )
     return ParallelPlan(
         parallel,
         held,
@@ -178,6 +194,17 @@ def _offload(reader: Reader, flavour: FsdpDefaults, options: tuple[str, ...]) ->
             reader.written("parallel.offload", path)
             return "both"
     return "both" if "offload" in options else "none"
+
+
+def _prefetch(reader: Reader, flavour: FsdpDefaults) -> Prefetch:
+    for name in flavour.ahead:
+        path = spelled(reader, name)
+        word = (_word(reader, path) or "").upper()
+        if word in _PREFETCHES:
+            reader.written("parallel.backward_prefetch", path)
+            return _PREFETCHES[word]
+    reader.default("parallel.backward_prefetch", "NO_PREFETCH")
+    return "none"
 
 
 def _loading(reader: Reader, flavour: FsdpDefaults) -> Loading:

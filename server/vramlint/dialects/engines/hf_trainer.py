@@ -220,6 +220,9 @@ def read_engine(
         inner = section or replace(reader, values={}, prefix=(), document=None, at_prefix=False)
         release = reader.releases.get("accelerate")
         flavour = flavour or (TRAINER_FSDP if reader.runs("transformers", "5.10") else TRAINER_FSDP_1)
+        if not reader.runs("transformers", "4.39"):
+            # It asks for the prefixed key alone (4.33 to 4.38, training_args.py).
+            flavour = replace(flavour, ahead=("fsdp_backward_prefetch",))
         found = read_fsdp(
             inner, world, precision, full=full, flavour=flavour, release=release, options=options or ()
         )

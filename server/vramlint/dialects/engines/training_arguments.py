@@ -222,6 +222,13 @@ KEYS: tuple[Key, ...] = (
         (True, False),
     ),
     Key(
+        "fsdp_config.backward_prefetch",
+        "parallel.backward_prefetch",
+        "FSDP 1: when backward gathers the next layer; BACKWARD_PRE holds two at once.",
+        "NO_PREFETCH",
+        ("BACKWARD_PRE", "BACKWARD_POST", "NO_PREFETCH"),
+    ),
+    Key(
         "fsdp_config.activation_checkpointing",
         "gradient_checkpointing",
         "FSDP's own checkpointing, to be used in place of the trainer's.",

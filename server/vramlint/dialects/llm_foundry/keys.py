@@ -74,6 +74,13 @@ KEYS: tuple[Key, ...] = (
         "DEFAULT",
     ),
     Key(
+        f"{FSDP}.backward_prefetch",
+        "parallel.backward_prefetch",
+        "When backward gathers the next layer; NONE holds one layer less.",
+        "BACKWARD_POST",
+        ("BACKWARD_PRE", "BACKWARD_POST", "NONE"),
+    ),
+    Key(
         f"{FSDP}.activation_checkpointing", "gradient_checkpointing", "Recomputes layers in backward.", False
     ),
     Key(

@@ -34,7 +34,7 @@ from vramlint.dialects.llm_foundry.keys import FSDP, KEYS
 from vramlint.dialects.llm_foundry.models import MPT, read_model
 from vramlint.job import Adapter, Evaluation, Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Attention, Autocast, Loss
+from vramlint.vocabulary import Attention, Autocast, Loss, Prefetch
 
 VERSION = "0.22"
 _COMPUTE: Mapping[str, Autocast] = {
@@ -47,6 +47,8 @@ _SHARDING: Mapping[str, Sharding] = {
     "HYBRID_SHARD": "hybrid",
     "_HYBRID_SHARD_ZERO2": "hybrid",
 }
+_PREFETCHES: Mapping[str, Prefetch] = {"NONE": "none", "BACKWARD_PRE": "pre", "BACKWARD_POST": "post"}
+"""Composer 0.32.1 (distributed/mosaic_parallelism.py, BACKWARD_PREFETCH_MAP; FSDPConfig)."""
 _OPTIMIZERS: Mapping[Any, str] = {
     "decoupled_adamw": "decoupled_adamw",
     "decoupled_lionw": "decoupled_lionw",
@@ -150,11 +152,16 @@ def _engine(reader: Reader, world: WorldSize) -> ParallelPlan:
         reduce_dtype=reduced,
         offload="both" if reader.read(f"{FSDP}.cpu_offload", boolean) else "none",
         sync_each_batch=True,
+        backward_prefetch=reader.read(f"{FSDP}.backward_prefetch", _prefetch, "post"),
     )
     # Layers find weights that FSDP has cast already.
     plan = ParallelPlan(parallel, replace(precision, autocast="none"))
     tensor = reader.read("tp_config.tensor_parallel_degree", positive)
     return split_off(plan, tensor=tensor) if tensor > 1 else plan
+
+
+def _prefetch(value: object) -> Prefetch | None:
+    return _PREFETCHES.get(value.upper()) if isinstance(value, str) else None
 
 
 def _replicas(reader: Reader, world: WorldSize, sharding: str) -> int:

@@ -18,6 +18,7 @@ _FSDP: Mapping[str, str] = {
     "auto_wrap_policy": "fsdp_auto_wrap_policy",
     "transformer_layer_cls": "fsdp_transformer_layer_cls_to_wrap",
     "state_dict_type": "fsdp_state_dict_type",
+    "backward_prefetch": "fsdp_backward_prefetch",
 }
 _SECTIONS = ("training.grpo", "training.gkd", "training.trainer_kwargs")
 """Sections whose keys are arguments of the trainer; the last one beats the others."""
@@ -92,7 +93,11 @@ def _fsdp(flat: Flat, values: Mapping[str, Any]) -> None:
     section = look_up(values, "fsdp")
     if not isinstance(section, Mapping) or section.get("enable_fsdp") is not True:
         return
-    made: dict[str, Any] = {"fsdp_version": 1, "fsdp_auto_wrap_policy": "NO_WRAP"}
+    made: dict[str, Any] = {
+        "fsdp_version": 1,
+        "fsdp_auto_wrap_policy": "NO_WRAP",
+        "fsdp_backward_prefetch": "BACKWARD_PRE",
+    }
     made |= {name: section[key] for key, name in _FSDP.items() if section.get(key) is not None}
     made["fsdp_activation_checkpointing"] = look_up(values, "training.enable_gradient_checkpointing") is True
     flat.take("fsdp_config", made, "fsdp.enable_fsdp")

@@ -96,6 +96,13 @@ _OWN = (
     Key("fsdp.sharding_strategy", "parallel.sharding", "What FSDP shares between the GPUs.", "FULL_SHARD"),
     Key("fsdp.cpu_offload", "parallel.offload", "Keeps shards on the host.", False, _BOOLEAN),
     Key(
+        "fsdp.backward_prefetch",
+        "parallel.backward_prefetch",
+        "When backward gathers the next layer; NO_PREFETCH holds one layer less.",
+        "BACKWARD_PRE",
+        offered=("BACKWARD_PRE", "BACKWARD_POST", "NO_PREFETCH"),
+    ),
+    Key(
         "fsdp.auto_wrap_policy",
         "parallel.wrap",
         "What is gathered at once: a layer, a number of weights, or with NO_WRAP the whole model.",

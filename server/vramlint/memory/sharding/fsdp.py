@@ -125,7 +125,7 @@ class Fsdp(Plan):
         return gathered(t, size)
 
     def fetched(self, unit: Unit) -> int:
-        """Both versions fetch one unit ahead in backward."""
+        """One unit ahead in backward."""
         return 0 if unit.stays else self.size(unit)
 
     def kept_shard(self, t: Tape, trained: Sequence[Parameter]) -> list[Storage]:
@@ -224,7 +224,7 @@ class Fsdp2(Fsdp):
         before.clear()
         return Gathered(weights, own if in_model or unit.place != "last" else [])
 
-    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
+    def reduce(self, t: Tape, unit: Unit, held: Gathered, collected: list[Tensor]) -> list[Storage]:
         """Resharded first; then all gradients are copied into the buffer that is reduced."""
         if self.one_unit or self.frees_gradients:
             return []
@@ -271,10 +271,8 @@ class Fsdp1(Fsdp):
         before = size if unit.place == "layer" and not unit.stays else 0
         return Gathered(gathered(t, size), gathered(t, before))
 
-    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
-        """Autograd makes the flat gradient; then the weights are resharded and it is cast and reduced. Where
-        it was added to one that had accumulated, autograd still holds it meanwhile.
-        """
+    def collect(self, t: Tape, unit: Unit, held: Gathered) -> list[Tensor]:
+        """Autograd makes the flat gradient; then the weights are resharded."""
         trained = unit.trained
         if self.one_unit or self.frees_gradients or not trained:
             return []
@@ -282,11 +280,20 @@ class Fsdp1(Fsdp):
         flat = t.new((count,), trained[0].dtype, "gradients of the unit, flat")
         release(trained)
         held.weights.clear()
-        if self.in_pipeline:
+        return [] if self.in_pipeline else [flat]
+
+    def reduce(self, t: Tape, unit: Unit, held: Gathered, collected: list[Tensor]) -> list[Storage]:
+        """The flat gradient is cast and reduced. Where it was added to one that had accumulated, autograd
+        still holds it meanwhile.
+        """
+        if not collected:
             return []
+        flat, trained = collected[0], unit.trained
+        count = flat.shape[0]
         reduced = self.reduction_dtype(trained[0])
         cast = t.new((count,), reduced, REDUCED) if reduced != flat.dtype else flat
         kept = self.kept_shard(t, trained)
+        collected.clear()
         del cast, flat
         return kept
 
@@ -302,6 +309,16 @@ class Fsdp1(Fsdp):
         cast = reduction if self.reduction_dtype(trained[0]) != trained[0].dtype else 0
         made = self.size(unit) + accumulated + 2 * flat
         return int(max(made, accumulated + flat + cast + reduction // self.ranks))
+
+    def fetched(self, unit: Unit) -> int:
+        """One unit ahead where that is asked for before gradients are computed (_runtime_utils.py,
+        _pre_backward_hook).
+        """
+        return Fsdp.fetched(self, unit) if self.job.parallel.backward_prefetch == "pre" else 0
+
+    def fetched_late(self, unit: Unit) -> int:
+        """One unit ahead, at the latest after resharding (_post_backward_reshard)."""
+        return Fsdp.fetched(self, unit) if self.job.parallel.backward_prefetch != "none" else 0
 
     def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:
         """Over frozen layers with reentrant checkpointing: each layer's input and its gradient stay until

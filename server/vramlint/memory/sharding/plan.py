@@ -178,6 +178,10 @@ class Plan:
         """Bytes of a unit's weights that are fetched while the unit after it in the model runs backward."""
         return 0
 
+    def fetched_late(self, unit: Unit) -> int:
+        """The same once the unit after it is resharded, while its gradients are reduced."""
+        return self.fetched(unit)
+
     # what the walk calls
 
     def prepare(self, t: Tape) -> None:
@@ -205,8 +209,14 @@ class Plan:
         """What is held while a unit runs backward; `stayed` are its weights where they are gathered still."""
         return Gathered(stayed)
 
-    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
-        """After a unit's backward: the gradients that stay on this rank, where the engine moves them."""
+    def collect(self, t: Tape, unit: Unit, held: Gathered) -> list[Tensor]:
+        """After a unit's backward: its gradients in one piece, where the engine makes that before it reshards
+        the weights.
+        """
+        return []
+
+    def reduce(self, t: Tape, unit: Unit, held: Gathered, collected: list[Tensor]) -> list[Storage]:
+        """Then: the gradients that stay on this rank, where the engine moves them; `collected` are freed."""
         return []
 
     def held_by_hooks(self, t: Tape, unit: Unit, hidden: tuple[Shape, str]) -> list[Tensor]:

@@ -149,7 +149,7 @@ class Zero3(DeepSpeed):
         """The unit's weights."""
         return Gathered(stayed or self._gathered(t, unit))
 
-    def reduce(self, t: Tape, unit: Unit, held: Gathered) -> list[Storage]:
+    def reduce(self, t: Tape, unit: Unit, held: Gathered, collected: list[Tensor]) -> list[Storage]:
         """What a broken release gathers for backward stays to the step."""
         if not KEEPS_GATHERED.meets(self.job):
             return []
