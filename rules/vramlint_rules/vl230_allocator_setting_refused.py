@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vramlint.catalog.nearest import nearest
 from vramlint.catalog.releases import together
@@ -13,7 +14,9 @@ from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding, Fix
 from vramlint.lint.format import key_text, shorten
 from vramlint.lint.rule import Rule
-from vramlint.memory.replay.refusals import Refusal, refusal
+
+if TYPE_CHECKING:
+    from vramlint.memory.replay.refusals import Refusal
 
 
 class AllocatorSettingRefused(Rule):
@@ -62,6 +65,8 @@ class AllocatorSettingRefused(Rule):
         """The first that PyTorch stops at. What a framework sets in its place is not the file's fault."""
         torch = _torch(context)
         for name, settings, span in _settings(context, torch):
+            from vramlint.memory.replay.refusals import refusal  # late: few files set the allocator
+
             replaced = context.job is not None and context.job.allocator != settings
             found = None if replaced else refusal(settings, torch)
             if found is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 from vramlint.lazy_dataclasses import dataclass, field, replace
-from vramlint.memory.stage_memory import StageMemory
 from vramlint.vocabulary import Component as Component
+
+if TYPE_CHECKING:
+    from vramlint.memory.stage_memory import StageMemory
 
 COMPONENTS: tuple[Component, ...] = get_args(Component)
 MomentName: TypeAlias = Literal[

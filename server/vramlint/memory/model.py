@@ -31,7 +31,7 @@ from vramlint.memory.peaks import (
     reference_pass,
 )
 from vramlint.memory.persistent import PersistentBytes, frees_gradients, persistent_bytes
-from vramlint.memory.pipeline import in_flight, keep_part, parts, stage_memory
+from vramlint.memory.pipeline import in_flight, keep_part, parts
 from vramlint.memory.replay import Late
 from vramlint.memory.replay.run import Run
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
@@ -128,6 +128,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
         candidates.append(assembled(*stage, *said, undivided, Late(run)))
         places.append((order, step.peaks))
         if job.parallel.pipeline > 1:
+            from vramlint.memory.stages import stage_memory  # late: few runs have a pipeline
+
             stages.append(stage_memory(part, held, plan, profile, candidates[-1].worst.components))
     fullest = max(range(len(candidates)), key=lambda index: candidates[index].worst.device_bytes)
     away = sum(offloaded(profile, places[fullest][0], resident))

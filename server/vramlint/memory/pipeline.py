@@ -8,18 +8,15 @@ logits; or one between, where layers differ or the ends hold fewer of them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from copy import copy
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vramlint.job import Parallel, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.architectures.network import Network
-from vramlint.memory.sharding.plan import Plan
-from vramlint.memory.stage_memory import StageMemory, StageName
-from vramlint.memory.step import StepProfile
 from vramlint.memory.weights import Group, Weights
-from vramlint.vocabulary import Component
+
+if TYPE_CHECKING:
+    from vramlint.memory.stage_memory import StageName
 
 ENDS = ("embedding", "head")
 """Groups of weights outside the layers."""
@@ -110,29 +107,3 @@ def keep_part(weights: Weights, part: StagePart, network: Network) -> None:
     for group in weights.groups:
         group.count = count(group)
     weights.groups = [group for group in weights.groups if group.count]
-
-
-def stage_memory(
-    part: StagePart, held: Weights, plan: Plan, profile: StepProfile, components: Mapping[Component, int]
-) -> StageMemory:
-    """What a stage needs: `held` are its weights, `components` its bytes at the worst moment."""
-    assert part.name != "model"
-    job = plan.job
-    head = profile.forward[-1]
-    return StageMemory(
-        name=part.name,
-        layers=min(part.last, len(profile.order) - 2) - max(1, part.first) + 1,
-        parameters=sum(count * parameter.numel for parameter, count in held.all()),
-        in_flight=in_flight(job.parallel, part, job.gradient_accumulation_steps),
-        components=components,
-        embedding_bytes=_stored(held, plan, "embedding"),
-        head_bytes=_stored(held, plan, "head"),
-        loss_bytes=max(head.rise, head.net + profile.after_loss.rise) if part.name == "last stage" else 0,
-    )
-
-
-def _stored(weights: Weights, plan: Plan, name: str) -> int:
-    """Bytes of the weights of one group, without what is no parameter."""
-    alone = copy(weights)
-    alone.groups, alone.buffers = [group for group in weights.groups if group.name == name], 0
-    return alone.stored_bytes(plan)
