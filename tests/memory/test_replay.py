@@ -52,6 +52,20 @@ def test_the_replay_allocates_what_the_estimate_counts(
     assert allocated_by_replay(estimate) == pytest.approx(estimate.peak_allocated_bytes, rel=0.012)
 
 
+FSDP = "fsdp: full_shard auto_wrap\nfsdp_config: {transformer_layer_cls_to_wrap: Qwen2DecoderLayer}\n"
+
+
+@pytest.mark.parametrize("more", ["", "use_peft: true\n"])
+@pytest.mark.parametrize("batches", [1, 4])
+def test_shards_that_add_up_on_another_stream_are_counted_once(
+    tmp_path: Path, more: str, batches: int
+) -> None:
+    """What FSDP reduces to lies on a stream of its own, what it reduces from on that of computation."""
+    text = trl(True, True, FSDP + f"gradient_accumulation_steps: {batches}\n" + more)
+    estimate = estimate_of(tmp_path, text.replace("gpu=A100-80GB", "gpu=A100-80GB x8"))
+    assert allocated_by_replay(estimate) == pytest.approx(estimate.peak_allocated_bytes, rel=0.1)
+
+
 def test_equal_lengths_give_a_number_and_varying_ones_a_range(tmp_path: Path) -> None:
     packed, padded = estimate_of(tmp_path, trl(packing=True)), estimate_of(tmp_path, trl(packing=False))
     low, high = packed.reserved_range

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.events import Event, on_stream
@@ -128,7 +129,7 @@ def walked(profile: StepProfile, gathers: bool = True) -> Walked:
         saved,
         summed,
         {number: sizes[number] for number in outputs if number >= 0},
-        {number: sizes[number] for number in (*summed, *(n for some in gradients for n in some))},
+        {number: ledger.records[number].bytes for number in (*summed, *chain.from_iterable(gradients))},
         len(sizes),
     )
 
