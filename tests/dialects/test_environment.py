@@ -106,6 +106,15 @@ CUDA = "PYTORCH_CUDA_ALLOC_CONF"
 SPLIT = "max_split_size_mb:128"
 
 
+def allocator_of(folder: Path, script: str) -> str:
+    """The allocator's settings of the run that a script starts, with the variable and the run's words put in."""
+    (folder / "a.yaml").write_text(CONFIG)
+    (folder / "run.sh").write_text(script.format(set=f"{CUDA}={SPLIT}", name=CUDA, run=RUN) + "\n")
+    job = analysed(folder, "run.sh").job
+    assert job is not None
+    return job.allocator
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -131,11 +140,7 @@ SPLIT = "max_split_size_mb:128"
     ],
 )
 def test_a_variable_reaches_the_run_however_it_is_set(tmp_path: Path, script: str) -> None:
-    (tmp_path / "a.yaml").write_text(CONFIG)
-    (tmp_path / "run.sh").write_text(script.format(set=f"{CUDA}={SPLIT}", name=CUDA, run=RUN) + "\n")
-    job = analysed(tmp_path, "run.sh").job
-    assert job is not None
-    assert job.allocator == SPLIT
+    assert allocator_of(tmp_path, script) == SPLIT
 
 
 @pytest.mark.parametrize(
@@ -152,11 +157,7 @@ def test_a_variable_reaches_the_run_however_it_is_set(tmp_path: Path, script: st
     ],
 )
 def test_a_variable_that_is_held_back_does_not_reach_the_run(tmp_path: Path, script: str) -> None:
-    (tmp_path / "a.yaml").write_text(CONFIG)
-    (tmp_path / "run.sh").write_text(script.format(set=f"{CUDA}={SPLIT}", name=CUDA, run=RUN) + "\n")
-    job = analysed(tmp_path, "run.sh").job
-    assert job is not None
-    assert job.allocator != SPLIT
+    assert allocator_of(tmp_path, script) != SPLIT
 
 
 def said(folder: Path, script: str) -> list[tuple[str, str]]:
