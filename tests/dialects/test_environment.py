@@ -107,7 +107,7 @@ SPLIT = "max_split_size_mb:128"
 
 
 def allocator_of(folder: Path, script: str) -> str:
-    """The allocator's settings of the run that a script starts, with the variable and the run's words put in."""
+    """The allocator's settings of the run that a script starts."""
     (folder / "a.yaml").write_text(CONFIG)
     (folder / "run.sh").write_text(script.format(set=f"{CUDA}={SPLIT}", name=CUDA, run=RUN) + "\n")
     job = analysed(folder, "run.sh").job
