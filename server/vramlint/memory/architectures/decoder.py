@@ -121,7 +121,6 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         outside + last,
         order,
         decoder.logit_cap,
-        decoder.logit_scale,
         modelled=not decoder.approximate,
         notes=decoder.notes,
         tail=last,

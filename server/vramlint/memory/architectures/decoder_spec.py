@@ -90,7 +90,6 @@ class Decoder:
     embedding_norm: bool = False
     residual_scale: bool = False
     logit_cap: bool = False
-    logit_scale: bool = False
     attention_cap: bool = False
     softmax_fp32: bool = True
     broadcast_heads: bool = False

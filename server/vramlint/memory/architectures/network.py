@@ -58,7 +58,6 @@ class Network:
     order: list[int] = field(default_factory=list)
     """Index of the stage of each layer, first to last."""
     logit_cap: bool = False
-    logit_scale: bool = False
     modelled: bool = True
     """False where operations are only approximated: activations are a bound."""
     counted: bool = True

@@ -127,7 +127,6 @@ def cohere(config: Config) -> Decoder:
         rotary="fp32",
         tied=config.get("tie_word_embeddings", True),
         qk_norm="each head" if config.get("use_qk_norm") else "",
-        logit_scale=True,
     )
 
 
@@ -139,7 +138,6 @@ def cohere2(config: Config) -> Decoder:
         arrange=parallel,
         rotary="fp32",
         tied=config.get("tie_word_embeddings", True),
-        logit_scale=True,
     )
     every = config.get("sliding_window_pattern") or 4
     return alternating(declared, config, config.get("sliding_window") or 4096, every, global_positions="")
@@ -169,7 +167,7 @@ def olmo3(config: Config) -> Decoder:
 
 def granite(config: Config) -> Decoder:
     """Llama with scaled embeddings, residuals and logits."""
-    return llama_kind(config, embedding_scale=True, residual_scale=True, logit_scale=True)
+    return llama_kind(config, embedding_scale=True, residual_scale=True)
 
 
 def glm(config: Config) -> Decoder:
@@ -300,7 +298,7 @@ def arcee(config: Config) -> Decoder:
 
 def minicpm(config: Config) -> Decoder:
     """Llama with scaled embeddings, residuals and logits (remote code)."""
-    return llama_kind(config, embedding_scale=True, residual_scale=True, logit_scale=True)
+    return llama_kind(config, embedding_scale=True, residual_scale=True)
 
 
 def exaone(config: Config) -> Decoder:

@@ -140,9 +140,7 @@ def granitemoe(config: Config) -> Decoder:
         router_name="block_sparse_moe.router",
     )
     tied = bool(config.get("tie_word_embeddings", False))
-    return llama_kind(
-        config, feed=mixture, tied=tied, embedding_scale=True, residual_scale=True, logit_scale=True
-    )
+    return llama_kind(config, feed=mixture, tied=tied, embedding_scale=True, residual_scale=True)
 
 
 def deepseek_mixture(config: Config, router: str) -> Mixture:

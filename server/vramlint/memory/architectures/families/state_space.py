@@ -87,7 +87,6 @@ def granitemoehybrid(config: Config) -> Decoder:
         positions="rotary" if config.get("position_embedding_type") == "rope" else "",
         embedding_scale=True,
         residual_scale=True,
-        logit_scale=True,
         names={"mlp.gate_up_proj": "shared_mlp.input_linear", "mlp.down_proj": "shared_mlp.output_linear"},
     )
     return with_mixers(config, declared, mamba_of(config, expanded(config)))
@@ -142,7 +141,6 @@ def falcon_h1(config: Config) -> Decoder:
         feed=scaled_gated,
         key_scale=True,
         embedding_scale=True,
-        logit_scale=True,
         names={f"mlp.{name}": f"feed_forward.{name}" for name in MLP_NAMES},
         norm_names=("input_layernorm", "pre_ff_layernorm"),
         notes=(PLAIN_PATH,),
