@@ -90,7 +90,7 @@ RULES: tuple[type[Rule] | Deferred, ...] = (
     Deferred("vramlint_rules.vl501_checkpoint_pile", when.large_checkpoints),
     Deferred("vramlint_rules.vl502_resume_states", when.large_checkpoints, opt_in=True),
     Deferred("vramlint_rules.vl503_copy_per_task", when.has_estimate, opt_in=True),
-    Deferred("vramlint_rules.vl601_broken_release", when.sharded),
+    Deferred("vramlint_rules.vl601_broken_release", when.broken_release),
     Deferred("vramlint_rules.vl901_unknown_gpu", when.unclear_gpu),
     UnusedSuppression,
     Deferred("vramlint_rules.vl903_unknown_model", when.no_estimate),

@@ -201,4 +201,7 @@ adapts_float32 = estimated(
         job.method in ADAPTER_METHODS and job.quantization is None and job.precision.weights == "float32"
     )
 )
-sharded = estimated(lambda job: job.parallel.strategy in ("zero3", "fsdp2"))
+broken_release = estimated(
+    lambda job: job.parallel.strategy in ("zero3", "fsdp2") or job.quantization is not None
+)
+"""What a release is known to break: the rule asks which."""

@@ -39,6 +39,23 @@ LAYERS, WIDTH = 28, 3584
 IN_LAYERS = 6_738_415_616 - 2 * 32000 * 4096
 
 
+QLORA = """\
+# vramlint: gpu={gpu} versions=transformers@{release}
+base_model: Qwen/Qwen2.5-32B
+datasets: [{{path: a/b, type: alpaca}}]
+load_in_4bit: true
+adapter: qlora
+lora_r: 16
+lora_target_linear: true
+sequence_len: 1024
+micro_batch_size: 1
+gradient_checkpointing: true
+bf16: true
+optimizer: adamw_bnb_8bit
+"""
+IN_16_BIT = 2 * 32_763_876_352
+
+
 def fsdp2(folder: Path, release: str) -> int:
     moments = estimate_of(folder, FSDP2.format(release=release)).moments
     return next(found for found in moments if found.name == "loss").components["activations"]
@@ -79,3 +96,24 @@ def test_a_broken_release_is_a_finding(tmp_path: Path) -> None:
     assert "VL601" not in {
         finding.code for finding in analysis_of(tmp_path, FSDP2.format(release="1.15")).findings
     }
+
+
+@pytest.mark.parametrize(
+    ("release", "ahead"), [("4.57", False), ("5.0", True), ("5.3.0", True), ("5.4", False)]
+)
+def test_transformers_read_ahead_of_what_is_quantized(tmp_path: Path, release: str, ahead: bool) -> None:
+    """Axolotl's page prints 47 GiB for a 27 B model, which is 50.6 GiB in 16 bit, and in 4 bits is 17."""
+    estimate = estimate_of(tmp_path, QLORA.format(gpu="H100-80GB", release=release))
+    load = next(found for found in estimate.moments if found.name == "load")
+    assert (load.allocated_bytes > IN_16_BIT) is ahead
+    assert load.allocated_bytes < IN_16_BIT * 1.01
+    assert (estimate.bound == "at most ") is ahead
+    short = analysis_of(tmp_path, QLORA.format(gpu="RTX-5090", release=release))
+    assert short.verdict == ("unknown" if ahead else "fits")
+    assert ("VL601" in [finding.code for finding in short.findings]) is ahead
+
+
+def test_what_was_quantized_before_is_not_read_in_16_bit(tmp_path: Path) -> None:
+    text = QLORA.replace("Qwen/Qwen2.5-32B", "unsloth/Qwen2.5-32B-bnb-4bit")
+    estimate = estimate_of(tmp_path, text.format(gpu="RTX-5090", release="5.2"))
+    assert estimate.peak_phase != "load"

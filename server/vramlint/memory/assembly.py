@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 
 from vramlint.catalog.facts import GIB
 from vramlint.job import Open, TrainingJob
 from vramlint.lazy_dataclasses import replace
+from vramlint.memory.broken_releases import LOADS_AHEAD
 from vramlint.memory.checkpoint_size import checkpoint_bytes
 from vramlint.memory.estimate import MOMENTS, Component, Estimate, Moment, Reserved
 from vramlint.memory.ledger import rounded
@@ -27,6 +29,7 @@ from vramlint.memory.quantization import has_formula
 from vramlint.memory.replay.settings import parsed
 from vramlint.memory.roles import not_counted, taken_for_granted
 from vramlint.memory.sharding import plan_of
+from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
 
 
@@ -100,7 +103,7 @@ def assembled(
         architecture=job.model.model_type,
         modelled=modelled,
         unknown=(*_uncounted(job, bool(walked)), *left_open(job)),
-        undivided=undivided,
+        undivided=(*undivided, *_read_ahead(job, moments)),
         capacity_bytes=None if job.gpu is None else job.gpu.usable_bytes - outside,
         notes=(*_notes(job, persistent, modelled, counted, bool(walked)), *notes),
         replay=replay,
@@ -118,6 +121,16 @@ def counted_at_most(job: TrainingJob, weights: Weights) -> Iterator[str]:
     scheme = job.quantization.scheme if job.quantization is not None else None
     if scheme is not None and not has_formula(scheme):
         yield f"what weights stored as {scheme!r} take is not known: they are counted at 16 bits"
+
+
+def _read_ahead(job: TrainingJob, moments: Sequence[Moment]) -> Iterator[str]:
+    """What loading holds at most, where that decides."""
+    if LOADS_AHEAD.meets(job) and max(moments, key=attrgetter("device_bytes")).name == "load":
+        release = version_of(LOADS_AHEAD.library, job)
+        yield (
+            f"{LOADS_AHEAD.library} {release} {LOADS_AHEAD.does}: how many are there at one time depends on "
+            "the disk and the processor"
+        )
 
 
 def left_open(job: TrainingJob, bound: str | None = None) -> Iterator[str]:

@@ -26,6 +26,8 @@ class BrokenRelease:
     """The field of a job that turns it on."""
     without: Callable[[TrainingJob], TrainingJob]
     """The same run with a release that does not."""
+    at_most: bool = False
+    """Whether what it holds more is a bound, and nothing to speak of where the run fits all the same."""
 
     def meets(self, job: TrainingJob) -> bool:
         """Whether the release that is known to run is one of them, and the run meets it."""
@@ -41,6 +43,16 @@ def _recomputes_in_graph(job: TrainingJob) -> bool:
 
 def _newer_deepspeed(job: TrainingJob) -> TrainingJob:
     return replace(job, versions={**job.versions, "deepspeed": KEEPS_GATHERED.fixed})
+
+
+def _synchronous(job: TrainingJob) -> TrainingJob:
+    return replace(job, versions={**job.versions, "transformers": LOADS_AHEAD.fixed})
+
+
+def _is_quantized_on_the_gpu(job: TrainingJob) -> bool:
+    """Whether bitsandbytes quantizes weights that are released in 16 bit."""
+    scheme = job.quantization.scheme if job.quantization is not None else ""
+    return scheme.startswith("bnb-") and job.model.quantized_as is None
 
 
 def _whole_layers(job: TrainingJob) -> TrainingJob:
@@ -73,7 +85,21 @@ CHECKPOINTS_EACH_MODULE = BrokenRelease(
 """fsdp2_apply_ac wraps a module whose parent is a layer (1.8.1 to 1.14.0, utils/fsdp_utils.py; pull request
 4172): the inputs of norms, attention and MLP stay, four a layer in place of one.
 """
-BROKEN_RELEASES = (KEEPS_GATHERED, CHECKPOINTS_EACH_MODULE)
+LOADS_AHEAD = BrokenRelease(
+    library="transformers",
+    first="5",
+    fixed="5.4",
+    does="reads weights to the GPU in 16 bit while bitsandbytes still quantizes the first of them",
+    concerns=_is_quantized_on_the_gpu,
+    field="quantization.scheme",
+    without=_synchronous,
+    at_most=True,
+)
+"""Threads copy every weight to the GPU as fast as the files can be read, whatever waits to be quantized
+(5.0.0 and 5.3.0, core_model_loading.py, convert_and_load_state_dict_in_model); from 5.4.0 on nothing is read
+ahead then. How far they get depends on disk and processor: at most, all weights are there in 16 bit.
+"""
+BROKEN_RELEASES = (KEEPS_GATHERED, CHECKPOINTS_EACH_MODULE, LOADS_AHEAD)
 
 
 def broken_releases(job: TrainingJob) -> Iterator[BrokenRelease]:

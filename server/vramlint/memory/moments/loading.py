@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from vramlint.job import TrainingJob
 from vramlint.memory.architectures.network import Network
+from vramlint.memory.broken_releases import LOADS_AHEAD
 from vramlint.memory.ledger import rounded
 from vramlint.memory.moments.held import Held
 from vramlint.memory.moments.whole import whole_bytes
@@ -75,10 +76,12 @@ def _unit(job: TrainingJob, network: Network) -> int:
 
 
 def _quantizing(job: TrainingJob, weights: Weights) -> int:
-    """The 16-bit weight that is being quantized on the GPU, the largest of those that are."""
+    """The 16-bit weights that are on the GPU to be quantized, beyond what is left of them: the largest, or of
+    releases that read ahead at most all.
+    """
     if job.quantization is None or not job.quantization.scheme.startswith("bnb-"):
         return 0
-    return max(
-        (rounded(2 * parameter.numel) for parameter, _ in weights.all() if parameter.scheme is not None),
-        default=0,
-    )
+    read = [(count, parameter) for parameter, count in weights.all() if parameter.scheme is not None]
+    if LOADS_AHEAD.meets(job):
+        return sum(count * (rounded(2 * each.numel) - whole_bytes(job, each)) for count, each in read)
+    return max((rounded(2 * each.numel) for _, each in read), default=0)
