@@ -38,6 +38,27 @@ CASES: dict[str, tuple[str, dict[str, str], list[dict[str, Any]]]] = {
         {"a.sh": "python fit.py train.size=8\n", "fit.py": OMEGA, "c.yaml": "model: gpt2\ntrain: {size: 2}"},
         [{"model": "gpt2", "micro_batch": 8}],
     ),
+    "the example scripts of trl's repository take what its commands take": (
+        "a.sh",
+        {
+            "a.sh": "accelerate launch --num_processes 2 trl/examples/scripts/dpo.py "
+            "--model_name_or_path gpt2 --dataset_name a/b --max_length 512 --per_device_train_batch_size 4\n"
+            "python examples/scripts/reward_modeling.py --model_name_or_path gpt2 --dataset_name a/b\n",
+        },
+        [
+            {"framework": "trl", "method": "dpo", "seq_len": 512, "micro_batch": 4, "ranks": 2},
+            {"framework": "trl", "method": "rm", "micro_batch": 8, "ranks": 1},
+        ],
+    ),
+    "a script of such a name that is there is read itself": (
+        "a.sh",
+        {
+            "a.sh": "python examples/scripts/sft.py train.size=8\n",
+            "examples/scripts/sft.py": OMEGA,
+            "c.yaml": "model: gpt2",
+        },
+        [{"model": "gpt2", "micro_batch": 8}],
+    ),
     "composer starts LLM Foundry's script": (
         "a.sh",
         {

@@ -15,6 +15,7 @@ from vramlint.dialects.kit.launches import of_batch_script, of_skypilot
 from vramlint.dialects.kit.run import Run, Unknown
 from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script
+from vramlint.dialects.launching.programs import TRL_EXAMPLES
 from vramlint.dialects.launching.scheduler import scheduler_variables, task_variables
 from vramlint.dialects.launching.snippets import snippets
 from vramlint.dialects.scripting.declared import Started, declared_in, started
@@ -83,10 +84,12 @@ def _launched(
     """The run of a launch line, with the program that it starts."""
     if run.framework == "torchtitan" and (own := _of_registry(run, where.around)) is not None:
         run = own
+    program = _program(run, where.around)
+    if program is not None and re.fullmatch(TRL_EXAMPLES, str(run.program.value)):
+        run = replace(run, framework=None, trainer=None)
     described = describe(run, script, header, text, *where)
     if described is not None and not described.subject.by_name:
         return described
-    program = _program(run, where.around)
     if run.framework is not None or program is None:
         return described
     joined = _of_program(run, program, header, text, where)

@@ -53,6 +53,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+TRL_EXAMPLES = r"(?:.*/)?examples/scripts/(?:sft|dpo|kto|orpo|cpo|reward_modeling)\.py"
+"""Scripts of trl's repository, which take the arguments of its commands; another project can have files of
+such names, so one that is there is read instead.
+"""
+
 PROGRAMS = (
     Program(r"axolotl", _words("train"), "axolotl"),
     Program(r"axolotl\.cli\.train|scripts/finetune\.py", framework="axolotl"),
@@ -78,6 +83,7 @@ PROGRAMS = (
     Program(r"litgpt", _words("pretrain"), "litgpt", "config", "model_name"),
     Program(r"trl", _words("sft dpo kto grpo rloo reward orpo cpo online-dpo"), "trl"),
     Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
+    Program(TRL_EXAMPLES, framework="trl"),
     Program(
         r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)",
         framework="verl",
@@ -120,6 +126,7 @@ _OBJECTIVES: Mapping[str, Objective] = {
     "grpo": "grpo",
     "rloo": "grpo",
     "reward": "reward",
+    "reward_modeling": "reward",
 }
 """What each command of trl trains for, as its scripts are named (cli/commands of trl 1.16)."""
 
