@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from vramlint.dialects.kit.conflicts import Conflict
 from vramlint.dialects.kit.dialect import REMOVE
@@ -62,8 +63,15 @@ def flash_attention(reader: Reader) -> bool:
 
 def checkpoints(reader: Reader) -> bool:
     """Whether gradient_checkpointing is set to anything but false."""
-    value = reader.raw("gradient_checkpointing")
-    return value is True or (isinstance(value, str) and value not in ("", "false"))
+    value = switched(reader, "gradient_checkpointing")
+    return value is True or (isinstance(value, str) and value != "")
+
+
+def switched(reader: Reader, path: str) -> Any:
+    """The value of a key that takes words beside true and false, whether or not these are quoted."""
+    value = reader.raw(path)
+    said = boolean(value)
+    return value if said is None else said
 
 
 def _adapter(reader: Reader) -> str | None:
@@ -196,7 +204,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         "offload-without-checkpointing",
         "activation_offloading",
         ("gradient_checkpointing",),
-        lambda r: r.raw("activation_offloading") in (True, "legacy", "disk") and not checkpoints(r),
+        lambda r: switched(r, "activation_offloading") in (True, "legacy", "disk") and not checkpoints(r),
         "activation_offloading needs gradient_checkpointing: true; axolotl refuses it alone",
         fix={"gradient_checkpointing": True},
     ),

@@ -19,6 +19,7 @@ from vramlint.dialects.axolotl.checks import (
     fsdp,
     fsdp1_by,
     plugin,
+    switched,
     unlisted_plugin_keys,
 )
 from vramlint.dialects.axolotl.edits import edits
@@ -267,7 +268,7 @@ def _engine(
 
 def _activations(reader: Reader, method: str) -> tuple[Checkpointing, bool]:
     """Checkpointing and offloading: with an adapter, offloading takes the place of recomputation."""
-    offloading = reader.raw("activation_offloading")
+    offloading = switched(reader, "activation_offloading")
     spelled_old = reader.raw("gradient_checkpointing") in ("offload", "offload_disk")
     if spelled_old:
         reader.written("activation_offload", "gradient_checkpointing")
