@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vramlint.catalog.facts import Gpu
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.format import gib, gpu_name
@@ -61,7 +60,8 @@ class OversizedGpu(Rule):
             return
         from vramlint.catalog.gpus import smallest_with  # imported late: few runs get here
 
-        smaller = [each.name for each in smallest_with(estimate.high_bytes, _LOOKED_AT) if _can(each, gpu)]
+        enough = smallest_with(estimate.high_bytes, _LOOKED_AT)
+        smaller = [each.name for each in enough if each.usable_bytes < gpu.usable_bytes and each.trains]
         if not smaller:
             return
         used = f"{gib(estimate.device_bytes)} of {gib(gpu.usable_bytes)} GiB of {gpu_name(gpu)} are used"
@@ -71,9 +71,3 @@ class OversizedGpu(Rule):
             part="value" if declared.key else "file",
             span=declared.span,
         )
-
-
-def _can(smaller: Gpu, gpu: Gpu) -> bool:
-    """Whether it is smaller and has bfloat16 units, which nearly every run uses."""
-    portable = "Laptop" in smaller.name
-    return smaller.usable_bytes < gpu.usable_bytes and smaller.supports.get("bf16") is True and not portable

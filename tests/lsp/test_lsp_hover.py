@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,19 @@ async def test_gpu_hover_on_the_directive(editor: Editor) -> None:
     assert said is not None
     assert "24.0 GiB total, **23.5 usable**" in said
     assert "✓ bf16" in said
-    assert "alternatives: " in said
+    alternatives = said.partition("alternatives: ")[2]
+    assert alternatives
+    assert not re.search("V100|Laptop|Jetson", alternatives), (
+        "this run needs bf16, and a GPU to rent or to buy"
+    )
+
+
+async def test_a_key_of_the_evaluation_says_what_that_holds(editor: Editor) -> None:
+    uri = await editor.open(AXOLOTL.replace("num_epochs: 1", "num_epochs: 1\nval_set_size: 0.1"))
+    said = await editor.hover(uri, "val_set_size")
+    assert said is not None
+    assert "GiB in evaluation, under the peak of" in said
+    assert "activations" not in said.splitlines()[0]
 
 
 async def test_unknown_gpu_hover_names_the_nearest(editor: Editor) -> None:

@@ -82,3 +82,14 @@ class Gpu:
         """The major compute capability of NVIDIA's GPUs: 8 of Ampere and Ada, 9 of Hopper; None of others."""
         major = (self.compute_capability or "").partition(".")[0]
         return int(major) if self.vendor == "nvidia" and major.isdigit() else None
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is worth proposing: with bfloat16 units, which nearly every run uses, and in no laptop
+        or embedded board.
+        """
+        return (
+            self.supports.get("bf16") is True
+            and not self.name.startswith("Jetson")
+            and "Laptop" not in self.name
+        )

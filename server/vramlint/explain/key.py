@@ -38,6 +38,10 @@ _OF_QUANTIZED = (
 """What is said of quantized weights, beside whether they are."""
 
 
+_MOMENTS_OF_KEYS = frozenset(("evaluation",))
+"""Moments with keys of their own, which decide nothing in the others."""
+
+
 def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix] = ()) -> str:
     """The hover of a key that decides memory, as Markdown.
 
@@ -54,6 +58,8 @@ def explain_key(analysis: Analysis, key: Key, path: KeyPath, fixes: Sequence[Fix
     estimate, job = analysis.estimate, analysis.job
     if estimate is None or job is None:
         return "\n\n".join((name, key.effect, verdict_line(analysis)))
+    if below := under_the_peak(estimate, key.field):
+        return f"{name} · {below}\n\n{key.effect}"
     compared = steps(analysis, key, path, value)
     now = estimate.rough.device_bytes
     same = all(abs(step.device_bytes - now) < _NOTHING for step in compared)
@@ -92,6 +98,16 @@ def unused(job: TrainingJob, field: str) -> str:
     if field.startswith(_OF_QUANTIZED) and job.quantization is None:
         return "no weight is quantized"
     return ""
+
+
+def under_the_peak(estimate: Estimate, field: str) -> str:
+    """What a key's own moment holds, where the run holds more in another; empty elsewhere."""
+    moment = next((each for each in estimate.counted if each.name == field.partition(".")[0]), None)
+    if moment is None or moment.name == estimate.worst.name or moment.name not in _MOMENTS_OF_KEYS:
+        return ""
+    peak, whole = PHASES.get(estimate.peak_phase, estimate.peak_phase), size(estimate.device_bytes)
+    held = size(moment.device_bytes)
+    return f"{held} {PHASES[moment.name]}, under the peak of {whole} {peak}"
 
 
 def free_of_cost(estimate: Estimate, compared: tuple[Comparison, ...]) -> str:
