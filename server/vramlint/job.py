@@ -35,6 +35,7 @@ from vramlint.vocabulary import (
     Schedule,
     Scheme,
     Sleep,
+    SparseAttention,
     Strategy,
 )
 
@@ -247,6 +248,7 @@ class Kernels:
     """Dense feed-forward blocks run over pieces of the sequence, and again in backward."""
     tiled_mlp_pieces: int | None = None
     """How many; None: one for as many tokens as the model is wide (ALST)."""
+    sparse_attention: SparseAttention = "whole"
 
 
 RoleModel: TypeAlias = "Model | Literal['auto', 'none', 'same-as-model', 'unknown']"

@@ -68,6 +68,10 @@ Loss: TypeAlias = Literal[
 ]
 LigerKernel: TypeAlias = Literal["rms_norm", "swiglu", "rope"]
 """Liger's kernels in a layer, by the names of its own parameters; "swiglu" is any gated activation."""
+SparseAttention: TypeAlias = Literal["whole", "fused"]
+"""How the keys that a query sees are chosen, where a model chooses: by scores of all queries at one time, or
+by kernels that score a block of queries and attend to the chosen keys alone.
+"""
 Loop: TypeAlias = Literal["plain", "freed", "trainer", "trl@1.10", "trl@1.16"]
 """How long the training loop keeps the logits alive."""
 Component: TypeAlias = Literal[

@@ -143,21 +143,61 @@ precision: {{weights: bfloat16, master_weights: float32, optimizer_states: float
 optimizer: adamw
 micro_batch_size: 1
 sequence_length: 16384
-attention: flash_attention_2
+attention: {attention}
 gradient_checkpointing: full
-parallel: {{strategy: zero1, data: 8, tensor: 8, pipeline: {pipeline}, expert: 64, offload: optimizer}}
+parallel: {{strategy: zero1, data: 8, tensor: 8, pipeline: {pipeline}, expert: 64, offload: optimizer{more}}}
 """
 
 
 @pytest.mark.parametrize(
-    ("runtime", "pipeline", "open_"),
-    [("runtime: megatron", 1, True), ("", 8, True), ("", 1, False)],
+    ("runtime", "pipeline", "attention", "open_"),
+    [
+        ("runtime: megatron", 1, "sdpa", True),
+        ("", 8, "sdpa", True),
+        ("", 1, "flash_attention_2", False),
+        ("runtime: megatron", 1, "flash_attention_2", False),
+    ],
 )
 def test_an_indexers_scores_are_a_bound_where_kernels_may_be_fused(
-    tmp_path: Path, runtime: str, pipeline: int, open_: bool
+    tmp_path: Path, runtime: str, pipeline: int, attention: str, open_: bool
 ) -> None:
-    """Megatron-Core 0.16 makes them whole (experimental_attention_variant/dsa.py), as transformers does; runs
-    of such models bring kernels of their own.
+    """Megatron-Core makes them whole unless told otherwise (0.16 to 0.19, experimental_attention_variant/
+    dsa.py, fused_qk_topk_naive), as transformers does; runs of such models bring kernels of their own.
     """
-    found = estimate_of(tmp_path, SPARSE.format(runtime=runtime, pipeline=pipeline))
+    text = SPARSE.format(runtime=runtime, pipeline=pipeline, attention=attention, more="")
+    found = estimate_of(tmp_path, text)
     assert any("fused kernels" in reason for reason in found.why_unknown) == open_
+
+
+def sparse(folder: Path, sequence: int, context: int = 1) -> int:
+    """Bytes of activations at the peak, where fused kernels choose keys and attend to them."""
+    text = SPARSE.format(
+        runtime="runtime: megatron", pipeline=1, attention="flash_attention_2", more=f", context: {context}"
+    )
+    text = text.replace("16384", str(sequence)).replace("data: 8", f"data: {8 // context}")
+    return moment(estimate_of(folder, text), "backward").components["activations"]
+
+
+def test_fused_kernels_score_a_block_of_queries_at_a_time(tmp_path: Path) -> None:
+    """Beyond a block of 8,192 queries, activations grow with tokens; scores by 4 bytes a key of the block."""
+    short, long = sparse(tmp_path, 16384), sparse(tmp_path, 65536)
+    assert long < 4 * short + 8192 * (65536 - 16384) * 4
+
+
+def test_fused_kernels_are_said_by_flash_attention_or_a_key(tmp_path: Path) -> None:
+    """transformers refuses flash attention for such models, and no flash kernel takes a mask of keys."""
+    text = SPARSE.format(runtime="runtime: megatron", pipeline=1, attention="flash_attention_2", more="")
+    implied = estimate_of(tmp_path, text)
+    said, whole = (
+        estimate_of(
+            tmp_path,
+            text.replace("flash_attention_2", "sdpa") + f"kernels: {{sparse_attention: {kernels}}}\n",
+        )
+        for kernels in ("fused", "whole")
+    )
+    assert implied.device_bytes == said.device_bytes < whole.device_bytes / 2
+
+
+def test_keys_of_all_context_ranks_are_gathered(tmp_path: Path) -> None:
+    """Half the queries, as many keys: more than half of what one rank alone holds."""
+    assert sparse(tmp_path, 32768) > sparse(tmp_path, 32768, 2) > sparse(tmp_path, 16384)

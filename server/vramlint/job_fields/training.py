@@ -262,6 +262,12 @@ STEP: tuple[JobField, ...] = (
         Moves("activations", "double"),
     ),
     JobField(
+        "kernels.sparse_attention",
+        "Where a model chooses the keys that a query sees (DeepSeek V3.2, GLM-5): whole keeps queries × keys "
+        "scores for each head of its indexer, fused those of 8,192 queries, summed over heads.",
+        counts=lambda job: "index_topk" in job.model.config,
+    ),
+    JobField(
         "compile",
         "torch.compile fuses elementwise operations and saves fewer activations.",
         Moves("activations"),

@@ -113,10 +113,11 @@ def assembled(
 def counted_at_most(job: TrainingJob, weights: Weights) -> Iterator[str]:
     """What is counted larger than it is, or may be."""
     own = job.runtime == "megatron" or job.parallel.pipeline > 1  # transformers has no pipeline
+    own = own and job.kernels.sparse_attention == "whole"
     if own and any(".indexer." in one.name for one, _ in weights.all()):
         yield (
             "the scores by which sparse attention chooses keys are counted whole, as transformers makes "
-            "them; a run with fused kernels for them holds less"
+            "them; a run with fused kernels for them holds less (kernels: {sparse_attention: fused})"
         )
     scheme = job.quantization.scheme if job.quantization is not None else None
     if scheme is not None and not has_formula(scheme):

@@ -163,6 +163,12 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         top["adapter"] = replace(top["adapter"], dtype="same-as-base")
     liger = _liger(reader, model, top, group["kernels"]["liger"])
     top["kernels"] = Kernels(**{**group["kernels"], "liger": liger})
+    if _has_sparse_kernels(reader, top["runtime"], top["parallel"], top["attention"]):
+        reader.assume(
+            "kernels.sparse_attention",
+            "no flash kernel takes a mask of chosen keys: such a run has kernels that choose and attend",
+        )
+        top["kernels"] = replace(top["kernels"], sparse_attention="fused")
     top.update(_hardware(reader, context, top["nodes"]))
     said = (Written, Assumed)
     origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, said)}
@@ -176,6 +182,15 @@ def _runtime(reader: Reader, written: Runtime, parallel: Parallel) -> Runtime:
         return written
     reader.assume("runtime", "parallel.sequence is Megatron's")
     return "megatron"
+
+
+def _has_sparse_kernels(reader: Reader, runtime: Runtime, parallel: Parallel, attention: str) -> bool:
+    """Whether flash attention, where a model chooses keys, means kernels made for that: Megatron's layers,
+    and a pipeline, are not transformers', which refuses flash attention for such models (5.24,
+    modeling_glm_moe_dsa.py, `_supports_flash_attn`).
+    """
+    own = runtime == "megatron" or parallel.pipeline > 1
+    return own and attention.startswith("flash_") and not reader.has("kernels.sparse_attention")
 
 
 def _members(found: Mapping[str, Any], group: str) -> dict[str, Any]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.memory.architectures.sparse_latent import ScoresInBlocks
 from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.ops.basic import activation, cast, scaled
-from vramlint.memory.ops.linear import linear
-from vramlint.memory.ops.norm import norm
+from vramlint.memory.ops.linear import Linear, linear
+from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
 
@@ -24,15 +25,28 @@ class Indexer:
 
     heads: int
     size: int
+    chosen: int = 2048
+    """Keys that each query sees."""
+
+    def in_blocks(self, weights: Weights, hidden: int, rank: int) -> ScoresInBlocks:
+        """The indexer of one layer where fused kernels score."""
+        query, key, key_norm, gates = self._parts(weights, hidden, rank)
+        ranks = weights.job.parallel.context
+        return ScoresInBlocks(query, key, key_norm, gates, self.size, self.chosen, ranks)
+
+    def _parts(self, weights: Weights, hidden: int, rank: int) -> tuple[Linear, Linear, Norm, Linear]:
+        return (
+            weights.linear("self_attn.indexer.wq_b", self.heads * self.size, rank),
+            weights.linear("self_attn.indexer.wk", self.size, hidden),
+            weights.norm("self_attn.indexer.k_norm", self.size, "layer", bias=True),
+            weights.linear("self_attn.indexer.weights_proj", self.heads, hidden),
+        )
 
     def built(self, weights: Weights, hidden: int, rank: int) -> Chooser:
         """The indexer of one layer, on a query latent `rank` wide (transformers 5.24,
         modeling_deepseek_v32.py, DeepseekV32Indexer.forward).
         """
-        query = weights.linear("self_attn.indexer.wq_b", self.heads * self.size, rank)
-        key = weights.linear("self_attn.indexer.wk", self.size, hidden)
-        key_norm = weights.norm("self_attn.indexer.k_norm", self.size, "layer", bias=True)
-        gates = weights.linear("self_attn.indexer.weights_proj", self.heads, hidden)
+        query, key, key_norm, gates = self._parts(weights, hidden, rank)
 
         def choose(t: Tape, x: Tensor, latent: Tensor, call: AttentionCall) -> AttentionCall:
             batch, tokens, _ = x.shape

@@ -6,13 +6,14 @@ from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.indexer import Indexer
 from vramlint.memory.architectures.network import Block, Inputs
+from vramlint.memory.architectures.sparse_latent import SparseLatent
 from vramlint.memory.ops.attention import AttentionCall, attention
 from vramlint.memory.ops.basic import scaled
 from vramlint.memory.ops.embedding import rotary
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.latent import keys_from_parts, rotary_complex, rotary_pairs
-from vramlint.memory.ops.linear import linear
-from vramlint.memory.ops.norm import norm
+from vramlint.memory.ops.linear import Linear, linear
+from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import join, split
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
@@ -34,9 +35,9 @@ class Latent:
     scales: bool = False
     """The joined query is scaled by its position (Mistral 4)."""
     indexer: Indexer | None = None
-    """What chooses the keys that a query may see; in layers without one, `shared_mask`."""
+    """What chooses the keys that a query may see."""
     shared_mask: bool = False
-    """The keys that an earlier layer chose."""
+    """They are those that the indexer of an earlier layer chose."""
 
     def __call__(self, decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
         """Build the attention of one layer (modeling_deepseek_v3.py, DeepseekV3Attention.forward)."""
@@ -52,9 +53,17 @@ class Latent:
         kv_norm = weights.norm("self_attn.kv_a_layernorm", self.rank)
         kv_up = weights.linear("self_attn.kv_b_proj", heads * (self.content + self.value), self.rank)
         o_proj = weights.linear("self_attn.o_proj", hidden, heads * self.value, self.bias)
-        choose = (
-            self.indexer.built(weights, hidden, self.query_rank) if self.indexer and self.query_rank else None
-        )
+        indexer = None if self.shared_mask else self.indexer
+        fused = self.indexer is not None and weights.job.kernels.sparse_attention == "fused"
+        if fused and self.indexer and self.query_rank and down and low_norm:
+            sparse = SparseLatent(
+                up, kv_down, kv_norm, kv_up, o_proj,
+                indexer.in_blocks(weights, hidden, self.query_rank) if indexer else None,
+                heads, self.rank, self.content, self.position, self.value, self.indexer.chosen,
+                weights.job.parallel.context,
+            )  # fmt: skip
+            return self._sparse(sparse, down, low_norm, kind)
+        choose = indexer.built(weights, hidden, self.query_rank) if indexer and self.query_rank else None
         padded = weights.job.attention.startswith("flash_attention")
 
         def turn(t: Tape, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
@@ -97,6 +106,13 @@ class Latent:
             context = attention(t, query, key, self._padded(t, value, size, padded), call)
             del key, value, query, low, q, q_pass, q_turn, compressed, latent, k_turn, tables
             return linear(t, context.view(batch, tokens, heads * self.value), o_proj)
+
+        return run
+
+    def _sparse(self, sparse: SparseLatent, down: Linear, low_norm: Norm, kind: LayerKind) -> Block:
+        def run(t: Tape, x: Tensor, inputs: Inputs) -> Tensor:
+            low = norm(t, linear(t, x, down), low_norm)
+            return sparse(t, x, low, inputs.positions[kind.positions], self.style == "pairs")
 
         return run
 

@@ -80,13 +80,15 @@ def indexed(config: Config, types: list[str], heads: int) -> Decoder:
     """DeepSeek V3 with an indexer in the layers that `types` calls full; dense in the first three."""
     declared = deepseek_v3({"first_k_dense_replace": 3, **config})
     indexer = Indexer(
-        size(config, "index_n_heads", default=heads), size(config, "index_head_dim", default=128)
+        size(config, "index_n_heads", default=heads),
+        size(config, "index_head_dim", default=128),
+        size(config, "index_topk", default=2048),
     )
     made = {}
     for kind in set(declared.pattern):
         assert isinstance(kind.attend, Latent)
         own = replace(kind.attend, indexer=indexer)
-        shared = replace(kind.attend, shared_mask=True)
+        shared = replace(own, shared_mask=True)
         made[kind] = replace(kind, attend=own), replace(kind, attend=shared)
     pattern = [
         made[kind][types[index] != "full"] if index < len(types) else kind
