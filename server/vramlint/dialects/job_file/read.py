@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from vramlint.catalog.amounts import memory_bytes
 from vramlint.catalog.facts import GIB, MIB, Gpu, Model
-from vramlint.catalog.liger import ALL, liger_family
+from vramlint.dialects.job_file.kernels import is_implied, read_kernels
 from vramlint.dialects.job_file.keys import KEYS
 from vramlint.dialects.kit.dialect import (
     UNSET,
@@ -39,7 +39,6 @@ from vramlint.job import (
     Buckets,
     Evaluation,
     Generation,
-    Kernels,
     Parallel,
     Precision,
     Quantization,
@@ -52,7 +51,7 @@ from vramlint.job_fields import FIELDS
 from vramlint.job_fields.types import alternatives, choices
 from vramlint.lazy_dataclasses import replace
 from vramlint.versions import refusal
-from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, LigerKernel, Recomputed, Runtime
+from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Recomputed, Runtime
 
 VERSION = "1"
 
@@ -161,14 +160,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if top["runtime"] == "megatron" and top["adapter"] is not None and not reader.has("adapter.dtype"):
         reader.assume("adapter.dtype", "Megatron's adapters have the dtype of the base")
         top["adapter"] = replace(top["adapter"], dtype="same-as-base")
-    liger = _liger(reader, model, top, group["kernels"]["liger"])
-    top["kernels"] = Kernels(**{**group["kernels"], "liger": liger})
-    if _has_sparse_kernels(reader, top["runtime"], top["parallel"], top["attention"]):
-        reader.assume(
-            "kernels.sparse_attention",
-            "no flash kernel takes a mask of chosen keys: such a run has kernels that choose and attend",
-        )
-        top["kernels"] = replace(top["kernels"], sparse_attention="fused")
+    top["kernels"] = read_kernels(reader, model, top, group["kernels"])
     top.update(_hardware(reader, context, top["nodes"]))
     said = (Written, Assumed)
     origins = {name: origin for name, origin in reader.record.origins.items() if isinstance(origin, said)}
@@ -182,15 +174,6 @@ def _runtime(reader: Reader, written: Runtime, parallel: Parallel) -> Runtime:
         return written
     reader.assume("runtime", "parallel.sequence is Megatron's")
     return "megatron"
-
-
-def _has_sparse_kernels(reader: Reader, runtime: Runtime, parallel: Parallel, attention: str) -> bool:
-    """Whether flash attention, where a model chooses keys, means kernels made for that: Megatron's layers,
-    and a pipeline, are not transformers', which refuses flash attention for such models (5.24,
-    modeling_glm_moe_dsa.py, `_supports_flash_attn`).
-    """
-    own = runtime == "megatron" or parallel.pipeline > 1
-    return own and attention.startswith("flash_") and not reader.has("kernels.sparse_attention")
 
 
 def _members(found: Mapping[str, Any], group: str) -> dict[str, Any]:
@@ -254,32 +237,6 @@ def _quantization(reader: Reader, method: str, given: Mapping[str, Any]) -> Quan
     return Quantization(**given) if method == "qlora" or reader.has("quantization.scheme") else None
 
 
-def _liger(
-    reader: Reader, model: Model, top: dict[str, Any], named: tuple[str, ...]
-) -> tuple[LigerKernel, ...]:
-    """Liger's kernels in the layers; `loss` among them means head and loss in one."""
-    if "loss" in named and not reader.has("loss"):
-        reader.written("loss", "kernels.liger")
-        top["loss"] = "fused-linear"
-    if not reader.has("kernels.liger") and _may_be_liger(top["loss"], top["loop"], top["runtime"]):
-        family = liger_family(model.model_type, top["versions"].get("liger-kernel"))
-        if family is not None and family.fuses_head:
-            reader.assume(
-                "kernels.liger",
-                "a fused-linear loss in an own loop is taken for Liger's patch of the model, whose functions "
-                "bring the kernels of the layers too; write kernels: {liger: []} for the loss alone",
-            )
-            return family.kernels
-    return tuple(kernel for kernel in ALL if kernel in named)
-
-
-def _may_be_liger(loss: Any, loop: str, runtime: str) -> bool:
-    """Whether only Liger's patch may have put this loss into an own loop around transformers' model (0.8.5,
-    transformers/auto_model.py and monkey_patch.py: all kernels of a family unless told otherwise).
-    """
-    return loss == "fused-linear" and loop == "plain" and runtime == "transformers"
-
-
 def _hardware(reader: Reader, context: Context, nodes: int) -> dict[str, Any]:
     """The declared hardware; what the file says itself counts where nothing stronger does."""
     gpu, count = context.gpu, context.gpu_count
@@ -305,8 +262,8 @@ def write_job(job: TrainingJob) -> dict[str, Any]:
         if row.path in _READ_APART:
             continue
         value = _value(job, row.path)
-        said = row.path == "kernels.liger" and _may_be_liger(job.loss, job.loop, job.runtime)
-        if value is UNSET or (value == row.default and not said and not FIELDS[row.path].always):
+        said = FIELDS[row.path].always or is_implied(job, row.path)
+        if value is UNSET or (value == row.default and not said):
             continue
         _put(out, row.path, _plain(row.path, value))
     for role in ROLES:
