@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -80,6 +81,17 @@ def is_regular(path: str | Path) -> bool:
     try:
         return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116
     except (OSError, ValueError):
+        return False
+
+
+def lies_within(path: str | Path, folders: Sequence[str] | None) -> bool:
+    """Whether a path leads below one of the folders, links followed; None: wherever it leads."""
+    if folders is None:
+        return True
+    try:
+        file = Path(path).resolve()
+        return any(file.is_relative_to(Path(folder).resolve()) for folder in folders)
+    except (OSError, RuntimeError, ValueError):
         return False
 
 

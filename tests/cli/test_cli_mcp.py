@@ -131,6 +131,15 @@ def test_an_unknown_argument_is_refused_by_the_schema_too() -> None:
     assert all(tool.input_schema["additionalProperties"] is False for tool in tools)
 
 
+SHAPE = {
+    "model_type": "llama",
+    "hidden_size": 256,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "intermediate_size": 512,
+    "vocab_size": 1000,
+}
 SECRET = "vramlint: 1\nmodel: {parameters: 7.0e+9}\n"
 
 
@@ -195,6 +204,45 @@ def test_nothing_outside_the_roots_is_read(tmp_path: Path, kind: str) -> None:
         assert kind not in LEADS_OUT or "outside" in said
     allowed = called("estimate", roots=(str(folder), str(elsewhere)), path=path)
     assert allowed.is_error == (kind in LEADS_NOWHERE)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no links for everybody")
+@pytest.mark.parametrize("way", ["absolute", "relative", "a link"])
+@pytest.mark.parametrize("by", ["path", "text"])
+def test_a_model_outside_the_roots_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, by: str
+) -> None:
+    folder, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for each in (folder, elsewhere):
+        each.mkdir()
+    (elsewhere / "config.json").write_text(json.dumps(SHAPE))
+    (folder / "link").symlink_to(elsewhere)
+    named = {"absolute": str(elsewhere), "relative": "../elsewhere", "a link": "./link"}[way]
+    text = f"vramlint: 1\nmodel: {json.dumps(named)}\n"
+    (folder / "train.yaml").write_text(text)
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(folder)
+    asking = {"path": str(folder / "train.yaml")} if by == "path" else {"text": text}
+    unknown = called("estimate", roots=(str(folder),), **asking).structured_content
+    assert unknown["error"]["code"] == "unknown-model"
+    allowed = called("estimate", roots=(str(folder), str(elsewhere)), **asking)
+    assert allowed.structured_content["model"]["source"] == "config.json"
+
+
+def test_a_companion_outside_the_roots_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workspace is the current folder, whatever part of it the server may show."""
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "zero.json").write_text('{"zero_optimization": {"stage": 3}}')
+    text = (ROOT / FULL).read_text(encoding="utf-8") + "deepspeed: ../zero.json\n"
+    (tmp_path / "configs" / "train.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    sizes = [
+        called(
+            "estimate", roots=(str(tmp_path / root),), path="configs/train.yaml", gpu="8xH100"
+        ).structured_content["component_sizes"]["weights"]
+        for root in ("configs", ".")
+    ]
+    assert sizes[0] == pytest.approx(8 * sizes[1], rel=0.01)
 
 
 def test_a_projects_settings_are_not_trusted(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vramlint.catalog.class_defaults import with_defaults
 from vramlint.catalog.facts import Model
-from vramlint.files import Unreadable, is_regular, names_network_share, read_text
+from vramlint.files import Unreadable, is_regular, lies_within, names_network_share, read_text
 
 SIZE_LIMIT = 4 * 2**20
 """Bytes. Released config.json files are a few KiB; those of models with long label lists some hundred."""
@@ -150,22 +150,23 @@ def read_json(path: Path) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) else None
 
 
-def local_config(name: str, folder: str | None) -> Path | None:
+def local_config(name: str, folder: str | None, within: Sequence[str] | None = None) -> Path | None:
     """The config.json that a local name means: a folder that holds one, or a JSON file.
 
     A relative name is looked for in `folder` and in the folders above it up to the project's root. Network
     shares are not followed: opening one would send the user's credentials to whoever wrote the file.
+    `within`: folders outside which nothing is looked at; None for no such bound.
     """
     if not name or "\0" in name or "://" in name or names_network_share(name):
         return None
     try:
         path = Path(name).expanduser()
         if path.is_absolute():
-            return _config_at(path)
+            return _config_at(path, within)
         if folder is None:
             return None
         for parent in _project_folders(Path(folder)):
-            found = _config_at(parent / path)
+            found = _config_at(parent / path, within)
             if found is not None:
                 return found
     except (OSError, ValueError, RuntimeError):
@@ -173,12 +174,12 @@ def local_config(name: str, folder: str | None) -> Path | None:
     return None
 
 
-def is_adapter(name: str, folder: str | None) -> bool:
+def is_adapter(name: str, folder: str | None, within: Sequence[str] | None = None) -> bool:
     """Whether a local name is that of a folder with an adapter and no model: its own name says nothing of the
     model below.
     """
     config = os.path.join(name, "adapter_config.json")  # noqa: PTH118 (a name may be a Windows path)
-    return local_config(config, folder) is not None
+    return local_config(config, folder, within) is not None
 
 
 def _project_folders(folder: Path) -> list[Path]:
@@ -192,11 +193,11 @@ def _project_folders(folder: Path) -> list[Path]:
     return folders[:1]
 
 
-def _config_at(path: Path) -> Path | None:
-    if path.suffix == ".json" and is_regular(path):
-        return path
-    config = path / "config.json"
-    return config if is_regular(config) else None
+def _config_at(path: Path, within: Sequence[str] | None) -> Path | None:
+    for file in (path, path / "config.json"):
+        if file.suffix == ".json" and lies_within(file, within) and is_regular(file):
+            return file
+    return None
 
 
 def hub_cache_folder(environ: Mapping[str, str] = os.environ) -> Path:

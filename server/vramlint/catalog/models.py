@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +35,13 @@ class Models:
     """The catalog of models. Looks names up without network; everything is read on first use and kept.
 
     `hub_cache` is the folder of huggingface_hub's downloads, by default the one its environment variables
-    say.
+    say; `within` are the folders outside which no local name leads, None for no such bound.
     """
 
-    def __init__(self, table: Path | None = None, hub_cache: Path | None = None) -> None:
+    def __init__(
+        self, table: Path | None = None, hub_cache: Path | None = None, within: Sequence[str] | None = None
+    ) -> None:
+        self._within = within
         self._table = Table(table or FOLDER / "models.jsonl")
         self._hub_cache = hub_cache
         self._catalogued: dict[str, Model | None] = {}
@@ -53,12 +56,13 @@ class Models:
         As with `from_pretrained`, a local folder of that name comes first. Relative paths start at `folder`.
         """
         name = name.strip()
-        local = local_config(name, folder)
+        local = local_config(name, folder, self._within)
         if local is not None:
             return self._from_file(local, name, "config.json")
         found = self.catalogued(name)
         if found is not None:
-            return None if found.source.startswith(BY_PATH) and is_adapter(name, folder) else found
+            by_path = found.source.startswith(BY_PATH)
+            return None if by_path and is_adapter(name, folder, self._within) else found
         cached = cached_config(name, self._hub_cache or hub_cache_folder())
         if cached is not None:
             return self._from_file(cached, name, "hub cache")

@@ -18,7 +18,7 @@ from vramlint.cli.options import Task, refuse_unknown_gpu
 from vramlint.cli.output.fit_json import fit_object
 from vramlint.cli.output.json import file_object
 from vramlint.cli.output.plan_json import plan_object
-from vramlint.files import names_network_share
+from vramlint.files import lies_within, names_network_share
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory import CannotEstimate
 from vramlint.planning.ranking import NoPlan
@@ -30,8 +30,8 @@ TEXT = "config"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """The tools, over the files below some folders. Settings of the projects there are not trusted: none may
-    import rules, ask the network, or have files read that lie elsewhere.
+    """The tools, over the files below some folders; what a config names is not read elsewhere either.
+    Settings of the projects there are not trusted: none may import rules, or ask the network.
     """
 
     roots: tuple[str, ...]
@@ -113,7 +113,7 @@ class Tools:
     def _asked(self, path: str | None, text: str | None, gpu: str | None) -> tuple[Overrides, str, bytes]:
         """Overrides, name and content. Raises Failure where it is not clear what is asked."""
         refuse_unknown_gpu(gpu)
-        overrides = Overrides(gpu=gpu, named=True, trusted=False)
+        overrides = Overrides(gpu=gpu, named=True, trusted=False, within=self.roots)
         if path is not None and text is None:
             self._must_be_inside(path)
             return overrides, path, read(path)
@@ -129,5 +129,5 @@ class Tools:
             file = Path(path).resolve()
         except (OSError, RuntimeError, ValueError) as error:  # too long a name, a loop of links, a NUL
             raise Failure(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-        if not any(file.is_relative_to(Path(root).resolve()) for root in self.roots):
+        if not lies_within(file, self.roots):
             raise Failure(f"{path}: outside {', '.join(self.roots)}; vramlint mcp --root FOLDER allows more")

@@ -28,7 +28,8 @@ class Reader:
         """`root`: the workspace's folder; the current one where None."""
         self.overrides = overrides
         self.stdin_name = stdin_name
-        self.workspace = workspace(root, settings=SettingsResolver(overrides.config, overrides.isolated))
+        resolver = SettingsResolver(overrides.config, overrides.isolated)
+        self.workspace = workspace(root, settings=resolver, within=overrides.within)
         self.failures = 0
         """Parts of vramlint that failed on what was read so far."""
         if not os.environ.get("VRAMLINT_DEBUG"):

@@ -39,6 +39,9 @@ class Overrides:
     so in the editor.
     """
 
+    within: tuple[str, ...] | None = None
+    """Folders outside which no path that a file names is followed; None for no such bound."""
+
     def over(self, settings: Settings) -> Settings:
         """The settings of a file with these on top."""
         settings = settings if self.trusted else without_trust(settings)

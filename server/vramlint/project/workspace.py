@@ -13,7 +13,7 @@ from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Catalog, Companion
 from vramlint.document import Document
 from vramlint.document.place import Snippet
-from vramlint.files import Unreadable, is_regular, names_network_share, read_text
+from vramlint.files import Unreadable, is_regular, lies_within, names_network_share, read_text
 from vramlint.project.launchers import Launcher, Launchers
 from vramlint.project.lock_files import locked_versions
 from vramlint.project.overrides import Overrides
@@ -30,7 +30,8 @@ _SCAN_LIMIT = 5_000
 class Workspace:
     """One folder, the documents open in it, and the catalog. Shared by all files that are analysed.
 
-    `overlay` holds the texts of open documents by absolute path; it may change between analyses.
+    `overlay` holds the texts of open documents by absolute path; it may change between analyses. `within` are
+    the folders outside which no path that a document names is followed.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Workspace:
         settings: SettingsResolver | None = None,
         overlay: Mapping[str, str] | None = None,
         catalog: Catalog | None = None,
+        within: tuple[str, ...] | None = None,
     ) -> None:
         self.root = Path(root if root is not None else Path.cwd()).resolve()
         self.settings = settings or SettingsResolver()
         self.overlay: Mapping[str, str] = overlay if overlay is not None else {}
-        self.catalog: Catalog = catalog or Models()
+        self.catalog: Catalog = catalog or Models(within=within)
+        self._within = within
         self._by_base_name: dict[Path, dict[str, Path]] = {}
         self._launchers = Launchers(self.root, self.overlay)
         self._catalogs: dict[str, Catalog] = {}
@@ -161,13 +164,15 @@ class Workspace:
         for base in (folder, root):
             try:
                 file = (base / name).resolve()
-                if is_regular(file) and (outside or file.is_relative_to(root)):
+                inside = outside or file.is_relative_to(root)
+                if inside and lies_within(file, self._within) and is_regular(file):
                     return file
             except (OSError, ValueError, RuntimeError):
                 return None
         if root not in self._by_base_name:
             self._by_base_name[root] = _single_files(root)
-        return self._by_base_name[root].get(Path(name).name)
+        found = self._by_base_name[root].get(Path(name).name)
+        return found if found is not None and lies_within(found, self._within) else None
 
 
 def _single_files(root: Path) -> dict[str, Path]:
