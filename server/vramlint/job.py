@@ -21,6 +21,7 @@ from vramlint.vocabulary import (
     Dtype,
     Fp8,
     GenerationEngine,
+    Images,
     KbitPrep,
     LigerKernel,
     Loading,
@@ -319,6 +320,11 @@ class TrainingJob:
     sequence_length: int = 2048
     packing: bool = False
     padded_batch: bool = False
+    images: Images = "none"
+    image_pixels: int | None = None
+    """Pixels to which larger images are scaled down before the model's own processor sees them; None: as they
+    are.
+    """
     gradient_checkpointing: Checkpointing = "none"
     """An integer n checkpoints every n-th layer; modules those of each layer, every one by itself."""
     activation_offload: bool = False

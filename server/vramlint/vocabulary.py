@@ -91,6 +91,8 @@ Saving: TypeAlias = Literal["auto", "full", "sharded", "device"]
 """A checkpoint of a sharded run: as shards, whole in the host memory of one rank, or made whole on every GPU
 first. "auto": as the framework does.
 """
+Images: TypeAlias = Literal["none", "one", "tiny"]
+"""In the rows of a model that reads images: none; one in each; one tiny image in each micro batch of text."""
 Away: TypeAlias = Literal["none", "optimizer", "parameters", "both"]
 """What of a model's training waits on the host while other work has the GPU."""
 WITHOUT_PARAMETERS: frozenset[Away] = frozenset({"parameters", "both"})

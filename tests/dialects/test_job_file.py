@@ -49,6 +49,8 @@ gradient_accumulation_steps: 5
 sequence_length: 777
 packing: true
 padded_batch: true
+images: one
+image_pixels: 262144
 gradient_checkpointing: {every: 2}
 activation_offload: true
 attention: flash_attention_2

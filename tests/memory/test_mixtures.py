@@ -94,7 +94,9 @@ def test_expert_parallel_ranks_share_the_experts() -> None:
 
 def test_images_are_said_to_be_assumed() -> None:
     """A vision-language model's estimate names the picture it counts."""
-    estimate = estimate_job(TrainingJob(model=catalogued("llava-hf/llava-1.5-7b-hf"), sequence_length=2048))
+    estimate = estimate_job(
+        TrainingJob(catalogued("llava-hf/llava-1.5-7b-hf"), sequence_length=2048, images="one")
+    )
     assert "every sequence is taken to hold one image of 336 × 336 pixels (576 tokens)" in estimate.notes
 
 

@@ -59,6 +59,11 @@ class Model:
     scale: float = 1.0
     """Where `config` is that of another model of about this size: `parameters` over its parameters."""
 
+    @property
+    def reads_images(self) -> bool:
+        """Whether it has a tower for images."""
+        return self.kind == "vision-language" or "vision_config" in self.config
+
 
 @dataclass(frozen=True, slots=True)
 class Gpu:

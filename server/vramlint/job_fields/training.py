@@ -216,6 +216,19 @@ STEP: tuple[JobField, ...] = (
         matters=9,
     ),
     JobField(
+        "images",
+        "Of a model that reads images: none in the rows (its tower only lies there), one in each, or one "
+        "tiny image in each micro batch of text.",
+        Moves("activations"),
+        counts=lambda job: job.model.reads_images,
+    ),
+    JobField(
+        "image_pixels",
+        "Larger images are scaled down to so many pixels; fewer are fewer patches of the tower and tokens.",
+        Moves("activations", steps="double"),
+        counts=lambda job: job.model.reads_images and job.images == "one",
+    ),
+    JobField(
         "gradient_checkpointing",
         "Keeps only each layer's input and computes the rest again in the backward pass. {every: n} "
         "does so for every n-th layer, {modules: [mlp, norm]} for these of each layer.",

@@ -50,17 +50,14 @@ def _offloaded(job: TrainingJob, weights: Weights, optimizer: Optimizer) -> int:
         per_rank += held.states + held.paged
         if plan.deepspeed:
             per_rank += sum(
-                count * rounded(4 * plan.state_elements(parameter))
-                for parameter, count in weights.all()
-                if parameter.trainable
+                count * rounded(4 * plan.state_elements(parameter)) for parameter, count in weights.updated()
             )
         elif offload == "both" and plan.shares_gradients:
             per_rank += held.stepped
         elif job.runtime != "megatron":
             per_rank += 2 * sum(
                 count * rounded(plan.state_elements(parameter) * DTYPE_BYTES[parameter.stored])
-                for parameter, count in weights.all()
-                if parameter.trainable
+                for parameter, count in weights.updated()
             )
     if offload in ("parameters", "both"):
         per_rank += held.weights - weights.stored_bytes(plan, only_buffers=True)

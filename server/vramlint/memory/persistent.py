@@ -58,7 +58,7 @@ class States(NamedTuple):
 
 def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optimizer) -> PersistentBytes:
     """What this rank holds of `weights` from the first forward to the end of the optimizer\'s step."""
-    trained = [(parameter, count) for parameter, count in weights.all() if parameter.trainable]
+    trained = weights.updated()
     offload, step_bytes = job.parallel.offload, step_of(optimizer)
     gradients = sum(count * plan.gradient_bytes(parameter) for parameter, count in trained)
     states = paged = 0
@@ -131,9 +131,7 @@ def state_sizes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: Optim
     precision, state_bytes = job.precision, states_of(optimizer)
     flat = plan.deepspeed or job.parallel.strategy == "fsdp1"
     arguments = {"wide_embeddings": job.in_trainer, "flat_partition": flat, **job.optimizer_args}
-    for parameter, count in weights.all():
-        if not parameter.trainable:
-            continue
+    for parameter, count in weights.updated():
         share = plan.state_elements(parameter)
         held = Parameter(parameter.name, _part(parameter, share, flat), parameter.stored, True)
         dtype = (

@@ -109,4 +109,4 @@ def _states(run: Run) -> Iterator[Term]:
 
 
 def _trained(run: Run) -> Sequence[tuple[Parameter, int]]:
-    return [(parameter, count) for parameter, count in run.weights.all() if parameter.trainable]
+    return run.weights.updated()

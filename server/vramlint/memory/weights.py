@@ -35,6 +35,8 @@ class Group:
     """Name and role of its linear layers."""
     named: list[tuple[str, str]] = field(default_factory=list)
     """Name and role of its weights, where each is trained or not by its name."""
+    reached: bool = True
+    """False where no batch runs it, so that its weights are trained in name only and have no gradient."""
 
 
 WHOLE_MODULES: dict[str, frozenset[str]] = {
@@ -261,6 +263,16 @@ class Weights:
         for group in self.groups:
             for parameter in group.parameters:
                 yield parameter, group.count
+
+    def updated(self) -> list[tuple[Parameter, int]]:
+        """Those that have gradients, which alone are stepped over."""
+        return [
+            (parameter, group.count)
+            for group in self.groups
+            if group.reached
+            for parameter in group.parameters
+            if parameter.trainable
+        ]
 
     def resize(self, scale: float, whole: int) -> None:
         """Make the base `scale` times as large, by the rows of its matrices, and the whole model `whole`

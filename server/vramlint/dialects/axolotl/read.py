@@ -140,6 +140,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=reader.read("sequence_len", positive),
         packing=reader.read("sample_packing", boolean, False),
+        images="none" if reader.read("processor_type", text, None) is None else "one",
+        image_pixels=_image_pixels(reader),
         gradient_checkpointing=_checkpointed_by(engine, checkpointing),
         activation_offload=offload,
         attention=kernel,
@@ -175,6 +177,15 @@ def _allocator(reader: Reader) -> str:
         return ""
     reader.default("allocator")
     return EXPANDABLE if reader.runs("torch", "2.9") else f"{EXPANDABLE},roundup_power2_divisions:16"
+
+
+def _image_pixels(reader: Reader) -> int | None:
+    """Of the square that images are resized to (axolotl 0.21, processing_strategies.py, resize_image)."""
+    side = reader.get("image_size", positive)
+    if side is None:
+        return None
+    reader.written("image_pixels", "image_size")
+    return side**2
 
 
 def _moves_to_gpu(reader: Reader) -> bool:

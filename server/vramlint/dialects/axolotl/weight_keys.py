@@ -15,6 +15,14 @@ WEIGHT_KEYS: tuple[Key, ...] = (
         "The model that is trained: hub id or folder. Its shape fixes every weight and activation.",
     ),
     Key(
+        "processor_type",
+        "images",
+        "Reads rows with images. Without it they are text, and the tower of a model that reads images only "
+        "lies there.",
+        None,
+    ),
+    Key("image_size", "image_pixels", "Side that every image is scaled to before the model sees it.", None),
+    Key(
         "adapter",
         "method",
         "lora or qlora freeze the base, so that only the adapter needs gradients and optimizer states. "

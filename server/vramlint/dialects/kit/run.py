@@ -77,7 +77,7 @@ class Trainer(NamedTuple):
     """The trainer that a script makes: its library, its method, and whether the model went through
     PEFT's prepare_model_for_kbit_training. `own`: the script trains by itself, `loop` says how long it keeps
     the logits, and `alone` that its processes know nothing of one another. `optimizer`: its `optim`, where
-    the config that the script is read as has no key for it.
+    the config that the script is read as has no key for it. `images`: whether it reads rows with images.
     """
 
     library: Literal["trl", "transformers", "unsloth", "own"]
@@ -86,6 +86,7 @@ class Trainer(NamedTuple):
     loop: Loop = "trainer"
     alone: bool = False
     optimizer: str | None = None
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True)

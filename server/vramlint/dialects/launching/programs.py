@@ -347,5 +347,6 @@ def _trainer(name: str, framework: str | None) -> Trainer | None:
         return Trainer("transformers", "sft")
     if framework != "trl":
         return None
-    objective = _OBJECTIVES.get(re.split(r"[ ./]", name.removesuffix(".py"))[-1])
-    return Trainer("trl", objective) if objective is not None else None
+    last, vision, _ = re.split(r"[ ./]", name.removesuffix(".py"))[-1].partition("_vlm")
+    objective = _OBJECTIVES.get(last)
+    return Trainer("trl", objective, images=bool(vision)) if objective is not None else None

@@ -131,6 +131,15 @@ KEYS: tuple[Key, ...] = (
         2048,
     ),
     Key(
+        "image_max_pixels",
+        "image_pixels",
+        "Scales larger images down to so many pixels. Rows are taken to hold an image where this, "
+        "image_min_pixels or media_dir is written; micro batches of text get one tiny image.",
+        589_824,
+    ),
+    Key("media_dir", "images", "Where the images of the rows lie.", None),
+    Key("image_min_pixels", "images", "Scales smaller images up."),
+    Key(
         "packing",
         "packing",
         "Fills every row up to cutoff_len, so that each step costs the full length. On for pretraining.",

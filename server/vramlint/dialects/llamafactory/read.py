@@ -68,6 +68,7 @@ from vramlint.vocabulary import (
     Attention,
     Autocast,
     Checkpointing,
+    Images,
     Method,
     Objective,
     Reference,
@@ -96,6 +97,7 @@ _METHODS = ("bnb", "hqq", "eetq")
 """Those that quantize while loading. Another one falls through the comparisons of
 model/model_utils/quantization.py (0.9.3 to 0.9.5), which have no else.
 """
+_SAY_IMAGES = ("image_max_pixels", "image_min_pixels", "media_dir")
 _QUANTIZATION_ONLY = ("quantization_method", "quantization_type", "double_quantization")
 
 
@@ -181,6 +183,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=row_length(reader, objective),
         packing=packing,
+        images=_images(reader, objective) if model.reads_images else "none",
+        image_pixels=reader.read("image_max_pixels", positive),
         gradient_checkpointing=_checkpointing(reader, engine),
         activation_offload=reader.read("use_unsloth_gc", boolean),
         attention=reader.read("flash_attn", choice(_ATTENTION), "sdpa"),
@@ -200,6 +204,18 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _images(reader: Reader, objective: Objective) -> Images:
+    """What the rows hold. Batches without an image get one of 64 × 64 pixels, as engines would hang where
+    only some ranks run the tower (0.9.5, data/collator.py, MultiModalDataCollatorForSeq2Seq); pretraining has
+    transformers' own collator.
+    """
+    said = next((key for key in _SAY_IMAGES if reader.has(key)), None)
+    if said is not None:
+        reader.written("images", said)
+        return "one"
+    return "none" if objective == "pretrain" else "tiny"
 
 
 def _allocator(reader: Reader, world: WorldSize) -> str:

@@ -52,12 +52,14 @@ from vramlint.dialects.ms_swift.weights import (
 )
 from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import Attention, Checkpointing, Loss
+from vramlint.vocabulary import Attention, Checkpointing, Images, Loss
 
 UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
 ROWS = 16
 """Rows of a step that accumulation makes up where the file is silent (trainers/arguments.py)."""
+_SAY_IMAGES = ("ENV.MAX_PIXELS", "max_pixels", "vit_lr", "vit_gradient_checkpointing")
+"""Keys that nobody writes whose rows hold no images."""
 _FROZEN = (
     *("freeze_parameters", "freeze_parameters_regex", "freeze_parameters_ratio", "trainable_parameters"),
     "trainable_parameters_regex",
@@ -125,14 +127,13 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         engine = split_off(engine, context=ring)
     generation = read_generation(reader, objective, batch)
     prompt = _length(reader, model)
-    reads_images = model.kind == "vision-language" or "vision_config" in model.config
-    frozen = method == "full" and reads_images and reader.read("freeze_vit", boolean)
+    frozen = method == "full" and model.reads_images and reader.read("freeze_vit", boolean)
     return TrainingJob(
         model=model,
         objective=objective,
         method="freeze" if frozen else method,
         trainable_parameters=(NO_IMAGES,) if frozen else (),
-        adapter=None if method == "full" else read_adapter(reader, engine, reads_images, method),
+        adapter=None if method == "full" else read_adapter(reader, engine, model.reads_images, method),
         quantization=quantization if method != "full" else None,
         precision=engine.precision,
         optimizer=_optimizer(reader),
@@ -141,6 +142,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=row_length(reader, objective, prompt),
         packing=reader.read("packing", boolean) or reader.flag("padding_free"),
+        images=_images(reader, context) if model.reads_images else "none",
+        image_pixels=positive(context.environment.get("MAX_PIXELS"))
+        or reader.get("ENV.MAX_PIXELS", positive),
         gradient_checkpointing=engine.checkpointing or _checkpointing(reader, engine),
         attention=_attention(reader),
         loss=_loss(reader, model, objective),
@@ -158,6 +162,17 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _images(reader: Reader, context: Context) -> Images:
+    """What the rows hold. Templates put one of 32 × 32 pixels beside text (ms-swift 3.9,
+    llm/template/base.py, _get_inputs_embeds_hf).
+    """
+    said = next((key for key in _SAY_IMAGES if reader.has(key)), None)
+    if said is None:
+        return "one" if "MAX_PIXELS" in context.environment else "tiny"
+    reader.written("images", said)
+    return "one"
 
 
 def _world(reader: Reader, context: Context) -> WorldSize:

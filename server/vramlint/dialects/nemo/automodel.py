@@ -111,6 +111,7 @@ def automodel_job(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         gradient_accumulation_steps=max(rows // (micro * parallel.data * parallel.replicate), 1),
         sequence_length=_length(reader, packed),
         packing=packed is not None,
+        images="one" if _named(reader, "recipe").endswith(VISION) else "none",
         gradient_checkpointing=_checkpointing(reader),
         loss=_loss(reader),
         loop="plain",

@@ -56,6 +56,8 @@ CAUSAL = re.compile(
     r"|\w+ForCausalLM|\w+LMHeadModel|\w+ForConditionalGeneration)\Z"
 )
 """Classes that hold a language model with its head."""
+IMAGES = re.compile(r"(?:\w*Processor\.from_pretrained|\w*Vision\w*Collator|\w*CollatorForVision\w*)\Z")
+"""What makes batches with images."""
 CLASSIFIER = re.compile(r"(?:AutoModel|\w+)ForSequenceClassification\Z")
 UNSLOTH = frozenset(("FastLanguageModel", "FastModel", "FastVisionModel", "FastTextModel", "FastLlamaModel"))
 WRAPPERS: Mapping[str, str] = {

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vramlint.dialects.kit.reader import text as as_text
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
-from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, is_arguments, trainer_of
+from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, IMAGES, is_arguments, trainer_of
 from vramlint.dialects.scripting.declared import Load, Started
 from vramlint.dialects.scripting.facts import (
     MODEL,
@@ -198,7 +198,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         "trl",
         arguments=arguments,
         open=tuple(opened),
-        trainer=trainer._replace(objective=objective),
+        trainer=trainer._replace(objective=objective, images=_reads_images(made)),
         rooms=room,
     )
     library = "hf-trainer" if trainer.library == "transformers" else "trl"
@@ -206,6 +206,12 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     if made.kind == "Seq2SeqTrainer":
         method = "seq2seq"
     return ScriptRun(run, {**stated, "framework": Given(library, place), "method": Given(method, place)}, {})
+
+
+def _reads_images(made: Made) -> bool:
+    """Whether a trainer is given a processor, which makes tokens and pixels, or a collator of images."""
+    given_to = (made.argument(name) for name in ("processing_class", "tokenizer", "data_collator"))
+    return any(isinstance(each, Made) and IMAGES.search(each.name) for each in given_to)
 
 
 def _halved(arguments: Facts) -> Facts:

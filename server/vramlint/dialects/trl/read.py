@@ -203,6 +203,7 @@ def job_of(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=_length(reader, generation.completion_length if generation else None),
         packing=reader.read("packing", boolean) or reader.flag("padding_free"),
+        images="one" if context.trainer is not None and context.trainer.images else "none",
         gradient_checkpointing=engine.checkpointing or checkpointing,
         activation_offload=offload,
         attention=read_attention(reader),

@@ -1,15 +1,15 @@
 """Vision-language models: a tower over image patches, a projector, and a decoder that is modelled like any
 other.
 
-How many images a sequence holds, and how large they are, no config says; the assumption is a row of IMAGES
-and
-is stated with every estimate.
+Whether rows hold images says `TrainingJob.images`; without any, the tower's weights lie there and nothing of
+it runs. How many and how large they are no config says: that is assumed, and stated with every estimate.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from math import isqrt
 from typing import Any
 
 from vramlint.catalog.facts import LinearModule
@@ -80,9 +80,13 @@ class Images:
     side: int
     patches: int
     tokens: int
+    tiny: bool = False
 
     def __str__(self) -> str:
         """Read as a note of an estimate."""
+        if self.tiny:
+            size = f"{self.side} × {self.side} pixels"
+            return f"nothing says that rows hold images: each micro batch has one of {size} in their place"
         pictures = "one image" if self.crops == 1 else f"one image in {self.crops} crops"
         size = f"{self.side} × {self.side} pixels ({self.tokens} tokens)"
         return f"every sequence is taken to hold {pictures} of {size}"
@@ -100,6 +104,12 @@ CROPS: Mapping[str, int] = {
 """Crops that a picture of about a megapixel is cut into by the model's processor."""
 NATIVE = 896
 """Side, in pixels, of the picture assumed where the model takes any size."""
+TINY = 64
+"""The same of the image that LLaMA-Factory puts into micro batches without one (0.9.5, data/collator.py)."""
+NO_IMAGES = (
+    "nothing says that rows hold images: they are taken to be text, so that the tower's weights are counted "
+    "and it does not run"
+)
 
 
 def first(value: Any, default: int) -> int:
@@ -108,25 +118,28 @@ def first(value: Any, default: int) -> int:
     return int(value) if isinstance(value, (int, float)) and value else default
 
 
-def images_of(model_type: str, config: Config, longest: int) -> Images:
-    """The images assumed for a sequence of `longest` tokens."""
+def images_of(job: TrainingJob) -> Images:
+    """The images assumed for a sequence."""
+    model_type, config, longest = job.model.model_type, job.model.config, job.sequence_length
     vision = config.get("vision_config") or {}
     patch = first(vision.get("patch_size"), 14)
     merge = first(vision.get("spatial_merge_size") or config.get("spatial_merge_size"), 1)
     native = "spatial_merge_size" in vision or vision.get("model_type") == "pixtral"
-    side = NATIVE if native else first(vision.get("image_size"), NATIVE)
+    alone = job.images == "tiny"
+    taken = TINY if alone else min(NATIVE, isqrt(job.image_pixels or NATIVE**2))
+    side = taken if native else first(vision.get("image_size"), NATIVE)
     ratio = config.get("downsample_ratio")
     merge = first(
         config.get("scale_factor") or config.get("downsample_factor"), round(1 / ratio) if ratio else merge
     )
-    crops = CROPS.get(model_type, 1)
+    crops = 1 if alone else CROPS.get(model_type, 1)
     patches = (side // patch) ** 2
     tokens = first(config.get("mm_tokens_per_image"), max(1, patches // merge**2))
     if model_type == "mllama":
         tokens = 0  # cross attention: images take no place in the sequence
     while crops > 1 and crops * tokens > longest:
         crops -= 1
-    return Images(crops, side, patches, min(longest, crops * tokens))
+    return Images(crops, side, patches, min(longest, crops * tokens), alone)
 
 
 def tower_modules(
@@ -187,10 +200,11 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
     decoder = elements_of(weights)
     if not modules:
         raise CannotEstimate("incomplete-config", "the model's config has no vision_config")
-    images = images_of(job.model.model_type, config, job.sequence_length)
+    images = images_of(job)
     heads = first(
         vision.get("num_heads") or vision.get("num_attention_heads") or vision.get("attention_heads"), 16
     )
+    towers = len(weights.groups)
     group = weights.group("vision layer", count, 0)
     shape = Shape(hidden, max(1, hidden // heads), "layer", causal=False, prefix="vision.")
     tower = Stage("vision layer", layer(shape, weights, modules, None), group.parameters)
@@ -202,7 +216,12 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
     rest = (job.model.parameters or wanted) - elements_of(weights)
     if rest > 0:
         weights.parameter("rest", (rest,))
-    rows = job.micro_batch_size * images.crops
+    known = parts is not None or job.model.parameters is not None
+    if job.images == "none":
+        leave_out(job, weights, towers)
+        made = replace(text, notes=(*text.notes, NO_IMAGES))
+        return made if known else replace(made, modelled=False, counted=False)
+    rows = (1 if images.tiny else job.micro_batch_size) * images.crops
 
     def begin(t: Tape) -> tuple[Tensor, Inputs]:
         pixels = t.new((rows, 3, images.side, images.side), "float32", "pixels")
@@ -233,8 +252,17 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
     joint = Stage("projector", merge, outside, checkpointed=False)
     order = [0] * count + [1] + [index + 2 for index in text.order]
     made = replace_network(text, begin, [tower, joint, *text.stages], order, str(images))
-    known = parts is not None or job.model.parameters is not None
     return made if known else replace(made, modelled=False, counted=False)
+
+
+def leave_out(job: TrainingJob, weights: Weights, first: int) -> None:
+    """Of weights that no batch reaches no gradient comes, so no state is made (torch.optim skips what has no
+    `grad`). DeepSpeed's flat partitions hold those of all that is to be trained.
+    """
+    if job.parallel.strategy.startswith("zero"):
+        return
+    for group in weights.groups[first:]:
+        group.reached = False
 
 
 def elements_of(weights: Weights) -> int:

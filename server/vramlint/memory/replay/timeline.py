@@ -227,7 +227,7 @@ class _Timeline:
         self._made(run.persistent.states - total)
 
     def _trained(self) -> list[tuple[Parameter, int]]:
-        return [(parameter, times) for parameter, times in self.run.weights.all() if parameter.trainable]
+        return self.run.weights.updated()
 
     def _optimizer_step(self) -> None:
         """The temporaries of a step: of all tensors together, or of one at a time."""
