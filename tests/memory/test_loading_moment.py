@@ -202,3 +202,28 @@ def test_efficient_loading_is_a_safe_fix(tmp_path: Path) -> None:
     fix = fixes_for(analysis, finding)[0]
     assert fix.title.startswith("load on one rank of each node")
     assert fix.safe
+
+
+PREPARED = """# vramlint: gpu=A100-80GB versions={versions}
+base_model: meta-llama/Llama-3.1-8B
+datasets: [{{path: a, type: alpaca}}]
+sequence_len: 512
+micro_batch_size: 1
+gradient_checkpointing: true
+flash_attention: true
+bf16: true
+adapter: qlora
+load_in_4bit: true
+lora_r: 8
+lora_target_modules: [q_proj]
+"""
+TABLE = 128_256 * 4096
+"""Elements of the embedding, and of the head."""
+
+
+def test_axolotl_raised_embedding_and_head_for_a_moment(tmp_path: Path) -> None:
+    """Both in 32 bits over one in 16 bits, until 0.19."""
+    load = moment(estimate_of(tmp_path, PREPARED.format(versions="axolotl@0.19")), "load")
+    assert load.components["activations"] == pytest.approx(3 * 2 * TABLE, rel=1e-4)
+    load = moment(estimate_of(tmp_path, PREPARED.format(versions="axolotl@0.20")), "load")
+    assert load.components["activations"] < TABLE

@@ -18,11 +18,12 @@ from vramlint.memory.ledger import rounded
 from vramlint.memory.moments.held import Held
 from vramlint.memory.moments.whole import whole_bytes
 from vramlint.memory.persistent import PersistentBytes
+from vramlint.memory.pipeline import ENDS
 from vramlint.memory.sharding import Plan
 from vramlint.memory.tape import Parameter
 from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
-from vramlint.versions import at_least
+from vramlint.versions import at_least, older
 
 
 def loading_moment(
@@ -31,7 +32,7 @@ def loading_moment(
     """The GPU at the fullest moment of loading. `weights` are those of the rank before data parallelism."""
     stay = persistent.weights + persistent.models
     if not plan.shares_weights:
-        return Held("load", stay, activations=_quantizing(job, weights))
+        return Held("load", stay, activations=max(_quantizing(job, weights), _preparing(job, weights)))
     if _whole_on_gpu(job, plan):
         whole = sum(count * _loaded(job, parameter) for parameter, count in weights.all())
         # accelerate's fsdp2_prepare_model holds the state dict of the whole model until all is sharded.
@@ -73,6 +74,25 @@ def _unit(job: TrainingJob, network: Network) -> int:
     units = [network.root, *(stage.parameters for stage in network.stages)]
     copies = 2 if job.parallel.strategy == "fsdp1" else 1
     return copies * max(_sum(job, unit) for unit in units)
+
+
+def _preparing(job: TrainingJob, weights: Weights) -> int:
+    """What preparing a quantized model for training adds to what stays. PEFT turns one weight after the other
+    to float32, over its 16-bit copy (0.21.2, utils/other.py, prepare_model_for_kbit_training). Axolotl turned
+    embedding and head back afterwards, and leaves them as they are since 0.20 (0.19 and 0.20,
+    loaders/model.py, _configure_embedding_dtypes).
+    """
+    quantization = job.quantization
+    if quantization is None or not quantization.scheme.startswith("bnb-"):
+        return 0
+    plain = [each for each, _ in weights.all() if each.scheme is None and ".lora_" not in each.name]
+    largest = max((2 * each.numel for each in plain), default=0)
+    if quantization.kbit_prep == "fp32-norms-embeddings-head":
+        return largest
+    if older(version_of("axolotl", job), "0.20"):
+        ends = [parameter for group in weights.groups if group.name in ENDS for parameter in group.parameters]
+        return largest + sum(2 * each.numel for each in ends if each.scheme is None)
+    return 0
 
 
 def _quantizing(job: TrainingJob, weights: Weights) -> int:
