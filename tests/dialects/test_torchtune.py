@@ -344,3 +344,10 @@ def test_ppo_runs_on_one_gpu_in_parts_of_its_own_batch() -> None:
 )
 def test_a_builder_by_family_and_size(component: str, words: str) -> None:
     assert family_and_size(component) == words
+
+
+def test_a_config_without_an_optimizer_evaluates() -> None:
+    evaluates = {name: FULL[name] for name in ("model", "tokenizer", "dtype", "batch_size")}
+    result = reading(evaluates | {"tasks": ["truthfulqa_mc2"], "limit": None})
+    assert result.cannot is not None
+    assert result.cannot.code == "not-a-training-file"
