@@ -110,6 +110,7 @@ def describe(
         open=companion,
         environment=run.variables,
         set_at={name: each.place for name, each in run.environment.items() if each.place.document is None},
+        unsettled=frozenset(name for name, each in run.arguments.items() if each.why),
     )
     unknown = list(run.open)
     unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]

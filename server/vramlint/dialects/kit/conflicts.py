@@ -28,7 +28,8 @@ class Conflict:
 def report(reader: Reader, conflicts: Iterable[Conflict]) -> None:
     """Record every conflict that the file holds."""
     for conflict in conflicts:
-        if conflict.when(reader):
+        settled = reader.unsettled.isdisjoint(conflict.related)
+        if settled and conflict.when(reader):
             related = tuple(name for name in conflict.related if reader.has(name))
             reader.problem(
                 conflict.kind, conflict.key, conflict.message, conflict.severity, related, conflict.fix

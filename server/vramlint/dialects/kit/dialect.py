@@ -144,6 +144,8 @@ class Context:
     """Variables that the launch line or the script sets for the run."""
     set_at: Mapping[str, Place] = field(default_factory=dict)
     """Where the values of these variables are, of those that the document itself sets."""
+    unsettled: frozenset[str] = frozenset()
+    """Keys that the run has a value for which is not known: nothing is said of what hangs on one of them."""
 
 
 Severity: TypeAlias = Literal["error", "warning", "information"]

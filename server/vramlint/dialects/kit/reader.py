@@ -185,6 +185,8 @@ class Reader:
     """Variables that the run is started with."""
     places: Mapping[str, KeyPath] = field(default_factory=dict)
     """Where keys are written that the document has under other names."""
+    unsettled: frozenset[str] = frozenset()
+    """Keys that the run has a value for which is not known."""
 
     def raw(self, path: str) -> Any:
         """The value as it is, or UNSET."""
@@ -315,8 +317,10 @@ class Reader:
         fix: Mapping[str, Any] | None = None,
     ) -> None:
         """Record something the framework refuses or ignores. `path`, `related` and those of `fix` are keys of
-        this reader.
+        this reader. Nothing is recorded of a key whose value is not known.
         """
+        if not self.unsettled.isdisjoint((path, *related)):
+            return
         places = tuple(self.at(other) for other in related)
         keys = tuple(SetKey(self.at(other), value) for other, value in (fix or {}).items())
         problem = Problem(kind, self.at(path), message, severity, places, self.document, keys)

@@ -26,8 +26,16 @@ def framework_reader(
     """
     version = context.versions.get(framework, known)
     releases = together({**context.versions, framework: version}, framework)
-    environment = context.environment
-    return Reader(values, framework, version, keys, known=known, releases=releases, environment=environment)
+    return Reader(
+        values,
+        framework,
+        version,
+        keys,
+        known=known,
+        releases=releases,
+        environment=context.environment,
+        unsettled=context.unsettled,
+    )
 
 
 def find_model(reader: Reader, context: Context, path: str) -> Model | Obstacle:

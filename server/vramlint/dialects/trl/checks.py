@@ -170,7 +170,7 @@ def float32_compute(reader: Reader) -> Conflict | None:
     return Conflict(
         "float32-compute",
         "load_in_4bit" if reader.flag("load_in_4bit") else "load_in_8bit",
-        ("use_peft",),
+        ("use_peft", "dtype"),
         lambda r: True,
         "dtype is not set and TRL's default is float32: the quantized linears compute in float32, and "
         "embeddings, head "
