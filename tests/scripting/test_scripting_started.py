@@ -207,3 +207,178 @@ def test_a_script_without_a_trainer_gives_the_defaults_of_its_arguments(tmp_path
     assert (said["micro_batch"], said["grad_accum"], said["lora_r"]) == (4, 16, 8)
     assert said["optimizer"] == "paged_adamw_32bit"
     assert run.verdict == "unknown"
+
+
+SETTINGS = """\
+from dataclasses import dataclass
+
+MODEL = "Qwen/Qwen2.5-1.5B"
+
+@dataclass
+class Settings:
+    rows: int = 3
+    tokens: int = 1536
+"""
+LOADING = """\
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+from .settings import MODEL
+
+def adapted(rank):
+    base = AutoModelForCausalLM.from_pretrained(MODEL, torch_dtype=torch.bfloat16)
+    return get_peft_model(base, LoraConfig(r=rank))
+"""
+OF_MODULES = """\
+from trl import SFTConfig, SFTTrainer
+from ours import adapted, settings
+import ours.settings as written
+
+config = SFTConfig(per_device_train_batch_size=settings.Settings().rows, max_length=written.Settings.tokens)
+SFTTrainer(adapted(12), config).train()
+"""
+RUNNER = """\
+from trl import SFTConfig, SFTTrainer
+
+def run(size):
+    SFTTrainer("gpt2", SFTConfig(per_device_train_batch_size=size, max_length=256)).train()
+"""
+CALLER = """\
+from transformers import Trainer  # Trainer(
+import helpers.runner
+
+helpers.runner.run(5)
+"""
+
+
+def project(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize("script", ["train.py", "jobs/train.py"])
+def test_modules_of_the_project_are_read_as_they_are_imported(tmp_path: Path, script: str) -> None:
+    package = {
+        "ours/__init__.py": "from ours.loading import adapted\n",
+        "ours/settings.py": SETTINGS,
+        "ours/loading.py": LOADING,
+    }
+    project(tmp_path, {script: OF_MODULES, **package})
+    (run,) = described(tmp_path, script)
+    found = fields(run)
+    assert found["model"] == "Qwen/Qwen2.5-1.5B"
+    assert (found["lora_r"], found["micro_batch"], found["seq_len"]) == (12, 3, 1536)
+    assert run.fields["model"].place.document == "ours/settings.py"
+    assert run.verdict == "fits"
+
+
+def test_a_run_that_a_module_starts_is_placed_at_the_call_of_the_file(tmp_path: Path) -> None:
+    project(tmp_path, {"main.py": CALLER, "helpers/runner.py": RUNNER})
+    (run,) = described(tmp_path, "main.py")
+    assert fields(run)["micro_batch"] == 5
+    place = run.run.launch.place
+    assert place.document is None
+    assert CALLER[slice(*place.span)] == "helpers.runner.run(5)"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"sub/ours/settings.py": SETTINGS}, id="not above the script"),
+        pytest.param({"ours/settings.py": "from ours.settings import MODEL\n"}, id="imports itself"),
+        pytest.param({"ours/settings.py": "MODEL = ("}, id="no Python"),
+        pytest.param({"ours/settings.py": "x = 1\n" * 50_000}, id="too large"),
+    ],
+)
+def test_a_module_that_cannot_be_read_leaves_its_names_open(tmp_path: Path, files: dict[str, str]) -> None:
+    text = "from trl import SFTTrainer\nfrom ours.settings import MODEL\nSFTTrainer(MODEL).train()\n"
+    project(tmp_path, {"train.py": text, **files})
+    (run,) = described(tmp_path, "train.py")
+    assert "model" not in fields(run)
+    assert run.verdict == "unknown"
+
+
+def test_a_library_is_read_by_its_names_whatever_the_project_calls_its_folders(tmp_path: Path) -> None:
+    project(tmp_path, {"train.py": ARGPARSE, "trl/__init__.py": "SFTTrainer = None\nSFTConfig = None\n"})
+    assert [fields(run)["method"] for run in described(tmp_path, "train.py")] == ["sft"]
+
+
+def test_nothing_is_said_of_what_hangs_on_a_value_that_only_the_run_knows(tmp_path: Path) -> None:
+    text = (
+        "from transformers import AutoModelForCausalLM, BitsAndBytesConfig\n"
+        "from peft import LoraConfig, get_peft_model\n"
+        "from trl import SFTConfig, SFTTrainer\n"
+        "import somewhere\n"
+        "quantized = BitsAndBytesConfig(load_in_4bit=True)\n"
+        'model = AutoModelForCausalLM.from_pretrained("gpt2", quantization_config=quantized)\n'
+        "if somewhere.wants():\n    model = get_peft_model(model, LoraConfig(r=4))\n"
+        "SFTTrainer(model, SFTConfig(max_length=64)).train()\n"
+    )
+    project(tmp_path, {"train.py": text})
+    analysis = analyse(Document.read(str(tmp_path / "train.py")), Workspace(tmp_path), Overrides())
+    assert [each.code for each in analysis.findings if each.severity in ("error", "warning")] == []
+
+
+def test_a_switch_that_must_be_given_is_given(tmp_path: Path) -> None:
+    guard = 'a = p.parse_args()\nif not a.ckpt:\n    raise SystemExit("say --ckpt")\n'
+    project(tmp_path, {"train.py": ARGPARSE.replace("a = p.parse_args()\n", guard)})
+    (run,) = described(tmp_path, "train.py")
+    assert fields(run)["micro_batch"] == 1
+
+
+OWN_RANK = """\
+from dataclasses import dataclass
+from transformers import HfArgumentParser
+from trl import SFTConfig, SFTTrainer
+import elsewhere
+
+@dataclass
+class Ours(SFTConfig):
+    lora_r: int = 24
+
+ours = HfArgumentParser(Ours).parse_args_into_dataclasses()[0]
+SFTTrainer(elsewhere.model(ours), ours).train()
+"""
+
+
+def test_a_field_of_ones_own_class_is_no_key_of_the_model(tmp_path: Path) -> None:
+    project(tmp_path, {"train.py": OWN_RANK})
+    (run,) = described(tmp_path, "train.py")
+    assert not {"lora_r", "adapter"} & fields(run).keys()
+
+
+def test_a_line_that_asks_for_no_training_starts_none(tmp_path: Path) -> None:
+    asked = CLASSES.replace(
+        "Trainer(model=model, args=args).train()", "t = Trainer(model=model, args=args)\n"
+    )
+    asked += "if args.do_train:\n    t.train()\nif args.do_predict:\n    t.predict([])\n"
+    lines = "python train.py --output_dir o --do_predict\n"
+    project(tmp_path, {"train.py": asked, "predict.sh": lines, "train.sh": lines.replace("predict", "train")})
+    assert [fields(run)["method"] for run in described(tmp_path, "train.sh")] == ["sft"]
+    assert described(tmp_path, "predict.sh") == []
+
+
+SWITCHED = """\
+from dataclasses import dataclass
+import transformers
+from ours import trainer
+
+@dataclass
+class Ours(transformers.TrainingArguments):
+    lora_enable: bool = False
+    lora_rank: int = 64
+
+args = transformers.HfArgumentParser(Ours).parse_args_into_dataclasses()[0]
+trainer(args)
+"""
+
+
+def test_a_declared_rank_behind_a_switch_that_is_off_is_no_adapter(tmp_path: Path) -> None:
+    line = "python train.py --model_name_or_path gpt2 --per_device_train_batch_size 2\n"
+    project(
+        tmp_path, {"train.py": SWITCHED, "off.sh": line, "on.sh": line.replace("\n", " --lora_enable True\n")}
+    )
+    (off,), (on,) = described(tmp_path, "off.sh"), described(tmp_path, "on.sh")
+    assert not {"adapter", "lora_r"} & fields(off).keys()
+    assert (fields(on)["adapter"], fields(on)["lora_r"]) == ("lora", 64)

@@ -44,7 +44,7 @@ class Where(NamedTuple):
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
     where = Where(document, around, overrides)
-    found = runs_in_program(document.text, document.language, partial(_load, around))
+    found = runs_in_program(document.text, document.language, partial(_load, around), None, around.module)
     host = _host(document) if found and document.text.startswith(SEPARATOR) else None
     described = (_stated(each, _asked(each.gpu or host), "", where) for each in found)
     return tuple(each for each in described if each is not None)
@@ -130,7 +130,7 @@ def _of_program(
 ) -> Described | None:
     """The run of a program under the arguments of its launch line; None where it has not exactly one."""
     how = started(str(program.pieces[0].place.document), run)
-    found = runs_in_program(program.text, "python", partial(_load, where.around), how)
+    found = runs_in_program(program.text, "python", partial(_load, where.around), how, where.around.module)
     if len(found) != 1:
         return None
     own = found[0].run
@@ -148,7 +148,7 @@ def _with_declared(
 ) -> Described | None:
     """The run of a script that is known by its arguments alone, with those that the script declares."""
     how = started(str(program.pieces[0].place.document), run)
-    declared = declared_in(program.text, partial(_load, where.around), how)
+    declared = declared_in(program.text, partial(_load, where.around), how, where.around.module)
     if declared is None:
         return None
     joined = replace(run, arguments={**declared.arguments, **run.arguments})
@@ -206,6 +206,8 @@ def _stated(each: ScriptRun, header: LaunchSpec | None, text: str, where: Where)
     unknown = tuple(dict.fromkeys(named.values()))
     opened = {item.field for item in unknown} - each.stated.keys()
     fields = {name: field for name, field in fields.items() if name not in opened}
+    if "adapter" in opened and "lora_r" in fields and fields["lora_r"].place is None:
+        del fields["lora_r"]  # the default of an adapter that there may not be
     deciding = next((item for item, name in named.items() if name.field in _DECIDING), described.deciding)
     estimate = None if deciding else described.estimate
     return replace(described, fields=fields, open=unknown, estimate=estimate, deciding=deciding)

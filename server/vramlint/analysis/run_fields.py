@@ -229,7 +229,9 @@ _SWITCHES: Mapping[str, tuple[str, ...]] = {
     "grad_ckpt": ("gradient_checkpointing", "grad_checkpoint", "checkpoint_activations"),
     "packing": ("packing", "pack"),
 }
-_ADAPTERS = ("lora", "use_lora", "use_peft", "use_qlora", "q_lora", "qlora")
+_ADAPTERS = ("lora", "use_lora", "use_peft", "lora_enable", "enable_lora")
+_QUANTIZED_ADAPTERS = ("use_qlora", "q_lora", "qlora")
+"""Where one of these is off, there may still be an adapter."""
 _BITS = ("quant_bit", "bits", "load_in_kbits", "quantization_bit")
 
 
@@ -249,8 +251,12 @@ def fields_by_name(subject: Subject, open_file: Opener) -> dict[str, Field]:
         given = _first(arguments, names)
         if given is not None:
             found[field] = Field(_on(given.value), given.place)
-    switch = _first(arguments, _ADAPTERS)
-    if (switch is not None and _on(switch.value)) or "lora_r" in found:
+    switch, quantized = _first(arguments, _ADAPTERS), _first(arguments, _QUANTIZED_ADAPTERS)
+    if switch is None and quantized is not None and _on(quantized.value):
+        switch = quantized
+    if switch is not None and not _on(switch.value):
+        found.pop("lora_r", None)
+    elif switch is not None or "lora_r" in found:
         found["adapter"] = Field("lora", switch.place if switch else found["lora_r"].place)
     found |= _quantized(arguments)
     found |= _engine_by_name(arguments, open_file)

@@ -31,6 +31,8 @@ class Questions:
     """Names of companions that are not there."""
     scripts: set[str] = field(default_factory=set)
     """Names of scripts that are not there."""
+    modules: set[tuple[str, str | None]] = field(default_factory=set)
+    """Modules that are not there, and the programs that they were looked for from."""
     models: dict[str, Model | None] = field(default_factory=dict)
     launchers: list[Launcher | None] = field(default_factory=list)
     of_its_own: bool = False
@@ -48,6 +50,13 @@ class Questions:
         found = around.script(name)
         self.of_its_own |= found is not None
         self.scripts.add(name)
+        return found
+
+    def module(self, around: Surroundings, name: str, program: str | None) -> Snippet | None:
+        """A module of the project, asked for."""
+        found = around.module(name, program)
+        self.of_its_own |= found is not None
+        self.modules.add((name, program))
         return found
 
     def launcher(self, around: Surroundings) -> Launcher | None:
@@ -76,6 +85,7 @@ class Questions:
             and all(theirs.launcher() == launcher for launcher in self.launchers)
             and all(theirs.catalog.model(name, folder_of(path)) == each for name, each in self.models.items())
             and all(theirs.script(name) is None for name in self.scripts)
+            and all(theirs.module(*asked) is None for asked in self.modules)
             and all(theirs.open(name) is None for name in self.missing)
             and not theirs.faults
         )
@@ -97,6 +107,7 @@ class AskedWorkspace(Workspace):
             around,
             open=partial(asked.open, around),
             script=partial(asked.script, around),
+            module=partial(asked.module, around),
             launcher=partial(asked.launcher, around),
             catalog=_AskedCatalog(around.catalog, asked),
         )

@@ -30,6 +30,8 @@ class Surroundings:
     """What launches the document, where exactly one kind of launch names it."""
     script: Callable[[str], Snippet | None]
     """A shell script by the name written in the document."""
+    module: Callable[[str, str | None], Snippet | None]
+    """A Python module of the project by its path without a suffix, from the folder of a program upwards."""
 
     def below(self, folder: str) -> Surroundings:
         """The same for names that start from a folder, seen from the document's own; what is not there is

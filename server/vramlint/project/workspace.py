@@ -67,6 +67,7 @@ class Workspace:
             faults=faults,
             launcher=partial(self._launcher, path),
             script=partial(self.script, path),
+            module=partial(self.module, path),
         )
 
     def _settings_file(self, path: str | None, settings: Settings) -> str | None:
@@ -131,7 +132,7 @@ class Workspace:
             except Unreadable as error:
                 faults[name] = str(error)
                 return None
-        shown = str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
+        shown = self._shown(file)
         document = Document.parse(text, shown)
         broken = next((each for each in document.problems if each.kind != "duplicate-key"), None)
         if broken is not None:
@@ -147,8 +148,27 @@ class Workspace:
         text = None if file is None else self.overlay.get(str(file)) or _read(file)
         if file is None or text is None:
             return None
-        shown = str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
-        return Snippet.whole(text, shown)
+        return Snippet.whole(text, self._shown(file))
+
+    def module(self, path: str | None, name: str, program: str | None) -> Snippet | None:
+        """A module of the project: beside the program that is shown as `program` (None: the file at `path`),
+        else in a folder above it. Of a folder that is no package, an empty text.
+        """
+        start = self.root / program if program is not None else Path(path) if path is not None else None
+        folder = self._folder_of(str(start)) if start is not None else self.root
+        for above in (folder, *folder.parents):
+            for file in (above / f"{name}.py", above / name / "__init__.py"):
+                if is_regular(file):
+                    text = self.overlay.get(str(file)) or _read(file) or ""
+                    return Snippet.whole(text, self._shown(file))
+            if (above / name).is_dir():
+                return Snippet.whole("", self._shown(above / name / "__init__.py"))
+            if above == self.root or not above.is_relative_to(self.root):
+                return None
+        return None
+
+    def _shown(self, file: Path) -> str:
+        return str(file.relative_to(self.root)) if file.is_relative_to(self.root) else str(file)
 
     def text(self, path: str | None, name: str) -> str | None:
         """The text of a file by the name that it is shown by."""

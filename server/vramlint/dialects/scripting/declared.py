@@ -12,6 +12,7 @@ from vramlint.dialects.scripting.facts import Facts, given
 from vramlint.document.place import Place
 from vramlint.document.python.cells import cells_of
 from vramlint.document.python.evaluate import Evaluation
+from vramlint.document.python.modules import Finder, Modules
 from vramlint.document.python.values import Class, Items, Known, Loaded, Made, Open, Symbol, Value
 
 Load: TypeAlias = Callable[[str], "Loaded | None"]
@@ -70,11 +71,12 @@ class Declared(NamedTuple):
     trainer: bool
 
 
-def declared_in(text: str, load: Load, started: Started) -> Declared | None:
+def declared_in(text: str, load: Load, started: Started, find: Finder | None = None) -> Declared | None:
     """The arguments that a program declares for its command line, under those that it is started with; None
     where it declares none.
     """
-    reading = Evaluation(started.command, load, started.environment).read(
+    modules = Modules(find, started.document) if find is not None else None
+    reading = Evaluation(started.command, load, started.environment, modules).read(
         cells_of(text, "python", started.document)
     )
     found: Facts = {}

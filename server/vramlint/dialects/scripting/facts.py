@@ -52,17 +52,23 @@ def argument_of(made: Made, name: str, position: int | None = None) -> Given | N
     return given(value, made.place, made.words.get(name))
 
 
+_FROM_OUTSIDE = re.compile(r"environment variable|command line")
+"""In why a value is open that is given as text: the name of a model, without an adapter."""
+
+
 def model_facts(value: Value | None, place: Place) -> Facts | None:
     """What is known of the model that a trainer is given; None where it is no language model."""
     if value is None or isinstance(value, Open):
         why = value.why if isinstance(value, Open) else "no model is given to the trainer"
         where = value.place if isinstance(value, Open) else place
-        return {MODEL: Given(None, where, "literal", place, why)}
+        if _FROM_OUTSIDE.search(why):
+            return {MODEL: Given(None, where, "literal", place, why)}
+        return _unknown(where, place, why)
     if isinstance(value, Known):
         # create_model_from_path of trl 1.16 loads in float32 unless model_init_kwargs say otherwise.
         return {MODEL: _named(given(value, place))}
     if not isinstance(value, Made):
-        return {MODEL: Given(None, place, "literal", place, "only the run knows")}
+        return _unknown(place, place, "only the run knows")
     found = _made(value)
     if found is not None:
         found |= _methods(value)
@@ -96,9 +102,12 @@ def _made(value: Made) -> Facts | None:
         return model_facts(inner, value.place)
     if kind == "0" and value.owner is not None:
         return model_facts(value.owner, value.place)
-    return {
-        MODEL: Given(None, value.place, "literal", value.place, f"made by {name}(), which is not followed")
-    }
+    return _unknown(value.place, value.place, f"made by {name}(), which is not followed")
+
+
+def _unknown(place: Place, used: Place, why: str) -> Facts:
+    """A model of which nothing is known, not even whether it has an adapter."""
+    return dict.fromkeys((MODEL, "use_peft"), Given(None, place, "literal", used, why))
 
 
 def _over(below: Facts | None, above: Mapping[str, Given]) -> Facts | None:

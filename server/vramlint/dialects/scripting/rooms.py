@@ -10,9 +10,9 @@ from vramlint.dialects.scripting.unsloth import KEYS
 from vramlint.document.place import Place, Room
 from vramlint.document.python.values import Made, Value
 
-_OF_MODEL = frozenset((MODEL, "use_peft", *(row.key for row in (*BITS.values(), *LOADING.values()))))
+OF_MODEL = frozenset((MODEL, "use_peft", *(row.key for row in (*BITS.values(), *LOADING.values()))))
 """Keys that no call of the training arguments takes."""
-_ADAPTER: Mapping[str, str] = {row.key: name for name, row in LORA.items()}
+OF_ADAPTER: Mapping[str, str] = {row.key: name for name, row in LORA.items()}
 
 
 def rooms(arguments: Facts, config: Value | None, calls: list[Made]) -> dict[str, Room]:
@@ -23,11 +23,11 @@ def rooms(arguments: Facts, config: Value | None, calls: list[Made]) -> dict[str
     if isinstance(config, Made) and not config.missing:
         found[""] = Room(config.place, "", config.last)
         # A name with a dot is no argument: these keys are written nowhere.
-        found |= {key: Room(config.place, ".", config.last) for key in (*_OF_MODEL, *_ADAPTER)}
+        found |= {key: Room(config.place, ".", config.last) for key in (*OF_MODEL, *OF_ADAPTER)}
     adapter = arguments.get("use_peft")
     made = _at(adapter.place, calls) if adapter is not None and adapter.value else None
     if made is not None:
-        found |= {key: Room(made.place, name, made.last) for key, name in _ADAPTER.items()}
+        found |= {key: Room(made.place, name, made.last) for key, name in OF_ADAPTER.items()}
     return found
 
 

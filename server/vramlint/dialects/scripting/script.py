@@ -25,7 +25,7 @@ from vramlint.dialects.scripting.lightning import lightning_run
 from vramlint.dialects.scripting.loops import own_loop
 from vramlint.dialects.scripting.machine import asked_gpu, hosted_gpu
 from vramlint.dialects.scripting.marks import may_train
-from vramlint.dialects.scripting.rooms import rooms, unsloth_rooms
+from vramlint.dialects.scripting.rooms import OF_ADAPTER, OF_MODEL, rooms, unsloth_rooms
 from vramlint.dialects.scripting.rows import asked_length, tokenized
 from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
 from vramlint.dialects.scripting.torchtitan import registry_runs
@@ -36,6 +36,7 @@ from vramlint.document.language import Language
 from vramlint.document.place import Place, Room
 from vramlint.document.python.cells import cells_of
 from vramlint.document.python.evaluate import Evaluation
+from vramlint.document.python.modules import Finder, Modules
 from vramlint.document.python.values import Known, Made, Open, Table, Value
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
@@ -53,16 +54,17 @@ class ScriptRun(NamedTuple):
 
 
 def runs_in_program(
-    text: str, language: Language, load: Load, started: Started | None = None
+    text: str, language: Language, load: Load, started: Started | None = None, find: Finder | None = None
 ) -> tuple[ScriptRun, ...]:
     """The runs that a script or a notebook starts, in the order of its lines. `load` opens the config files
-    that it reads; `started` says how a launch line starts it.
+    that it reads, `find` the modules of its project; `started` says how a launch line starts it.
     """
     if not may_train(text):
         return ()
     document, command, environment = started or (None, None, None)
     cells = cells_of(text, language, document)
-    reading = Evaluation(command, load, environment).read(cells)
+    modules = Modules(find, document) if find is not None else None
+    reading = Evaluation(command, load, environment, modules).read(cells)
     found = [_with_environment(run, reading) for made in tuple(reading.made) if (run := _run(made, reading))]
     looped = own_loop(reading, cells) if not found else None
     if looped is not None:
@@ -146,7 +148,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     """A trainer with its model, its arguments and its adapter."""
     if not _is_used_to_train(made):
         return None
-    place = made.place
+    place = made.origin or made.place
     model = made.argument("model", 0)
     if made.defined is not None and model is None and not made.keywords:
         return None
@@ -290,6 +292,8 @@ def _arguments(config: Value | None, trainer: Trainer, place: Place) -> tuple[Fa
         name: given(value, config.place, config.words.get(name)) for name, value in config.keywords.items()
     }
     found = {name: each for name, each in found.items() if name not in _RUNTIME or each.value is not None}
+    for name in (OF_MODEL | OF_ADAPTER.keys()) & found.keys():
+        del found[name]  # of a class of the script's own: what it means is up to the script
     for name in ("bf16", "fp16"):
         if name in found and found[name].value is None:
             _decide_by_gpu(found, name, config)

@@ -86,6 +86,9 @@ def part(value: Value, index: int, place: Place) -> Value:
 def call(callee: Value, given: Given, place: Place, run: Evaluation) -> Value:
     """What calling a value makes."""
     if isinstance(callee, Function):
+        if callee.owner is not None and not isinstance(callee.node, ast.Lambda):
+            made = Made(f"{callee.owner.name}.{callee.node.name}", given.arguments, given.keywords, place)
+            callee.owner.methods.append(Method(callee.node.name, made))
         return run.follow(callee, given.arguments, given.keywords, place)
     if isinstance(callee, Class):
         return _instance(callee, given, place, run)
@@ -106,7 +109,7 @@ def _instance(made: Class, given: Given, place: Place, run: Evaluation) -> Made:
     if start is None and not made.base:
         keywords |= dict(zip(made.fields, given.arguments, strict=False))
     found = Made(made.base or made.name, given.arguments, keywords, place, None, given.missing, run.certain)
-    found.defined = made
+    found.defined, found.origin = made, run.origin
     found.words |= given.words
     found.last = given.last
     run.made.append(found)
@@ -167,6 +170,8 @@ def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Valu
         return table
     if name in ("list", "tuple") and len(given.arguments) == 1 and isinstance(given.arguments[0], Items):
         return given.arguments[0]
+    if name in ("copy.copy", "copy.deepcopy") and len(given.arguments) == 1:
+        return _copied(given.arguments[0])
     if name in _LOADS:
         return _loaded(name, given, place, run)
     if name in _MERGED and not given.missing:
@@ -179,6 +184,16 @@ def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Valu
         return attribute(given.arguments[0], str(given.arguments[1].value), place)
     found = builtin(name, given.arguments, place) if not given.keywords else None
     return found if found is not None else _recorded(name, given, place, run)
+
+
+def _copied(value: Value) -> Value:
+    """A dictionary or a list of its own; anything else is read and not changed."""
+    if isinstance(value, Table):
+        entries = {key: _copied(each) for key, each in value.entries.items()}
+        return Table(entries, value.place, value.whole, dict(value.words))
+    if isinstance(value, Items):
+        return Items([_copied(each) for each in value.items], value.place, value.whole)
+    return value
 
 
 _LOADS = frozenset(
@@ -265,7 +280,7 @@ def _environment(given: Given, place: Place, run: Evaluation) -> Value:
 def _recorded(name: str, given: Given, place: Place, run: Evaluation, owner: Made | None = None) -> Made:
     made = Made(name, given.arguments, given.keywords, place, owner, given.missing, run.certain)
     made.words |= given.words
-    made.last = given.last
+    made.last, made.origin = given.last, run.origin
     run.made.append(made)
     asked = run.command if name in ("fire.Fire", "typer.run") else None
     _start(given, asked or {}, place, run)
@@ -339,6 +354,10 @@ def _typed(default: Value, kind: Value | None) -> Value:
     return default
 
 
+_ASKED = ("do_train", "do_eval", "do_predict")
+"""What a script of transformers does, where its launch line asks for it."""
+
+
 def _parsed_classes(owner: Made, name: str, place: Place, run: Evaluation) -> Value:
     """HfArgumentParser: an object of each class; what has no default is given on the command line."""
     classes = owner.argument("dataclass_types", 0)
@@ -363,6 +382,9 @@ def _parsed_classes(owner: Made, name: str, place: Place, run: Evaluation) -> Va
             if key in own or (named and key not in declared)
         }
         missing = "" if run.command is not None else "an argument of the command line"
+        if not missing and base.endswith("TrainingArguments"):
+            asked = {name: Known(False, place, "declared-default") for name in _ASKED}
+            defaults = {**asked, **defaults}
         made = Made(base, [], {**defaults, **given}, place, missing=missing)
         made.defined = each if isinstance(each, Class) else None
         run.made.append(made)

@@ -98,7 +98,7 @@ def _span(text: str, node: ast.AST) -> Span:
     return Span(_offset(text, line, column), _offset(text, last, end))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=64)
 def _starts(text: str) -> tuple[int, ...]:
     """Where each line starts."""
     return (0, *(found.end() for found in re.finditer("\n", text)))

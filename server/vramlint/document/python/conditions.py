@@ -12,7 +12,8 @@ def leaves(body: Sequence[ast.stmt]) -> bool:
     if isinstance(last, ast.Raise):
         return True
     called = last.value.func if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
-    return called is not None and ast.unparse(called) in ("sys.exit", "exit", "quit", "os._exit")
+    name = ast.unparse(called) if called is not None else ""
+    return name in ("sys.exit", "exit", "quit", "os._exit") or name.endswith("parser.error")
 
 
 def fits(pattern: ast.pattern, value: object) -> bool:

@@ -19,8 +19,15 @@ def bring_in(node: ast.Import | ast.ImportFrom, scope: Scope, place: Place) -> N
             own = name.asname or name.name.partition(".")[0]
             scope.names[own] = Symbol(name.name if name.asname else own, place)
         return
+    above = [*_package(place, node.level), *([node.module] if node.module else [])]
     for name in node.names:
-        scope.names[name.asname or name.name] = Symbol(f"{node.module or ''}.{name.name}", place)
+        scope.names[name.asname or name.name] = Symbol(".".join((*above, name.name)), place)
+
+
+def _package(place: Place, level: int) -> list[str]:
+    """The package that a relative import starts from, in a module of the project."""
+    folders = (place.document or "").replace("\\", "/").split("/")[:-1]
+    return folders[: len(folders) - level + 1] if level else []
 
 
 def class_of(node: ast.ClassDef, scope: Scope, run: Evaluation) -> Class:

@@ -19,9 +19,10 @@ from vramlint.document.python.binding import bind
 from vramlint.document.python.cells import Cell
 from vramlint.document.python.conditions import fits, leaves
 from vramlint.document.python.definitions import bring_in, class_of, entries
-from vramlint.document.python.expressions import attribute, evaluate
+from vramlint.document.python.expressions import attribute, brought, evaluate
 from vramlint.document.python.magics import Magic
 from vramlint.document.python.methods import method
+from vramlint.document.python.modules import Modules
 from vramlint.document.python.operations import binary, truth
 from vramlint.document.python.values import (
     Bound,
@@ -60,7 +61,8 @@ def _nowhere(node: ast.AST) -> Place:
 
 class Evaluation:
     """One reading of a file: `made` is what its calls made, in their order; `stops`, the moments after cells
-    that hold other languages too; `rounds`, how many backward passes its loops make to a step.
+    that hold other languages too; `rounds`, how many backward passes its loops make to a step; `origin`, the
+    call of the file that led into a module of the project, while one is read.
     """
 
     def __init__(
@@ -68,9 +70,12 @@ class Evaluation:
         command: Mapping[str, Value] | None = None,
         open_file: Callable[[str], Loaded | None] = lambda name: None,
         environment: Mapping[str, Value] | None = None,
+        modules: Modules | None = None,
     ) -> None:
         self.command = command
         self.open_file = open_file
+        self.modules = modules
+        self.origin: Place | None = None
         self.stops: list[Stop] = []
         self.made: list[Made] = []
         self.environment: dict[str, Value] = dict(environment or {})
@@ -99,10 +104,23 @@ class Evaluation:
                     self.follow(value, [], {}, value.locate(function))
         return self
 
+    def aside(
+        self, tree: ast.Module | None, scope: Scope, locate: Callable[[ast.AST], Place], steps: int
+    ) -> None:
+        """A module that an import brings, in `steps` of its own and as in every run."""
+        kept = self.here, self._steps, self._unsure
+        self.here, self._steps, self._unsure = locate, steps, []
+        self.block(tree.body if tree is not None else (), scope)
+        self.here, self._steps, self._unsure = kept
+
     def load(self, name: str, place: Place) -> Value:
         """The config file of a name, as a dictionary."""
         found = self.open_file(name)
         return as_table(found, place) if found is not None else Open(f"{name} is not here", place)
+
+    def imported(self, name: str, place: Place) -> Value | None:
+        """What a dotted name stands for in a module of the project."""
+        return self.modules.value(name, place, self) if self.modules is not None else None
 
     def locate(self, node: ast.AST) -> Place:
         """Where a node is."""
@@ -154,7 +172,10 @@ class Evaluation:
                 scope.names[node.name] = class_of(node, scope, self)
             case ast.If(test=test, body=body, orelse=other):
                 self._round(rounds.divisor(node), scope)
-                return self._branch(truth(evaluate(test, scope, self)), node, body, other, scope)
+                said = truth(evaluate(test, scope, self))
+                if said and self.command is None and leaves(body):
+                    said = False  # what it asks for is given where it is started
+                return self._branch(said, node, body, other, scope)
             case ast.Match():
                 return self._match(node, scope)
             case ast.For() | ast.AsyncFor():
@@ -315,7 +336,7 @@ class Evaluation:
             if isinstance(owner, Known | Table):
                 given = calls.arguments_of(node, scope, self)
                 return method(owner, node.func.attr, given.arguments, given.keywords, place)
-            callee = attribute(owner, node.func.attr, self.locate(node.func))
+            callee = brought(attribute(owner, node.func.attr, self.locate(node.func)), self)
         else:
             callee = evaluate(node.func, scope, self)
         given = calls.arguments_of(node, scope, self)
@@ -330,7 +351,9 @@ class Evaluation:
             return Open("too deep to follow", place)
         self.called.add(node)
         inner = Scope({}, function.scope)
-        outer, self.here = self.here, function.locate
+        outer, self.here, came = self.here, function.locate, self.origin
+        if came is None and function.locate(node).document != place.document:
+            self.origin = place
         bind(function, arguments, keywords, inner, place, self)
         self._depth += 1
         if isinstance(node, ast.Lambda):
@@ -343,5 +366,5 @@ class Evaluation:
             for other in returned[1:]:
                 found = self.merged(found, other, place)
         self._depth -= 1
-        self.here = outer
+        self.here, self.origin = outer, came
         return found

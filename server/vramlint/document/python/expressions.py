@@ -30,9 +30,9 @@ def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
         case ast.Constant(value=value):
             return Known(value, place)
         case ast.Name(id=name):
-            return _name(name, scope, place)
+            return brought(_name(name, scope, place), run)
         case ast.Attribute(value=inner, attr=name):
-            return attribute(evaluate(inner, scope, run), name, place)
+            return brought(attribute(evaluate(inner, scope, run), name, place), run)
         case ast.Call():
             return run.call(node, scope)
         case ast.List(elts=inner) | ast.Tuple(elts=inner) | ast.Set(elts=inner):
@@ -81,6 +81,13 @@ def _name(name: str, scope: Scope, place: Place) -> Value:
     if name == "__name__":
         return Known("__main__", place)
     return Symbol(name, place)
+
+
+def brought(value: Value, run: Evaluation) -> Value:
+    """A value, or what its dotted name stands for in a module of the project."""
+    if isinstance(value, Symbol) and "." in value.name:
+        return run.imported(value.name, value.place) or value
+    return value
 
 
 def attribute(value: Value, name: str, place: Place) -> Value:

@@ -97,6 +97,8 @@ class Made:
     words: dict[str, Word] = field(default_factory=dict)
     last: Place | None = None
     """The last argument that the call is given."""
+    origin: Place | None = None
+    """Of a call in a module of the project: the call of the file itself that led to it."""
 
     @property
     def kind(self) -> str:
@@ -170,8 +172,19 @@ class Evaluation(Protocol):
     command: Mapping[str, Value] | None
     """The arguments that the script is started with; None where nothing says so."""
 
+    origin: Place | None
+    """The call of the file that led into a module of the project, while one is read."""
+
     def load(self, name: str, place: Place) -> Value:
         """The config file of a name, as a dictionary."""
+
+    def imported(self, name: str, place: Place) -> Value | None:
+        """What a dotted name stands for in a module of the project."""
+
+    def aside(
+        self, tree: ast.Module | None, scope: Scope, locate: Callable[[ast.AST], Place], steps: int
+    ) -> None:
+        """Read a module that an import brings."""
 
     @property
     def certain(self) -> bool:

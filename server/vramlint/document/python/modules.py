@@ -1,0 +1,70 @@
+"""The own modules of a project, as far as a script imports them: each is read once, when it is used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TypeAlias
+
+from vramlint.document.place import Place, Snippet
+from vramlint.document.python.cells import cells_of
+from vramlint.document.python.expressions import attribute, brought
+from vramlint.document.python.values import Evaluation, Known, Scope, Value
+
+Finder: TypeAlias = Callable[[str, "str | None"], "Snippet | None"]
+"""The text of a module by its path without a suffix, looked for from the folder of a program upwards; of a
+folder that is no package, an empty text.
+"""
+
+_MOST = 32
+_LARGEST = 200_000
+_STEPS = 1_000
+_LIBRARIES = frozenset(
+    ("torch", "transformers", "trl", "peft", "unsloth", "datasets", "accelerate", "deepspeed", "bitsandbytes")
+)
+"""Read by their names, whatever folders of the project are called."""
+
+
+class Modules:
+    """The modules that the program at `program` imports from its project."""
+
+    def __init__(self, find: Finder, program: str | None) -> None:
+        self._find, self._program = find, program
+        self._scopes: dict[str, Scope | None] = {}
+        self._values: dict[str, Value | None] = {}
+
+    def value(self, dotted: str, place: Place, run: Evaluation) -> Value | None:
+        """What a dotted name of an import stands for; None where it is no module's of the project."""
+        if dotted not in self._values:
+            self._values[dotted] = None  # of modules that import each other
+            self._values[dotted] = self._value(dotted, place, run)
+        return self._values[dotted]
+
+    def _value(self, dotted: str, place: Place, run: Evaluation) -> Value | None:
+        names = dotted.split(".")
+        if names[0] in _LIBRARIES or names[0] in sys.stdlib_module_names:
+            return None
+        for end in range(1, len(names)):
+            scope = self._scope("/".join(names[:end]), run)
+            if scope is None:
+                return None
+            found = scope.names.get(names[end])
+            if found is not None:
+                found = brought(found, run)
+                for name in names[end + 1 :]:
+                    found = brought(attribute(found, name, place), run)
+                return found
+        return None
+
+    def _scope(self, name: str, run: Evaluation) -> Scope | None:
+        """The names of a module."""
+        if name not in self._scopes:
+            self._scopes[name] = None
+            snippet = self._find(name, self._program) if len(self._scopes) <= _MOST else None
+            if snippet is not None and len(snippet.text) <= _LARGEST:
+                scope = self._scopes[name] = Scope({})
+                document = snippet.pieces[0].place.document or name
+                for cell in cells_of(snippet.text, "python", document):
+                    scope.names["__name__"] = Known(name.replace("/", "."), cell.snippet.pieces[0].place)
+                    run.aside(cell.tree, scope, cell.locate, _STEPS)
+        return self._scopes[name]
