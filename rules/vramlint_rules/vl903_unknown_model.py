@@ -75,8 +75,10 @@ class UnknownModel(Rule):
                 Fix(f"use {other}", (rewrite(context.document, node.span, other),), by_hand=True)
                 for other in close
             )
-        if isinstance(name, str):
-            fixes += tuple(_pins(context, name, close))
+        if not isinstance(name, str):  # it is named in another file
+            yield self.finding(f"there is no estimate: {cannot.message}", cannot.key)
+            return
+        fixes += tuple(_pins(context, name, close))
         yield self.finding(
             f"nothing is known about the model '{name}', so there is no estimate{hint}",
             cannot.key,

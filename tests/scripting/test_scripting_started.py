@@ -382,3 +382,63 @@ def test_a_declared_rank_behind_a_switch_that_is_off_is_no_adapter(tmp_path: Pat
     (off,), (on,) = described(tmp_path, "off.sh"), described(tmp_path, "on.sh")
     assert not {"adapter", "lora_r"} & fields(off).keys()
     assert (fields(on)["adapter"], fields(on)["lora_r"]) == ("lora", 64)
+
+
+def test_a_line_starts_a_module_of_the_project(tmp_path: Path) -> None:
+    line = "torchrun --nproc_per_node 2 -m tools.tune --model-id gpt2 -b 6\n"
+    project(tmp_path, {"tools/tune.py": ARGPARSE, "go.sh": line, "go2.sh": line.replace("tools.tune", "fit")})
+    project(tmp_path, {"src/fit/__main__.py": ARGPARSE})
+    for name in ("go.sh", "go2.sh"):
+        (run,) = described(tmp_path, name)
+        assert (fields(run)["micro_batch"], fields(run)["ranks"], fields(run)["lora_r"]) == (6, 2, 8)
+
+
+FILES = """\
+import os, sys
+from dataclasses import dataclass
+from transformers import HfArgumentParser
+from trl import SFTConfig, SFTTrainer
+
+@dataclass
+class Ours:
+    base: str = "gpt2"
+
+parser = HfArgumentParser((Ours, SFTConfig))
+if len(sys.argv) == 2 and sys.argv[1].endswith(".yaml"):
+    ours, args = parser.parse_yaml_file(os.path.abspath(sys.argv[1]))
+else:
+    ours, args = parser.parse_args_into_dataclasses()
+SFTTrainer(ours.base, args).train()
+"""
+OF_TRL = (
+    FILES.partition("parser =")[0].replace("transformers import Hf", "trl import Trl")
+    + """\
+ours, args = TrlParser((Ours, SFTConfig)).parse_args_and_config()
+SFTTrainer(ours.base, args).train()
+"""
+)
+RECIPE = "base: HuggingFaceTB/SmolLM2-135M\nper_device_train_batch_size: 9\nmax_length: 640\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "line", "batch"),
+    [
+        pytest.param(FILES, "python train.py run.yaml", 9, id="a file alone"),
+        pytest.param(FILES, "python train.py --max_length 640", 8, id="flags alone"),
+        pytest.param(OF_TRL, "python train.py --config run.yaml", 9, id="TRL's parser"),
+        pytest.param(
+            OF_TRL,
+            "python train.py --config run.yaml --per_device_train_batch_size 4",
+            4,
+            id="a flag over the file",
+        ),
+    ],
+)
+def test_a_parser_of_classes_reads_the_file_that_it_is_given(
+    tmp_path: Path, script: str, line: str, batch: int
+) -> None:
+    project(tmp_path, {"train.py": script, "run.yaml": RECIPE, "go.sh": line + "\n"})
+    (run,) = described(tmp_path, "go.sh")
+    found = fields(run)
+    assert (found["micro_batch"], found["seq_len"]) == (batch, 640)
+    assert found["model"] == ("HuggingFaceTB/SmolLM2-135M" if "run.yaml" in line else "gpt2")

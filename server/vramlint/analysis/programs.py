@@ -165,9 +165,17 @@ def _with_declared(
 
 
 def _program(run: Run, around: Surroundings) -> Snippet | None:
-    """The script that a run starts, where it is in the workspace."""
+    """The script or the module (`python -m`) that a run starts, where it is in the workspace."""
     name = re.sub(rf"^.*{OPEN}/", "", str(run.program.value))
-    return around.below(run.folder).script(name) if name.endswith(".py") else None
+    if name.endswith(".py"):
+        return around.below(run.folder).script(name)
+    if not _MODULE.fullmatch(name):
+        return None
+    path = name.replace(".", "/")
+    return around.module(f"{path}/__main__", None) or around.module(path, None)
+
+
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
 def _load(around: Surroundings, name: str) -> Loaded | None:

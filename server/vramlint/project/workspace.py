@@ -152,17 +152,18 @@ class Workspace:
 
     def module(self, path: str | None, name: str, program: str | None) -> Snippet | None:
         """A module of the project: beside the program that is shown as `program` (None: the file at `path`),
-        else in a folder above it. Of a folder that is no package, an empty text.
+        else in a folder above it, or in one's `src`. Of a folder that is no package, an empty text.
         """
         start = self.root / program if program is not None else Path(path) if path is not None else None
         folder = self._folder_of(str(start)) if start is not None else self.root
         for above in (folder, *folder.parents):
-            for file in (above / f"{name}.py", above / name / "__init__.py"):
-                if is_regular(file):
-                    text = self.overlay.get(str(file)) or _read(file) or ""
-                    return Snippet.whole(text, self._shown(file))
-            if (above / name).is_dir():
-                return Snippet.whole("", self._shown(above / name / "__init__.py"))
+            for base in (above, above / "src"):
+                for file in (base / f"{name}.py", base / name / "__init__.py"):
+                    if is_regular(file):
+                        text = self.overlay.get(str(file)) or _read(file) or ""
+                        return Snippet.whole(text, self._shown(file))
+                if (base / name).is_dir():
+                    return Snippet.whole("", self._shown(base / name / "__init__.py"))
             if above == self.root or not above.is_relative_to(self.root):
                 return None
         return None

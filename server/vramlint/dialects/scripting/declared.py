@@ -26,6 +26,8 @@ class Started(NamedTuple):
     document: str
     command: Mapping[str, Value]
     environment: Mapping[str, Value] = {}
+    words: Items | None = None
+    """`sys.argv`, where all of it is known."""
 
 
 def started(document: str, run: Run) -> Started:
@@ -34,7 +36,14 @@ def started(document: str, run: Run) -> Started:
     if len(run.configs) == 1:
         command |= {name: _value(run.configs[0]) for name in CONFIG_OPTIONS if name not in command}
     environment = {name: _value(each) for name, each in run.environment.items()}
-    return Started(document, command, {**environment, **_world(run.launch)})
+    return Started(document, command, {**environment, **_world(run.launch)}, _words(run))
+
+
+def _words(run: Run) -> Items | None:
+    """`sys.argv` of a program that is given one config file and nothing else."""
+    if run.arguments or run.open or len(run.configs) != 1:
+        return None
+    return Items([_value(run.program), _value(run.configs[0])], run.program.place)
 
 
 def _world(launch: Launch) -> dict[str, Value]:
@@ -76,7 +85,7 @@ def declared_in(text: str, load: Load, started: Started, find: Finder | None = N
     where it declares none.
     """
     modules = Modules(find, started.document) if find is not None else None
-    reading = Evaluation(started.command, load, started.environment, modules).read(
+    reading = Evaluation(started.command, load, started.environment, modules, started.words).read(
         cells_of(text, "python", started.document)
     )
     found: Facts = {}

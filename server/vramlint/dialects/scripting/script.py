@@ -61,10 +61,10 @@ def runs_in_program(
     """
     if not may_train(text):
         return ()
-    document, command, environment = started or (None, None, None)
+    document, command, environment, words = started or (None, None, None, None)
     cells = cells_of(text, language, document)
     modules = Modules(find, document) if find is not None else None
-    reading = Evaluation(command, load, environment, modules).read(cells)
+    reading = Evaluation(command, load, environment, modules, words).read(cells)
     found = [_with_environment(run, reading) for made in tuple(reading.made) if (run := _run(made, reading))]
     looped = own_loop(reading, cells) if not found else None
     if looped is not None:

@@ -147,7 +147,7 @@ def _method(callee: Bound, given: Given, place: Place, run: Evaluation) -> Value
     if owner.kind in ("ArgumentParser", "add_argument_group", "add_mutually_exclusive_group", "add_parser"):
         return _parser(owner, name, given, place, run)
     if owner.kind in ("HfArgumentParser", "TrlParser", "H4ArgumentParser") and name.startswith("parse"):
-        return _parsed_classes(owner, name, place, run)
+        return _parsed_classes(owner, _of_line(owner, name, given, place, run), place, run)
     made = _recorded(f"{owner.name}.{name}", given, place, run, owner)
     owner.methods.append(Method(name, made))
     if name in _SAME and owner.kind in ("from_pretrained", "get_peft_model", "from_config"):
@@ -358,7 +358,28 @@ _ASKED = ("do_train", "do_eval", "do_predict")
 """What a script of transformers does, where its launch line asks for it."""
 
 
-def _parsed_classes(owner: Made, name: str, place: Place, run: Evaluation) -> Value:
+def _of_line(
+    owner: Made, name: str, given: Given, place: Place, run: Evaluation
+) -> Mapping[str, Value] | None:
+    """What a parser of classes is given: a file alone (`parse_yaml_file`), else the arguments of the launch
+    line, over the file that TRL's and the handbook's parsers take from it. None where nothing says so.
+    """
+    named = (run.command or {}).get("config")
+    alone = name in ("parse_yaml_file", "parse_json_file")
+    if alone and given.arguments and isinstance(given.arguments[0], Known):
+        named = given.arguments[0]
+    elif alone:
+        named = next((each for each in given.keywords.values() if isinstance(each, Known)), named)
+    if not (alone or owner.kind != "HfArgumentParser") or not isinstance(named, Known):
+        return None if alone else run.command
+    file = run.load(str(named.value), place)
+    entries = file.entries if isinstance(file, Table) else None
+    if alone or entries is None:
+        return entries
+    return {**entries, **(run.command or {})}
+
+
+def _parsed_classes(owner: Made, command: Mapping[str, Value] | None, place: Place, run: Evaluation) -> Value:
     """HfArgumentParser: an object of each class; what has no default is given on the command line."""
     classes = owner.argument("dataclass_types", 0)
     listed = classes.items if isinstance(classes, Items) else [classes] if classes is not None else []
@@ -378,10 +399,10 @@ def _parsed_classes(owner: Made, name: str, place: Place, run: Evaluation) -> Va
         named = base.rpartition(".")[0] != "" and base.endswith(("Arguments", "Config"))
         given = {
             key: value
-            for key, value in (run.command or {}).items()
+            for key, value in (command or {}).items()
             if key in own or (named and key not in declared)
         }
-        missing = "" if run.command is not None else "an argument of the command line"
+        missing = "" if command is not None else "an argument of the command line"
         if not missing and base.endswith("TrainingArguments"):
             asked = {name: Known(False, place, "declared-default") for name in _ASKED}
             defaults = {**asked, **defaults}

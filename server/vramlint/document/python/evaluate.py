@@ -71,10 +71,12 @@ class Evaluation:
         open_file: Callable[[str], Loaded | None] = lambda name: None,
         environment: Mapping[str, Value] | None = None,
         modules: Modules | None = None,
+        words: Items | None = None,
     ) -> None:
         self.command = command
         self.open_file = open_file
         self.modules = modules
+        self.words = words
         self.origin: Place | None = None
         self.stops: list[Stop] = []
         self.made: list[Made] = []
@@ -120,6 +122,8 @@ class Evaluation:
 
     def imported(self, name: str, place: Place) -> Value | None:
         """What a dotted name stands for in a module of the project."""
+        if name == "sys.argv":
+            return self.words or Items([Known("script", place, "shell-default")], place, whole=False)
         return self.modules.value(name, place, self) if self.modules is not None else None
 
     def locate(self, node: ast.AST) -> Place:

@@ -69,7 +69,6 @@ def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
     return Open("only the run knows", place)
 
 
-_GIVEN = ("sys.argv",)
 STARTS = frozenset(["remote", "spawn", "local", "delay"])
 """Methods by which a function of the script is started elsewhere (modal, ray)."""
 
@@ -93,10 +92,7 @@ def brought(value: Value, run: Evaluation) -> Value:
 def attribute(value: Value, name: str, place: Place) -> Value:
     """An attribute of a value."""
     if isinstance(value, Symbol):
-        dotted = f"{value.name}.{name}"
-        if dotted in _GIVEN:
-            return Items([Known("script", place, "shell-default")], place, whole=False)
-        return Symbol(dotted, place)
+        return Symbol(f"{value.name}.{name}", place)
     if isinstance(value, Made):
         if name in value.keywords:
             return value.keywords[name]
