@@ -60,6 +60,7 @@ Attention: TypeAlias = Literal[
 Loss: TypeAlias = Literal[
     "full-logits",
     "fused-cross-entropy",
+    "compiled",
     "fused-linear",
     "trl-chunked",
     "trl-fused-head",

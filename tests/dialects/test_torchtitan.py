@@ -122,14 +122,42 @@ def changed(**values: Any) -> dict[str, Any]:
         pytest.param(
             changed(compile__enable=True, compile__components=["loss"]),
             8,
-            {"compile": False},
+            {"compile": False, "loss": "compiled"},
             id="compiled loss",
+        ),
+        pytest.param(
+            changed(compile__enable=True, compile__components=["model"]),
+            8,
+            {"compile": True, "loss": "full-logits"},
+            id="compiled layers",
+        ),
+        pytest.param(
+            changed(training__compile=True),
+            8,
+            {"compile": True, "loss": "compiled"},
+            id="both compiled",
+        ),
+        pytest.param(
+            changed(
+                training__compile=True,
+                training__batch_size=2,
+                experimental__context_parallel_degree=1,
+            ),
+            8,
+            {"compile": True, "loss": "full-logits"},
+            id="before 0.1 the loss is not compiled",
         ),
         pytest.param(
             changed(model__converters=["quantize.linear.float8"]),
             8,
             {"precision.fp8": "tensorwise"},
             id="float8",
+        ),
+        pytest.param(
+            changed(model__converters=["float8"], float8__recipe_name="rowwise"),
+            8,
+            {"precision.fp8": "rowwise"},
+            id="float8 up to 0.1",
         ),
     ],
 )

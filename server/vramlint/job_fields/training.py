@@ -253,7 +253,7 @@ STEP: tuple[JobField, ...] = (
         "Whether logits of tokens × vocabulary exist, how often, and in which dtype. {chunks: n} "
         "splits them.",
         Moves("activations"),
-        smallest=lambda job: job.loss not in ("full-logits", "fused-cross-entropy"),
+        smallest=lambda job: job.loss not in ("full-logits", "fused-cross-entropy", "compiled"),
         blame={"activations": 5},
         matters=8,
         always=True,

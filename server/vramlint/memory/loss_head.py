@@ -40,7 +40,7 @@ VALUE_DROPOUT = 0.1
 
 DIVERGENCES = {"forward-kl": 0.0, "reverse-kl": 1.0}
 """Beta of the losses of distillation that are no mixture."""
-WHOLE_LOGITS = frozenset({"full-logits", "fused-cross-entropy", *DIVERGENCES})
+WHOLE_LOGITS = frozenset({"full-logits", "fused-cross-entropy", "compiled", *DIVERGENCES})
 
 
 def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -67,9 +67,9 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
         return tiled_head_loss(t, x, head, scored_tokens(job), adds_in_float32(job)), None
     if job.loss == "fused-linear":
         return fused_linear_cross_entropy(t, x, head), None
-    # Frameworks with a loop of their own compile the layers; transformers compiles the whole model, its loss
-    # included.
-    t.compiled = t.compiled and job.in_trainer
+    # Frameworks with a loop of their own compile the layers, and some the loss by itself; transformers
+    # compiles the whole model, its loss included.
+    t.compiled = job.loss == "compiled" or (t.compiled and job.in_trainer)
     copies = logits_copies(job)
     logits = _logits(t, network, x)
     if copies.upcast == "model":

@@ -80,3 +80,24 @@ def test_a_single_micro_batch_makes_its_gradients_once(tmp_path: Path) -> None:
     assert moment(one, "loss").components["gradients"] == 0
     more = two.phase_peaks["forward"] - one.phase_peaks["forward"]
     assert more == pytest.approx(STAGE_GRADIENTS, rel=0.05)
+
+
+def test_a_compiled_loss_keeps_the_logits_and_their_gradient_in_16_bits(tmp_path: Path) -> None:
+    """torchtitan 0.1 compiles the loss (components/loss.py): no float32 copy of the logits is stored."""
+    logits = 8192 * 128_256
+    plain = titan(tmp_path, stages=1, checkpointing="full")
+    text = TITAN.format(batch=1, length=8192, stages=1, shards=8, checkpointing="full")
+    compiled = estimate_of(tmp_path, f'{text}[compile]\nenable = true\ncomponents = ["loss"]\n', "train.toml")
+    saved = plain.peak_allocated_bytes - compiled.peak_allocated_bytes
+    assert saved == pytest.approx(3 * 4 * logits - 2 * 2 * logits, rel=0.02)
+
+
+def test_micro_batches_in_flight_share_the_weights_that_stay_gathered(tmp_path: Path) -> None:
+    """Under a pipeline nothing is resharded before the last backward pass (torch 2.13,
+    distributed/pipelining/stage.py): the allocator takes a stage's weights once, not once a micro batch.
+    """
+    gathered = 2 * (8 * LAYER + TABLE)
+    few, many = (titan(tmp_path, batch, length=1024).peak_reserved_bytes for batch in (2, 4))
+    assert few is not None
+    assert many is not None
+    assert many - few < gathered

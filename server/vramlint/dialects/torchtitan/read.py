@@ -8,7 +8,7 @@ What the functions of 0.3 return is brought under the same keys by `scripting.to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
@@ -18,6 +18,7 @@ from vramlint.dialects.kit.dialect import (
     Dialect,
     Obstacle,
     ReadResult,
+    Renamed,
 )
 from vramlint.dialects.kit.reader import (
     Reader,
@@ -36,7 +37,7 @@ from vramlint.dialects.torchtitan.edits import edits
 from vramlint.dialects.torchtitan.keys import KEYS, RENAMED
 from vramlint.dialects.torchtitan.models import torchtitan_model
 from vramlint.job import Parallel, Precision, TrainingJob
-from vramlint.versions import release
+from vramlint.versions import at_least, older, release
 from vramlint.vocabulary import Attention, Autocast, Checkpointing, Fp8, Loss, Schedule, Strategy
 
 VERSION = "0.2.2"
@@ -78,14 +79,33 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
 
 def _date(reader: Reader, context: Context) -> None:
     """Take a file with several keys of older releases for one of such a release."""
-    old = [row for row in RENAMED if reader.has(row.path)]
-    if "torchtitan" in context.versions or len(old) < _SEVERAL:
+    old = _of_older(reader)
+    if "torchtitan" in context.versions or not old:
         return
-    newest = min(old, key=lambda row: release(row.removed_in) or ())
+    newest = _newest(old)
     named = ", ".join(row.path for row in old)
     message = f"torchtitan {VERSION} does not know {named}: read as a release before {newest.removed_in}"
     related = tuple(row.path for row in old if row is not newest)
     reader.problem("older-release", newest.path, message, "information", related)
+
+
+def _of_older(reader: Reader) -> list[Renamed]:
+    """The keys that only older releases know, where the file has several."""
+    old = [row for row in RENAMED if reader.has(row.path)]
+    return old if len(old) >= _SEVERAL else []
+
+
+def _newest(old: Sequence[Renamed]) -> Renamed:
+    """The key that dates the file: the first of them that was dropped."""
+    return min(old, key=lambda row: release(row.removed_in) or ())
+
+
+def _is_older(reader: Reader, context: Context, than: str) -> bool:
+    """Whether the file is for a release before `than`, as the declared version says, else its keys."""
+    if "torchtitan" in context.versions:
+        return older(context.versions["torchtitan"], than)
+    old = _of_older(reader)
+    return bool(old) and at_least(than, _newest(old).removed_in)
 
 
 def _spelt(reader: Reader, path: str) -> str:
@@ -137,7 +157,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         packing=True,
         gradient_checkpointing=_checkpointing(reader),
         attention=_attention(reader),
-        loss=_loss(reader),
+        loss=_loss(reader, context),
         loop="freed",
         compile=_compiled(reader),
         gradient_clipping=reader.read("training.max_norm", number) or None,
@@ -269,10 +289,10 @@ def _checkpointing(reader: Reader) -> Checkpointing:
     return "selective-op" if option == "op" else positive(option) or 2
 
 
-def _compiled(reader: Reader) -> bool:
-    enabled = reader.read(("compile.enable", "training.compile"), boolean, False, field="compile")
+def _compiled(reader: Reader, component: str = "model") -> bool:
+    enabled: bool = reader.read(("compile.enable", "training.compile"), boolean, False, field="compile")
     components = reader.get("compile.components", names)
-    return enabled and (components is None or "model" in components)
+    return enabled and (components is None or component in components)
 
 
 def _attention(reader: Reader) -> Attention:
@@ -283,11 +303,14 @@ def _attention(reader: Reader) -> Attention:
     return "flex" if "flex" in backend else "sdpa"
 
 
-def _loss(reader: Reader) -> Loss | int:
-    """Whole logits, or from 0.3 those of one chunk at a time (components/loss.py, ChunkedLossWrapper)."""
+def _loss(reader: Reader, context: Context) -> Loss | int:
+    """Whole logits, or from 0.3 those of one chunk at a time (components/loss.py, ChunkedLossWrapper). From
+    0.1 the loss is compiled with the layers (build_cross_entropy_loss); before, compiling it was turned off.
+    """
     chunks = reader.get("loss.num_chunks", positive)
     if chunks is None:
-        return "full-logits"
+        compiled = _compiled(reader, "loss") and not _is_older(reader, context, "0.1")
+        return "compiled" if compiled else "full-logits"
     reader.written("loss", "loss.num_chunks")
     return chunks
 
@@ -300,12 +323,16 @@ def _optimizer(reader: Reader) -> str:
     return _IMPLEMENTATIONS.get(implementation or "fused", "adamw_torch_fused")
 
 
+_FLOAT8 = frozenset({"quantize.linear.float8", "float8"})
+"""The converter of linears; the second is its name up to 0.1."""
+
+
 def _fp8(reader: Reader) -> Fp8:
     """Float8 linears, when the converter is switched on."""
-    if "quantize.linear.float8" not in (reader.get("model.converters", names) or ()):
+    if not _FLOAT8 & set(reader.get("model.converters", names) or ()):
         return "none"
     reader.written("precision.fp8", "model.converters")
-    recipe = reader.get("quantize.linear.float8.recipe_name", text) or "tensorwise"
+    recipe = reader.get(_spelt(reader, "quantize.linear.float8.recipe_name"), text) or "tensorwise"
     return "rowwise" if recipe.startswith("rowwise") else "tensorwise"
 
 
