@@ -32,6 +32,8 @@ class MicroBatch:
     """Positions whose saved tensors wait on the host between forward and backward."""
     fetched: Mapping[Place, Sequence[Event]] = field(default_factory=dict)
     """What an engine fetches and lets go of before each place."""
+    there: frozenset[int] = frozenset()
+    """Storages of the walk that an earlier micro batch has made and that stay for all of them."""
 
     @property
     def end(self) -> int:
@@ -63,6 +65,10 @@ class MicroBatch:
     def left(self) -> Iterator[Event]:
         """What goes when the variables of the step go."""
         return self._freed(self.walk.left)
+
+    def gathered(self) -> Iterator[Event]:
+        """The weights that stay gathered while micro batches follow."""
+        return self._freed(self.walk.gathered)
 
     def gradients(self) -> Iterator[Event]:
         """The gradients that it leaves, freed from the first layer to the last."""
@@ -110,7 +116,7 @@ class MicroBatch:
             replaced += [(at, []) for at in stretch.sums]
         for at, events in sorted(replaced, reverse=True):
             copied[at : at + 1] = events
-        return copied
+        return [event for event in copied if event[0] - base not in self.there] if self.there else copied
 
     def _found(self, position: int, number: int) -> list[int]:
         """The numbers of what the stretch at `position` calls `number`, which another one allocated."""

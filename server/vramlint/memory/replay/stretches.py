@@ -7,7 +7,7 @@ from itertools import chain
 
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.events import Event, on_stream
-from vramlint.memory.sharding.fsdp import GATHERED, STREAMS
+from vramlint.memory.sharding.fsdp import GATHERED, STREAMS, UNSHARDED
 from vramlint.memory.step import StepProfile
 
 
@@ -37,7 +37,9 @@ class Walked:
     arriving: Sequence[int]
     """Number of the gradient that each stretch's backward leaves for the stretch before."""
     left: list[list[int]]
-    """By stretch, what is alive after the step and no gradient."""
+    """By stretch, what is alive after the step: no gradient, and no weight that stays gathered."""
+    gathered: list[list[int]]
+    """By stretch, the weights that no micro batch's backward pass lets go of."""
     gradients: list[list[int]]
     """By stretch, the gradients that are alive after the step."""
     saved: list[list[Event]]
@@ -96,11 +98,14 @@ def walked(profile: StepProfile, gathers: bool = True) -> Walked:
         part.sums = [at for at, (number, size) in enumerate(part.events) if not size and number in summed]
     freed = {number for part in parts for number, size in part.events if not size}
     stored = {number for new, number in root.items() if ledger.records[new].component == "gradients"}
+    staying = {at for at, record in enumerate(ledger.records) if record.name == UNSHARDED}
     left: list[list[int]] = [[] for _ in range(stretches)]
+    unsharded: list[list[int]] = [[] for _ in range(stretches)]
     gradients: list[list[int]] = [[] for _ in range(stretches)]
     for number, index in owner.items():
         if number not in freed:
-            (gradients if number in stored else left)[index].append(number)
+            kind = gradients if number in stored else unsharded if number in staying else left
+            kind[index].append(number)
     outputs = [root.get(number, number) for number in profile.outputs]
     saved = [
         [event for event in part.events if event[1] and event[0] != outputs[index]]
@@ -125,6 +130,7 @@ def walked(profile: StepProfile, gathers: bool = True) -> Walked:
         outputs,
         [root.get(number, number) for number in profile.arriving],
         left,
+        unsharded,
         gradients,
         saved,
         summed,

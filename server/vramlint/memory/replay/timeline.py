@@ -8,6 +8,7 @@ one before: every length that is new needs blocks that no cached one can serve.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.moments.whole import whole_bytes
@@ -83,10 +84,14 @@ class _Timeline:
         run = self.run
         batches = min(run.job.gradient_accumulation_steps, max(2 if last else 1, run.in_flight))
         waiting: list[MicroBatch] = []
+        staying: Sequence[Event] = ()
+        there: frozenset[int] = frozenset()
         for position in range(batches):
             self._batch(tokens)
             fetched = self._fetched() if run.plan.fetches_ahead else {}
-            made = MicroBatch(walk, run.order, self.next_base, position == 0, run.away, fetched)
+            made = MicroBatch(walk, run.order, self.next_base, position == 0, run.away, fetched, there)
+            if run.job.parallel.pipeline > 1 and not position:
+                staying, there = list(made.gathered()), frozenset(chain.from_iterable(walk.gathered))
             self.next_base = made.end
             waiting.append(made)
             made.forward(self.events)
@@ -98,6 +103,7 @@ class _Timeline:
                 self._backward(waiting.pop(0))
         for made in waiting:
             self._backward(made)
+        self.events += staying
 
     def _backward(self, made: MicroBatch) -> None:
         run = self.run
@@ -116,7 +122,7 @@ class _Timeline:
             if run.job.gradient_accumulation_steps > 1 and not run.plan.has_gradient_buffer:
                 missing = run.persistent.gradients - made.gradient_bytes()
                 self.gradients.append((self._made(missing), 0))
-        self.held = list(made.left())
+        self.held = [*made.left(), *(made.gathered() if run.job.parallel.pipeline == 1 else ())]
         if run.job.loop != "plain":
             self.events += self.held
             self.held = []
