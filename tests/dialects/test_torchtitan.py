@@ -148,6 +148,17 @@ def changed(**values: Any) -> dict[str, Any]:
             id="before 0.1 the loss is not compiled",
         ),
         pytest.param(
+            changed(
+                training__local_batch_size=16,
+                training__batch_size=16,
+                training__data_parallel_shard_degree=2,
+                experimental__pipeline_parallel_degree=4,
+            ),
+            8,
+            {"micro_batch_size": 4, "gradient_accumulation_steps": 4},
+            id="before 0.1 a step had as many micro batches as stages",
+        ),
+        pytest.param(
             changed(model__converters=["quantize.linear.float8"]),
             8,
             {"precision.fp8": "tensorwise"},

@@ -20,6 +20,8 @@ from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.loss import (
     causal_loss,
     chunked_loss,
+    cross_entropy,
+    distributed_cross_entropy,
     pooled_loss,
     sliced,
     softcapped,
@@ -77,7 +79,9 @@ def loss_of(t: Tape, job: TrainingJob, network: Network, x: Tensor) -> tuple[Ten
     flat = logits.view(tokens, head.weight.shape[0])
     if job.runtime == "megatron" and job.loss == "full-logits":
         return vocabulary_parallel_loss(t, flat), logits
-    loss = causal_loss(t, flat, tokens, copies, in_place=job.loss == "fused-cross-entropy")
+    parted = job.runtime == "torchtitan" and job.parallel.tensor > 1
+    plain = distributed_cross_entropy if parted else cross_entropy
+    loss = causal_loss(t, flat, tokens, copies, job.loss == "fused-cross-entropy", plain)
     return loss, logits
 
 

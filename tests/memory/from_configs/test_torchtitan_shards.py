@@ -101,3 +101,16 @@ def test_micro_batches_in_flight_share_the_weights_that_stay_gathered(tmp_path: 
     assert few is not None
     assert many is not None
     assert many - few < gathered
+
+
+def test_a_loss_over_shared_words_is_made_operation_by_operation(tmp_path: Path) -> None:
+    """Under tensor parallelism DTensor's loss_parallel stands in for the fused kernel (torch 2.13,
+    distributed/tensor/parallel/loss.py): log-softmax, labels, their sum with the probabilities, and gradient.
+    """
+    tokens, words = 4 * 8192, 128_256 // 4
+    text = TITAN.format(batch=4, length=8192, stages=1, shards=2, checkpointing="full")
+    text = text.replace("[activation", "tensor_parallel_degree = 4\n[activation")
+    plain = estimate_of(tmp_path, text, "train.toml")
+    compiled = estimate_of(tmp_path, f'{text}[compile]\nenable = true\ncomponents = ["loss"]\n', "train.toml")
+    saved = plain.peak_allocated_bytes - compiled.peak_allocated_bytes
+    assert saved == pytest.approx((4 * 4 - 2 * 2) * tokens * words, rel=0.02)

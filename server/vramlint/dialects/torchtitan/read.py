@@ -141,7 +141,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     sharded = parallel.strategy == "fsdp2"
     weights: _Width = reader.read("training.dtype", choice(_DTYPES))
     rows = reader.read(("training.local_batch_size", "training.batch_size"), positive)
-    micro, accumulation = _batch(reader, rows, parallel)
+    micro, accumulation = _batch(reader, context, rows, parallel)
     length = reader.read("training.seq_len", positive)
     job = TrainingJob(
         model=model,
@@ -263,7 +263,7 @@ def _autocast(reader: Reader, parallel: Parallel, weights: str) -> Autocast:
     return param if plain and param != "float32" and weights == "float32" else "none"
 
 
-def _batch(reader: Reader, rows: int, parallel: Parallel) -> tuple[int, int]:
+def _batch(reader: Reader, context: Context, rows: int, parallel: Parallel) -> tuple[int, int]:
     """Rows of one forward pass, and how many passes a step has."""
     whole = reader.get("training.global_batch_size", positive)
     steps = 1
@@ -272,6 +272,11 @@ def _batch(reader: Reader, rows: int, parallel: Parallel) -> tuple[int, int]:
         steps = max(whole // (rows * parallel.data * parallel.replicate), 1)
     else:
         reader.default("gradient_accumulation_steps")
+    if parallel.pipeline > 1 and _is_older(reader, context, "0.1"):
+        # 0.0.2, parallelisms/pipelining_utils.py
+        batches = reader.get("experimental.pipeline_parallel_microbatches", positive) or parallel.pipeline
+        reader.default("micro_batch_size", "before 0.1 as many micro batches as stages")
+        return max(rows // batches, 1), min(rows, batches) * steps
     if parallel.pipeline > 1:
         micro = reader.read("parallelism.pipeline_parallel_microbatch_size", positive)
         return micro, max(rows // micro, 1) * steps

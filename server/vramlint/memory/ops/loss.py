@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ops.basic import activation, cast, copied, scaled
 from vramlint.memory.ops.linear import Linear
@@ -29,6 +32,38 @@ def cross_entropy(t: Tape, logits: Tensor) -> Tensor:
         likelihood = t.new(shape, dtype, "gradient of the log-softmax")
         result = t.new(shape, dtype, "gradient of the logits")
         del held, likelihood
+        return (result,)
+
+    return t.record(loss, (source,), backward)
+
+
+def distributed_cross_entropy(t: Tape, logits: Tensor) -> Tensor:
+    """Cross entropy over each rank's words as DTensor's `loss_parallel` has it, operation by operation:
+    backward adds the probabilities to a whole tensor that is zero but for the labels (torch 2.13,
+    distributed/tensor/parallel/loss.py, _nll_loss_and_log_softmax_backward).
+    """
+    shape, dtype = logits.shape, logits.dtype
+    if t.compiled:
+        return compiled_cross_entropy(t, logits)
+    shifted = t.new(shape, dtype, "logits less their maximum")
+    t.new(shape, dtype, "probabilities, not normalised")
+    log_softmax = t.new(shape, dtype, "log-softmax of the logits")
+    del shifted
+    loss = t.new((1,), "float32", "loss")
+    source = logits.node
+    if source is None or not t.recording:
+        return loss
+    saved = t.save(log_softmax)
+    del log_softmax
+
+    def backward(grad: Tensor) -> Gradients:
+        held = saved.open()
+        labels = t.new(shape, dtype, "gradient of the labels")
+        probabilities = t.new(shape, dtype, "probabilities")
+        total = t.new(shape, dtype, "gradient of the log-softmax")
+        del probabilities
+        result = t.new(shape, dtype, "gradient of the logits")
+        del held, labels, total
         return (result,)
 
     return t.record(loss, (source,), backward)
@@ -98,11 +133,21 @@ def vocabulary_parallel_loss(t: Tape, logits: Tensor) -> Tensor:
     return in_place_cross_entropy(t, cast(t, logits, "float32", "logits in float32, then their softmax"))
 
 
-def causal_loss(t: Tape, logits: Tensor, tokens: int, copies: LogitsCopies, in_place: bool = False) -> Tensor:
+CrossEntropy: TypeAlias = Callable[[Tape, Tensor], Tensor]
+
+
+def causal_loss(
+    t: Tape,
+    logits: Tensor,
+    tokens: int,
+    copies: LogitsCopies,
+    in_place: bool = False,
+    plain: CrossEntropy = cross_entropy,
+) -> Tensor:
     """transformers' ForCausalLMLoss: logits to float32, labels padded and shifted, cross entropy
     (loss/loss_utils.py, 5.23); `copies` says what other releases and families do. `in_place`: a kernel
     that writes the gradient over the logits stands in for the plain cross entropy (it takes 16-bit logits
-    too, where no copy is made before it).
+    too, where no copy is made before it). `plain`: what else runs.
     """
     if copies.upcast and not t.compiled and (not in_place or copies.shifted):
         logits = cast(t, logits, "float32", "logits in float32")
@@ -111,7 +156,7 @@ def causal_loss(t: Tape, logits: Tensor, tokens: int, copies: LogitsCopies, in_p
     shifted = sliced_copy(t, logits) if copies.shifted else logits
     if t.autocast and not in_place and not t.compiled:
         shifted = cast(t, shifted, "float32", "logits, cast by autocast")
-    loss = in_place_cross_entropy(t, shifted) if in_place else cross_entropy(t, shifted)
+    loss = in_place_cross_entropy(t, shifted) if in_place else plain(t, shifted)
     del labels, logits
     return loss
 
