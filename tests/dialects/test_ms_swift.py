@@ -107,6 +107,30 @@ MOE: dict[str, Any] = {
             },
             id="megatron",
         ),
+        pytest.param(
+            MOE | {"rlhf_type": "dpo"},
+            {"objective": "dpo", "reference_model": "resident", "loss": "full-logits"},
+            id="dpo by megatron",
+        ),
+        pytest.param(
+            MOE | {"rlhf_type": "rm", "tuner_type": "lora"},
+            {"objective": "reward", "reference_model": "none"},
+            id="reward model by megatron",
+        ),
+        pytest.param(
+            MOE | {"task_type": "seq_cls"}, {"objective": "classification"}, id="classes by megatron"
+        ),
+        pytest.param(
+            MOE | {"cross_entropy_fusion_impl": "te"}, {"loss": "fused-cross-entropy"}, id="kernel of TE"
+        ),
+        pytest.param(
+            MOE | {"cross_entropy_loss_fusion": True}, {"loss": "full-logits"}, id="Megatron's own kernel"
+        ),
+        pytest.param(
+            FULL | {"rlhf_type": "dpo", "packing": True},
+            {"sequence_length": 1024, "packing": True},
+            id="a packed row holds both sides of its pairs",
+        ),
     ],
 )
 def test_fields(config: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -159,6 +183,22 @@ def test_megatron_shares_the_optimizer_and_keeps_float32_gradients() -> None:
     assert two["optimizer_states"] < 0.52 * one["optimizer_states"]
 
 
+def test_megatron_puts_an_adapter_on_every_expert() -> None:
+    """`all-linear` finds the grouped layers too (mcore_bridge 1.6, tuners/lora.py): 48 layers, 128 experts on
+    4 ranks, rank 8. Names of single modules are Megatron's.
+    """
+    lora = MOE | {"tuner_type": "lora", "tensor_model_parallel_size": 1}
+    experts = 48 * 32 * 8 * ((2048 + 1536) + (768 + 2048))
+    attention = 48 * 8 * ((2048 + 4096) + 2 * (2048 + 512) + (4096 + 2048))
+
+    def trained(**targets: Any) -> float:
+        return estimate_job(job_of(lora | targets, gpus=4)).component_sizes["gradients"] / 4
+
+    assert trained(target_modules=["linear_qkv", "linear_proj"]) == pytest.approx(attention, rel=1e-6)
+    assert trained() == pytest.approx(attention + experts, rel=1e-6)
+    assert trained(target_modules=["linear_fc2"]) == pytest.approx(48 * 32 * 8 * (768 + 2048), rel=1e-6)
+
+
 def test_a_row_without_a_limit_is_an_assumption_and_a_packed_one_is_not() -> None:
     open_ended = {name: value for name, value in LORA.items() if name != "max_length"}
     job = job_of(open_ended)
@@ -185,7 +225,8 @@ def test_train_type_dates_the_file() -> None:
         ({"tuner_backend": "unsloth"}, "tuner_backend"),
         ({"lisa_activated_layers": 2}, "lisa_activated_layers"),
         ({"task_type": "embedding"}, "task_type"),
-        ({"tensor_model_parallel_size": 2, "rlhf_type": "dpo"}, "rlhf_type"),
+        ({"tensor_model_parallel_size": 2, "rlhf_type": "grpo"}, "rlhf_type"),
+        ({"tensor_model_parallel_size": 2, "task_type": "embedding"}, "task_type"),
     ],
 )
 def test_what_is_not_modelled_is_said_at_its_key(more: dict[str, Any], key: str) -> None:

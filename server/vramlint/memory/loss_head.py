@@ -124,6 +124,8 @@ def late_loss(job: TrainingJob) -> LateLoss | None:
     own code, or a fused head, does.
     """
     kind = objective_of(job).loss
+    if job.runtime == "megatron":
+        return None  # the model returns the losses of the tokens, of which log-probabilities are made
     if kind == "policy" and job.loss == "fused-cross-entropy" and not job.in_trainer:
         return None  # a kernel takes log-probabilities of the logits as they come, and writes over them
     return LATE_LOSSES.get(kind) if job.loss in WHOLE_LOGITS else None

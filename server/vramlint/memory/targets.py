@@ -35,8 +35,14 @@ OTHER_NAMES: Mapping[Runtime, Mapping[str, frozenset[str]]] = {
         "w2": frozenset({"down_proj"}),
         "w3": frozenset({"up_proj"}),
     },
+    "megatron": {
+        "linear_qkv": frozenset({"q_proj", "k_proj", "v_proj"}),
+        "linear_proj": frozenset({"o_proj"}),
+        "linear_fc1": frozenset({"gate_proj", "up_proj"}),
+        "linear_fc2": frozenset({"down_proj"}),
+    },
 }
-"""What LitGPT's flags and torchtune's modules are called in transformers' models."""
+"""What LitGPT's flags and the modules of torchtune and Megatron are called in transformers' models."""
 
 LAYERS_AT: Mapping[str, str] = {
     **dict.fromkeys(

@@ -207,13 +207,24 @@ class Weights:
             layer.bias = self.parameter(f"{name}_bias", (experts, out_features))
         named = self.wanted is not None and self.wanted.match_parameter(name, self._places, self._layer)
         moved = self.converted and any(self._wanted(f"{name}.{module}", "linear") for module in modules)
-        if self.adapter is not None and (moved or named):
+        if self.adapter is not None and named and self.job.runtime == "megatron":
+            self._beside(name, layer, self.adapter)
+        elif self.adapter is not None and (moved or named):
             rank = self.adapter.r * (max(1, len(modules)) if moved else 1)
             dtype = layer.dtype if self.adapter.dtype == "same-as-base" else self.adapter.dtype
             first = self._add(f"{name}.lora_A.weight", (rank * experts, in_features), dtype, True)
             second = self._add(f"{name}.lora_B.weight", (out_features, rank * experts), dtype, True)
             layer.lora = LoraWeights(first, second, 0.0)
         return layer
+
+    def _beside(self, name: str, layer: StackedWeight, adapter: Adapter) -> None:
+        """An adapter of its own for each expert that the rank holds, spread as the experts are."""
+        experts, out_features, in_features = layer.weight.shape
+        dtype = layer.dtype if adapter.dtype == "same-as-base" else adapter.dtype
+        first = self._add(f"{name}.lora_A.weight", (experts, adapter.r, in_features), dtype, True)
+        second = self._add(f"{name}.lora_B.weight", (experts, out_features, adapter.r), dtype, True)
+        first.spread = second.spread = layer.weight.spread
+        layer.lora, layer.beside = LoraWeights(first, second, adapter.dropout), True
 
     def router(self, name: str, experts: int, hidden: int, bias: bool = False) -> Linear:
         """A mixture's router, which PEFT adapts as a parameter where it is named "gate" among the targets;

@@ -18,7 +18,7 @@ from vramlint.dialects.kit.edits import Editor, implied, key, spelling, translat
 from vramlint.dialects.kit.reader import Reader, boolean, names, positive, split, text
 from vramlint.job import Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Checkpointing, Dtype
+from vramlint.vocabulary import Checkpointing, Dtype, Loss
 
 _DEGREES: Mapping[str, str] = {
     "tensor": "tensor_model_parallel_size",
@@ -41,6 +41,18 @@ class MegatronDefaults:
     expert_tensor: int | None = None
     recompute: Literal["none", "selective", "full"] = "none"
     sequence: bool = False
+
+
+def read_loss(reader: Reader, default: bool) -> Loss:
+    """Megatron's own kernel, fused or not, makes a float32 copy of the logits and turns it into the softmax
+    (core/fusions/fused_cross_entropy.py); Transformer Engine's writes over the logits. `default`: whether a
+    fused one runs where the file is silent.
+    """
+    fused = reader.read("cross_entropy_loss_fusion", boolean, default, field="loss")
+    if fused and reader.get("cross_entropy_fusion_impl", text) == "te":
+        reader.written("loss", "cross_entropy_fusion_impl")
+        return "fused-cross-entropy"
+    return "full-logits"
 
 
 def read_parallel(reader: Reader, world: WorldSize, defaults: MegatronDefaults, prefix: str = "") -> Parallel:

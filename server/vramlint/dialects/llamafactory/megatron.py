@@ -12,11 +12,12 @@ from vramlint.dialects.engines.hf_trainer import read_batch, read_clipping
 from vramlint.dialects.engines.megatron import (
     MegatronDefaults,
     precision_of,
+    read_loss,
     read_parallel,
     read_recomputation,
 )
 from vramlint.dialects.kit.dialect import Context, Key, Obstacle
-from vramlint.dialects.kit.reader import Reader, boolean, positive, text
+from vramlint.dialects.kit.reader import Reader, positive, text
 from vramlint.dialects.kit.reading import hardware, unmodelled, world_size
 from vramlint.job import Adapter, TrainingJob
 from vramlint.vocabulary import Dtype, Objective
@@ -78,7 +79,6 @@ def megatron_job(
     batch = read_batch(reader)
     half: Dtype = "bfloat16" if reader.flag("bf16") else "float16" if reader.flag("fp16") else "float32"
     reader.written("precision.weights", "bf16" if half != "float16" else "fp16")
-    fused = reader.read("cross_entropy_loss_fusion", boolean, False, field="loss")
     return TrainingJob(
         model=model,
         runtime="megatron",
@@ -93,7 +93,7 @@ def megatron_job(
         packing=reader.flag("packing") or reader.flag("neat_packing"),
         gradient_checkpointing=recomputed,
         attention="flash_attention_2",
-        loss="fused-cross-entropy" if fused else "full-logits",
+        loss=read_loss(reader, default=False),
         loop="freed",
         gradient_clipping=read_clipping(reader),
         parallel=read_parallel(reader, world, _DEFAULTS),

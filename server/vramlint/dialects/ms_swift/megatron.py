@@ -11,12 +11,20 @@ from vramlint.dialects.engines.distribution import WorldSize
 from vramlint.dialects.engines.megatron import (
     MegatronDefaults,
     precision_of,
+    read_loss,
     read_parallel,
     read_recomputation,
 )
 from vramlint.dialects.kit.dialect import Context, Key, Obstacle
 from vramlint.dialects.kit.reader import Reader, choice, names, number, positive, text
-from vramlint.dialects.kit.reading import find_model, hardware, world_size
+from vramlint.dialects.kit.reading import find_model, hardware, unmodelled, world_size
+from vramlint.dialects.ms_swift.online import (
+    UNSCORED,
+    read_objective,
+    read_reference,
+    read_roles,
+    row_length,
+)
 from vramlint.job import Adapter, TrainingJob
 from vramlint.vocabulary import Checkpointing, Dtype
 
@@ -66,6 +74,14 @@ MEGATRON_KEYS: tuple[Key, ...] = (
         "said, saves nothing by a flash kernel.",
         None,
     ),
+    Key(
+        "cross_entropy_fusion_impl",
+        "loss",
+        "Megatron: native turns a float32 copy of the logits into the softmax; Transformer Engine's kernel "
+        "writes over the logits.",
+        "native",
+        ("native", "te"),
+    ),
     Key("optimizer_cpu_offload", "parallel.offload", "Megatron: steps on the host.", False, (True, False)),
 )
 _DEFAULTS = MegatronDefaults(expert_tensor=1, recompute="selective")
@@ -73,6 +89,13 @@ _MARKS = (
     *("tensor_model_parallel_size", "pipeline_model_parallel_size", "expert_model_parallel_size"),
     *("recompute_granularity", "mcore_model", "use_distributed_optimizer", "micro_batch_size"),
 )
+_OF_EXPERTS: Mapping[str, tuple[str, ...]] = {
+    "linear_fc1": ("experts.gate_up_proj", "experts.up_proj"),
+    "linear_fc2": ("experts.down_proj",),
+}
+"""Megatron's layers that experts have too, one grouped layer for all of a rank's experts: an adapter on them
+is one for each expert (mcore_bridge 1.6, tuners/lora.py; megatron/utils/utils.py, find_all_linears).
+"""
 _DTYPES: Mapping[str, Dtype] = {"bfloat16": "bfloat16", "float16": "float16", "float32": "float32"}
 
 
@@ -86,11 +109,10 @@ def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
     model = find_model(reader, context, "model")
     if not isinstance(model, Model):
         return model
-    if reader.has("rlhf_type"):
-        key = "rlhf_type"
-        return Obstacle(
-            "not-modelled", f"{key}: the models beside the policy under Megatron are not modelled", (key,)
-        )
+    if (reader.get("rlhf_type", text) or "dpo") not in ("dpo", "kto", "rm"):
+        return unmodelled(reader, "rlhf_type", "what it makes and scores under Megatron is not modelled")
+    if reader.get("task_type", text) in UNSCORED:
+        return unmodelled(reader, "task_type", "its loss is not modelled")
     if "vision_config" in model.config:
         return Obstacle("not-modelled", "model: towers of images under Megatron are not modelled", ("model",))
     recomputed = read_recomputation(reader, model, _DEFAULTS)
@@ -108,6 +130,7 @@ def _job(reader: Reader, context: Context, model: Model, recomputed: Checkpointi
     if half is not None:
         reader.written("precision.weights", "torch_dtype")
     lora = _adapted(reader)
+    objective = read_objective(reader)
     packed = reader.flag("packing")
     path = "packing_length" if packed and reader.has("packing_length") else "max_length"
     length = reader.get(path, positive)
@@ -118,19 +141,22 @@ def _job(reader: Reader, context: Context, model: Model, recomputed: Checkpointi
     return TrainingJob(
         model=model,
         runtime="megatron",
+        objective=objective,
         method="lora" if lora else "full",
         adapter=_adapter(reader) if lora else None,
         precision=precision_of(half or "bfloat16", _DEFAULTS),
         optimizer="adamw_torch_fused",
         micro_batch_size=micro,
         gradient_accumulation_steps=max(whole // (micro * parallel.data), 1),
-        sequence_length=length or 2048,
+        sequence_length=row_length(reader, objective, length or 2048),
         packing=packed,
         gradient_checkpointing=recomputed,
         attention="flash_attention_2",
-        loss="fused-cross-entropy",
+        loss=read_loss(reader, default=True),
         loop="freed",
         parallel=parallel,
+        reference_model=read_reference(reader, objective, "lora" if lora else "full"),
+        roles=read_roles(reader, context, objective),
         origins=reader.record.origins,
         **hardware(context),
     )
@@ -150,10 +176,15 @@ def _adapted(reader: Reader) -> bool:
 def _adapter(reader: Reader) -> Adapter:
     default: tuple[str, ...] = ("all-linear",)
     chosen = reader.read("target_modules", names, default)
+    every = "all-linear" in chosen
+    of_experts = [
+        name for module, names in _OF_EXPERTS.items() if every or module in chosen for name in names
+    ]
     return Adapter(
         r=reader.read("lora_rank", positive),
         alpha=reader.read("lora_alpha", number),
         dropout=reader.read("lora_dropout", number),
-        targets="all-linear" if "all-linear" in chosen else chosen,
+        targets="all-linear" if every else chosen,
+        target_parameters=tuple(of_experts),
         dtype="same-as-base",
     )

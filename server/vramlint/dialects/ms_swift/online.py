@@ -27,6 +27,10 @@ _OBJECTIVES: Mapping[str, Objective] = {
 _SLEEP: Mapping[int, Literal["none", "offload", "weights"]] = {0: "none", 1: "offload", 2: "weights"}
 
 
+UNSCORED = ("embedding", "reranker", "generative_reranker", "decision")
+"""Values of task_type whose losses are not modelled."""
+
+
 def read_objective(reader: Reader) -> Objective:
     """What the run trains for: `rlhf_type`, where the file is for `swift rlhf`."""
     named = reader.get("rlhf_type", text) or ""
@@ -57,7 +61,11 @@ def read_reference(
 
 
 def row_length(reader: Reader, objective: Objective, prompt: int) -> int:
-    """Tokens of a row; completions follow the prompts where the run makes them."""
+    """Tokens of a row; completions follow the prompts where the run makes them. Of a packed row of pairs,
+    whose two sides are counted together, one side's (template/base.py, encode; dataset/packing.py).
+    """
+    if objective in ("dpo", "orpo", "reward") and reader.flag("packing"):
+        return -(-prompt // 2)
     if objective not in ("grpo", "ppo"):
         return prompt
     return prompt + reader.read("max_completion_length", positive)

@@ -35,6 +35,7 @@ from vramlint.dialects.ms_swift import megatron
 from vramlint.dialects.ms_swift.edits import edits
 from vramlint.dialects.ms_swift.keys import KEYS, OLD, OLDER, RENAMED, VERSION
 from vramlint.dialects.ms_swift.online import (
+    UNSCORED,
     read_generation,
     read_objective,
     read_reference,
@@ -100,7 +101,7 @@ def _obstacle(reader: Reader) -> Obstacle | None:
         return Obstacle(
             "not-modelled", "tuner_backend: Unsloth's layers are not modelled here", ("tuner_backend",)
         )
-    if reader.get("task_type", text) in ("embedding", "reranker", "generative_reranker", "decision"):
+    if reader.get("task_type", text) in UNSCORED:
         return Obstacle("not-modelled", "task_type: its loss is not modelled", ("task_type",))
     if reader.get("lisa_activated_layers", positive):
         return Obstacle(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.ops.activations import activated, shifted
-from vramlint.memory.ops.basic import activation, cast, mul, promoted
+from vramlint.memory.ops.basic import activation, add, cast, dropout, mul, promoted, scaled
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.liger import liger_glu
 from vramlint.memory.ops.linear import LoraWeights
@@ -28,6 +28,10 @@ class StackedWeight:
     indexed: bool = False
     """Each expert's weight is taken out by a tensor of indices: a copy, which the product keeps, and whose
     gradient begins as zeros of the whole.
+    """
+    beside: bool = False
+    """Each expert's adapter runs beside the product, on the expert's rows, as in Megatron's grouped layers
+    (mcore_bridge 1.6, tuners/lora.py); PEFT adds it to the weights.
     """
 
     @property
@@ -125,6 +129,24 @@ def grouped_matmul(t: Tape, x: Tensor, layer: StackedWeight, weight: Parameter |
     return t.record(out, (parent if trains else None, x.node), backward)
 
 
+def with_adapter_beside(t: Tape, x: Tensor, layer: StackedWeight, name: str) -> Tensor:
+    """The product, and beside it that of each expert's adapter, which is added."""
+    out = grouped_matmul(t, x, layer, layer.weight, name)
+    lora = layer.lora
+    if lora is None:
+        return out
+    dropped = dropout(t, x, lora.dropout)
+    low = grouped_matmul(t, dropped, StackedWeight(lora.a), lora.a, "experts' adapters, low rank")
+    del dropped
+    high = scaled(
+        t,
+        grouped_matmul(t, low, StackedWeight(lora.b), lora.b, "experts' adapters"),
+        "experts' adapters, scaled",
+    )
+    del low
+    return add(t, out, high, f"{name} with adapters")
+
+
 def add_biases(t: Tape, x: Tensor, layer: StackedWeight) -> Tensor | None:
     """`x.add_(bias[expert of each row])`: the gathered biases, which a local variable holds on to."""
     bias = layer.bias
@@ -184,15 +206,14 @@ def grouped_experts(
     weight = operation(t, (scores,), (rows,), scores.dtype, "routing weights, sorted", keeps=(sorted_ids[1],))
     # PEFT computes each adapted weight once to check it, then keeps it cached until the experts have run.
     for layer in (down, up):
-        if layer.lora is not None:
+        if layer.lora is not None and not layer.beside:
             t.new(layer.weight.shape, layer.dtype, f"{layer.weight.name} with adapter, checked")
-    cached = [with_delta(t, up)]
-    out = grouped_matmul(t, chosen, up, cached[0], "experts' up projection")
+    cached: list[Parameter | Tensor] = []
+    out = _product(t, chosen, up, cached, "experts' up projection")
     biases = add_biases(t, out, up)
     out = gated(t, out, kind) if gates else activated(t, out, kind)
     biases = None
-    cached.append(with_delta(t, down))
-    out = grouped_matmul(t, out, down, cached[1], "experts' down projection")
+    out = _product(t, out, down, cached, "experts' down projection")
     biases = add_biases(t, out, down)
     weighted = weigh(t, out, weight)
     restored = t.new((rows,), "int64", "order of the rows, inverted")
@@ -209,6 +230,13 @@ def grouped_experts(
     final = cast(t, total, given, "expert outputs, cast back")
     del back, out, chosen, weight, biases, restored, sorted_ids, cached
     return final
+
+
+def _product(t: Tape, x: Tensor, layer: StackedWeight, cached: list[Parameter | Tensor], name: str) -> Tensor:
+    if layer.beside:
+        return with_adapter_beside(t, x, layer, name)
+    cached.append(with_delta(t, layer))
+    return grouped_matmul(t, x, layer, cached[-1], name)
 
 
 def weigh(t: Tape, x: Tensor, weight: Tensor) -> Tensor:
