@@ -114,6 +114,7 @@ def test_a_large_model_on_many_gpus() -> None:
             "batch_size": 1,
             "gradient_accumulation_steps": 4,
             "dtype": "bf16",
+            "optimizer": {"_component_": "torch.optim.AdamW"},
         },
     ],
     ids=["torchtitan", "torchtune"],

@@ -349,5 +349,5 @@ def test_a_builder_by_family_and_size(component: str, words: str) -> None:
 def test_a_config_without_an_optimizer_evaluates() -> None:
     evaluates = {name: FULL[name] for name in ("model", "tokenizer", "dtype", "batch_size")}
     result = reading(evaluates | {"tasks": ["truthfulqa_mc2"], "limit": None})
-    assert result.cannot is not None
-    assert result.cannot.code == "not-a-training-file"
+    assert result.obstacle is not None
+    assert result.obstacle.code == "not-a-training-file"

@@ -15,6 +15,7 @@ from vramlint.dialects.kit.nonsense import nonsense
 from vramlint.dialects.kit.plausible import implausible
 from vramlint.dialects.kit.reader import Reader, text
 from vramlint.job import RoleModel, TrainingJob
+from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Dtype
 
 
@@ -121,6 +122,10 @@ def hardware(context: Context) -> dict[str, Any]:
     }
 
 
+_OF_IMAGES = frozenset(("images", "image_pixels"))
+"""Fields that say nothing of a model without a tower for images."""
+
+
 def finish(
     dialect: Dialect,
     reader: Reader,
@@ -129,6 +134,9 @@ def finish(
 ) -> ReadResult:
     """The reading that a dialect returns. `values`: those of the document, where the reader has others."""
     outcome = in_environment(dialect.name, reader, outcome)
+    if isinstance(outcome, TrainingJob) and not outcome.model.reads_images:
+        told = {field: origin for field, origin in outcome.origins.items() if field not in _OF_IMAGES}
+        outcome = replace(outcome, origins=told)
     job = outcome if isinstance(outcome, TrainingJob) else None
     beyond = tuple(implausible(job)) if job else ()
     no_choice, unread = nonsense(
