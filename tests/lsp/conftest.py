@@ -23,16 +23,21 @@ def keep_diagnostics(client: LanguageClient, params: types.PublishDiagnosticsPar
         client.diagnostics[params.uri] = params.diagnostics
 
 
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the server has: what other tests leave behind launches nothing in it."""
+    return tmp_path_factory.mktemp("workspace")
+
+
 @pytest_lsp.fixture(
     config=ClientServerConfig(server_command=COMMAND),
     params=["visual-studio-code", "neovim"],
     scope="module",
 )
 async def client(
-    request: pytest.FixtureRequest, lsp_client: LanguageClient, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, lsp_client: LanguageClient, workspace: Path
 ) -> AsyncIterator[None]:
     """A server for the tests of one module. VS Code is pushed diagnostics, Neovim pulls them."""
-    folder = tmp_path_factory.getbasetemp()
 
     @lsp_client.feature(types.CLIENT_REGISTER_CAPABILITY)
     @lsp_client.feature(types.WORKSPACE_CODE_LENS_REFRESH)
@@ -44,7 +49,7 @@ async def client(
         types.InitializeParams(
             capabilities=client_capabilities(request.param),
             process_id=None,
-            workspace_folders=[types.WorkspaceFolder(uri=folder.as_uri(), name="folder")],
+            workspace_folders=[types.WorkspaceFolder(uri=workspace.as_uri(), name="folder")],
             initialization_options={"trusted": True},
         )
     )
@@ -53,8 +58,10 @@ async def client(
 
 
 @pytest.fixture
-def editor(client: LanguageClient, tmp_path: Path) -> Editor:
+def editor(client: LanguageClient, workspace: Path, tmp_path: Path) -> Editor:
     """The session in an editor's words, in a folder of the test's own and with no settings."""
     client.set_configuration({"vramlint": {}})
     client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
-    return Editor(client, tmp_path)
+    folder = workspace / tmp_path.name
+    folder.mkdir()
+    return Editor(client, folder)
