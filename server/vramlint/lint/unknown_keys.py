@@ -43,7 +43,7 @@ class UnknownKeyAt:
 
 
 def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
-    """The keys that neither the schema nor the dialect's table knows. Nothing where neither is complete, or
+    """The keys that neither the schema nor the dialect's table knows. Nothing where there is no schema, or
     where the file may be another's.
     """
     dialect = context.dialect
@@ -52,17 +52,13 @@ def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
     if context.detection is not None and context.detection.weak:
         return
     schema = schema_of(dialect)
-    gone = _gone(dialect, schema, context)
-    if schema is not None:
-        fate = schema.get("x-unknown", dialect.unknown_keys)
-        table = frozenset(_with_parents(dialect))
-        found = _below(context.values, schema, (), fate, table)
-    elif dialect.unknown_keys == "refused":
-        found = _by_table(context.values, dialect)
-    else:
+    if schema is None:
         return
+    gone = _gone(dialect, schema, context)
+    fate = schema.get("x-unknown", dialect.unknown_keys)
+    found = _below(context.values, schema, (), fate, frozenset(_with_parents(dialect)))
     old = _reads_as_older(context)
-    same = schema is None or _same_release(context, str(schema.get("x-version", "")))
+    same = _same_release(context, str(schema.get("x-version", "")))
     for path, fate, known in found:
         dotted = ".".join(str(part) for part in path)
         extended = fate == dialect.extended
@@ -71,7 +67,7 @@ def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
             if gone[dotted] is not None and not old:
                 yield UnknownKeyAt(path, fate, None, gone[dotted])
         elif close or (same and not extended and not old):
-            yield UnknownKeyAt(path, fate, close, certain=schema is None or close is not None)
+            yield UnknownKeyAt(path, fate, close, certain=close is not None)
 
 
 @lru_cache(maxsize=1024)
@@ -99,9 +95,9 @@ def _reads_as_older(context: RuleContext) -> bool:
     return dated or any(problem.kind == "older-release" for problem in reading.problems)
 
 
-def _gone(dialect: Dialect, schema: dict[str, Any] | None, context: RuleContext) -> dict[str, Gone | None]:
+def _gone(dialect: Dialect, schema: dict[str, Any], context: RuleContext) -> dict[str, Gone | None]:
     """Dotted keys of older releases; None where the declared release still had it."""
-    removed = schema.get("x-removed", {}) if schema else {}
+    removed = schema.get("x-removed", {})
     rows = {path: Gone(_named(dialect, last), last=True) for path, last in removed.items()}
     rows |= {
         row.path: Gone(_named(dialect, row.removed_in), False, row.replacement) for row in dialect.renamed
@@ -156,23 +152,3 @@ def _below(
             for index, item in enumerate(value):
                 if isinstance(item, Mapping):
                     yield from _below(item, items, (*here, index), items.get("x-unknown", "open"), table)
-
-
-def _by_table(values: Mapping[Any, Any], dialect: Dialect) -> Iterator[tuple[KeyPath, Fate, tuple[str, ...]]]:
-    """The same from the table of a dialect that refuses what is not in it."""
-    names: dict[str, set[str]] = {}
-    for path in _with_parents(dialect):
-        group, _, name = path.rpartition(".")
-        names.setdefault(group, set()).add(name)
-    leaves = {row.path for row in dialect.keys}
-    pending: list[tuple[KeyPath, Mapping[Any, Any]]] = [((), values)]
-    for here, mapping in pending:
-        group = ".".join(str(part) for part in here)
-        for key, value in mapping.items():
-            if not isinstance(key, str) or not key.isprintable():
-                continue
-            dotted = f"{group}.{key}" if group else key
-            if key not in names[group]:
-                yield (*here, key), "refused", tuple(sorted(names[group]))
-            elif isinstance(value, Mapping) and dotted in names and dotted not in leaves:
-                pending.append(((*here, key), value))
