@@ -12,6 +12,8 @@ from dialect_reading import MODELS
 from dialect_seeds import MODEL, seed_of, with_values
 
 from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
+from vramlint.dialects.kit.reader import split
+from vramlint.job import Written
 from vramlint_schemas import load_schema
 
 SHARDED = {
@@ -150,16 +152,23 @@ def _of_schema(
             _of_schema(inner, f"{path}.", in_table, others)
 
 
-def effect(before: Mapping[str, str], result: ReadResult) -> str:
-    """The fields that differ, as `field: before → after`, and the kinds of what is said."""
+def effect(before: Mapping[str, str], result: ReadResult, path: str) -> str:
+    """The fields that differ, as `field before → after`, the kinds of what is said, and in brackets those
+    that come from the key.
+    """
     if result.obstacle is not None:
         return f"no job: {result.obstacle.code}"
     after = said(result)
-    return "; ".join(
+    changed = "; ".join(
         f"{name} {before.get(name, DEFAULT)} → {after.get(name, DEFAULT)}"
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     )
+    origins = result.job.origins if result.job is not None else {}
+    own = [
+        name for name, origin in origins.items() if isinstance(origin, Written) and origin.key == split(path)
+    ]
+    return f"{changed} [{', '.join(sorted(own))}]".strip() if own else changed
 
 
 def read(dialect: Dialect, values: Mapping[str, Any]) -> ReadResult:

@@ -30,7 +30,7 @@ def test_what_a_key_does(dialect: Dialect, snapshot: Callable[[str, str], None])
         for path, values in tried(dialect, name):
             by_effect: dict[str, list[str]] = {}
             for value in values:
-                done = effect(before, read(dialect, with_values(base, {path: value})))
+                done = effect(before, read(dialect, with_values(base, {path: value})), path)
                 if name == "seed" or done != of_seed.get(f"{path} = {dumps(value)}"):
                     by_effect.setdefault(done or "nothing", []).append(dumps(value))
                 if name == "seed":
