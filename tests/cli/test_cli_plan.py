@@ -10,12 +10,14 @@ import pytest
 from cli_running import ROOT, Run
 
 import vramlint
+from vramlint.analysis.layouts import cluster_of, layouts_for
 from vramlint.catalog.gpus import find_gpu
 from vramlint.catalog.rates import rates_of
 from vramlint.catalog.table import FOLDER, Table
+from vramlint.lazy_dataclasses import replace
 from vramlint.planning.candidates import ANY, MEANS, families, layouts
-from vramlint.planning.layout import Layout
-from vramlint.planning.products import Matrix, waste
+from vramlint.planning.layout import Family, Layout
+from vramlint.planning.products import Matrix, filled_up, waste
 from vramlint.planning.stages import stages
 from vramlint.planning.step_time import Setting, step_time
 from vramlint.planning.work import Work, work_of
@@ -197,6 +199,55 @@ def test_tensor_parallelism_makes_narrow_products() -> None:
     by_tokens = [waste(matrices, 8, tokens, 2, 108) for tokens in (2048, 8192)]
     assert 1 <= by_tensor[0] < by_tensor[1]
     assert 1 <= by_tokens[1] < by_tokens[0]
+
+
+MIXTURE = replace(LLAMA_70B, experts=60_000_000_000, expert_count=128, top=8)
+
+
+def test_a_token_crosses_the_network_once_for_each_node() -> None:
+    """Eight of 128 experts lie on both of two nodes nearly always; of groups, on no more nodes than groups."""
+    assert MIXTURE.reached(1) == 1
+    assert MIXTURE.reached(2) == pytest.approx(2, abs=0.02)
+    assert 4 < MIXTURE.reached(8) < 8
+    limited = replace(MIXTURE, groups=8, group_top=4)
+    assert limited.reached(8) == 4
+    assert limited.reached(2) < 2
+
+
+def test_experts_of_more_tokens_have_whole_tiles() -> None:
+    """Half a tile of 128 rows is lost for each expert."""
+    assert filled_up(64) == 2
+    assert filled_up(4096) == pytest.approx(1, abs=0.02)
+    rates = rates_of(H100)
+    assert rates is not None
+    setting = Setting(MIXTURE, rates, 4096)
+    alone, shared = (Layout(Family(1, 1, 1, expert, 8, "zero1"), 1, 1) for expert in (1, 8))
+    assert step_time(alone, setting).compute > step_time(shared, setting).compute
+
+
+def test_context_parallelism_is_for_activations_that_overflow() -> None:
+    """Rows that fit whole are not cut up; where they would have to be computed again they are, and come
+    first (NeMo's own recipe of this model on 8 H100: context 2).
+    """
+
+    def contexts(gpu: str) -> list[int]:
+        found = vramlint.estimate(
+            {
+                "vramlint": 1,
+                "model": "meta-llama/Llama-3.1-8B",
+                "gpu": f"{gpu} x8",
+                "sequence_length": 8192,
+                "attention": "flash_attention_2",
+                "packing": True,
+                "optimizer": "adamw",
+                "loss": "fused-cross-entropy",
+                "loop": "freed",
+            }
+        ).analysis
+        return [each.context for each in layouts_for(cluster_of(found, None, 64), 4)]
+
+    assert contexts("B200") == [1, 1, 1, 1]
+    assert contexts("H100-80GB")[0] == 2
 
 
 @pytest.mark.parametrize(

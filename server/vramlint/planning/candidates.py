@@ -146,14 +146,13 @@ def _powers(most: int) -> Iterator[int]:
 
 
 def _contexts(work: Work, length: int, gpus: int) -> Iterator[int]:
-    """Context parallelism is for sequences longer than the hidden width (G 2.2). Each is cut into twice as
-    many pieces as there are ranks (P).
+    """Context parallelism leaves each rank tokens enough; each sequence is cut into twice as many pieces as
+    there are ranks (P).
     """
     yield 1
-    if length > work.hidden:
-        for context in _powers(gpus):
-            if context > 1 and length // context >= FEWEST_TOKENS and length % (2 * context) == 0:
-                yield context
+    for context in _powers(gpus):
+        if context > 1 and length // context >= FEWEST_TOKENS and length % (2 * context) == 0:
+            yield context
 
 
 def _pipelines(work: Work, gpus: int, means: Means) -> Iterator[int]:

@@ -53,6 +53,13 @@ def waste(
     return taken / least
 
 
+def filled_up(rows: float) -> float:
+    """How many times longer products of about `rows` tokens for each of many experts take. One kernel does
+    all, so that waves are whole; of each expert's last tile of rows half is lost, on average.
+    """
+    return 1 + min(min(tile) for tile in TILES) / 2 / rows
+
+
 @lru_cache(maxsize=4096)
 def _whole(rows: int, columns: int, processors: int) -> int:
     """Outputs of a product of `rows` × `columns` outputs, filled up to whole tiles and waves. Fewer tiles

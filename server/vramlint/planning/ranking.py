@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import log2
 
@@ -90,9 +90,25 @@ def plan(
         if best is not None:
             degrees = family.tensor, family.pipeline, family.context, family.expert
             cost = predicted(best.layout, setting)
+            if _is_idle_context(degrees, cost, best.verdict, found):
+                continue
             if degrees not in found or cost < found[degrees][0]:
                 found[degrees] = cost, best
     return [proposal for _, proposal in sorted(found.values(), key=lambda item: item[0])[:most]]
+
+
+def _is_idle_context(
+    degrees: tuple[int, ...],
+    cost: float,
+    verdict: Verdict,
+    found: Mapping[tuple[int, ...], tuple[float, Proposal]],
+) -> bool:
+    """Whether half the context degree does no worse: context parallelism is for activations that overflow
+    (Megatron-Bridge's performance guide, 067f987, "Long Sequence Training").
+    """
+    tensor, pipeline, context, expert = degrees
+    less = found.get((tensor, pipeline, context // 2, expert))
+    return less is not None and less[0] <= cost and less[1].verdict in ("fits", verdict)
 
 
 def _by_megatron(made: Made, layout: Layout) -> TrainingJob | None:

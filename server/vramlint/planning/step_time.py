@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from vramlint.catalog.rates import Rates
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.planning.layout import Layout, Recompute
-from vramlint.planning.products import waste
+from vramlint.planning.layout import Family, Layout, Recompute
+from vramlint.planning.products import filled_up, waste
 from vramlint.planning.stages import stages
 from vramlint.planning.work import Work
 
@@ -136,7 +136,8 @@ def _compute(layout: Layout, setting: Setting) -> float:
     wasted = waste(work.matrices, tensor, round(tokens), passes - 2, rates.processors)
     products = max(flop * dense * wasted, WEIGHT_BYTES * dense / rates.memory)
     held = work.experts / family.expert
-    products += max(flop * routed, WEIGHT_BYTES * held / rates.memory)
+    each = tokens * work.top * family.expert / (work.expert_count * tensor)
+    products += max(flop * routed * filled_up(each), WEIGHT_BYTES * held / rates.memory)
     attention = (passes + 0.5) * tokens * work.scores(setting.length) / tensor / rates.matmul16
     cut = BETWEEN_PRODUCTS if setting.sequence else BETWEEN_PRODUCTS + WHOLE * (tensor - 1)
     moved = MOVED_FOR_EACH_SAVED * cut * work.hidden * work.layers * tokens
@@ -173,12 +174,23 @@ def _exchange(layout: Layout, setting: Setting) -> float:
         attention = 3.5 * tokens * work.scores(setting.length) / work.layers / family.tensor / rates.matmul16
         seconds += layers * max(0.0, sent / link - attention)
     if family.expert > 1:
-        # Tokens go to their experts and come back, forward and backward.
-        share = (family.expert - 1) / family.expert
-        link = _line(rates, family.expert * (1 if setting.folds else family.tensor))
-        sent = 4 * again * work.top * hidden / family.tensor * share
-        seconds += layers * sent / link
+        seconds += layers * 4 * again * hidden / family.tensor * _dispatch(family, setting)
     return seconds
+
+
+def _dispatch(family: Family, setting: Setting) -> float:
+    """Seconds for each byte of a rank's tokens to reach their experts, or to come back: a copy for each
+    expert over the links of a node. Between nodes one copy for each node goes over the network, and is handed
+    on inside, which takes its own time beside (DeepEP's README, 9af0e0d, "Normal kernels with NVLink and RDMA
+    forwarding").
+    """
+    work, rates = setting.work, setting.rates
+    spread = family.expert * (1 if setting.folds else family.tensor)
+    nodes = -(-spread // rates.domain)
+    inside = -(-family.expert // nodes)
+    handed = work.top * (inside - 1) / inside / rates.link
+    sent = work.reached(nodes) * (nodes - 1) / nodes / rates.network
+    return max(handed, sent)
 
 
 def _boundary(layout: Layout, setting: Setting) -> float:
@@ -229,13 +241,6 @@ def _optimizer(layout: Layout, setting: Setting) -> float:
 def _link(rates: Rates, gpus: int) -> float:
     """Bytes/s that a ring gets between GPUs of a group that spans so many neighbours."""
     return ACHIEVED * rates.link if gpus <= rates.domain else rates.network
-
-
-def _line(rates: Rates, gpus: int) -> float:
-    """The line rate there. Kernels that send tokens to experts reach it (DeepEP's README, 9af0e0d,
-    "Performance": 153 of 160 GB/s in a node).
-    """
-    return rates.link if gpus <= rates.domain else rates.network
 
 
 def _ring(rates: Rates, ranks: int, apart: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import comb
+
 from vramlint.catalog.expert_counts import EXPERTS
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
@@ -38,10 +40,21 @@ class Work:
     expert_count: int = 1
     top: int = 1
     """Experts that a token is sent to."""
+    groups: int = 1
+    """Groups that the experts are in, of which a token meets `group_top` at most (DeepSeek-V3, node-limited
+    routing).
+    """
+    group_top: int = 1
     operations: int = 0
     """Kernels that a forward pass through all layers runs, however many tokens it is for."""
     matrices: tuple[Matrix, ...] = ()
     """The matrices that `dense` counts."""
+
+    def reached(self, nodes: int) -> float:
+        """Of `nodes` that the experts are spread over, those that hold an expert of a token, on average."""
+        each = _drawn(self.expert_count, self.top, nodes)
+        limited = _drawn(self.groups, self.group_top, nodes) if self.groups > 1 else each
+        return min(each, limited)
 
     @property
     def active(self) -> float:
@@ -51,6 +64,12 @@ class Work:
     def scores(self, length: int) -> float:
         """FLOP of a token's causal attention in a sequence of `length`, forward, in all layers."""
         return 2 * self.layers * length * self.attention_width
+
+
+def _drawn(count: int, taken: int, nodes: int) -> float:
+    """Nodes that hold one of the `taken` of `count` things at least, which are spread over them evenly."""
+    taken, elsewhere = min(taken, count), count - -(-count // nodes)
+    return nodes * (1 - comb(elsewhere, taken) / comb(count, taken))
 
 
 def work_of(job: TrainingJob) -> Work:
@@ -92,6 +111,8 @@ def work_of(job: TrainingJob) -> Work:
         parameters=total,
         expert_count=whole(config, EXPERTS, 2) or 1,
         top=whole(config, TOP) or 1,
+        groups=whole(config, ("n_group",)) or 1,
+        group_top=whole(config, ("topk_group",)) or 1,
         operations=_operations(network),
         matrices=_matrices(job, weights),
     )
