@@ -205,7 +205,7 @@ MIXTURE = replace(LLAMA_70B, experts=60_000_000_000, expert_count=128, top=8)
 
 
 def test_a_token_crosses_the_network_once_for_each_node() -> None:
-    """Eight of 128 experts lie on both of two nodes nearly always; of groups, on no more nodes than groups."""
+    """Eight of 128 experts lie on both of two nodes nearly always; those of groups on as many nodes."""
     assert MIXTURE.reached(1) == 1
     assert MIXTURE.reached(2) == pytest.approx(2, abs=0.02)
     assert 4 < MIXTURE.reached(8) < 8
