@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.events import Event
 from vramlint.memory.replay.stretches import Stretch, Walked
+from vramlint.memory.replay.units import dropped, inserted
 
 Place: TypeAlias = "tuple[Literal['forward', 'backward'], int]"
 """A pass, and a position in the model's order."""
@@ -34,6 +35,10 @@ class MicroBatch:
     """What an engine fetches and lets go of before each place."""
     there: frozenset[int] = frozenset()
     """Storages of the walk that an earlier micro batch has made and that stay for all of them."""
+    reduces: bool = True
+    """False where gradients only accumulate, whole."""
+    after: Mapping[int, Sequence[Event]] = field(default_factory=dict)
+    """What an engine allocates or frees after each position's backward."""
 
     @property
     def end(self) -> int:
@@ -56,11 +61,34 @@ class MicroBatch:
 
     def backward(self, events: list[Event]) -> None:
         """Add the backward pass."""
+        pending: list[Event] = []
         for position in reversed(range(len(self.order))):
             if position - 1 in self.away:  # fetched while the layer after it runs
                 events += self._saved(position - 1)
             events += self.fetched.get(("backward", position), ())
-            events += self._copy(self.walk.backward[self.order[position]], position)
+            events += self._backward(position, pending)
+            events += self.after.get(position, ())
+        events += pending
+
+    def _backward(self, position: int, pending: list[Event]) -> list[Event]:
+        """One layer's; `pending`: what the one after it left to be freed when this one reduces."""
+        stretch, unit = self.walk.backward[self.order[position]], self.walk.units[self.order[position]]
+        asked = position + 1 < len(self.order)
+        leaving: list[Event] = []
+        if self.reduces and unit.reduces is not None:
+            leaving, pending[:] = list(pending), []
+            if unit.pending is not None:
+                pending.append((self._number(position, unit.pending), 0))
+        late = position > 0 and self.walk.units[self.order[position - 1]].late
+        own, coming = self._buffer(position), self._buffer(position - 1)
+        added = inserted(unit, own, coming, asked=asked, late=late, leaving=leaving)
+        gone = dropped(stretch.events, unit, asked=asked, reduces=self.reduces)
+        return self._copy(stretch, position, gone, added)
+
+    def _buffer(self, position: int) -> list[Event]:
+        """What a unit's weights arrive in, where they are asked for ahead."""
+        found = self.walk.units[self.order[position]].buffer if position >= 0 else None
+        return [] if found is None else [(self._number(position, found[0]), found[1])]
 
     def left(self) -> Iterator[Event]:
         """What goes when the variables of the step go."""
@@ -98,14 +126,25 @@ class MicroBatch:
 
     def _freed(self, numbers: Sequence[Sequence[int]]) -> Iterator[Event]:
         for position, index in enumerate(self.order):
+            unit = self.walk.units[index]
             for number in numbers[index]:
+                if not self.reduces and number in unit.reduction:
+                    continue
                 yield self._number(position, number), 0
 
     def _number(self, position: int, number: int) -> int:
         return self.base + position * self.walk.numbers + number
 
-    def _copy(self, stretch: Stretch, position: int) -> list[Event]:
-        """The events of a stretch with the numbers of a position."""
+    def _copy(
+        self,
+        stretch: Stretch,
+        position: int,
+        dropped: Sequence[int] = (),
+        inserted: Mapping[int, list[Event]] | None = None,
+    ) -> list[Event]:
+        """The events of a stretch with the numbers of a position, without those at places that are `dropped`,
+        and with what is `inserted` before others.
+        """
         base = self._number(position, 0)
         copied = [(base + number, size) for number, size in stretch.events]
         replaced = [
@@ -114,7 +153,10 @@ class MicroBatch:
         ]
         if self.keeps:
             replaced += [(at, []) for at in stretch.sums]
-        for at, events in sorted(replaced, reverse=True):
+        by_place = {**dict(replaced), **{at: [] for at in dropped}}
+        for at, events in (inserted or {}).items():
+            by_place[at] = [*events, *by_place.get(at, copied[at : at + 1])]
+        for at, events in sorted(by_place.items(), reverse=True):
             copied[at : at + 1] = events
         return [event for event in copied if event[0] - base not in self.there] if self.there else copied
 

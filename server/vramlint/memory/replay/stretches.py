@@ -7,6 +7,7 @@ from itertools import chain
 
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.events import Event, on_stream
+from vramlint.memory.replay.units import Unit, unit_of
 from vramlint.memory.sharding.fsdp import GATHERED, STREAMS, UNSHARDED
 from vramlint.memory.step import StepProfile
 
@@ -50,8 +51,10 @@ class Walked:
     """Bytes of each stretch's output, by number."""
     gradient_sizes: dict[int, int]
     """Bytes of each gradient, by number."""
+    units: list[Unit]
+    """By stretch, what its engine does ahead of its backward, and after it."""
     numbers: int
-    """Storages of the walk."""
+    """Storages of the walk, and one more that units arrive in."""
 
 
 def walked(profile: StepProfile, gathers: bool = True) -> Walked:
@@ -136,7 +139,11 @@ def walked(profile: StepProfile, gathers: bool = True) -> Walked:
         summed,
         {number: sizes[number] for number in outputs if number >= 0},
         {number: ledger.records[number].bytes for number in (*summed, *chain.from_iterable(gradients))},
-        len(sizes),
+        [
+            unit_of(part.events, ledger.records, segment)
+            for part, segment in zip(backward, profile.backward, strict=True)
+        ],
+        len(sizes) + 1,
     )
 
 

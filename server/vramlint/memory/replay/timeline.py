@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.moments.whole import whole_bytes
 from vramlint.memory.optimizers import step_of
@@ -20,6 +21,7 @@ from vramlint.memory.replay.events import Event, Stream, on_stream
 from vramlint.memory.replay.micro_batch import MicroBatch, Place
 from vramlint.memory.replay.run import Run
 from vramlint.memory.replay.stretches import Walked
+from vramlint.memory.sharding.plan import Unit
 from vramlint.memory.tape import Parameter
 from vramlint.vocabulary import ADAPTER_METHODS
 
@@ -44,6 +46,8 @@ class _Timeline:
         """
         self.gradients: list[Event] = []
         """Frees of the gradients that there are."""
+        self.whole: dict[int, list[Event]] = {}
+        """By position, frees of the gradients that accumulate whole."""
         self.traced = False
         """Whether the engine has traced a micro batch."""
 
@@ -77,12 +81,14 @@ class _Timeline:
             self.events.append((self._made(size, stream), 0))
 
     def _step(self, tokens: int, walk: Walked, last: bool, workspace: int) -> None:
-        """Micro batches that differ: one, and in the last step also one whose gradients are added.
+        """Micro batches that differ: one, and in the last step also one whose gradients are added, or in
+        every step one that reduces what others have left whole.
 
         A pipeline's stage runs several forward before the first backward.
         """
         run = self.run
-        batches = min(run.job.gradient_accumulation_steps, max(2 if last else 1, run.in_flight))
+        whole = run.plan.accumulates_by_unit
+        batches = min(run.job.gradient_accumulation_steps, max(2 if last or whole else 1, run.in_flight))
         waiting: list[MicroBatch] = []
         staying: Sequence[Event] = ()
         there: frozenset[int] = frozenset()
@@ -92,6 +98,9 @@ class _Timeline:
             made = MicroBatch(walk, run.order, self.next_base, position == 0, run.away, fetched, there)
             if run.job.parallel.pipeline > 1 and not position:
                 staying, there = list(made.gathered()), frozenset(chain.from_iterable(walk.gathered))
+            if whole:
+                final = position == batches - 1
+                made = replace(made, keeps=False, reduces=final, after=self._whole(final))
             self.next_base = made.end
             waiting.append(made)
             made.forward(self.events)
@@ -117,15 +126,30 @@ class _Timeline:
         self._scratch(run.persistent.to_host, apart)
         if arriving is not None and arriving[1]:
             (self.events if self.gradients else self.gradients).append((partition, 0))
-        if made.keeps:
+        if made.keeps or made.after:
             self.gradients += made.gradients()
-            if run.job.gradient_accumulation_steps > 1 and not run.plan.has_gradient_buffer:
-                missing = run.persistent.gradients - made.gradient_bytes()
-                self.gradients.append((self._made(missing), 0))
+        adds = run.job.gradient_accumulation_steps > 1 and not run.plan.has_gradient_buffer
+        if made.keeps and adds:
+            missing = run.persistent.gradients - made.gradient_bytes()
+            self.gradients.append((self._made(missing), 0))
         self.held = [*made.left(), *(made.gathered() if run.job.parallel.pipeline == 1 else ())]
         if run.job.loop != "plain":
             self.events += self.held
             self.held = []
+
+    def _whole(self, final: bool) -> Mapping[int, Sequence[Event]]:
+        """Gradients that accumulate whole, by position: they come in a step's first micro batch, and go where
+        its last one has reduced them.
+        """
+        if final:
+            return self.whole
+        run, made = self.run, {}
+        for position, index in enumerate(run.order):
+            sizes = run.plan.whole_gradients(Unit(run.profile.weights[index]))
+            made[position] = [(self.numbers + at + 1, size) for at, size in enumerate(sizes)]
+            self.numbers += len(sizes)
+            self.whole[position] = [(number, 0) for number, _ in made[position]]
+        return made
 
     def _reduced(self) -> list[Event]:
         """Allocate the engine's buffers of a backward pass; what frees them."""

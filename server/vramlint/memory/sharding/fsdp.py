@@ -53,6 +53,11 @@ class Fsdp(Plan):
         return self.ranks > 1 and (self.in_pipeline or self._defers)
 
     @property
+    def accumulates_by_unit(self) -> bool:
+        """Each unit reduces in its own hook."""
+        return self.accumulates_whole and not self.in_pipeline and not self.one_unit
+
+    @property
     def _defers(self) -> bool:
         """FSDP reduces in every backward pass unless the loop asks it not to: transformers' Trainer does
         (5.24, trainer.py, through accelerate's `no_sync`), and LitGPT (0.5.13, `no_backward_sync`).
@@ -296,6 +301,10 @@ class Fsdp1(Fsdp):
         collected.clear()
         del cast, flat
         return kept
+
+    def whole_gradients(self, unit: Unit) -> list[int]:
+        """One flat tensor."""
+        return [sum(Fsdp.whole_gradients(self, unit))]
 
     def reduced_as_one(self, unit: Unit, kept: int, reduction: int) -> int:
         """Autograd makes one flat gradient of all while the weights are there, and adds it to what has

@@ -151,6 +151,15 @@ class Plan:
         return False
 
     @property
+    def accumulates_by_unit(self) -> bool:
+        """Whether these go unit by unit, in the last micro batch's backward."""
+        return False
+
+    def whole_gradients(self, unit: Unit) -> list[int]:
+        """Bytes of the tensors in which a unit's gradients accumulate whole."""
+        return [self.whole_gradient_bytes(parameter) for parameter in unit.trained]
+
+    @property
     def has_gradient_buffer(self) -> bool:
         """Whether gradients lie in one buffer that exists from the start."""
         return False
