@@ -9,6 +9,7 @@ from configs import analysis_of, estimate_of, moment, names
 
 from vramlint.analysis.analyse import fixes_for
 from vramlint.catalog.facts import GIB, MIB
+from vramlint.explain.verdict import verdict_line
 
 GRPO = """# vramlint: gpu=A100-80GB versions=trl@1.16
 model_name_or_path: Qwen/Qwen2.5-7B-Instruct
@@ -160,6 +161,8 @@ def test_prompts_may_be_shorter_than_their_limit(
 ) -> None:
     """`max_prompt_length` cuts prompts; only with completions alone too large does a run surely not fit."""
     estimate = estimate_of(tmp_path, LONG_PROMPTS.format(gpu=gpu, completion=completion))
-    assert analysis_of(tmp_path, LONG_PROMPTS.format(gpu=gpu, completion=completion)).verdict == verdict
-    assert estimate.bound == ("at most " if verdict == "tight" else "")
+    analysis = analysis_of(tmp_path, LONG_PROMPTS.format(gpu=gpu, completion=completion))
+    assert analysis.verdict == verdict
+    assert estimate.bound == ("" if verdict == "does_not_fit" else "at most ")
+    assert ("at least" in verdict_line(analysis)) == (verdict == "fits")
     assert any("prompts are counted at 2,048 tokens" in note for note in estimate.notes)

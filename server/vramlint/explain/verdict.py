@@ -21,9 +21,11 @@ def needs(estimate: Estimate, gpu: Gpu | None = None, *, band: bool = False) -> 
 
 
 def margin(estimate: Estimate, capacity: int) -> str:
-    """What is missing or left on the GPU: "101 GiB over", "4.2 GiB left"."""
+    """What is missing or left on the GPU: "101 GiB over", "4.2 GiB left", "at least 4.2 GiB left"."""
     used = estimate.device_bytes
-    return f"{size(used - capacity)} over" if used > capacity else f"{size(capacity - used)} left"
+    if used > capacity:
+        return f"{size(used - capacity)} over"
+    return f"{'at least ' if estimate.bound == 'at most ' else ''}{size(capacity - used)} left"
 
 
 def verdict_line(analysis: Analysis) -> str:

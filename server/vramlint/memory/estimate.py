@@ -297,7 +297,8 @@ class Estimate:
         if self.unknown:
             return "about " if self.undivided else "at least "
         limit = None if self.capacity_bytes is None else self.capacity_bytes + self.outside_bytes
-        open_prompts = limit is not None and self.low_bytes > limit and self._may_be_shorter(limit)
+        over = limit is not None and self.low_bytes > limit
+        open_prompts = self.shorter is not None and (not over or self._may_be_shorter(limit or 0))
         return "at most " if self.undivided or open_prompts else ""
 
     def _may_be_shorter(self, capacity_bytes: int) -> bool:
