@@ -154,3 +154,22 @@ def test_a_file_that_cannot_be_opened_offloads_what_its_name_says(name: str, off
         "deepspeed": name,
     }
     assert job_of(config, gpus=2).parallel.offload == offload
+
+
+def test_options_of_fsdp_may_lie_in_a_file_of_their_own() -> None:
+    """TrainingArguments opens what `fsdp_config` names (transformers 5.24, _process_fsdp_args)."""
+    recipe = {
+        "model_name_or_path": "meta-llama/Llama-3.1-8B",
+        "max_length": 2048,
+        "dataset_name": "a/b",
+        "fsdp": "full_shard auto_wrap",
+        "fsdp_config": "fsdp.json",
+    }
+    options = {"version": 1, "fsdp_backward_prefetch": "backward_post", "reshard_after_forward": False}
+    found = reading(recipe, gpus=8, files={"fsdp.json": options})
+    assert found.job is not None
+    assert found.job.parallel.strategy == "fsdp1"
+    assert found.job.parallel.backward_prefetch == "post"
+    assert found.companions == ("fsdp.json",)
+    missing = reading(recipe, gpus=8)
+    assert missing.missing_companions == ((("fsdp_config",), "fsdp.json"),)

@@ -213,7 +213,7 @@ def read_engine(
     if reader.get("deepspeed", mapping) is not None or reader.get("deepspeed", text) is not None:
         return _deepspeed(reader, context, world, model, precision, batch, batch_key, shipped or {})
     options = _fsdp_options(reader)
-    section = reader.section("fsdp_config")
+    section = reader.section("fsdp_config") or _fsdp_file(reader, context)
     if options is not None or (section is not None and not reader.has("fsdp") and section.values):
         path = "fsdp" if options is not None else "fsdp_config"
         reader.written("parallel.strategy", path)
@@ -285,6 +285,14 @@ def _fsdp_options(reader: Reader) -> tuple[str, ...] | None:
     if flag is not None:
         return ("full_shard",) if flag else None
     return reader.get("fsdp", _fsdp_words)
+
+
+def _fsdp_file(reader: Reader, context: Context) -> Reader | None:
+    """The JSON file that `fsdp_config` may name instead (transformers 5.24, training_args.py,
+    _process_fsdp_args).
+    """
+    companion = open_companion(reader, context, "fsdp_config")
+    return None if companion is None else reader.companion_reader(companion)
 
 
 def _fsdp_words(value: Any) -> tuple[str, ...] | None:
