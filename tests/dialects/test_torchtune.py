@@ -351,3 +351,14 @@ def test_a_config_without_an_optimizer_evaluates() -> None:
     result = reading(evaluates | {"tasks": ["truthfulqa_mc2"], "limit": None})
     assert result.obstacle is not None
     assert result.obstacle.code == "not-a-training-file"
+def test_gradients_may_leave_with_the_states() -> None:
+    """`offload_gradients` of torchao's optimizer on the host frees each as it arrives; accumulation is not
+    refused.
+    """
+    away = changed(FULL, optimizer={"_component_": "torchao.optim.CPUOffloadOptimizer"})
+    freed = changed(away, optimizer__offload_gradients=True)
+    held, gone = (estimate_job(job_of(each)).component_sizes for each in (away, freed))
+    assert held["gradients"] == pytest.approx(2 * 8_030_261_248, rel=0.01)
+    assert gone["gradients"] < held["gradients"] / 10
+    assert gone["optimizer_states"] == held["optimizer_states"] == 0
+    assert reading(freed).problems == ()

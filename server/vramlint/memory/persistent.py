@@ -72,16 +72,16 @@ def persistent_bytes(job: TrainingJob, weights: Weights, plan: Plan, optimizer: 
     away = 0
     if offload in ("optimizer", "both"):
         away, states, step, paged = states + paged, 0, 0, 0
-        # torchao's CPUOffloadOptimizer (0.18) copies gradients to the host and keeps those of the GPU.
+        # torchao's CPUOffloadOptimizer (0.18) copies gradients to the host and keeps those of the GPU, unless
+        # it is told to offload them.
         if plan.shares_gradients and plan.deepspeed:
             gradients = 0
     if offload in ("parameters", "both"):
         stored, gradients = weights.stored_bytes(plan, only_buffers=True), 0
     if frees_gradients(job, optimizer):
         gradients = 0
-        step = (
-            step_bytes([max(stepping, key=lambda item: item[0].numel)], plan.state_elements) if trained else 0
-        )
+        largest = [max(stepping, key=lambda item: item[0].numel)] if trained and step else []
+        step = step_bytes(largest, plan.state_elements)
     stepped, step = plan.in_step(trained, gradients, step)
     kept = gradients
     if plan.accumulates_whole and job.gradient_accumulation_steps > 1:

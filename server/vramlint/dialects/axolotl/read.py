@@ -66,7 +66,7 @@ from vramlint.dialects.kit.reader import (
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
 from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Loss
+from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Images, Loss
 
 VERSION = "0.21"
 LAST_FSDP1 = "0.19"
@@ -140,7 +140,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         gradient_accumulation_steps=batch.accumulation,
         sequence_length=reader.read("sequence_len", positive),
         packing=reader.read("sample_packing", boolean, False),
-        images="none" if reader.read("processor_type", text, None) is None else "one",
+        images=_images(reader) if model.reads_images else "none",
         image_pixels=_image_pixels(reader),
         gradient_checkpointing=_checkpointed_by(engine, checkpointing),
         activation_offload=offload,
@@ -177,6 +177,11 @@ def _allocator(reader: Reader) -> str:
         return ""
     reader.default("allocator")
     return EXPANDABLE if reader.runs("torch", "2.9") else f"{EXPANDABLE},roundup_power2_divisions:16"
+
+
+def _images(reader: Reader) -> Images:
+    """Rows go through a processor only where one is named (0.21, core/builders/causal.py)."""
+    return "none" if reader.read("processor_type", text, None) is None else "one"
 
 
 def _image_pixels(reader: Reader) -> int | None:

@@ -107,6 +107,12 @@ KEYS: tuple[Key, ...] = (
         False,
     ),
     Key(
+        "optimizer.offload_gradients",
+        "optimizer_in_backward",
+        "Of CPUOffloadOptimizer: each gradient leaves the GPU as it arrives. Excludes accumulation.",
+        False,
+    ),
+    Key(
         "optimizer_in_bwd",
         "optimizer_in_backward",
         "Steps each weight as its gradient arrives: about one layer's gradients exist. Excludes "

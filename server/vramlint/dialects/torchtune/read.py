@@ -122,7 +122,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         quantization=None if quantization is None else Quantization("torchao-nf4", True, dtype),
         precision=Precision(weights=dtype, fp8=_fp8(reader)),
         optimizer=optimizer,
-        optimizer_in_backward=reader.read("optimizer_in_bwd", boolean),
+        optimizer_in_backward=reader.read("optimizer_in_bwd", boolean)
+        or (offloaded and _offloads_gradients(reader)),
         micro_batch_size=_batch(reader, objective),
         gradient_accumulation_steps=reader.read("gradient_accumulation_steps", positive),
         sequence_length=_length(reader, packing) + _completion(reader, objective),
@@ -357,6 +358,14 @@ def _optimizer(reader: Reader) -> tuple[str, bool]:
     return name_of_class(component), False
 
 
+def _offloads_gradients(reader: Reader) -> bool:
+    """Whether gradients go once they are on the host (torchao 0.13, optim/cpu_offload.py, backward_hook)."""
+    if not reader.flag("optimizer.offload_gradients"):
+        return False
+    reader.written("optimizer_in_backward", "optimizer.offload_gradients")
+    return True
+
+
 def _check(reader: Reader, job: TrainingJob) -> None:
     """What the recipes refuse."""
     if job.activation_offload and job.gradient_checkpointing != "full":
@@ -368,7 +377,7 @@ def _check(reader: Reader, job: TrainingJob) -> None:
             "error",
             ("enable_activation_checkpointing",) if reader.has("enable_activation_checkpointing") else (),
         )
-    if not job.optimizer_in_backward:
+    if not reader.flag("optimizer_in_bwd"):
         return
     steps = job.gradient_accumulation_steps
     if steps > 1:
