@@ -24,6 +24,7 @@ from vramlint.vocabulary import (
     Images,
     KbitPrep,
     LigerKernel,
+    LinearAttention,
     Loading,
     Loop,
     Loss,
@@ -250,6 +251,7 @@ class Kernels:
     tiled_mlp_pieces: int | None = None
     """How many; None: one for as many tokens as the model is wide (ALST)."""
     sparse_attention: SparseAttention = "whole"
+    linear_attention: LinearAttention = "torch"
 
 
 RoleModel: TypeAlias = "Model | Literal['auto', 'none', 'same-as-model', 'unknown']"

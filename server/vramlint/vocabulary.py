@@ -92,6 +92,8 @@ Saving: TypeAlias = Literal["auto", "full", "sharded", "device"]
 """A checkpoint of a sharded run: as shards, whole in the host memory of one rank, or made whole on every GPU
 first. "auto": as the framework does.
 """
+LinearAttention: TypeAlias = Literal["torch", "fla", "fla-packed"]
+"""What runs linear attention: plain PyTorch, flash-linear-attention's chunks, or also its convolution."""
 Images: TypeAlias = Literal["none", "one", "tiny"]
 """In the rows of a model that reads images: none; one in each; one tiny image in each micro batch of text."""
 Away: TypeAlias = Literal["none", "optimizer", "parameters", "both"]

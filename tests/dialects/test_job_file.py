@@ -58,7 +58,7 @@ loss: {chunks: 8}
 loop: freed
 compile: true
 allocator: expandable_segments:True
-kernels: {liger: [rms_norm], tiled_mlp: true, tiled_mlp_pieces: 4}
+kernels: {liger: [rms_norm], tiled_mlp: true, tiled_mlp_pieces: 4, linear_attention: fla}
 gradient_clipping: null
 parallel:
   strategy: zero3

@@ -351,6 +351,8 @@ def test_a_config_without_an_optimizer_evaluates() -> None:
     result = reading(evaluates | {"tasks": ["truthfulqa_mc2"], "limit": None})
     assert result.obstacle is not None
     assert result.obstacle.code == "not-a-training-file"
+
+
 def test_gradients_may_leave_with_the_states() -> None:
     """`offload_gradients` of torchao's optimizer on the host frees each as it arrives; accumulation is not
     refused.

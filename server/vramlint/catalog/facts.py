@@ -60,6 +60,12 @@ class Model:
     """Where `config` is that of another model of about this size: `parameters` over its parameters."""
 
     @property
+    def attends_linearly(self) -> bool:
+        """Whether some of its layers run the gated delta rule in place of attention."""
+        parts = (self.config, self.config.get("text_config") or {})
+        return any("linear_num_value_heads" in part for part in parts)
+
+    @property
     def reads_images(self) -> bool:
         """Whether it has a tower for images."""
         return self.kind == "vision-language" or "vision_config" in self.config

@@ -266,6 +266,13 @@ STEP: tuple[JobField, ...] = (
         "activation), rope.",
     ),
     JobField(
+        "kernels.linear_attention",
+        "What runs linear attention: plain PyTorch, which holds many copies in 32 bits, or the kernels of "
+        "flash-linear-attention, with packed rows also those of its convolution.",
+        Moves("activations"),
+        counts=lambda job: job.model.attends_linearly,
+    ),
+    JobField(
         "kernels.tiled_mlp",
         "Feed-forward blocks run over pieces of the sequence, which bounds their memory for long sequences.",
     ),

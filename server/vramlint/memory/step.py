@@ -79,7 +79,7 @@ def choose_kernels(t: Tape, job: TrainingJob) -> None:
         t.liger, t.liger_in_place, t.keeps_parts = ALL, False, True
         t.fp8_inputs = job.precision.fp8 != "none"
         return
-    t.liger = job.kernels.liger
+    t.liger, t.linear_attention = job.kernels.liger, job.kernels.linear_attention
     family = liger_family(job.model.model_type, None) if t.liger else None
     t.liger_in_place = family is None or family.in_place
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 from vramlint.memory.ledger import DTYPE_BYTES, Ledger, Record, Shape, Storage, numel, rounded
+from vramlint.vocabulary import LinearAttention
 
 _new_tuple = tuple.__new__
 
@@ -217,6 +218,8 @@ class Tape:
         """
         self.liger: tuple[str, ...] = ()
         """Which of Liger's kernels run in the layers: "rms_norm", "swiglu", "rope"."""
+        self.linear_attention: LinearAttention = "torch"
+        """What runs linear attention."""
         self.liger_in_place = True
         """Liger's norm writes its input's gradient over that of its output."""
         self.keeps_parts = False

@@ -66,7 +66,7 @@ from vramlint.dialects.kit.reader import (
 from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
 from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Images, Loss
+from vramlint.vocabulary import ADAPTER_METHODS, Checkpointing, Images, LinearAttention, Loss
 
 VERSION = "0.21"
 LAST_FSDP1 = "0.19"
@@ -347,14 +347,29 @@ def _kernels(reader: Reader, model: Model) -> Kernels:
     """Liger's kernels, and the feed-forward block in pieces: of 32768 tokens from 0.21 on (its
     monkeypatch/tiled_mlp/patch.py), before as many as the model is wide.
     """
-    liger = liger_kernels(reader, model)
+    liger, linear = liger_kernels(reader, model), _linear_attention(reader, model)
     if not reader.flag("tiled_mlp"):
-        return Kernels(liger)
+        return Kernels(liger, linear_attention=linear)
     reader.written("kernels.tiled_mlp", "tiled_mlp")
     pieces = reader.get("tiled_mlp_num_shards", positive)
     if pieces is None and reader.runs("axolotl", "0.21"):
         pieces = -(-reader.read("sequence_len", positive) // 32768)
-    return Kernels(liger, tiled_mlp=True, tiled_mlp_pieces=pieces)
+    return Kernels(liger, tiled_mlp=True, tiled_mlp_pieces=pieces, linear_attention=linear)
+
+
+def _linear_attention(reader: Reader, model: Model) -> LinearAttention:
+    """flash-linear-attention comes with Axolotl from 0.17 on (its Requires-Dist), and transformers takes what
+    is installed; packed rows are refused without it (0.21, monkeypatch/models/qwen3_5/modeling.py).
+    """
+    if not model.attends_linearly:
+        return "torch"
+    if reader.flag("sample_packing"):
+        reader.written("kernels.linear_attention", "sample_packing")
+        return "fla-packed"
+    if not reader.runs("axolotl", "0.17"):
+        return "torch"
+    reader.default("kernels.linear_attention", "requires flash-linear-attention")
+    return "fla"
 
 
 DIALECT = Dialect(

@@ -1,4 +1,6 @@
-"""Linear attention by the gated delta rule (Qwen3-Next, Qwen3.5), on transformers' plain PyTorch path."""
+"""Linear attention by the gated delta rule (Qwen3-Next, Qwen3.5), on transformers' plain PyTorch path or on
+flash-linear-attention's kernels.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from vramlint.memory.architectures.short_convolution import causal_convolution
 from vramlint.memory.ops.adapters import vector
 from vramlint.memory.ops.basic import activation, add_broadcast, cast, copied, mul, mul_broadcast
 from vramlint.memory.ops.delta_rule import delta_rule
+from vramlint.memory.ops.fla import kernel_convolution, kernel_delta_rule
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import Norm, norm
@@ -75,7 +78,7 @@ class GatedDelta:
         def run(t: Tape, x: Tensor, inputs: Inputs) -> Tensor:
             batch, tokens, _ = x.shape
             mixed, z, b, a, whole = ordered(t, x) if self.fused else separate(t, x)
-            mixed = causal_convolution(t, mixed.view(batch, channels, tokens), kernel)
+            mixed = convolved(t, mixed, kernel)
             query, key, value = split(
                 t,
                 mixed.view(batch, tokens, channels),
@@ -84,7 +87,8 @@ class GatedDelta:
             )
             beta = activation(t, b, "beta", saves="output")
             decay = decays(t, a, bias, base)
-            out = delta_rule(
+            rule = delta_rule if t.linear_attention == "torch" else kernel_delta_rule
+            out = rule(
                 t,
                 query.view(batch, tokens, self.key_heads, self.key_size),
                 key.view(batch, tokens, self.key_heads, self.key_size),
@@ -100,6 +104,14 @@ class GatedDelta:
             return result
 
         return run
+
+
+def convolved(t: Tape, mixed: Tensor, kernel: Parameter) -> Tensor:
+    """The short convolution over tokens, of [batch, tokens, channels]."""
+    if t.linear_attention == "fla-packed":
+        return kernel_convolution(t, mixed, kernel)
+    batch, tokens, channels = mixed.shape
+    return causal_convolution(t, mixed.view(batch, channels, tokens), kernel)
 
 
 def decays(t: Tape, a: Tensor, bias: Parameter, base: Parameter) -> Tensor:

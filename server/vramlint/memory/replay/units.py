@@ -83,7 +83,7 @@ def inserted(
 
 
 def dropped(events: Sequence[Event], unit: Unit, *, asked: bool, reduces: bool) -> list[int]:
-    """Places of a unit's events that stand elsewhere, or nowhere where nothing is reduced."""
+    """Places of a unit's events that come at another time, or not at all: what only a reduction has."""
     gone = [] if unit.gathers is None or unit.copied or not asked else [unit.gathers]
     if not reduces:
         return gone + [at for at, (number, _) in enumerate(events) if number in unit.reduction]
