@@ -124,8 +124,8 @@ class Quantization:
     double_quant: bool = True
     compute: Dtype = "bfloat16"
     kbit_prep: KbitPrep = "none"
-    """What PEFT's prepare_model_for_kbit_training leaves in float32 ("fp32-norms": Axolotl casts embeddings
-    and head back).
+    """What PEFT's prepare_model_for_kbit_training leaves in float32 of all that is not quantized. Who casts
+    back what is named so leaves "fp32-norms" (embeddings and head) or "fp32-rest" (norms too): Axolotl.
     """
     experts: Literal["auto", "packed", "unpacked-whole"] = "auto"
     """Experts held in one parameter a projection. "auto": packed where they are linear layers or came

@@ -8,7 +8,7 @@ Dtype: TypeAlias = Literal["float32", "bfloat16", "float16"]
 Autocast: TypeAlias = Literal["none", "bfloat16", "float16"]
 AdapterDtype: TypeAlias = Literal["float32", "bfloat16", "float16", "same-as-base"]
 Fp8: TypeAlias = Literal["none", "tensorwise", "rowwise"]
-KbitPrep: TypeAlias = Literal["none", "fp32-norms-embeddings-head", "fp32-norms"]
+KbitPrep: TypeAlias = Literal["none", "fp32-norms-embeddings-head", "fp32-norms", "fp32-rest"]
 Strategy: TypeAlias = Literal["none", "ddp", "zero1", "zero2", "zero3", "fsdp1", "fsdp2"]
 Prefetch: TypeAlias = Literal["pre", "post", "none"]
 """When backward gathers the next unit: before this one's gradients are computed, after, or when it runs."""

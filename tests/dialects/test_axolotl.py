@@ -8,6 +8,7 @@ import pytest
 from dialect_reading import expect, job_of, reading
 
 from vramlint.job import FrameworkDefault, Written
+from vramlint.memory import estimate_job
 
 BASE = "base_model: NousResearch/Llama-3.2-1B\ndatasets: [{path: data, type: alpaca}]\n"
 LORA = BASE + "adapter: lora\nlora_r: 16\nlora_alpha: 32\nlora_target_linear: true\n"
@@ -352,3 +353,30 @@ def test_what_is_not_said_of_the_mesh_is_filled_up(text: str, data: int, replica
     """utils/distributed.py, _get_parallel_config_kwargs; groups of experts shard dense weights too."""
     job = job_of(BASE + "fsdp_version: 2\nfsdp_config: {reshard_after_forward: true}\n" + text, gpus=8)
     assert (job.parallel.data, job.parallel.replicate) == (data, replicate)
+
+
+MIXTURE = """base_model: Qwen/Qwen3-30B-A3B
+datasets: [{path: data, type: alpaca}]
+adapter: qlora
+load_in_4bit: true
+lora_r: 16
+lora_target_modules: [q_proj]
+"""
+EXPERTS = 48 * 128 * 3 * 2048 * 768
+
+
+@pytest.mark.parametrize(
+    ("keys", "each"),
+    [
+        ("", 4),
+        ("quantize_moe_experts: true\n", 0.516),
+        ("deepspeed: {zero_optimization: {stage: 3}, bf16: {enabled: true}}\n", 2),
+    ],
+)
+def test_experts_that_are_not_quantized_are_left_in_32_bits(keys: str, each: float) -> None:
+    """PEFT's preparation raises what is no Params4bit, and only norms, embeddings and head are cast back; it
+    is skipped where experts are quantized and under ZeRO-3.
+    """
+    job = job_of(MIXTURE + keys, gpus=1)
+    weights = estimate_job(job).component_sizes["weights"]
+    assert weights == pytest.approx(each * EXPERTS, abs=2.5e9)

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from configs import analysis_of, estimate_of
 
+from vramlint.lazy_dataclasses import replace
+from vramlint.memory import estimate_job
+
 MIXTURE = {
     "model_type": "qwen3_moe",
     "hidden_size": 1024,
@@ -53,13 +56,19 @@ def model(folder: Path, config: dict[str, object]) -> Path:
     ("config", "width", "unpacked"), [(QLORA, 0.516, 2), (INT8, 1.0, 4)], ids=["4 bits", "8 bits"]
 )
 def test_quantised_experts(tmp_path: Path, config: str, width: float, unpacked: int) -> None:
-    """They are packed as linear layers are; while a layer runs, all its experts are there unpacked."""
+    """They are packed as linear layers are, and not raised to 32 bits; while a layer runs, all its experts
+    are there unpacked.
+    """
     folder = model(tmp_path, MIXTURE)
     before = estimate_of(folder, config)
     after = estimate_of(folder, config + "quantize_moe_experts: true\n")
     saved = before.components["weights"] - after.components["weights"]
-    assert saved == pytest.approx((2 - width) * EXPERTS, rel=0.01)
-    more = after.components["activations"] - before.components["activations"]
+    assert saved == pytest.approx((4 - width) * EXPERTS, rel=0.01)
+    job = analysis_of(folder, config).job
+    assert job is not None
+    assert job.quantization is not None
+    half = estimate_job(replace(job, quantization=replace(job.quantization, kbit_prep="none")))
+    more = after.components["activations"] - half.components["activations"]
     assert unpacked * EXPERTS / 8 <= more < 1.8 * unpacked * EXPERTS / 8
 
 

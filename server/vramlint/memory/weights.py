@@ -50,6 +50,8 @@ def _prepared(kbit_prep: str, role: str) -> bool:
     """Whether preparing a quantized model for training casts this unquantized weight to float32."""
     if kbit_prep == "fp32-norms":
         return role == "norms"
+    if kbit_prep == "fp32-rest":
+        return role not in ("norms", "embeddings", "head")
     return kbit_prep == "fp32-norms-embeddings-head"
 
 

@@ -36,6 +36,7 @@ from vramlint.dialects.axolotl.refusals import REFUSALS
 from vramlint.dialects.axolotl.shipped_deepspeed import SHIPPED_DEEPSPEED
 from vramlint.dialects.axolotl.weights import (
     ADAPTERS,
+    prepared,
     read_adapter,
     read_attention,
     read_method,
@@ -122,6 +123,8 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     batch = _batch(reader)
     world = _world(reader, context)
     engine = _engine(reader, context, world, model, precision, method, batch)
+    if quantization is not None:
+        quantization = prepared(reader, model, quantization, engine.parallel.strategy)
     adapter = read_adapter(reader, engine, world) if method in ADAPTER_METHODS else None
     checkpointing, offload = _activations(reader, method)
     optimizer = reader.read("optimizer", text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from vramlint.catalog.expert_counts import has_experts
 from vramlint.catalog.facts import Model
 from vramlint.dialects.axolotl.checks import CUT, LORA_KERNELS, fsdp, plugin
 from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
@@ -27,7 +28,7 @@ from vramlint.dialects.kit.reader import (
 )
 from vramlint.job import Adapter, Precision, Quantization, released_quantized
 from vramlint.lazy_dataclasses import replace
-from vramlint.vocabulary import ADAPTER_METHODS, AdapterDtype, Attention, Dtype, KbitPrep, Method
+from vramlint.vocabulary import ADAPTER_METHODS, AdapterDtype, Attention, Dtype, KbitPrep, Method, Strategy
 
 _UNMATCHED_EMBEDDING = frozenset({"gptj", "gpt_bigcode", "bloom", "codegen", "mpt"})
 """Model types whose input embedding is not found by name either (gpt2's is tied to the head)."""
@@ -100,6 +101,22 @@ def read_quantization(reader: Reader, model: Model, method: str) -> Quantization
         reader.written("quantization.scheme", "load_in_8bit")
         return Quantization(scheme="bnb-int8", double_quant=False, kbit_prep=prep, experts=_experts(reader))
     return None
+
+
+def prepared(reader: Reader, model: Model, quantization: Quantization, strategy: Strategy) -> Quantization:
+    """What PEFT turned to float32 and nothing turns back by its name: experts that are one parameter a
+    projection (0.21, loaders/model.py, _prepare_model_for_quantization, which leaves out sharded weights and
+    experts that are quantized; _convert_embedding_modules_dtype).
+    """
+    loaded = reader.get("adapter", text) == "qlora" or reader.flag("load_in_8bit")
+    whole = strategy in ("none", "ddp", "zero1", "zero2")
+    mixture = has_experts({**model.config, **(model.config.get("text_config") or {})})
+    if not (
+        mixture and loaded and whole and quantization.kbit_prep == "none" and quantization.experts == "auto"
+    ):
+        return quantization
+    reader.default("quantization.kbit_prep", "PEFT's preparation leaves it so")
+    return replace(quantization, kbit_prep="fp32-rest")
 
 
 def _experts(reader: Reader) -> Literal["auto", "unpacked-whole"]:

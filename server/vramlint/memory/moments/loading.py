@@ -86,13 +86,13 @@ def _preparing(job: TrainingJob, weights: Weights) -> int:
     if quantization is None or not quantization.scheme.startswith("bnb-"):
         return 0
     plain = [each for each, _ in weights.all() if each.scheme is None and ".lora_" not in each.name]
-    largest = max((2 * each.numel for each in plain), default=0)
-    if quantization.kbit_prep == "fp32-norms-embeddings-head":
-        return largest
     if older(version_of("axolotl", job), "0.20"):
         ends = [parameter for group in weights.groups if group.name in ENDS for parameter in group.parameters]
-        return largest + sum(2 * each.numel for each in ends if each.scheme is None)
-    return 0
+        both = sum(2 * each.numel for each in ends if each.scheme is None)
+        return both + max((2 * each.numel for each in plain), default=0)
+    if quantization.kbit_prep == "none":
+        return 0
+    return max((2 * each.numel for each in plain if each.stored == "float32"), default=0)
 
 
 def _quantizing(job: TrainingJob, weights: Weights) -> int:
