@@ -10,6 +10,8 @@ import pytest
 from vramlint.catalog.facts import Model
 from vramlint.job import Parallel, Precision, TrainingJob
 from vramlint.memory import Estimate, estimate_job
+from vramlint.memory.replay.reserved import Replay
+from vramlint.memory.replay.standard import replayed
 
 HIDDEN, LAYERS, TOKENS = 1024, 128, 16384
 EACH = LAYERS // 4
@@ -156,3 +158,19 @@ def test_torchtitan_counts_embedding_and_head_as_layers() -> None:
         JOB, model=Model("small", "llama", config), runtime="torchtitan", parallel=Parallel(pipeline=4)
     )
     assert [stage.layers for stage in estimate_job(job).stages] == [8, 9, 8]
+
+
+def test_a_tied_table_is_freed_once_in_the_first_stages_replay() -> None:
+    """The head's part of its gradient is on another GPU: nothing else goes in its place."""
+    config = {**CONFIG, "vocab_size": 65536, "tie_word_embeddings": True}
+    job = replace(
+        JOB,
+        model=Model("small", "llama", config),
+        gradient_accumulation_steps=4,
+        parallel=Parallel("zero1", data=2, pipeline=4),
+    )
+    made = estimate_job(job)
+    assert made.replay is not None
+    replay = made.replay()
+    assert isinstance(replay, Replay)
+    assert replayed(replay.events()).allocated == pytest.approx(made.peak_allocated_bytes, rel=0.03)
