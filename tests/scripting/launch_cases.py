@@ -402,4 +402,27 @@ CASES: dict[str, tuple[str, dict[str, str], list[dict[str, Any]]]] = {
         {"a.sh": "python run_clm.py --model_name_or_path gpt2 --max_seq_length 64 --bf16\n"},
         [{"framework": "hf-trainer", "ranks": 1}],
     ),
+    "sbatch starts a script with what --export says": (
+        "a.sh",
+        {
+            "a.sh": "for n in 2 6; do\n"
+            "  sbatch -J fit --export=ALL,SIZE=$n,WHICH=gpt2 jobs/fit.slurm\ndone\n"
+            "SIZE=9 WHICH=gpt2 sbatch --export WHICH jobs/fit.slurm\n",
+            "jobs/fit.slurm": "torchrun --nproc_per_node 2 run_clm.py --model_name_or_path $WHICH "
+            "--per_device_train_batch_size ${SIZE:-1}\n",
+        },
+        [
+            {"model": "gpt2", "micro_batch": 2, "ranks": 2},
+            {"model": "gpt2", "micro_batch": 6, "ranks": 2},
+            {"model": "gpt2", "micro_batch": 1, "ranks": 2},
+        ],
+    ),
+    "verl: a program of one's own is told by its keys": (
+        "a.sh",
+        {
+            "a.sh": "python -m agents.main actor_rollout_ref.model.path=gpt2 "
+            "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu=5 trainer.n_gpus_per_node=2\n"
+        },
+        [{"framework": "verl", "micro_batch": 5, "ranks": 2}],
+    ),
 }

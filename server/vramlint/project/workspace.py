@@ -13,7 +13,14 @@ from vramlint.dialects import detect
 from vramlint.dialects.kit.dialect import Catalog, Companion
 from vramlint.document import Document
 from vramlint.document.place import Snippet
-from vramlint.files import Unreadable, is_regular, lies_within, names_network_share, read_text
+from vramlint.files import (
+    SCRIPT_SUFFIXES,
+    Unreadable,
+    is_regular,
+    lies_within,
+    names_network_share,
+    read_text,
+)
 from vramlint.project.launchers import Launcher, Launchers
 from vramlint.project.lock_files import locked_versions
 from vramlint.project.overrides import Overrides
@@ -142,7 +149,7 @@ class Workspace:
 
     def script(self, path: str | None, name: str) -> Snippet | None:
         """A script or settings file by the name that the file at `path` calls it by."""
-        if not name.endswith((".sh", ".env", ".bash", ".py")) and "." in Path(name).name:
+        if not name.endswith((*SCRIPT_SUFFIXES, ".env", ".py")) and "." in Path(name).name:
             return None
         file = self._find(path, False, name)
         text = None if file is None else self.overlay.get(str(file)) or _read(file)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from vramlint.dialects.kit.run import Given, Launch, Run, Trainer
+from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
 from vramlint.dialects.launching import unsloth
 from vramlint.dialects.launching.arguments import OPEN, Arguments, is_flag, read_arguments
 from vramlint.dialects.launching.options import ACCELERATE, TORCHRUN, engine_keys
@@ -85,7 +85,8 @@ PROGRAMS = (
     Program(r"trl\.scripts\.\w+|(?:.*/)?trl/scripts/\w+\.py", framework="trl"),
     Program(TRL_EXAMPLES, framework="trl"),
     Program(
-        r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)",
+        r"verl\.trainer\.(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)"
+        r"|(?:.*/)?verl/trainer/(?:fsdp_sft_trainer|sft_trainer\w*|main_ppo\w*)\.py",
         framework="verl",
         implied={"verl.trainer.main_ppo": {"trainer.n_gpus_per_node": 8}},  # trainer/config of verl 0.9.1
     ),
@@ -164,6 +165,9 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
     if program is not None and program.framework == "gpt-neox":
         words = _in_folder(words)
     arguments = read_arguments(words)
+    if program is None and any(key.startswith("actor_rollout_ref.") for key in arguments.values):
+        program = _OVER_VERL
+        arguments = _composed(arguments, peeled.words[0])
     if program is not None and program.framework == "torchtitan":
         arguments = with_registered(arguments)
     if program is not None and program.framework == "verl":
@@ -173,6 +177,20 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
         peeled.per_node = arguments.values.get(per_node)
         peeled.nodes = arguments.values.get(nodes, peeled.nodes)
     return _run(peeled.launch(), peeled.words[0], arguments, environment, program)
+
+
+_OVER_VERL = Program(r"", framework="verl")
+"""A program that its keys alone tell."""
+_RECIPES = re.compile(r"(?:recipe|verl)[./].*")
+"""verl's own programs: the configs of its recipes change nothing that decides memory (recipe/ of verl)."""
+
+
+def _composed(arguments: Arguments, name: Given) -> Arguments:
+    """The arguments of a program over verl, which has defaults of its own."""
+    if _RECIPES.fullmatch(str(name.value)):
+        return arguments
+    why = f"the defaults of {name.value} are its own"
+    return arguments._replace(open=(*arguments.open, Unknown("config", why, name.place)))
 
 
 def _in_folder(words: Sequence[Given]) -> Sequence[Given]:

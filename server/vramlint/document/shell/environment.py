@@ -49,8 +49,10 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "mpirun": ("-x",),
     "mpiexec": ("-x",),
     "srun": ("--export",),
+    "sbatch": ("--export",),
 }
-_LISTING = frozenset(("srun", "singularity", "apptainer"))
+_SCHEDULERS = frozenset(("srun", "sbatch"))
+_LISTING = frozenset((*_SCHEDULERS, "singularity", "apptainer"))
 """Their options take several variables with commas between."""
 _CONTAINERS = frozenset(("docker", "podman"))
 """What they start sees no variable but those that they are told (docker-run(1), --env)."""
@@ -98,7 +100,7 @@ def _of_command(words: Sequence[str], start: int, end: int) -> tuple[list[Settin
                 named.add(words[index][first:last])
     if name in _CONTAINERS:
         return found, frozenset(named)
-    if name == "srun" and told and "ALL" not in named:
+    if name in _SCHEDULERS and told and "ALL" not in named:
         return found, frozenset((*named, _SCHEDULED))
     return found, None
 

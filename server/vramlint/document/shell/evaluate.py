@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import PurePosixPath
 
 from vramlint.document.node import Span
@@ -355,6 +356,8 @@ class _Walk:
             return
         if first.endswith(".sh") and self._under(prefix, lambda: self._script(words[0], words[1:])):
             return
+        if PurePosixPath(first).name == "sbatch" and self._queued(words, prefix):
+            return
         place = self.expander.snippet.locate(Span(command.span.start, command.span.end))
         seen, folder = self.variables.exported, self.variables.folder or ""
         self.commands.append(Command(tuple(words), place, prefix, seen, self.through, places, folder))
@@ -365,6 +368,16 @@ class _Walk:
         self._under(prefix, lambda: self._handed(words[index + 1 :]), words[:index])
         self.through = before
 
+    def _queued(self, words: list[Value], prefix: dict[str, Value]) -> bool:
+        """`sbatch OPTIONS script ARGUMENTS`: the first word that is a file; a value of an option is none."""
+        for index, word in enumerate(words[1:], 1):
+            if (text_of(word) or "-").startswith("-"):
+                continue
+            walk = partial(self._script, word, words[index + 1 :])
+            if self._under(prefix, walk, words[:index]):
+                return True
+        return False
+
     def _under(
         self, prefix: Mapping[str, Value], walk: Callable[[], bool], words: Sequence[Value] = ()
     ) -> bool:
@@ -373,6 +386,7 @@ class _Walk:
         for name, value in prefix.items():
             self.variables.put(name, value, exported=True)
         self.variables.hand_on(words)
+        self.variables.keep_exported()
         try:
             return walk()
         finally:

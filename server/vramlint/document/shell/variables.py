@@ -98,6 +98,11 @@ class Variables(dict[str, Variable]):
         for name, word, start, end in changed.settings:
             self.put(name, part(words[word], start, end), exported=True)
 
+    def keep_exported(self) -> None:
+        """What another process sees, and the folder that it is started in."""
+        for name in [name for name, each in self.items() if not each.exported and name != FOLDER]:
+            del self[name]
+
     @property
     def exported(self) -> dict[str, Value]:
         """What a command sees."""
