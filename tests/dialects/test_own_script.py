@@ -158,3 +158,38 @@ def test_a_declared_release_names_the_framework(tmp_path: Path) -> None:
     analysis = analyse(Document.parse(text, str(tmp_path / "x.yaml")), Workspace(tmp_path))
     assert analysis.dialect is not None
     assert analysis.dialect.name == "trl"
+
+
+def test_a_section_may_be_called_the_arguments_of_something() -> None:
+    config = {
+        "model": {"hf_model_ckpt": "Qwen/Qwen2.5-1.5B"},
+        "lora_settings": {"rank": 24, "alpha": 48},
+        "training": {
+            "training_args": {"per_device_train_batch_size": 3},
+            "sft_args": {"max_seq_length": 768},
+        },
+    }
+    job = job_of(config)
+    expect(
+        job,
+        {"model.name": "Qwen/Qwen2.5-1.5B", "adapter.r": 24, "micro_batch_size": 3, "sequence_length": 768},
+    )
+
+
+MIXED = {
+    "model_name": "google/gemma-3-4b-it",
+    "max_length": 640,
+    "per_device_train_batch_size": 2,
+    "lora_r": 8,
+}
+
+
+def test_a_model_that_also_sees_is_trained_on_text_where_nothing_speaks_of_images() -> None:
+    config = MIXED | {"target_modules": ["q_proj"]}
+    expect(job_of(config), {"sequence_length": 640, "adapter.r": 8})
+    for seen in (
+        {"data": {"image_folder": "x"}},
+        {"dataset": "me/receipts-ocr"},
+        {"model_name": "Qwen/Qwen2.5-VL-3B-Instruct"},
+    ):
+        assert reading(config | seen).obstacle is not None

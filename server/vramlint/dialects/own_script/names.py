@@ -38,33 +38,15 @@ KEYS: tuple[Key, ...] = (
 MODEL_SECTIONS = ("model", "base_model", "models", "recipe", "train", "training", "sft", "")
 SECTIONS = (
     *MODEL_SECTIONS,
-    *("config", "trainer", "training_args", "training_arguments", "hyperparameters", "hparams", "args"),
-    *("lora", "qlora", "peft", "peft_config", "lora_config", "adapter", "quantization", "bnb", "bnb_config"),
-    *(
-        "quantization_config",
-        "bitsandbytes",
-        "precision",
-        "batch",
-        "optim",
-        "optimizer",
-        "dpo",
-        "orpo",
-        "kto",
-    ),
-    *(
-        "grpo",
-        "data",
-        "dataset",
-        "tokenizer",
-        "sequence",
-        "sft_config",
-        "finetune",
-        "finetuning",
-        "fine_tuning",
-    ),
+    *("config", "trainer", "hyperparameters", "hparams", "hp", "args", "lora", "qlora", "peft", "adapter"),
+    *("quantization", "quant", "bnb", "bitsandbytes", "precision", "batch", "optim", "optimizer", "dpo"),
+    *("orpo", "kto", "grpo", "data", "dataset", "tokenizer", "sequence", "finetune", "finetuning"),
+    "fine_tuning",
 )
 """Sections that are looked into, at any depth; others are about something else, as an inference server is."""
-_ADAPTER = ("lora", "qlora", "peft", "peft_config", "lora_config", "adapter")
+_ENDS = re.compile(r"(?<=.)_(?:args|arguments|cfg|config|params|parameters|settings)\Z")
+"""May follow the name of a section: `training_args`, `lora_config`."""
+_ADAPTER = ("lora", "qlora", "peft", "adapter")
 LENGTHS = (
     *("max_seq_length", "max_seq_len", "max_length", "model_max_length", "sequence_length", "seq_length"),
     *("seq_len", "cutoff_len", "context_length", "max_sequence_length"),
@@ -101,13 +83,14 @@ NAMES: Mapping[str, str] = {
 """Name → the argument that it stands for, where it is not one itself."""
 _ARGUMENTS = frozenset(row.path for row in ARGUMENTS if "." not in row.path)
 _TRAINING = (
-    *("", "train", "training", "trainer", "training_args", "training_arguments", "sft", "dpo", "kto", "orpo"),
-    *("sft_config", "hyperparameters", "config", "args", "model", "precision", "batch", "finetuning"),
+    *("", "train", "training", "trainer", "sft", "dpo", "kto", "orpo", "hyperparameters", "hp", "config"),
+    *("args", "model", "precision", "batch", "finetuning"),
 )
 """Sections in which an argument has its own name."""
-IN_MODEL = dict.fromkeys(
-    ("name", "name_or_path", "id", "path", "base", "hf_id", "repo_id"), "model_name_or_path"
+_IN_MODEL = re.compile(
+    r"(?:hf_|pretrained_|base_)?(?:model_)?(?:name|name_or_path|id|path|repo_id|ckpt|checkpoint)\Z|base\Z|hf_id\Z"
 )
+"""In a section about the model, what it is."""
 IN_ADAPTER = {
     **dict.fromkeys(("r", "rank"), "lora_r"),
     "alpha": "lora_alpha",
@@ -162,7 +145,7 @@ def collect(values: Mapping[Any, Any]) -> Found:
     found = Found()
     loose: list[tuple[Any, KeyPath]] = []
     for path, value in _leaves(values, ()):
-        section, name = (str(path[-2]) if len(path) > 1 else ""), str(path[-1])
+        section, name = (_section(path[-2]) if len(path) > 1 else ""), str(path[-1])
         if value is None:
             continue
         if name in METHODS and isinstance(value, str):
@@ -184,11 +167,16 @@ def collect(values: Mapping[Any, Any]) -> Found:
     return found
 
 
+def _section(key: str | int) -> str:
+    """The name of a section, without what says that it is one."""
+    return _ENDS.sub("", str(key).lower())
+
+
 def _argument(section: str, name: str, value: Any) -> str | None:
     if section in _ADAPTER and name in IN_ADAPTER:
         return IN_ADAPTER[name]
-    if section in ("model", "base_model") and name in IN_MODEL:
-        return IN_MODEL[name] if isinstance(value, str) else None
+    if section in ("model", "base_model") and _IN_MODEL.match(name):
+        return "model_name_or_path" if isinstance(value, str) else None
     if name == "model" and section in MODEL_SECTIONS and isinstance(value, str):
         return "model_name_or_path"
     if name in ("precision", "mixed_precision", "dtype") and isinstance(value, str):
@@ -211,7 +199,7 @@ def _leaves(values: Mapping[Any, Any], above: KeyPath) -> Iterator[tuple[KeyPath
     for key, value in values.items():
         path = (*above, str(key))
         if isinstance(value, Mapping) and str(key) not in _ARGUMENTS:
-            if str(key).lower() in SECTIONS and len(path) < _DEEPEST:
+            if _section(key) in SECTIONS and len(path) < _DEEPEST:
                 yield from _leaves(value, path)
         else:
             yield path, value

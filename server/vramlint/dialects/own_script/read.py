@@ -52,7 +52,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     _objective(found)
     _switches(found)
     reader = _reader(found, context)
-    outcome = _missing(found, reader) or _model(reader, context)
+    outcome = _missing(found, reader) or _model(reader, context, values)
     job = _job(found, reader, context, outcome) if isinstance(outcome, Model) else outcome
     if isinstance(job, TrainingJob) and context.trainer is not None:
         job = _in_own_loop(job, context.trainer)
@@ -110,12 +110,28 @@ def _missing(found: Found, reader: Reader) -> Obstacle | None:
     return None
 
 
-def _model(reader: Reader, context: Context) -> Model | Obstacle:
+_OF_TEXT = ("decoder", "hybrid-decoder", "ssm", "encoder-decoder")
+_MEDIA = re.compile(
+    r"(?i)image|vision|visual|video|pixel|audio|speech|multi_?modal|ocr|vqa|(?<![a-z])v(?:l|lm)(?![a-z])"
+)
+"""In names of keys, data sets and models whose rows are not text alone."""
+
+
+def _media(name: str, values: Any) -> bool:
+    """Whether anything of a file speaks of other rows than text, for a model that takes both."""
+    if isinstance(values, Mapping):
+        return any(_media(str(key), value) for key, value in values.items()) or bool(_MEDIA.search(name))
+    if isinstance(values, list):
+        return bool(_MEDIA.search(name)) or any(_media("", value) for value in values)
+    return bool(_MEDIA.search(name) or (isinstance(values, str) and _MEDIA.search(values)))
+
+
+def _model(reader: Reader, context: Context, values: Mapping[str, Any]) -> Model | Obstacle:
     name = reader.get("model_name_or_path", text) or ""
     found = context.catalog.model(name, context.folder)
     if found is None:
         return Obstacle("not-modelled", f"nothing is known about the model {name!r}")
-    if found.kind not in ("decoder", "hybrid-decoder", "ssm", "encoder-decoder"):
+    if found.kind not in _OF_TEXT and (found.kind != "vision-language" or _media(name, values)):
         return Obstacle("not-modelled", f"{name}: rows of images or other media are not told by names")
     reader.written("model", "model_name_or_path")
     return found
