@@ -442,3 +442,37 @@ def test_a_parser_of_classes_reads_the_file_that_it_is_given(
     found = fields(run)
     assert (found["micro_batch"], found["seq_len"]) == (batch, 640)
     assert found["model"] == ("HuggingFaceTB/SmolLM2-135M" if "run.yaml" in line else "gpt2")
+
+
+PATHS = """\
+import os
+from pathlib import Path
+import yaml
+from trl import SFTConfig, SFTTrainer
+
+HERE = Path(__file__).resolve().parent
+with open(HERE.parent / "conf" / "run.yaml") as file:
+    config = yaml.safe_load(file)
+rows = yaml.safe_load((HERE.parent / "conf" / "rows.yaml").read_text())["rows"]
+MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models")
+model = f"{MODELS}/Qwen2.5-1.5B"
+args = SFTConfig(per_device_train_batch_size=rows, max_length=config["tokens"])
+SFTTrainer(NAME, args).train()
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model",
+        'str(HERE / "models" / "Qwen2.5-1.5B")',
+        '(HERE.parent / "models").joinpath("Qwen2.5-1.5B").as_posix()',
+    ],
+)
+def test_names_of_files_are_put_together(tmp_path: Path, name: str) -> None:
+    project(tmp_path, {"bin/train.py": PATHS.replace("NAME", name), "conf/run.yaml": "tokens: 896\n"})
+    project(tmp_path, {"conf/rows.yaml": "rows: 11\n", "other/run.yaml": "tokens: 1\n"})
+    (run,) = described(tmp_path, "bin/train.py")
+    assert (fields(run)["seq_len"], fields(run)["micro_batch"]) == (896, 11)
+    assert str(fields(run)["model"]).endswith("models/Qwen2.5-1.5B")
+    assert run.estimate is not None

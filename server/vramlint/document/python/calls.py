@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from vramlint.document.node import Span
 from vramlint.document.place import How, Place
+from vramlint.document.python import paths
 from vramlint.document.python.expressions import attribute, evaluate, spread
 from vramlint.document.python.operations import builtin
 from vramlint.document.python.values import (
@@ -148,6 +149,10 @@ def _method(callee: Bound, given: Given, place: Place, run: Evaluation) -> Value
         return _parser(owner, name, given, place, run)
     if owner.kind in ("HfArgumentParser", "TrlParser", "H4ArgumentParser") and name.startswith("parse"):
         return _parsed_classes(owner, _of_line(owner, name, given, place, run), place, run)
+    if paths.is_path(owner):
+        found = paths.called(owner, name, given.arguments, place)
+        if found is not None:
+            return found
     made = _recorded(f"{owner.name}.{name}", given, place, run, owner)
     owner.methods.append(Method(name, made))
     if name in _SAME and owner.kind in ("from_pretrained", "get_peft_model", "from_config"):
@@ -182,7 +187,9 @@ def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Valu
         return line
     if name == "getattr" and len(given.arguments) > 1 and isinstance(given.arguments[1], Known):
         return attribute(given.arguments[0], str(given.arguments[1].value), place)
-    found = builtin(name, given.arguments, place) if not given.keywords else None
+    found = paths.named(name, given.arguments, place) if not given.missing else None
+    if found is None and not given.keywords:
+        found = builtin(name, given.arguments, place)
     return found if found is not None else _recorded(name, given, place, run)
 
 
@@ -213,7 +220,7 @@ _LOADS = frozenset(
 def _loaded(name: str, given: Given, place: Place, run: Evaluation) -> Value:
     """A config file that is loaded by its name."""
     file = given.arguments[0] if given.arguments else None
-    while isinstance(file, Made) and file.kind in ("open", "Path"):
+    while isinstance(file, Made) and file.kind in ("open", "Path", "read_text"):
         file = file.argument("file", 0) or file.owner
     if isinstance(file, Known) and "\n" not in str(file.value):
         return run.load(str(file.value), place)

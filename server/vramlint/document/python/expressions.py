@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from vramlint.document.place import How, Place
+from vramlint.document.python import paths
 from vramlint.document.python.operations import binary, compared, truth, unary
 from vramlint.document.python.values import (
     Bound,
@@ -79,6 +80,8 @@ def _name(name: str, scope: Scope, place: Place) -> Value:
         return found
     if name == "__name__":
         return Known("__main__", place)
+    if name == paths.SCRIPT:
+        return Known(name, place)
     return Symbol(name, place)
 
 
@@ -96,6 +99,8 @@ def attribute(value: Value, name: str, place: Place) -> Value:
     if isinstance(value, Made):
         if name in value.keywords:
             return value.keywords[name]
+        if (of_path := paths.part(value, name, place)) is not None:
+            return of_path
         if value.defined is not None and name in value.defined.functions:
             function = value.defined.functions[name]
             return Function(function.node, function.scope, function.locate, value)
@@ -172,12 +177,18 @@ def _subscript(value: Value, key: Value, place: Place) -> Value:
 
 def _joined(parts: list[Value], place: Place) -> Value:
     """An f-string; through one name, where that is decided."""
+    parts = [_as_text(part) for part in parts]
     unknown = next((part for part in parts if not isinstance(part, Known)), None)
     if unknown is not None:
         return unknown if isinstance(unknown, Open) else Open("a part of the text is not known", place)
     known = [part for part in parts if isinstance(part, Known)]
     how: How = next((part.how for part in known if part.how != "literal"), "literal")
     return Known("".join(str(part.value) for part in known), place, how)
+
+
+def _as_text(value: Value) -> Value:
+    """A path as the text that it stands for."""
+    return value.arguments[0] if isinstance(value, Made) and paths.is_path(value) else value
 
 
 def _joined_logic(join: ast.boolop, parts: list[Value], place: Place) -> Value:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vramlint.document.place import How, Place
-from vramlint.document.python.values import Items, Known, Open, Table, Value
+from vramlint.document.python import paths
+from vramlint.document.python.values import Items, Known, Made, Open, Table, Value
 
 _LARGEST = 1 << 63
 _LONGEST = 10_000
@@ -68,6 +69,9 @@ def binary(kind: ast.operator, left: Value, right: Value, place: Place) -> Value
         return Items([*left.items, *right.items], place)
     if isinstance(left, Table) and isinstance(right, Table) and isinstance(kind, ast.BitOr):
         return Table({**left.entries, **right.entries}, place, left.whole and right.whole)
+    joined = paths.joined(left, right, place) if isinstance(kind, ast.Div) else None
+    if joined is not None:
+        return joined
     known = _both(left, right)
     function = _BINARY.get(type(kind))
     if known is None or function is None:
@@ -116,6 +120,13 @@ def builtin(name: str, arguments: list[Value], place: Place) -> Value | None:
             return Known(len(only.items), only.place)
         if isinstance(only, Table) and only.whole:
             return Known(len(only.entries), only.place)
+    if (
+        name == "str"
+        and len(arguments) == 1
+        and isinstance(arguments[0], Made)
+        and paths.is_path(arguments[0])
+    ):
+        return arguments[0].arguments[0]
     function = _BUILTINS.get(name)
     if function is None and name != "len":
         return None

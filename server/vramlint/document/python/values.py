@@ -238,6 +238,8 @@ def plain(value: Value | None) -> Any:
         return {key: plain(item) for key, item in value.entries.items()}
     if isinstance(value, Open):
         return value
+    if isinstance(value, Made) and value.name == "pathlib.Path" and len(value.arguments) == 1:
+        return plain(value.arguments[0])
     return Open("made by a call", value.place if isinstance(value, Made | Bound | Class) else _NOWHERE)
 
 
