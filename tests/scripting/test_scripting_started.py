@@ -476,3 +476,42 @@ def test_names_of_files_are_put_together(tmp_path: Path, name: str) -> None:
     assert (fields(run)["seq_len"], fields(run)["micro_batch"]) == (896, 11)
     assert str(fields(run)["model"]).endswith("models/Qwen2.5-1.5B")
     assert run.estimate is not None
+
+
+LISTS = """\
+from peft import LoraConfig
+from trl import SFTConfig, SFTTrainer
+import elsewhere
+
+targets = ["q_proj"]
+targets.append("v_proj")
+BODY
+SFTTrainer("gpt2", SFTConfig(max_length=64), peft_config=LoraConfig(r=4, target_modules=targets)).train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        pytest.param("targets.extend(['o_proj'])", ["q_proj", "v_proj", "o_proj"], id="known"),
+        pytest.param(
+            "for each in elsewhere.names():\n    targets.append(each)", None, id="a loop that is not known"
+        ),
+        pytest.param(
+            "if elsewhere.wants():\n    targets.append('k_proj')", None, id="a condition that is not known"
+        ),
+        pytest.param("targets.remove('q_proj')", None, id="not followed"),
+    ],
+)
+def test_a_list_is_what_is_put_into_it(tmp_path: Path, body: str, known: list[str] | None) -> None:
+    project(tmp_path, {"train.py": LISTS.replace("BODY", body)})
+    (run,) = described(tmp_path, "train.py")
+    assert run.run.arguments["lora_target_modules"].value == known
+
+
+def test_targets_that_are_not_known_are_not_called_missing(tmp_path: Path) -> None:
+    body = "targets.clear()\nfor each in elsewhere.names():\n    targets.append(each)"
+    text = LISTS.replace("BODY", body).replace("gpt2", "Qwen/Qwen2.5-VL-3B-Instruct")
+    project(tmp_path, {"train.py": text})
+    analysis = analyse(Document.read(str(tmp_path / "train.py")), Workspace(tmp_path), Overrides())
+    assert "VL201" not in {each.code for each in analysis.findings}

@@ -317,9 +317,9 @@ class Reader:
         fix: Mapping[str, Any] | None = None,
     ) -> None:
         """Record something the framework refuses or ignores. `path`, `related` and those of `fix` are keys of
-        this reader. Nothing is recorded of a key whose value is not known.
+        this reader. Nothing is recorded where one of them has a value that is not known.
         """
-        if not self.unsettled.isdisjoint((path, *related)):
+        if not self.unsettled.isdisjoint((path, *related, *(fix or ()))):
             return
         places = tuple(self.at(other) for other in related)
         keys = tuple(SetKey(self.at(other), value) for other, value in (fix or {}).items())

@@ -21,7 +21,7 @@ from vramlint.document.python.conditions import fits, leaves
 from vramlint.document.python.definitions import bring_in, class_of, entries
 from vramlint.document.python.expressions import attribute, brought, evaluate
 from vramlint.document.python.magics import Magic
-from vramlint.document.python.methods import method
+from vramlint.document.python.methods import GROWING, grow, method
 from vramlint.document.python.modules import Modules
 from vramlint.document.python.operations import binary, truth
 from vramlint.document.python.values import (
@@ -87,6 +87,7 @@ class Evaluation:
         self.here: Callable[[ast.AST], Place] = _nowhere
         self._steps = _STEPS
         self._depth = 0
+        self._turns = 0
         self._unsure: list[Open] = []
         self._returned: list[list[Value]] = []
 
@@ -186,7 +187,9 @@ class Evaluation:
                 self._round(rounds.repeated(node), scope)
                 self._loop(node, scope)
             case ast.While(body=body):
+                self._turns += 1
                 self.block(body, scope)
+                self._turns -= 1
             case ast.With() | ast.AsyncWith():
                 return self._with(node, scope)
             case ast.Try(body=body, orelse=other, finalbody=last):
@@ -321,9 +324,11 @@ class Evaluation:
             if known and isinstance(over, Items)
             else [Open("differs from round to round", self.locate(node))]
         )
+        self._turns += not known
         for value in values:
             self.assign(node.target, value, scope)
             self.block(node.body, scope)
+        self._turns -= not known
 
     def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> bool:
         for item in node.items:
@@ -337,6 +342,10 @@ class Evaluation:
         place = self.locate(node)
         if isinstance(node.func, ast.Attribute):
             owner = evaluate(node.func.value, scope, self)
+            if isinstance(owner, Items) and node.func.attr in GROWING:
+                given = calls.arguments_of(node, scope, self)
+                grow(owner, node.func.attr, given.arguments, certain=self.certain and not self._turns)
+                return Known(None, place)
             if isinstance(owner, Known | Table):
                 given = calls.arguments_of(node, scope, self)
                 return method(owner, node.func.attr, given.arguments, given.keywords, place)

@@ -27,6 +27,21 @@ _OF_TEXT: Mapping[str, Callable[..., Any]] = {
 }
 
 
+GROWING = frozenset(("append", "extend", "insert", "remove", "clear", "pop"))
+
+
+def grow(owner: Items, name: str, arguments: Sequence[Value], *, certain: bool) -> None:
+    """Change a list; open what is in it where the change is not followed, or happens who knows how often."""
+    added = arguments[0] if len(arguments) == 1 else None
+    if certain and name == "append" and added is not None:
+        owner.items.append(added)
+    elif certain and name == "extend" and isinstance(added, Items):
+        owner.items.extend(added.items)
+        owner.whole = owner.whole and added.whole
+    else:
+        owner.whole = False
+
+
 def method(
     owner: Known | Table, name: str, arguments: Sequence[Value], keywords: Mapping[str, Value], place: Place
 ) -> Value:

@@ -233,7 +233,8 @@ def plain(value: Value | None) -> Any:
     if isinstance(value, Symbol):
         return value.name
     if isinstance(value, Items):
-        return [plain(item) for item in value.items]
+        rest = () if value.whole else (Open("more may be in the list", value.place),)
+        return [*(plain(item) for item in value.items), *rest]
     if isinstance(value, Table):
         return {key: plain(item) for key, item in value.entries.items()}
     if isinstance(value, Open):
