@@ -515,3 +515,11 @@ def test_targets_that_are_not_known_are_not_called_missing(tmp_path: Path) -> No
     project(tmp_path, {"train.py": text})
     analysis = analyse(Document.read(str(tmp_path / "train.py")), Workspace(tmp_path), Overrides())
     assert "VL201" not in {each.code for each in analysis.findings}
+
+
+def test_a_program_that_leaves_the_training_to_a_module_is_followed(tmp_path: Path) -> None:
+    main = "import argparse\nfrom work.fitting import run\np = argparse.ArgumentParser()\n"
+    main += "p.add_argument('--rows', type=int, default=1)\nrun(p.parse_args().rows)\n"
+    project(tmp_path, {"main.py": main, "work/fitting.py": RUNNER, "go.sh": "python main.py --rows 13\n"})
+    (run,) = described(tmp_path, "go.sh")
+    assert (fields(run)["micro_batch"], fields(run)["model"]) == (13, "gpt2")

@@ -59,8 +59,8 @@ def runs_in_program(
     """The runs that a script or a notebook starts, in the order of its lines. `load` opens the config files
     that it reads, `find` the modules of its project; `started` says how a launch line starts it.
     """
-    if not may_train(text):
-        return ()
+    if started is None and not may_train(text):
+        return ()  # what a launch line starts may train in another module
     document, command, environment, words = started or (None, None, None, None)
     cells = cells_of(text, language, document)
     modules = Modules(find, document) if find is not None else None

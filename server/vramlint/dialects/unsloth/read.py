@@ -79,7 +79,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     model = find_model(reader, context, "model")
     if isinstance(model, Model) and model.kind != "decoder":
         model = Obstacle(
-            "not-modelled", f"model: Unsloth's way with a {model.kind} is not modelled", ("model",)
+            "not-modelled", f"model: Unsloth's way with the kind {model.kind} is not modelled", ("model",)
         )
     return finish(DIALECT, reader, model if isinstance(model, Obstacle) else _job(reader, context, model))
 

@@ -145,7 +145,7 @@ REINFORCEMENT: tuple[Key, ...] = (
         "generation.engine",
         "What makes the completions.",
         "vllm",
-        ("vllm", "sglang", "hf"),
+        ("vllm", "sglang", "hf", "sglang_async"),
     ),
     Key(
         f"{ROLLOUT}.gpu_memory_utilization",

@@ -167,7 +167,12 @@ def _reference(reader: Reader) -> Literal["none"]:
     return "none"
 
 
-_ENGINES: Mapping[str, GenerationEngine] = {"sglang": "sglang", "hf": "in-process"}
+_ENGINES: Mapping[str, GenerationEngine] = {
+    "sglang": "sglang",
+    "sglang_async": "sglang",
+    "hf": "in-process",
+}
+"""Engines by name; `sglang_async` is what verl 0.3 and 0.4 call SGLang with tools."""
 
 
 def _generation(
