@@ -320,9 +320,15 @@ def test_nothing_is_said_of_what_hangs_on_a_value_that_only_the_run_knows(tmp_pa
     assert [each.code for each in analysis.findings if each.severity in ("error", "warning")] == []
 
 
-def test_a_switch_that_must_be_given_is_given(tmp_path: Path) -> None:
-    guard = 'a = p.parse_args()\nif not a.ckpt:\n    raise SystemExit("say --ckpt")\n'
-    project(tmp_path, {"train.py": ARGPARSE.replace("a = p.parse_args()\n", guard)})
+@pytest.mark.parametrize(
+    "guard",
+    [
+        'if not a.ckpt:\n    raise SystemExit("say --ckpt")\n',
+        'if a.ckpt:\n    pass\nelif a.rank > 99:\n    print(a)\nelse:\n    raise ValueError("say one")\n',
+    ],
+)
+def test_a_switch_that_must_be_given_is_given(tmp_path: Path, guard: str) -> None:
+    project(tmp_path, {"train.py": ARGPARSE.replace("a = p.parse_args()\n", f"a = p.parse_args()\n{guard}")})
     (run,) = described(tmp_path, "train.py")
     assert fields(run)["micro_batch"] == 1
 

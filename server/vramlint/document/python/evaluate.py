@@ -178,8 +178,8 @@ class Evaluation:
             case ast.If(test=test, body=body, orelse=other):
                 self._round(rounds.divisor(node), scope)
                 said = truth(evaluate(test, scope, self))
-                if said and self.command is None and leaves(body):
-                    said = False  # what it asks for is given where it is started
+                if self.command is None and said is not None and leaves(body if said else other):
+                    said = None  # what it asks for is given where it is started
                 return self._branch(said, node, body, other, scope)
             case ast.Match():
                 return self._match(node, scope)
