@@ -529,3 +529,13 @@ def test_a_program_that_leaves_the_training_to_a_module_is_followed(tmp_path: Pa
     project(tmp_path, {"main.py": main, "work/fitting.py": RUNNER, "go.sh": "python main.py --rows 13\n"})
     (run,) = described(tmp_path, "go.sh")
     assert (fields(run)["micro_batch"], fields(run)["model"]) == (13, "gpt2")
+
+
+def test_a_module_that_is_linked_from_outside_is_not_read(tmp_path: Path) -> None:
+    project(tmp_path / "outside", {"settings.py": SETTINGS})
+    inside = tmp_path / "inside"
+    text = "from trl import SFTTrainer\nfrom ours.settings import MODEL\nSFTTrainer(MODEL).train()\n"
+    project(inside, {"train.py": text})
+    (inside / "ours").symlink_to(tmp_path / "outside")
+    (run,) = described(inside, "train.py")
+    assert "model" not in fields(run)

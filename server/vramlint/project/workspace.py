@@ -163,16 +163,19 @@ class Workspace:
         """
         start = self.root / program if program is not None else Path(path) if path is not None else None
         folder = self._folder_of(str(start)) if start is not None else self.root
+        root = self.root if folder.is_relative_to(self.root) else folder
         for above in (folder, *folder.parents):
             for base in (above, above / "src"):
-                for file in (base / f"{name}.py", base / name / "__init__.py"):
-                    if is_regular(file):
-                        text = self.overlay.get(str(file)) or _read(file) or ""
-                        return Snippet.whole(text, self._shown(file))
+                for each in (base / f"{name}.py", base / name / "__init__.py"):
+                    file = each.resolve()
+                    if is_regular(file) and file.is_relative_to(root):
+                        return Snippet.whole(
+                            self.overlay.get(str(file)) or _read(file) or "", self._shown(file)
+                        )
                 if (base / name).is_dir():
                     return Snippet.whole("", self._shown(base / name / "__init__.py"))
-            if above == self.root or not above.is_relative_to(self.root):
-                return None
+            if above == root:
+                break
         return None
 
     def _shown(self, file: Path) -> str:
