@@ -12,7 +12,8 @@ KbitPrep: TypeAlias = Literal["none", "fp32-norms-embeddings-head", "fp32-norms"
 Strategy: TypeAlias = Literal["none", "ddp", "zero1", "zero2", "zero3", "fsdp1", "fsdp2"]
 Prefetch: TypeAlias = Literal["pre", "post", "none"]
 """When backward gathers the next unit: before this one's gradients are computed, after, or when it runs."""
-Schedule: TypeAlias = Literal["1f1b", "interleaved", "gpipe", "zero-bubble"]
+Schedule: TypeAlias = Literal["1f1b", "interleaved", "gpipe", "zero-bubble", "device-map"]
+"""Of a pipeline; "device-map": one process runs a micro batch through layers on several GPUs."""
 Reference: TypeAlias = Literal["auto", "none", "resident", "quantized"]
 GenerationEngine: TypeAlias = Literal["in-process", "vllm", "sglang"]
 Sleep: TypeAlias = Literal["none", "cache", "weights", "offload"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from dialect_reading import expect, job_of, reading
 
-from vramlint.job import Assumed, FrameworkDefault, Written
+from vramlint.job import Assumed, FrameworkDefault, TrainingJob, Written
 from vramlint.memory import estimate_job
 
 MODEL = "Qwen/Qwen2.5-7B-Instruct"
@@ -197,6 +197,18 @@ def test_megatron_puts_an_adapter_on_every_expert() -> None:
     assert trained(target_modules=["linear_qkv", "linear_proj"]) == pytest.approx(attention, rel=1e-6)
     assert trained() == pytest.approx(attention + experts, rel=1e-6)
     assert trained(target_modules=["linear_fc2"]) == pytest.approx(48 * 32 * 8 * (768 + 2048), rel=1e-6)
+
+
+def test_a_process_spreads_the_layers_over_the_gpus_it_sees() -> None:
+    def spread(processes: int, **more: Any) -> TrainingJob:
+        seen = {"NPROC_PER_NODE": processes, "CUDA_VISIBLE_DEVICES": "0,1,2,3"}
+        return job_of(LORA | {"ENV": seen} | more)
+
+    layers = {"parallel.pipeline": 4, "parallel.schedule": "device-map", "parallel.data": 1, "gpu_count": 4}
+    expect(spread(1), layers)
+    expect(spread(2), layers | {"parallel.pipeline": 2, "parallel.data": 2})
+    expect(spread(4), {"parallel.pipeline": 1, "parallel.data": 4})
+    expect(spread(1, deepspeed="zero3"), {"parallel.pipeline": 1})
 
 
 def test_a_row_without_a_limit_is_an_assumption_and_a_packed_one_is_not() -> None:

@@ -10,8 +10,12 @@ import pytest
 from vramlint.catalog.facts import Model
 from vramlint.job import Parallel, Precision, TrainingJob
 from vramlint.memory import Estimate, estimate_job
+from vramlint.memory.architectures import network_of
+from vramlint.memory.pipeline import parts_by_size
 from vramlint.memory.replay.reserved import Replay
 from vramlint.memory.replay.standard import replayed
+from vramlint.memory.sharding import plan_of
+from vramlint.memory.weights import Weights
 
 HIDDEN, LAYERS, TOKENS = 1024, 128, 16384
 EACH = LAYERS // 4
@@ -174,3 +178,36 @@ def test_a_tied_table_is_freed_once_in_the_first_stages_replay() -> None:
     replay = made.replay()
     assert isinstance(replay, Replay)
     assert replayed(replay.events()).allocated == pytest.approx(made.peak_allocated_bytes, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "shape", "tied", "layers"),
+    [
+        (4, (128, 1024, 4096, 512), False, (32, 33, 30)),
+        (4, (32, 4096, 14336, 128_256), False, (6, 10, 6)),
+        (2, (32, 4096, 14336, 128_256), False, (15, 17)),
+        (3, (28, 3584, 18944, 152_064), False, (7, 12, 9)),
+        (8, (80, 8192, 28672, 128_256), False, (9, 11, 5)),
+        (4, (36, 2048, 11008, 151_936), True, (6, 11, 8)),
+    ],
+)
+def test_a_device_map_spreads_layers_by_their_bytes(
+    gpus: int, shape: tuple[int, int, int, int], tied: bool, layers: tuple[int, ...]
+) -> None:
+    """Layers of the first, a middle and the last GPU, as accelerate 1.15 spreads a Llama of this shape."""
+    names = ("num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")
+    config = CONFIG | dict(zip(names, shape, strict=True)) | {"tie_word_embeddings": tied}
+    spread = Parallel(pipeline=gpus, schedule="device-map")
+    job = replace(JOB, model=Model("small", "llama", config), parallel=spread)
+    weights = Weights(job)
+    network = network_of(job, weights)
+    found = [
+        min(part.last, shape[0]) - max(part.first, 1) + 1
+        for part in parts_by_size(weights, network, plan_of(job))
+    ]
+    assert tuple(found) == layers
+
+
+def test_layers_on_a_device_map_run_one_micro_batch_at_a_time() -> None:
+    two, four = (estimate(batches, schedule="device-map") for batches in (2, 4))
+    assert four.phase_peaks["forward"] == two.phase_peaks["forward"]

@@ -31,7 +31,7 @@ from vramlint.memory.peaks import (
     reference_pass,
 )
 from vramlint.memory.persistent import PersistentBytes, frees_gradients, persistent_bytes
-from vramlint.memory.pipeline import in_flight, keep_part, parts
+from vramlint.memory.pipeline import in_flight, keep_part, parts, parts_by_size
 from vramlint.memory.replay import Late
 from vramlint.memory.replay.run import Run
 from vramlint.memory.roles import Step, frozen_bytes, with_critic
@@ -77,7 +77,8 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     candidates, places, stages = [], [], []
     resident = ON_DEVICE_LAYERS if job.activation_offload else layers
     # Stages of a pipeline hold different parts and numbers of micro-batches: the fullest GPU is any of them.
-    for part in parts(layers, job):
+    spread = job.parallel.schedule == "device-map" and job.parallel.pipeline > 1
+    for part in parts_by_size(weights, network, plan) if spread else parts(layers, job):
         held = weights
         if job.parallel.pipeline > 1:
             from copy import copy  # late: few runs have a pipeline

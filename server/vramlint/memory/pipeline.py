@@ -8,14 +8,17 @@ logits; or one between, where layers differ or the ends hold fewer of them.
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from vramlint.job import Parallel, TrainingJob
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.network import Network
 from vramlint.memory.weights import Group, Weights
 
 if TYPE_CHECKING:
+    from vramlint.memory.sharding import Plan
     from vramlint.memory.stage_memory import StageName
 
 ENDS = ("embedding", "head")
@@ -52,6 +55,42 @@ def parts(layers: int, job: TrainingJob) -> tuple[StagePart, ...]:
     return ends[0], StagePart("middle stage", each + 1, min(layers, each + between)), ends[1]
 
 
+def parts_by_size(weights: Weights, network: Network, plan: Plan) -> tuple[StagePart, ...]:
+    """The candidates where accelerate spreads the layers by their bytes: each GPU is filled up to an even
+    share and a quarter more than the largest layer, the first to as much less as the largest part that is
+    left, and the last holds the rest (accelerate 1.15, utils/modeling.py, get_balanced_memory and
+    infer_auto_device_map).
+    """
+    stages = plan.job.parallel.pipeline
+    of_kind = {id(stage.parameters): kind for kind, stage in enumerate(network.stages)}
+    by_kind, outside = dict.fromkeys(range(len(network.stages)), 0), {"embedding": 0, "head": 0}
+    for group in weights.groups:
+        alone = copy(weights)
+        alone.groups = [replace(group, count=1)]
+        size = alone.stored_bytes(plan)
+        kind = of_kind.get(id(group.parameters))
+        if kind is not None:
+            by_kind[kind] += size
+        elif group.name in outside:
+            outside[group.name] += size * group.count
+    sizes = [outside["embedding"], *(by_kind[kind] for kind in network.order), outside["head"]]
+    share = sum(sizes) // stages + 5 * max(by_kind.values()) // 4
+    ends: list[int] = []
+    held = 0
+    for position, size in enumerate(sizes):
+        room = share if ends else share - max(sizes[position:])
+        if held and held + size > room and len(ends) < stages - 1:
+            ends.append(position - 1)
+            held = 0
+        held += size
+    if not ends:
+        return (StagePart("model", 0, len(sizes) - 1),)
+    first, last = StagePart("first stage", 0, ends[0]), StagePart("last stage", ends[-1] + 1, len(sizes) - 1)
+    between = [StagePart("middle stage", begin + 1, end) for begin, end in pairwise(ends)]
+    fullest = sorted(between, key=lambda part: -sum(sizes[part.first : part.last + 1]))[:1]
+    return (first, *fullest, last)
+
+
 def in_flight(parallel: Parallel, part: StagePart, batches: int) -> float:
     """How many micro batches' saved tensors a stage holds when it begins its first backward pass, of
     `batches` in a step.
@@ -63,7 +102,7 @@ def in_flight(parallel: Parallel, part: StagePart, batches: int) -> float:
     runs all forward first.
     """
     stages, chunks = parallel.pipeline, parallel.virtual_pipeline
-    if stages == 1:
+    if stages == 1 or parallel.schedule == "device-map":
         return 1
     if parallel.schedule == "gpipe":
         return batches

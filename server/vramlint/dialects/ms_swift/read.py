@@ -126,6 +126,10 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     engine = _engine(reader, context, world, model, precision, method)
     if ring > 1:
         engine = split_off(engine, context=ring)
+    spread = _spread(reader, context, world, engine)
+    if spread > 1:
+        layers = replace(engine.parallel, pipeline=spread, schedule="device-map")
+        engine = replace(engine, parallel=layers)
     generation = read_generation(reader, objective, batch)
     prompt = _length(reader, model)
     frozen = method == "full" and model.reads_images and reader.read("freeze_vit", boolean)
@@ -161,7 +165,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         loading=loading_of(reader, engine, quantization),
         roles=read_roles(reader, context, objective),
         origins=reader.record.origins,
-        **hardware(context),
+        **{**hardware(context), "gpu_count": max(context.gpu_count, spread * world.size // world.nodes)},
     )
 
 
@@ -180,10 +184,27 @@ def _world(reader: Reader, context: Context) -> WorldSize:
     """The processes: as the file's own environment says, else those of the declared GPUs."""
     per_node = reader.get("ENV.NPROC_PER_NODE", positive)
     nodes = reader.get("ENV.NNODES", positive) or context.nodes
+    if per_node is None and context.launch is not None and context.launch.per_node is None:
+        reader.default("parallel.data", "one process: NPROC_PER_NODE is not set")
+        return WorldSize(context.nodes, context.nodes)
     if per_node is None:
         return WorldSize(world_size(reader, context), context.nodes)
     reader.written("parallel.data", "ENV.NPROC_PER_NODE")
     return WorldSize(per_node * nodes, nodes)
+
+
+def _spread(reader: Reader, context: Context, world: WorldSize, engine: ParallelPlan) -> int:
+    """GPUs of one process, over which the layers are spread: those it sees, where neither ZeRO 3 nor FSDP
+    shares them out (model/utils.py, get_default_device_map; utils/env.py, is_mp).
+    """
+    named = context.environment.get("CUDA_VISIBLE_DEVICES") or reader.get("ENV.CUDA_VISIBLE_DEVICES", text)
+    if engine.parallel.strategy not in ("none", "ddp"):
+        return 1
+    seen = named.count(",") + 1 if named else context.gpu_count
+    spread = max(seen // (world.size // world.nodes), 1)
+    if spread > 1:
+        reader.default("parallel.pipeline", "the layers are spread over the GPUs that a process sees")
+    return spread
 
 
 def _batch(reader: Reader, world: WorldSize) -> Batch:
