@@ -335,3 +335,27 @@ def test_an_engine_in_a_script_divides_by_the_declared_gpus(
     parallel = analysis.job.parallel
     assert (parallel.strategy, parallel.data, parallel.offload) == ("zero3", ranks, "optimizer")
     assert analysis.verdict == "fits"
+
+
+def placed(tmp_path: Path, loading: str, trl: str = "1.16") -> tuple[int, int]:
+    """Processes and GPUs of each that a script on two GPUs has, whose trainer is given `loading`."""
+    text = f"# vramlint: gpu=RTX-3090x2 versions=trl@{trl}\n{HEAD}" + (
+        f"model = {loading}\nargs = SFTConfig('out', max_length=1024)\n"
+        "SFTTrainer(model=model, args=args, peft_config=LoraConfig(r=8)).train()\n"
+    )
+    path = tmp_path / "fit.py"
+    path.write_text(text)
+    analysis = analyse(Document.read(str(path)), Workspace(), Overrides())
+    assert analysis.job is not None
+    return analysis.job.parallel.data, analysis.job.parallel.pipeline
+
+
+def test_a_device_map_spreads_the_layers_of_one_process(tmp_path: Path) -> None:
+    """A model that TRL is given by name is loaded so from 0.26 (trl/trainer/utils.py,
+    create_model_from_path).
+    """
+    load = 'AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-7B", device_map={})'
+    assert placed(tmp_path, load.format('"auto"')) == (1, 2)
+    assert placed(tmp_path, load.format('{"": 0}')) == (2, 1)
+    assert placed(tmp_path, '"Qwen/Qwen2.5-7B"') == (1, 2)
+    assert placed(tmp_path, '"Qwen/Qwen2.5-7B"', trl="0.25") == (2, 1)

@@ -87,6 +87,10 @@ class Trainer(NamedTuple):
     alone: bool = False
     optimizer: str | None = None
     images: bool = False
+    spread: bool = False
+    """The model is loaded with a `device_map` that spreads its layers over all GPUs."""
+    by_name: bool = False
+    """The trainer loads the model, whose name it is given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,9 @@ def _loaded(value: Made) -> Facts:
     found: Facts = {"dtype": Given("auto", value.place, "implied")}
     found[MODEL] = _named(name or Given(None, value.place, "literal", value.place, "no model is named"))
     found |= _take(value, LOADING)
+    spread = value.argument("device_map")
+    if isinstance(spread, Known) and spread.value in ("auto", "balanced"):
+        found[SPREAD] = given(spread, value.place)
     found |= _bits(value.argument("quantization_config"), value.place)
     for key in ("load_in_4bit", "load_in_8bit"):
         flag = argument_of(value, key)
@@ -235,6 +238,9 @@ def _from_config(value: Made) -> Facts:
         found[MODEL] = given(name, value.place)
     return found
 
+
+SPREAD = "spread"
+"""Stands for a `device_map` that spreads the layers over all GPUs, among the facts of a model."""
 
 SHAPE = "shape"
 """Stands for a model in words, whose config a script changes, among the facts of a model."""

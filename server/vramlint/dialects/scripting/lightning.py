@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
-from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, Facts, argument_of, model_facts
+from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, SPREAD, Facts, argument_of, model_facts
 from vramlint.dialects.scripting.loops import (
     arguments_of,
     is_language_model,
@@ -90,7 +90,7 @@ def _made(
     facts: Facts, stated: Facts, launch: Launch, opened: list[Unknown], reading: Evaluation
 ) -> tuple[Run, Facts]:
     place = launch.place
-    fresh, prepared, shape = (facts.pop(name, None) for name in ("fresh", PREPARED, SHAPE))
+    fresh, prepared, shape, _ = (facts.pop(name, None) for name in ("fresh", PREPARED, SHAPE, SPREAD))
     if shape is not None:
         stated["model"] = shape
     arguments = arguments_of(facts, reading, opened, place)

@@ -14,7 +14,16 @@ from vramlint.dialects.kit.run import Given, Run, Trainer, Unknown
 from vramlint.dialects.own_script.names import ACCUMULATION
 from vramlint.dialects.scripting.classes import CAUSAL, WRAPPERS
 from vramlint.dialects.scripting.deepspeed_engine import config_of, engine_facts, engine_of, named_optimizer
-from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, Facts, argument_of, given, model_facts
+from vramlint.dialects.scripting.facts import (
+    MODEL,
+    PREPARED,
+    SHAPE,
+    SPREAD,
+    Facts,
+    argument_of,
+    given,
+    model_facts,
+)
 from vramlint.dialects.scripting.rows import agreed, batch_of, length_of
 from vramlint.dialects.scripting.workers import launched
 from vramlint.document.place import Place
@@ -78,7 +87,7 @@ def _run(
 ) -> tuple[Run, Facts]:
     """The run with what its loop states."""
     fresh = facts.pop("fresh", None)
-    prepared, shape = facts.pop(PREPARED, None), facts.pop(SHAPE, None)
+    prepared, shape, _ = (facts.pop(name, None) for name in (PREPARED, SHAPE, SPREAD))
     if shape is not None:
         stated["model"] = shape
     arguments = arguments_of(facts, reading, opened, place)

@@ -14,6 +14,7 @@ from vramlint.dialects.scripting.facts import (
     MODEL,
     PREPARED,
     SHAPE,
+    SPREAD,
     Facts,
     adapter_facts,
     argument_of,
@@ -174,7 +175,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     if checkpoints is not None:
         # Both switch it on: the method of the model acts whatever the arguments say, unless they say it too.
         arguments["gradient_checkpointing"] = checkpoints
-    prepared, shape = arguments.pop(PREPARED, None), arguments.pop(SHAPE, None)
+    prepared, shape, spread = (arguments.pop(name, None) for name in (PREPARED, SHAPE, SPREAD))
     if prepared is not None:
         trainer = trainer._replace(prepared=bool(prepared.value))
         if prepared.value is None:
@@ -200,7 +201,12 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         "trl",
         arguments=arguments,
         open=tuple(opened),
-        trainer=trainer._replace(objective=objective, images=_reads_images(made)),
+        trainer=trainer._replace(
+            objective=objective,
+            images=_reads_images(made),
+            spread=spread is not None,
+            by_name=isinstance(model, Known),
+        ),
         rooms=room,
     )
     library = "hf-trainer" if trainer.library == "transformers" else "trl"

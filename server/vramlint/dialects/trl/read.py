@@ -268,16 +268,33 @@ def _engine(
     if processes is not None:
         reader.written("parallel.data", "num_processes")
         world = WorldSize(processes, context.nodes)
-    return read_engine(
+    spread = _spread(reader, context)
+    found = read_engine(
         reader,
         context,
-        world,
+        WorldSize(1, 1) if spread > 1 else world,
         model,
         precision,
         full=method == "full",
         batch=batch,
         launcher=_launcher(reader, context, processes),
     )
+    if spread == 1 or found.parallel.strategy != "none":
+        return found
+    reader.default("parallel.pipeline", "one process, whose model is loaded with a device_map")
+    return replace(found, parallel=replace(found.parallel, pipeline=spread, schedule="device-map"))
+
+
+def _spread(reader: Reader, context: Context) -> int:
+    """GPUs over which one process spreads the layers: all, where python alone starts a script whose model is
+    loaded with a `device_map`, as TRL's trainers do from 0.26 with one that they load themselves
+    (trl/trainer/utils.py, create_model_from_path).
+    """
+    trainer, launch = context.trainer, context.launch
+    if trainer is None or launch is None or launch.by != ("python",) or launch.per_node or launch.processes:
+        return 1
+    by_trl = trainer.by_name and trainer.library == "trl" and reader.runs("trl", "0.26")
+    return context.gpu_count if trainer.spread or by_trl else 1
 
 
 def _launcher(reader: Reader, context: Context, processes: int | None) -> Reader | None:
