@@ -234,6 +234,10 @@ class Generation:
     completions: int = 8
     away: Away = "none"
     """What of the policy's training waits on the host while completions are made."""
+    handed_over_in: int | None = None
+    """Groups of layers in which sharded weights are made whole for the engine, all of one at once; None: each
+    weight by itself, or with an adapter under ZeRO-3 all of them.
+    """
     scored_tokens: int | None = None
     """Tokens on each GPU whose log-probabilities are taken at once, without gradients, after completions are
     made; None where that is never more than a micro batch of the training.

@@ -129,11 +129,40 @@ def test_without_an_engine_the_keys_and_values_of_all_completions_are_held(tmp_p
 
 
 def test_a_sharded_model_with_an_adapter_is_gathered_whole_for_the_engine(tmp_path: Path) -> None:
-    sharded = ASLEEP.replace("A100-80GB", "A100-80GB x8") + "accelerate_config: zero3\n"
+    sharded = GRPO.replace("A100-80GB", "A100-80GB x8") + "accelerate_config: zero3\n"
     gathered = moment(estimate_of(tmp_path, sharded), "generation").components["activations"]
     whole = estimate_of(tmp_path, ASLEEP).components["weights"]
     bucket = 2 * 5e8  # of DeepSpeed's own size, whatever is trained
     assert gathered - bucket == pytest.approx(whole, rel=0.05)
+
+
+SWIFT = """#!/bin/bash
+# vramlint: gpu=A100-80GB
+NPROC_PER_NODE=8 swift rlhf --rlhf_type grpo --model Qwen/Qwen2.5-32B-Instruct --tuner_type lora \\
+    --torch_dtype bfloat16 --use_vllm true --vllm_mode colocate --vllm_gpu_memory_utilization 0.5 \\
+    --vllm_tensor_parallel_size 4 --max_length 1024 --max_completion_length 1024 --deepspeed zero3 \\
+    --sleep_level 1 --offload_model true --offload_optimizer true {more}
+"""
+
+
+def test_an_engine_that_slept_has_no_cache_while_it_gets_the_weights(tmp_path: Path) -> None:
+    """All 64 layers at once, or 4 at a time, beside the engine's own quarter of the weights; the cache comes
+    back when they are there (ms-swift 4.6, rlhf_trainers/rollout_mixin.py).
+    """
+    outside = 2 * 2 * 152_064 * 5120
+    layer = 2 * (2 * 5120 * (5120 + 1024) + 3 * 5120 * 27_648)
+    whole = 64 * layer + outside
+
+    def taken(more: str) -> dict[str, int]:
+        estimate = estimate_of(tmp_path, SWIFT.format(more=more), "run.sh")
+        return dict(moment(estimate, "generation").components)
+
+    at_once = taken("")
+    assert at_once["generation"] == pytest.approx(whole / 4, rel=0.02)
+    assert at_once["activations"] == pytest.approx(whole, rel=0.03)
+    in_groups = taken("--move_model_batches 16")
+    assert in_groups["generation"] == pytest.approx(0.5 * 80 * GIB, rel=0.02)
+    assert in_groups["activations"] < 4 * layer
 
 
 LONG_PROMPTS = """# vramlint: gpu={gpu} versions=trl@0.17,transformers@4.51,torch@2.6

@@ -143,6 +143,12 @@ BESIDE: tuple[JobField, ...] = (
     ),
     JobField("generation.away", "What of the policy's training state is kept on the host during generation."),
     JobField(
+        "generation.handed_over_in",
+        "Groups of layers in which sharded weights are made whole for the engine; left out, one weight after "
+        "another, or with an adapter under ZeRO-3 all of them.",
+        Moves("activations", "double"),
+    ),
+    JobField(
         "generation.scored_tokens",
         "Tokens on each GPU whose log-probabilities are taken at once without gradients; left out, no more "
         "than a micro batch of the training.",

@@ -190,6 +190,12 @@ ONLINE: tuple[Key, ...] = (
         0,
         (0, 1, 2),
     ),
+    Key(
+        "move_model_batches",
+        "generation.handed_over_in",
+        "Groups of layers in which sharded weights are made whole for vLLM; all at once where not set.",
+        None,
+    ),
     Key("offload_optimizer", "generation.away", "Keeps states on the host meanwhile.", False, BOOLEAN),
     Key("offload_model", "generation.away", "Keeps weights on the host meanwhile.", False, BOOLEAN),
     Key("steps_per_generation", "generation.batch", "Micro-batches made of one round of completions.", None),

@@ -136,8 +136,21 @@ def read_generation(reader: Reader, objective: Objective, batch: Batch) -> Gener
         batch=batch.micro * (steps or batch.accumulation),
         completion_length=reader.read("max_completion_length", positive),
         completions=reader.read("num_generations", positive) if objective == "grpo" else 1,
+        handed_over_in=_groups(reader) if colocated else None,
         away=_away(reader) if colocated else "none",
     )
+
+
+def _groups(reader: Reader) -> int:
+    """All weights at once, unless they go in several batches (rlhf_trainers/rollout_mixin.py,
+    split_batches).
+    """
+    groups = reader.get("move_model_batches", positive)
+    if groups is None:
+        reader.default("generation.handed_over_in", "all weights at once")
+        return 1
+    reader.written("generation.handed_over_in", "move_model_batches")
+    return groups
 
 
 def _away(reader: Reader) -> Away:

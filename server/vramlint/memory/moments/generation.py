@@ -14,6 +14,7 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.moments.held import Held
 from vramlint.memory.persistent import PersistentBytes
+from vramlint.memory.pipeline import ENDS
 from vramlint.memory.sharding import Plan
 from vramlint.memory.weights import Weights
 from vramlint.vocabulary import WITHOUT_OPTIMIZER, WITHOUT_PARAMETERS
@@ -60,10 +61,14 @@ def engine_weights(job: TrainingJob, weights: Weights) -> int:
 def generation_moment(
     job: TrainingJob, persistent: PersistentBytes, policy: PersistentBytes, weights: Weights, plan: Plan
 ) -> Held | None:
-    """The GPU while completions are made; None where they are made on other GPUs, or there are none.
+    """The GPU while completions are made, or while an engine that slept gets the weights of the step, where
+    that takes more; None where they are made on other GPUs, or there are none.
 
-    `persistent` is what the training keeps, `policy` the policy's part of it. Weights and states stay where
-    they are, but for what the job sends to the host meanwhile. Gradients are gone: completions are made
+    A sleeping engine takes its weights back first, gets those of the step, and takes its cache back when they
+    are there (trl 1.16, generation/vllm_generation.py; verl 0.9.1, workers/fsdp_workers.py; ms-swift 4.6,
+    rlhf_trainers/rollout_mixin.py). `persistent` is what the training keeps, `policy` the policy's part of
+    it. Weights and states stay where they are, but for what the job sends to the host while completions are
+    made. Gradients are gone: completions are made
     between two steps of the optimizer (trl 1.16, trainer/grpo_config.py: steps_per_generation is the
     accumulation by default), but for DeepSpeed's partitions, which are never freed.
     """
@@ -76,7 +81,8 @@ def generation_moment(
     gathered = _gathered(job, weights, plan, in_process)
     cache = _cache(job) if in_process else 0
     gone, critic_gone = generation.away, job.roles.critic_away
-    return Held(
+    asleep = not in_process and generation.sleep != "none"
+    making = Held(
         "generation",
         weights=persistent.weights
         - policy.weights * (gone in WITHOUT_PARAMETERS)
@@ -86,9 +92,24 @@ def generation_moment(
         states=persistent.states
         - policy.states * (gone in WITHOUT_OPTIMIZER)
         - (persistent.states - policy.states) * (critic_gone in WITHOUT_OPTIMIZER),
-        activations=persistent.buffers + gathered + cache,
+        activations=persistent.buffers + cache + (0 if asleep else gathered),
         generation=engine_bytes(job),
     )
+    if not asleep:
+        return making
+    taking = Held(
+        "generation",
+        weights=persistent.weights + persistent.models,
+        gradients=making.gradients,
+        states=persistent.states,
+        activations=persistent.buffers + gathered,
+        generation=min(engine_bytes(job), engine_weights(job, weights)),
+    )
+    return max(making, taking, key=_size)
+
+
+def _size(held: Held) -> int:
+    return held.weights + held.gradients + held.states + held.activations + held.generation
 
 
 def _gathered(job: TrainingJob, weights: Weights, plan: Plan, in_process: bool) -> int:
@@ -100,12 +121,30 @@ def _gathered(job: TrainingJob, weights: Weights, plan: Plan, in_process: bool) 
     """
     if not plan.shares_weights:
         return 0
+    groups = job.generation.handed_over_in if job.generation is not None else None
+    if groups is not None and not in_process:
+        return _largest_group(weights, groups)
     sizes = [
         (rounded(p.numel * DTYPE_BYTES[p.dtype]), count) for p, count in weights.all() if p.scheme is None
     ]
     if plan.deepspeed and (in_process or job.adapter is not None):
         return sum(size * count for size, count in sizes)
     return max((size for size, _ in sizes), default=0)
+
+
+def _largest_group(weights: Weights, groups: int) -> int:
+    """Bytes of the largest of `groups` groups of layers; what is outside of layers is one more group."""
+    each = [
+        (group, sum(rounded(p.numel * DTYPE_BYTES[p.dtype]) for p in group.parameters if p.scheme is None))
+        for group in weights.groups
+    ]
+    outside = sum(size * group.count for group, size in each if group.name in ENDS)
+    layers = [(group.count, size) for group, size in each if group.name not in ENDS]
+    inside = sum(count * size for count, size in layers)
+    number = max(sum(count for count, _ in layers), 1)
+    if groups <= 1:
+        return inside + outside
+    return max(-(-number // groups) * inside // number, outside)
 
 
 def _cache(job: TrainingJob) -> int:
