@@ -139,6 +139,40 @@ def test_fields(config: Any, fields: dict[str, Any]) -> None:
     expect(job_of(config), fields)
 
 
+OFF = {
+    "gradient_checkpointing": "none",
+    "activation_offload": False,
+    "compile": False,
+    "parallel.offload": "none",
+    "optimizer": "adamw_torch_fused",
+}
+
+
+@pytest.mark.parametrize(
+    ("release", "config", "fields"),
+    [
+        ("0.6", sft(), OFF | {"loss": "full-logits", "loop": "freed"}),
+        ("0.4", sft(), OFF | {"loss": "full-logits", "loop": "plain"}),
+        ("0.4", rl(), OFF | {"loss": "trl-fused-head", "loop": "freed"}),
+        ("0.6", rl(), OFF | {"loss": "full-logits"}),
+        ("0.6", sft(ac={}), OFF | {"gradient_checkpointing": "full"}),
+        ("0.7", sft(), {"gradient_checkpointing": "full", "compile": True, "loss": "full-logits"}),
+        ("0.7", rl(), {"gradient_checkpointing": "full", "compile": True, "loss": "trl-fused-head"}),
+    ],
+)
+def test_before_0_7_nothing_that_saves_memory_was_on(
+    release: str, config: Any, fields: dict[str, Any]
+) -> None:
+    expect(job_of(config, versions={"prime-rl": release}), fields)
+
+
+def test_the_trainer_of_reinforcement_learning_may_have_a_file_of_its_own() -> None:
+    model = {"name": NAME, "seq_len": 16384, "ac": {"freq": 1}, "optimization_dtype": "float32"}
+    alone = {"model": model, "data": {"fake": {"batch_size": 16}}, "max_steps": 4}
+    fields = {"objective": "grpo", "sequence_length": 16384, "micro_batch_size": 1}
+    expect(job_of(alone, gpus=8), fields | {"parallel.data": 8, "gradient_accumulation_steps": 2})
+
+
 @pytest.mark.parametrize(
     ("optim", "name"),
     [

@@ -1,6 +1,7 @@
 """prime-rl: TOML for its trainers of fine-tuning and reinforcement learning, orchestrator and servers.
 
-Semantics of 0.8 (`trainer/model.py`, `trainer/sft/train.py`, `trainer/rl/train.py`, `trainer/optim/`):
+Semantics of 0.8, and what differs from 0.3 on (`trainer/model.py`, `trainer/sft/train.py`,
+`trainer/rl/train.py`, `trainer/optim/`, and `trainer/config.py`, later `configs/trainer.py`):
 float32 weights and moments shared out by FSDP2 and gathered in bfloat16, every layer compiled and recomputed,
 its inputs on the host, and no whole logits. Completions are made on other GPUs.
 """
@@ -67,8 +68,9 @@ class World:
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The run of the trainer."""
     reader = framework_reader(_without_none(values), context, "prime-rl", VERSION, table(KEYS))
-    online = any(reader.has(name) for name in ("trainer", "orchestrator", "inference"))
-    trainer = (reader.section("trainer") if online else None) or reader
+    alone = reader.has("data.fake")
+    online = alone or any(reader.has(name) for name in ("trainer", "orchestrator", "inference"))
+    trainer = (reader.section("trainer") if online and not alone else None) or reader
     named = "trainer.model.name" if reader.has("trainer.model.name") else "model.name"
     model = _obstacle(reader, trainer, online) or find_model(reader, context, named)
     if isinstance(model, Obstacle):
@@ -106,8 +108,9 @@ def _job(reader: Reader, trainer: Reader, context: Context, model: Model, online
     weights = _weights(trainer)
     micro = 1 if online else reader.read("data.micro_batch_size", positive)
     rows = _rows(reader, online, micro)
-    loss = _loss(trainer)
-    trainer.default("loop", "drops a micro batch's outputs before backward")
+    loss = _loss(trainer, online)
+    holds = not online and not reader.runs("prime-rl", "0.5")  # `out` outlives `del logits` (sft/train.py)
+    trainer.default("loop", "holds the outputs" if holds else "drops a micro batch's outputs before backward")
     trainer.default("attention", "a kernel of the flash-attention family")
     return TrainingJob(
         model=model,
@@ -124,7 +127,7 @@ def _job(reader: Reader, trainer: Reader, context: Context, model: Model, online
         activation_offload=_switch(trainer, "model.ac_offloading"),
         attention=trainer.read("model.attn", choice(_ATTENTION), "flash_attention_2"),
         loss=loss,
-        loop="freed",
+        loop="plain" if holds else "freed",
         compile=_switch(trainer, "model.compile"),
         gradient_clipping=trainer.read("optim.max_norm", number) or None,
         parallel=Parallel(
@@ -162,11 +165,12 @@ def _rows(reader: Reader, online: bool, micro: int) -> int:
     """Rows of a step over all GPUs: of completions, which are packed, at most as many as there are."""
     if not online:
         return reader.read("data.batch_size", positive)
-    rows = reader.get("orchestrator.batch_size", positive)
-    if rows is None:
-        return micro
-    reader.written("gradient_accumulation_steps", "orchestrator.batch_size")
-    return rows
+    for path in ("orchestrator.batch_size", "data.fake.batch_size"):
+        rows = reader.get(path, positive)
+        if rows is not None:
+            reader.written("gradient_accumulation_steps", path)
+            return rows
+    return micro
 
 
 def _length(reader: Reader, trainer: Reader, online: bool) -> int:
@@ -182,7 +186,8 @@ def _length(reader: Reader, trainer: Reader, online: bool) -> int:
 def _optimizer(reader: Reader) -> str:
     """AdamW steps in one kernel where its moments stay on the GPU (trainer/optim/__init__.py)."""
     found = _OPTIMIZERS[reader.read("optim.type", text)]
-    if found == "adamw_torch" and reader.get("model.optim_cpu_offload", boolean) is False:
+    moved = reader.get("model.optim_cpu_offload", boolean)
+    if found == "adamw_torch" and not (_frugal(reader) if moved is None else moved):
         return "adamw_torch_fused"
     return "sgd" if found == "sgd_momentum" and reader.get("optim.momentum", number) == 0 else found
 
@@ -194,7 +199,12 @@ def _switch(reader: Reader, path: str) -> bool:
         reader.written(_FIELDS[path], path)
         return on
     reader.default(_FIELDS[path])
-    return True
+    return _frugal(reader)
+
+
+def _frugal(reader: Reader) -> bool:
+    """Whether what saves memory is on by default, as it is from 0.7 (configs/trainer.py)."""
+    return reader.runs("prime-rl", "0.7")
 
 
 _FIELDS: Mapping[str, str] = {"model.ac_offloading": "activation_offload", "model.compile": "compile"}
@@ -207,6 +217,9 @@ def _checkpointing(reader: Reader) -> Checkpointing:
     off = reader.has("model.ac") and reader.raw("model.ac") is None
     if off and reader.has("model.ac_offloading") and reader.raw("model.ac_offloading") is None:
         reader.written("gradient_checkpointing", "model.ac")
+        return "none"
+    if not reader.has("model.ac") and not _frugal(reader) and not _switch(reader, "model.ac_offloading"):
+        reader.default("gradient_checkpointing")
         return "none"
     every = reader.read("model.ac.freq", positive)
     return "full" if every == 1 else every
@@ -256,6 +269,8 @@ def _experts(reader: Reader, model: Model, island: int) -> int:
         reader.written("parallel.expert", "model.ep")
         return max(given, 1)
     reader.default("parallel.expert")
+    if not _frugal(reader):
+        return 1
     counts = ("num_experts", "n_routed_experts", "num_local_experts")
     inner = model.config.get("text_config")
     configs = (model.config, inner if isinstance(inner, Mapping) else {})
@@ -274,7 +289,7 @@ def _offload(reader: Reader, adapter: Adapter | None) -> Any:
     if _steps_on_host(reader):
         reader.written("parallel.offload", "model.full_offload")
         return "optimizer"
-    if not reader.read("model.optim_cpu_offload", boolean):
+    if not reader.read("model.optim_cpu_offload", boolean, _frugal(reader)):
         return "none"
     if adapter is None:
         reader.leave_open(
@@ -285,11 +300,16 @@ def _offload(reader: Reader, adapter: Adapter | None) -> Any:
     return "optimizer"
 
 
-def _loss(reader: Reader) -> Loss:
+def _loss(reader: Reader, online: bool) -> Loss:
     """The head makes no whole logits: tiles of tokens and words, made again in backward
-    (trainer/models/layers/lm_head.py, FusedOutputLinear).
+    (trainer/models/layers/lm_head.py, FusedOutputLinear). By default for fine-tuning from 0.8, for
+    reinforcement learning until 0.4 and from 0.7.
     """
     path = "model.fused_lm_head_token_chunk_size"
+    tiles = reader.runs("prime-rl", "0.7") or not reader.runs("prime-rl", "0.5")
+    if not reader.has(path) and not (tiles if online else reader.runs("prime-rl", "0.8")):
+        reader.default("loss", "the whole logits")
+        return "full-logits"
     if reader.get(path, text) == "disabled":
         reader.written("loss", path)
         return "full-logits"
