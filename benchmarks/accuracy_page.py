@@ -11,6 +11,7 @@ from typing import Any
 from accuracy_bands import held_unseen
 from accuracy_causes import cause
 from accuracy_figures import SUMMARY_HEAD, grouped, percent, summary, summary_row, table
+from accuracy_unseen import unseen
 from measured import COMPONENTS
 from ours import Answer, of_dialect
 from witnesses import section
@@ -28,6 +29,7 @@ def page(found: Sequence[Answer], peers: Mapping[str, Any], reported: Sequence[s
         *_published(found),
         *_ran_out(found),
         *reported,
+        *unseen(),
         *_band(found),
         *_worst(found),
         *_peers(found, peers),
