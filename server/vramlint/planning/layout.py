@@ -74,9 +74,15 @@ def applied(job: TrainingJob, layout: Layout, sequence: bool = True) -> Training
 
 def differing(job: TrainingJob, wanted: Changes) -> Changes:
     """The fields that the job has otherwise than `wanted`. What an engine has of its own kind counts as the
-    same: its version of FSDP, its way to recompute layers.
+    same: its version of FSDP, its way to recompute layers, no engine where one rank has nothing to share.
     """
-    return {name: value for name, value in wanted.items() if not _same(name, attrgetter(name)(job), value)}
+    ranks = [wanted.get(f"parallel.{name}") for name in ("data", "context", "replicate")]
+    return {
+        name: value
+        for name, value in wanted.items()
+        if not _same(name, attrgetter(name)(job), value)
+        and not (name == "parallel.strategy" and ranks == [1, 1, 1] and job.parallel.strategy == "none")
+    }
 
 
 def _same(name: str, found: Any, wanted: Any) -> bool:
