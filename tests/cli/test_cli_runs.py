@@ -117,3 +117,14 @@ def test_fences_configs_and_folders(run: Run, tmp_path: Path) -> None:
     folder = run("runs", str(tmp_path), "--format", "json").json
     assert [each["fields"]["model"]["value"] for each in folder] == ["gpt2"]
     assert "gpt2" in run("runs", str(tmp_path)).out
+
+
+def test_a_run_that_another_script_starts_is_at_the_line_of_that(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.sh").write_text("sbatch b.slurm\n")
+    (tmp_path / "b.slurm").write_text("#!/bin/bash\n\ntorchrun run_clm.py --model_name_or_path gpt2\n")
+    (found,) = run("runs", "a.sh", "--format", "json").json
+    assert (found["path"], found["line"], found["file"]) == ("a.sh", 3, "b.slurm")
+    assert run("runs", "a.sh").out.startswith("b.slurm:3: ")

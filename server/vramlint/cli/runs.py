@@ -61,14 +61,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _runs(document: Document, reader: Reader) -> Iterator[dict[str, Any]]:
     for each in _described(document, reader):
-        line = document.lines.line(each.run.launch.place.span.start) + 1
         unknown = [
             {"field": item.field, "why": item.why, **_place(item.place, document, reader)}
             for item in each.open
         ]
         yield {
             "path": document.path,
-            "line": line,
+            **_place(each.run.launch.place, document, reader),
             "fields": {
                 name: {"value": field.value, **_place(field.place, document, reader)}
                 for name, field in each.fields.items()
@@ -104,7 +103,8 @@ def _place(place: Place | None, document: Document, reader: Reader) -> dict[str,
 
 
 def _text(run: dict[str, Any]) -> str:
-    lines = [f"{inert_path(run['path'])}:{run['line']}: {run['verdict'].replace('_', ' ')}"]
+    start = inert_path(run.get("file", run["path"]))
+    lines = [f"{start}:{run['line']}: {run['verdict'].replace('_', ' ')}"]
     for name, field in run["fields"].items():
         if (
             name == "lora_r"
