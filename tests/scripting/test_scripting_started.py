@@ -539,3 +539,12 @@ def test_a_module_that_is_linked_from_outside_is_not_read(tmp_path: Path) -> Non
     (inside / "ours").symlink_to(tmp_path / "outside")
     (run,) = described(inside, "train.py")
     assert "model" not in fields(run)
+
+
+@pytest.mark.parametrize("end", ["sys.exit(main())", "raise SystemExit(main())", "main()"])
+def test_a_script_that_ends_with_what_its_main_returns_is_read(tmp_path: Path, end: str) -> None:
+    body = "".join(f"    {line}\n" for line in ARGPARSE.splitlines())
+    text = f"import sys\ndef main():\n{body}    return 0\n\nif __name__ == '__main__':\n    {end}\n"
+    project(tmp_path, {"train.py": text})
+    (run,) = described(tmp_path, "train.py")
+    assert (fields(run)["micro_batch"], fields(run)["lora_r"]) == (1, 8)

@@ -7,13 +7,22 @@ from collections.abc import Sequence
 
 
 def leaves(body: Sequence[ast.stmt]) -> bool:
-    """Whether a way ends the whole run: it raises or exits."""
+    """Whether a way ends the whole run: it raises or exits, and not with what `main()` returns."""
     last = body[-1] if body else None
     if isinstance(last, ast.Raise):
-        return True
+        return not _returned(last.exc)
+    if isinstance(last, ast.Expr) and _returned(last.value):
+        return False
     called = last.value.func if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
     name = ast.unparse(called) if called is not None else ""
     return name in ("sys.exit", "exit", "quit", "os._exit") or name.endswith("parser.error")
+
+
+def _returned(node: ast.expr | None) -> bool:
+    """Whether a call is given what another one returns: `sys.exit(main())`, `SystemExit(main())`."""
+    first = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    inner = first.func if isinstance(first, ast.Call) else None
+    return isinstance(inner, ast.Name) and inner.id not in ("str", "repr")
 
 
 def fits(pattern: ast.pattern, value: object) -> bool:

@@ -165,6 +165,9 @@ class Evaluation:
                 if self._returned:
                     self._returned[-1].append(returned)
                 return False
+            case ast.Raise(exc=ast.Call() as raised):
+                evaluate(raised, scope, self)  # `raise SystemExit(main())`
+                return False
             case ast.Raise() | ast.Continue() | ast.Break():
                 return False
             case ast.Import() | ast.ImportFrom():
