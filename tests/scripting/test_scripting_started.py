@@ -459,7 +459,7 @@ from trl import SFTConfig, SFTTrainer
 HERE = Path(__file__).resolve().parent
 with open(HERE.parent / "conf" / "run.yaml") as file:
     config = yaml.safe_load(file)
-rows = yaml.safe_load((HERE.parent / "conf" / "rows.yaml").read_text())["rows"]
+rows = yaml.safe_load((Path(__file__).parents[1] / "conf" / "rows.yaml").read_text())["rows"]
 MODELS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "models")
 model = f"{MODELS}/Qwen2.5-1.5B"
 args = SFTConfig(per_device_train_batch_size=rows, max_length=config["tokens"])

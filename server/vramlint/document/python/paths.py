@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
+from itertools import accumulate
 
 from vramlint.document.place import Place
-from vramlint.document.python.values import Known, Made, Value
+from vramlint.document.python.values import Items, Known, Made, Value
 
 SCRIPT = "__file__"
 """The name of the script, whose folder is where names start from."""
 _CLASS = "pathlib.Path"
 _CLASSES = frozenset((_CLASS, "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath"))
+_PARENTS = 8
 _SAME = frozenset(("resolve", "absolute", "expanduser"))
 _SAME_TEXT = frozenset(("abspath", "realpath", "expanduser", "normpath", "fspath"))
 
@@ -64,6 +66,9 @@ def part(path: Made, name: str, place: Place) -> Value | None:
         return None
     if name == "parent":
         return _path(_above(text), path, place)
+    if name == "parents":
+        above = list(accumulate(range(_PARENTS), lambda each, _: _above(each), initial=_above(text)))
+        return Items([_path(each, path, place) for each in above], place)
     words = {"name": posixpath.basename(text), "stem": posixpath.splitext(posixpath.basename(text))[0]}
     return _known(words[name], path, place) if name in words else None
 
@@ -72,6 +77,8 @@ def called(path: Made, method: str, arguments: Sequence[Value], place: Place) ->
     """What a method of a path returns."""
     if method in _SAME:
         return path
+    if method == "is_absolute":
+        return Known((text_of(path) or "").startswith("/"), place)
     if method == "as_posix":
         return _known(text_of(path) or "", path, place)
     return named(_CLASS, [path, *arguments], place) if method == "joinpath" else None
