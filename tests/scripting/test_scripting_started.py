@@ -548,3 +548,11 @@ def test_a_script_that_ends_with_what_its_main_returns_is_read(tmp_path: Path, e
     project(tmp_path, {"train.py": text})
     (run,) = described(tmp_path, "train.py")
     assert (fields(run)["micro_batch"], fields(run)["lora_r"]) == (1, 8)
+
+
+def test_modules_that_lead_deeper_without_end_are_left(tmp_path: Path) -> None:
+    text = "from trl import SFTTrainer\nfrom a import x\nSFTTrainer(x).train()\n"
+    deeper = {f"{'a/' * depth}__init__.py": "from .a import x\n" for depth in range(1, 30)}
+    project(tmp_path, {"train.py": text, **deeper})
+    (run,) = described(tmp_path, "train.py")
+    assert "model" not in fields(run)

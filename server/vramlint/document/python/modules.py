@@ -19,6 +19,8 @@ folder that is no package, an empty text.
 _MOST = 32
 _LARGEST = 200_000
 _STEPS = 1_000
+_DEEPEST = 8
+"""Imports that lead to one another."""
 _LIBRARIES = frozenset(
     ("torch", "transformers", "trl", "peft", "unsloth", "datasets", "accelerate", "deepspeed", "bitsandbytes")
 )
@@ -29,7 +31,7 @@ class Modules:
     """The modules that the program at `program` imports from its project."""
 
     def __init__(self, find: Finder, program: str | None) -> None:
-        self._find, self._program = find, program
+        self._find, self._program, self._depth = find, program, 0
         self._scopes: dict[str, Scope | None] = {}
         self._values: dict[str, Value | None] = {}
 
@@ -37,7 +39,10 @@ class Modules:
         """What a dotted name of an import stands for; None where it is no module's of the project."""
         if dotted not in self._values:
             self._values[dotted] = None  # of modules that import each other
-            self._values[dotted] = self._value(dotted, place, run)
+            if self._depth < _DEEPEST:
+                self._depth += 1
+                self._values[dotted] = self._value(dotted, place, run)
+                self._depth -= 1
         return self._values[dotted]
 
     def _value(self, dotted: str, place: Place, run: Evaluation) -> Value | None:
