@@ -282,3 +282,38 @@ def test_the_first_look_lets_every_real_config_pass() -> None:
 @pytest.mark.parametrize("name", ["axolotl-llama-3.1-8b-full.yaml", "trl-sft-tight.yaml"])
 def test_what_people_read(run: Run, snapshot: Any, name: str) -> None:
     snapshot(f"check-{name}.txt", run("check", f"examples/{name}").out)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "axolotl train c.yml",
+        "python scripts/finetune.py c.yml",
+        "llamafactory-cli train c.yaml",
+        "lmf train c.yaml",
+        "python src/train_bash.py --stage sft",
+        "swift sft --model a/b",
+        "python swift/cli/sft.py --model a/b",
+        "megatron sft --model a/b",
+        "tune run lora_finetune_single_device --config c",
+        "litgpt finetune a/b",
+        "trl sft --model_name_or_path a/b",
+        "python -m verl.trainer.sft_trainer",
+        "python torchtitan/train.py",
+        "composer scripts/train/train.py c.yaml",
+        "llmfoundry train c.yaml",
+        "oumi train -c c.yaml",
+        "unsloth train --model a/b",
+        "python unsloth-cli.py",
+        "python -m openrlhf.cli.train_sft",
+        "uv run sft @ c.toml",
+        "uv run rl @ c.toml",
+        "python src/prime_rl/trainer/sft/train.py",
+        "automodel finetune llm -c c.yaml",
+        "python deepy.py train.py c.yml",
+        "python pretrain_gpt.py --use-megatron-fsdp",
+        "python run_clm.py",
+    ],
+)
+def test_a_script_that_starts_any_program_that_is_known_is_looked_at(line: str) -> None:
+    assert could_be_config(f"#!/bin/bash\n{line}\n".encode(), "run.sh")

@@ -7,7 +7,9 @@ _CALLS = (b"run_exp(", b"load_cfg(")
 _LIBRARIES = (b"transformers", b"trl", b"unsloth", b"llamafactory", b"axolotl", b"swift")
 _LINES = (
     "torchrun", "accelerate", "deepspeed", "axolotl", "llamafactory", "swift ", "tune run", "litgpt", "trl ",
-    "torch.distributed", "verl.", "run_clm", "torchtitan", "openrlhf.",
+    "torch.distributed", "verl.", "run_clm", "torchtitan", "openrlhf.", "megatron", "lmf ", "train_bash",
+    "swift/cli", "train/train.py", "llmfoundry", "oumi ", "unsloth", "prime_rl", "sft @", "rl @", "automodel",
+    "deepy", "scripts/finetune",
 )  # fmt: skip
 """One of them is in every script that starts a run which is estimated."""
 _MODELS = (b"CausalLM", b"LMHeadModel", b"ForConditionalGeneration", b"Seq2SeqLM")
