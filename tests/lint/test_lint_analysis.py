@@ -17,6 +17,11 @@ from vramlint.project.workspace import Workspace
 SMALL = "vramlint: 1\nmodel: HuggingFaceTB/SmolLM2-360M\n"
 LARGE = "vramlint: 1\nmodel: mistralai/Mistral-7B-v0.1\nmicro_batch_size: 4\nsequence_length: 8192\n"
 
+AXOLOTL = (
+    "base_model: meta-llama/Llama-3.1-8B\nadapter: lora\nlora_r: 8\nlora_target_linear: true\n"
+    "micro_batch_size: 1\nsequence_len: 2048\n"
+)
+
 
 def check(text: str, folder: Path, gpu: str | None = None, name: str = "x.yaml", **options: bool) -> Analysis:
     return analyse(Document.parse(text, str(folder / name)), Workspace(folder), Overrides(gpu=gpu, **options))
@@ -101,6 +106,12 @@ class TestFit:
         fixes = fixes_for(analysis, analysis.findings[0])
         assert [fix.safe for fix in fixes if fix.title.startswith("enable gradient checkpointing:")] == [True]
         assert not any(fix.safe for fix in fixes if "LoRA" in fix.title or "sequences" in fix.title)
+
+
+def test_a_key_that_is_no_text_is_none_of_the_frameworks(tmp_path: Path) -> None:
+    """YAML reads `1:` as a number: there is no name to call unknown, or to be spelled like another."""
+    assert codes(check(f"{AXOLOTL}1: x\nnull: y\n", tmp_path, gpu="A100-80GB")) == []
+    assert codes(check(f"{AXOLOTL}one: x\n", tmp_path, gpu="A100-80GB")) == ["VL002"]
 
 
 class TestSuppression:

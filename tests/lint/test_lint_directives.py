@@ -62,8 +62,10 @@ def test_a_beginning_of_a_code_covers_the_group() -> None:
 
 
 def test_bare_ignore_covers_everything() -> None:
-    (suppression,) = read("a: 1 # vramlint: ignore\n").suppressions
+    text = "a: 1 # vramlint: ignore\n"
+    (suppression,) = read(text).suppressions
     assert suppression.covers("VL999", "whatever")
+    assert text[suppression.span.start : suppression.span.end] == "ignore"
 
 
 def test_jsonc_comments() -> None:
@@ -89,6 +91,14 @@ def test_releases_are_written_as_for_pip_too() -> None:
 @pytest.mark.parametrize("body", ["gpus=T4", "hello", "versions=torch", ""])
 def test_what_cannot_be_read_is_said(body: str) -> None:
     assert read(f"# vramlint: {body}\na: 1\n").problems
+
+
+def test_two_comments_may_name_one_gpu_and_no_two() -> None:
+    assert read("# vramlint: gpu=T4\n# vramlint: gpu=T4\na: 1\n").problems == ()
+    text = "# vramlint: gpu=T4\n# vramlint: gpu=L4\na: 1\n"
+    (problem,) = read(text).problems
+    assert "T4" in problem.message
+    assert text[problem.span.start : problem.span.end] == "L4"
 
 
 def test_other_comments_are_left_alone() -> None:

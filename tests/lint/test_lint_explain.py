@@ -23,6 +23,7 @@ from vramlint.explain.summary import peak_line
 from vramlint.explain.verdict import verdict_line
 from vramlint.explain.what_if import estimate_with, largest_that_fits, steps
 from vramlint.lint.finding import Finding
+from vramlint.lint.format import count
 from vramlint.lint.result import Analysis
 from vramlint.memory.estimate import TensorAtPeak
 from vramlint.project.overrides import Overrides
@@ -59,6 +60,14 @@ def said_of(analysis: Analysis, *path: str) -> str:
 )
 def test_sizes(amount: int, text: str) -> None:
     assert size(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(8_030_261_248, "8.03 B"), (41_943_040, "41.9 M"), (999_999, "999,999"), (0, "0"), (2e12, "2 T")],
+)
+def test_counts(number: float, text: str) -> None:
+    assert count(number) == text
 
 
 def test_differences_and_shares() -> None:

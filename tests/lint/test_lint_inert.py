@@ -26,6 +26,10 @@ def test_what_is_shown() -> None:
     assert inert("é ✓ 日本") == "é ✓ 日本"
 
 
+def test_a_command_in_a_line_that_is_quoted_is_broken_and_keeps_its_columns() -> None:
+    assert inert_line("a: 1\t##vso[task.x]y  ## z") == "a: 1\t#\ufffdvso[task.x]y  ## z"
+
+
 @pytest.mark.parametrize("output", ["full", "concise", "github"])
 def test_a_hostile_model_name_stays_on_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,7 @@ from vramlint.analysis.analyse import analyse
 from vramlint.analysis.registry import find_rule, pack
 from vramlint.document import Document
 from vramlint.lint.directives import read_directives
+from vramlint.lint.rule import Deferred
 from vramlint.project.overrides import Overrides
 from vramlint.project.settings import parse_settings
 from vramlint.project.workspace import Workspace
@@ -70,6 +71,13 @@ def test_a_pack_is_used_only_where_it_is_named(site: Path, tmp_path: Path) -> No
 
 def test_a_pack_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert found(tmp_path, 'rules = ["no-such-rules"]\n') == [("VL905", "error")]
+
+
+def test_a_module_without_the_rule_it_is_named_after_is_said(site: Path) -> None:
+    (site / "acme2_long_sequences.py").write_text(PACK)
+    rule = Deferred("acme2_long_sequences", lambda context: True)
+    with pytest.raises(LookupError, match="acme2_long_sequences holds no rule ACME2"):
+        rule.load()
 
 
 def test_the_documented_settings_are_right() -> None:

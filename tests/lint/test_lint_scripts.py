@@ -35,6 +35,16 @@ def analysed(text: str, root: Path, name: str = "run.sh", gpu: str | None = None
     return analyse(Document.parse(text, str(root / name)), Workspace(root), Overrides(gpu=gpu))
 
 
+def test_a_row_that_no_one_key_measures_is_told_in_words(tmp_path: Path) -> None:
+    """A row of GRPO is a prompt and its completion, each under a key of its own."""
+    text = (
+        "trl grpo --model_name_or_path Qwen/Qwen2.5-7B --dataset_name x --reward_funcs accuracy_reward "
+        "--per_device_train_batch_size 64 --max_prompt_length 512 --max_completion_length 4096 --bf16 true\n"
+    )
+    message = does_not_fit(analysed(text, tmp_path, gpu="A100-80GB")).message
+    assert "per_device_train_batch_size 64 × sequence length 4608 keeps" in message
+
+
 def test_a_finding_is_at_the_word_that_decides(tmp_path: Path) -> None:
     analysis = analysed(SCRIPT, tmp_path)
     assert analysis.dialect is not None

@@ -137,6 +137,12 @@ def test_a_required_verdict_that_is_missing_is_an_error(text: str, tmp_path: Pat
     assert "error" in {finding.severity for finding in (*analysis.findings, *analysis.suppressed)}
 
 
+def test_a_required_verdict_makes_no_error_of_other_findings(tmp_path: Path) -> None:
+    analysis = check(AXOLOTL.format(**SOUND) + "no_such_key: 1\n", tmp_path, require_verdict=True)
+    assert analysis.verdict == "fits"
+    assert [(finding.code, finding.severity) for finding in analysis.findings] == [("VL002", "warning")]
+
+
 def test_a_file_that_does_not_train_needs_no_verdict(tmp_path: Path) -> None:
     text = "model_name_or_path: meta-llama/Llama-3.1-8B\nfinetuning_type: lora\ntemplate: llama3\n"
     text += "export_dir: x\n"
