@@ -23,13 +23,6 @@ def test_several_keys_of_one_new_mapping() -> None:
     assert "# small" in after.text
 
 
-def test_several_keys_are_removed() -> None:
-    document = Document.parse(TEXT, "x.yaml")
-    edits = edits_of_keys(document, (SetKey(("nodes",), REMOVE), SetKey(("model",), REMOVE)))
-    assert edits is not None
-    assert apply_edits(TEXT, edits) == "vramlint: 1\n"
-
-
 def test_nothing_to_change_is_no_edit() -> None:
     document = Document.parse(TEXT, "x.yaml")
     assert edits_of_keys(document, (SetKey(("absent",), REMOVE),)) is None

@@ -74,7 +74,10 @@ async def test_gpus_and_codes_in_the_comment(editor: Editor) -> None:
 )
 async def test_json_and_toml(editor: Editor, name: str, text: str, needle: str, expected: str) -> None:
     uri = await editor.open(text, name)
-    assert expected in labels(await editor.complete(uri, needle))
+    (item,) = [item for item in await editor.complete(uri, needle) if item.label == expected]
+    assert isinstance(item.text_edit, types.TextEdit)
+    typed = text[editor.offset(text, item.text_edit.range.start) :]
+    assert (item.filter_text or item.label).startswith(typed), "an editor hides what does not begin so"
 
 
 async def test_nothing_in_other_files(editor: Editor) -> None:

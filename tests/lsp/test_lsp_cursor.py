@@ -21,6 +21,7 @@ from vramlint.project.overrides import Overrides
         ("yaml", "model:|", None),
         ("yaml", "a:\n  b:\n    c|", ("key", ("a", "b"), "c")),
         ("yaml", "a:\n  b: 1\n  c|", ("key", ("a",), "c")),
+        ("yaml", "a:\n b:\n  c|", ("key", ("a", "b"), "c")),
         ("yaml", "a:\n  b:\n    c: x\nd|", ("key", (), "d")),
         ("yaml", "a:\n  - b: x|", ("value", ("a", "b"), "x")),
         ("yaml", "a:\n  - b: x\n    c: y|", ("value", ("a", "c"), "y")),

@@ -128,6 +128,21 @@ def test_what_decides_a_component_has_its_place() -> None:
     assert places["optimizer_states"]["range"].start == types.Position(4, 0)
 
 
+def test_figures_of_an_earlier_text_are_marked(tmp_path: Path) -> None:
+    session, uri = Session(), (tmp_path / "train.yaml").as_uri()
+    session.open(uri, "yaml", 1, FULL)
+    view = session.view(uri)
+    assert view is not None
+    before = facts(view)
+    session.change(uri, 2, FULL.replace("meta-llama/Llama-3.1-8B", '"meta-ll'))
+    view = session.view(uri)
+    assert view is not None
+    after = facts(view)
+    assert (before["stale"], before["version"]) == (False, 1)
+    assert (after["stale"], after["version"], after["gpu_writable"]) == (True, 2, False)
+    assert allocated(after) == allocated(before)
+
+
 def test_gpus_have_the_verdict_of_the_run() -> None:
     known = {each["name"]: each["verdict"] for each in gpus_for(opened(SMALL))["known"]}
     assert known["RTX 4090"] == "fits"

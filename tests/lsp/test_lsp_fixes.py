@@ -126,7 +126,7 @@ async def test_fix_all_does_what_is_safe_when_asked(editor: Editor) -> None:
     assert await editor.actions(uri, everywhere, ["source.fixAll.vramlint"]) == []
 
 
-async def test_make_it_fit_as_a_command(editor: Editor) -> None:
+async def test_commands_have_the_editor_apply_their_edit(editor: Editor) -> None:
     applied: list[types.ApplyWorkspaceEditParams] = []
 
     @editor.client.feature(types.WORKSPACE_APPLY_EDIT)
@@ -134,12 +134,19 @@ async def test_make_it_fit_as_a_command(editor: Editor) -> None:
         applied.append(params)
         return types.ApplyWorkspaceEditResult(applied=True)
 
+    async def run(command: str, *arguments: object) -> str | None:
+        applied.clear()
+        params = types.ExecuteCommandParams(command, list(arguments))
+        await editor.client.workspace_execute_command_async(params)
+        await editor.until(lambda: applied, "edit")
+        await editor.apply(uri, applied[0].edit)
+        return applied[0].label
+
     uri = await editor.open(FULL)
-    params = types.ExecuteCommandParams("vramlint.makeItFit", [uri])
-    await editor.client.workspace_execute_command_async(params)
-    await editor.until(lambda: applied, "edit")
-    await editor.apply(uri, applied[0].edit)
+    await run("vramlint.makeItFit", uri)
     assert await editor.codes(uri) == []
+    assert await run("vramlint.declareGpu", uri, "H100-80GB x4") == "declare the GPU: H100-80GB x4"
+    assert editor.texts[uri].startswith("# vramlint: gpu=H100-80GB x4\n")
 
 
 async def ask(

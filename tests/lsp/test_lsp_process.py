@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from lsp_talk import SMALL
@@ -68,3 +70,14 @@ def test_the_process_ends_with_its_editor_though_the_pipe_stays_open() -> None:
             editor.kill()
             editor.wait()
             assert server.wait(30) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there nothing is removed")
+def test_pages_that_killed_servers_left_are_removed_and_no_others(tmp_path: Path) -> None:
+    ours, dead, strange = (tmp_path / f"vramlint-pages-{each}-x" for each in (os.getpid(), 2**22 + 1, "x"))
+    for folder in (ours, dead, strange):
+        folder.mkdir()
+        (folder / "breakdown.md").write_text("# page\n")
+    program = "from vramlint.lsp import pages\nassert pages.as_file('a.md', 'a')\npages.remove()\n"
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
+    assert set(tmp_path.iterdir()) == {ours, strange}
