@@ -77,6 +77,7 @@ async def test_files_with_findings_are_reported_once(puller: Puller, tmp_path: P
     reports = await puller.pull({})
     assert {Path(report.uri).name for report in reports} == {"run0.yaml", "run1.yaml", "run2.yaml"}
     assert all([item.code for item in report.items] == ["VL101"] for report in reports)
+    assert await puller.pull({}) == reports, "a client that remembers nothing is told again"
     before = {report.uri: report.result_id for report in reports}
     assert {report.kind for report in await puller.pull(before)} == {"unchanged"}
 
@@ -86,6 +87,8 @@ async def test_files_with_findings_are_reported_once(puller: Puller, tmp_path: P
     assert not again["run0.yaml"].items
     assert not again["run1.yaml"].items
     assert again["run2.yaml"].kind == "unchanged"
+    asked_anew = {Path(report.uri).name: report for report in await puller.pull(before)}
+    assert asked_anew == again, "an answer that was lost is given again"
 
 
 async def test_the_files_are_those_that_the_command_line_checks(puller: Puller, tmp_path: Path) -> None:
