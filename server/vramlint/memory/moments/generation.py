@@ -68,9 +68,10 @@ def generation_moment(
     are there (trl 1.16, generation/vllm_generation.py; verl 0.9.1, workers/fsdp_workers.py; ms-swift 4.6,
     rlhf_trainers/rollout_mixin.py). `persistent` is what the training keeps, `policy` the policy's part of
     it. Weights and states stay where they are, but for what the job sends to the host while completions are
-    made. Gradients are gone: completions are made
-    between two steps of the optimizer (trl 1.16, trainer/grpo_config.py: steps_per_generation is the
-    accumulation by default), but for DeepSpeed's partitions, which are never freed.
+    made; the weights are back while they are handed over, and so are the states under ms-swift, which sends
+    both away afterwards. Gradients are gone: completions are made between two steps of the optimizer (trl
+    1.16, trainer/grpo_config.py: steps_per_generation is the accumulation by default), but for DeepSpeed's
+    partitions, which are never freed.
     """
     generation = job.generation
     if generation is None:
@@ -99,9 +100,9 @@ def generation_moment(
         return making
     taking = Held(
         "generation",
-        weights=persistent.weights + persistent.models,
+        weights=making.weights + policy.weights * (gone in WITHOUT_PARAMETERS),
         gradients=making.gradients,
-        states=persistent.states,
+        states=making.states if generation.handed_over_in is None else persistent.states,
         activations=persistent.buffers + gathered,
         generation=min(engine_bytes(job), engine_weights(job, weights)),
     )
