@@ -182,12 +182,11 @@ def _action(
     )
 
 
-def _wants(only: Sequence[object] | None, kind: str, asked_for: bool = False) -> bool:
+def _wants(only: Sequence[str] | None, kind: str, asked_for: bool = False) -> bool:
     """Whether the client wants a kind: "source" wants all below it. Unasked only quick fixes come."""
     if not only:
         return not asked_for
-    options = (str(getattr(wanted, "value", wanted)) for wanted in only)
-    return any(kind == wanted or kind.startswith(f"{wanted}.") or wanted == "" for wanted in options)
+    return any(wanted in ("", kind) or kind.startswith(wanted + ".") for wanted in only)
 
 
 def _meets(span: Span, here: Span) -> bool:
