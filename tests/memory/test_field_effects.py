@@ -93,6 +93,10 @@ def sizes(values: Mapping[str, Any]) -> dict[str, str]:
     found = {name: f"{size:,}" for name, size in estimate.worst.components.items() if size}
     found |= {f"in {moment.name}": f"{sum(moment.components.values()):,}" for moment in estimate.counted}
     found |= {f"saved {name}": f"{size:,}" for name, size in estimate.checkpoint_bytes.items()}
+    found["band"] = f"{estimate.error_band:.4f}"
+    found["outside"] = f"{estimate.outside_bytes:,}"
+    found["slack"] = f"{estimate.most_slack:,}"
+    found["trained"] = f"{estimate.trainable_parameters:,} of {estimate.parameters:,}"
     found["the largest is in"] = estimate.worst.name
     if estimate.host is not None:
         found["host"] = str(estimate.host)
