@@ -85,6 +85,13 @@ def test_parameters_are_those_of_the_released_models(
     assert estimate_job(job_of(config)).parameters == parameters
 
 
+@pytest.mark.parametrize(("change", "words"), [({}, 50304), ({"model_parallel_size": 4}, 50688)])
+def test_the_vocabulary_is_padded_for_every_rank_of_a_tensor(change: dict[str, Any], words: int) -> None:
+    """Of 50,277 words, to a multiple of 128 a rank (megatron/tokenizer/tokenizer.py)."""
+    silent = {name: value for name, value in PYTHIA.items() if name != "model_parallel_size"}
+    assert job_of(silent | change, gpus=4).model.config["vocab_size"] == words
+
+
 def test_gated_feed_forwards_without_biases_are_those_of_llama() -> None:
     llama = PYTHIA | {
         "num_layers": 32, "hidden_size": 4096, "num_attention_heads": 32, "rotary_pct": 1, "norm": "rmsnorm",

@@ -69,6 +69,11 @@ def job_of(text: str, **changes: Any) -> TrainingJob:
     return job
 
 
+def test_the_old_key_counts_the_rows_of_a_micro_batch_over_all_gpus() -> None:
+    actor = "actor_rollout_ref__actor__ppo_micro_batch_size"
+    assert job_of(GRPO, **{f"{actor}_per_gpu": None, actor: 16}).micro_batch_size == 2
+
+
 def moments(job: TrainingJob) -> Mapping[str, Mapping[str, int]]:
     return {moment.name: moment.components for moment in estimated(job).moments}
 

@@ -50,6 +50,14 @@ CASES: dict[str, tuple[str, dict[str, str], list[dict[str, Any]]]] = {
             {"framework": "trl", "method": "rm", "micro_batch": 8, "ranks": 1},
         ],
     ),
+    "deepspeed starts a process for each GPU that it includes": (
+        "a.sh",
+        {
+            "a.sh": "deepspeed --include localhost:0,2,3 run_clm.py --model_name_or_path gpt2 --bf16\n"
+            "deepspeed --include=localhost:5 run_clm.py --model_name_or_path gpt2 --bf16\n",
+        },
+        [{"model": "gpt2", "ranks": 3}, {"model": "gpt2", "ranks": 1}],
+    ),
     "a script of such a name that is there is read itself": (
         "a.sh",
         {
