@@ -42,7 +42,7 @@ def is_expert(parameter: Parameter) -> bool:
 
 
 def _is_matrix(parameter: Parameter) -> bool:
-    return len(parameter.shape) == 2 and ".lora_" not in parameter.name and not is_expert(parameter)
+    return len(parameter.shape) == 2 and not parameter.of_adapter and not is_expert(parameter)
 
 
 def _inner(weights: Weights) -> Iterator[Group]:

@@ -65,9 +65,7 @@ def parts_by_size(weights: Weights, network: Network, plan: Plan) -> tuple[Stage
     of_kind = {id(stage.parameters): kind for kind, stage in enumerate(network.stages)}
     by_kind, outside = dict.fromkeys(range(len(network.stages)), 0), {"embedding": 0, "head": 0}
     for group in weights.groups:
-        alone = copy(weights)
-        alone.groups = [replace(group, count=1)]
-        size = alone.stored_bytes(plan)
+        size = stored_bytes(weights, plan, [replace(group, count=1)])
         kind = of_kind.get(id(group.parameters))
         if kind is not None:
             by_kind[kind] += size
@@ -89,6 +87,13 @@ def parts_by_size(weights: Weights, network: Network, plan: Plan) -> tuple[Stage
     between = [StagePart("middle stage", begin + 1, end) for begin, end in pairwise(ends)]
     fullest = sorted(between, key=lambda part: -sum(sizes[part.first : part.last + 1]))[:1]
     return (first, *fullest, last)
+
+
+def stored_bytes(weights: Weights, plan: Plan, groups: list[Group]) -> int:
+    """Bytes of the weights of some groups, without what is no parameter."""
+    alone = copy(weights)
+    alone.groups, alone.buffers = groups, 0
+    return alone.stored_bytes(plan)
 
 
 def in_flight(parallel: Parallel, part: StagePart, batches: int) -> float:

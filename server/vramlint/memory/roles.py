@@ -121,9 +121,7 @@ def _copy(job: TrainingJob, weights: Weights, plan: Plan, quantized: bool) -> in
     """A second copy of the trained model's base, in its dtype or in four bits."""
     width = 0.5 + 4 / 64 if quantized else DTYPE_BYTES[job.precision.weights]
     return sum(
-        count * rounded(plan.weight_elements(p) * width)
-        for p, count in weights.all()
-        if ".lora_" not in p.name
+        count * rounded(plan.weight_elements(p) * width) for p, count in weights.all() if not p.of_adapter
     )
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 
-from vramlint.memory.pipeline import StagePart, in_flight
+from vramlint.memory.pipeline import StagePart, in_flight, stored_bytes
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.stage_memory import StageMemory
 from vramlint.memory.step import StepProfile
@@ -26,14 +25,9 @@ def stage_memory(
         parameters=sum(count * parameter.numel for parameter, count in held.all()),
         in_flight=in_flight(job.parallel, part, job.gradient_accumulation_steps),
         components=components,
-        embedding_bytes=_stored(held, plan, "embedding"),
-        head_bytes=_stored(held, plan, "head"),
+        embedding_bytes=stored_bytes(
+            held, plan, [group for group in held.groups if group.name == "embedding"]
+        ),
+        head_bytes=stored_bytes(held, plan, [group for group in held.groups if group.name == "head"]),
         loss_bytes=max(head.rise, head.net + profile.after_loss.rise) if part.name == "last stage" else 0,
     )
-
-
-def _stored(weights: Weights, plan: Plan, name: str) -> int:
-    """Bytes of the weights of one group, without what is no parameter."""
-    alone = copy(weights)
-    alone.groups, alone.buffers = [group for group in weights.groups if group.name == name], 0
-    return alone.stored_bytes(plan)

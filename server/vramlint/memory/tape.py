@@ -107,6 +107,11 @@ class Parameter:
         """
 
     @property
+    def of_adapter(self) -> bool:
+        """Whether PEFT has put it beside the model's own weights."""
+        return ".lora_" in self.name
+
+    @property
     def numel(self) -> int:
         """Elements."""
         return numel(self.shape)

@@ -80,7 +80,7 @@ def work_of(job: TrainingJob) -> Work:
         for parameter in group.parameters:
             elements = group.count * parameter.numel
             total += elements
-            if ".lora_" in parameter.name or len(parameter.shape) < 2:
+            if parameter.of_adapter or len(parameter.shape) < 2:
                 continue
             if group.name == "embedding":
                 table = max(table, elements)
@@ -135,7 +135,7 @@ def _matrices(job: TrainingJob, weights: Weights) -> tuple[Matrix, ...]:
             shape = parameter.shape
             if len(shape) != 2 or group.name in ("embedding", "head") or is_expert(parameter):
                 continue
-            if ".lora_" in parameter.name:
+            if parameter.of_adapter:
                 continue
             split: Split = "none"
             if part.shape[0] < shape[0]:

@@ -122,7 +122,7 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         order,
         decoder.logit_cap,
         modelled=not decoder.approximate,
-        notes=decoder.notes if job.kernels.linear_attention == "torch" else (),
+        notes=(*decoder.notes, *(decoder.notes_on_torch if job.kernels.linear_attention == "torch" else ())),
         tail=last,
     )
 

@@ -115,6 +115,8 @@ class Decoder:
     """Weights are the class's own; what its layers allocate was not compared with it."""
     notes: tuple[str, ...] = ()
     """What is assumed about how it runs, for the estimate's reader."""
+    notes_on_torch: tuple[str, ...] = ()
+    """The same where plain PyTorch runs its linear attention."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names of modules where they are not Llama's, by Llama's: {"self_attn.q_proj": "attention.query"}."""
 

@@ -255,9 +255,7 @@ def stand_in(job: TrainingJob, weights: Weights) -> Network:
         if decoder.tied
         else weights.linear("lm_head", decoder.vocabulary, hidden, quantizable=False, role="head")
     )
-    known = sum(
-        times * parameter.numel for parameter, times in weights.all() if ".lora_" not in parameter.name
-    )
+    known = sum(times * parameter.numel for parameter, times in weights.all() if not parameter.of_adapter)
     if job.model.parameters is not None and known < job.model.parameters:
         weights.parameter("rest", (job.model.parameters - known,))
 

@@ -267,7 +267,7 @@ def leave_out(job: TrainingJob, weights: Weights, first: int) -> None:
 
 def elements_of(weights: Weights) -> int:
     """Parameters of the model as made so far, adapters left out."""
-    return sum(times * one.numel for one, times in weights.all() if ".lora_" not in one.name)
+    return sum(times * one.numel for one, times in weights.all() if not one.of_adapter)
 
 
 def replace_network(

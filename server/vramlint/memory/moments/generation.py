@@ -9,6 +9,8 @@ workers/rollout/vllm_rollout/vllm_async_server.py).
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
@@ -55,7 +57,7 @@ def engine_in_training(job: TrainingJob, weights: Weights) -> int:
 def engine_weights(job: TrainingJob, weights: Weights) -> int:
     """The engine's own copy of the model in 16 bits, on one GPU."""
     tensor = job.generation.tensor if job.generation is not None else 1
-    return 2 * sum(count * p.numel for p, count in weights.all() if ".lora_" not in p.name) // tensor
+    return 2 * sum(count * p.numel for p, count in weights.all() if not p.of_adapter) // tensor
 
 
 def generation_moment(
@@ -106,11 +108,7 @@ def generation_moment(
         activations=persistent.buffers + gathered,
         generation=min(engine_bytes(job), engine_weights(job, weights)),
     )
-    return max(making, taking, key=_size)
-
-
-def _size(held: Held) -> int:
-    return held.weights + held.gradients + held.states + held.activations + held.generation
+    return max(making, taking, key=attrgetter("allocated"))
 
 
 def _gathered(job: TrainingJob, weights: Weights, plan: Plan, in_process: bool) -> int:

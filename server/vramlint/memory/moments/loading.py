@@ -85,7 +85,7 @@ def _preparing(job: TrainingJob, weights: Weights) -> int:
     quantization = job.quantization
     if quantization is None or not quantization.scheme.startswith("bnb-"):
         return 0
-    plain = [each for each, _ in weights.all() if each.scheme is None and ".lora_" not in each.name]
+    plain = [each for each, _ in weights.all() if each.scheme is None and not each.of_adapter]
     if older(version_of("axolotl", job), "0.20"):
         ends = [parameter for group in weights.groups if group.name in ENDS for parameter in group.parameters]
         both = sum(2 * each.numel for each in ends if each.scheme is None)

@@ -85,7 +85,7 @@ def matmul(t: Tape, x: Tensor, weight: Parameter, bias: Parameter | None, name: 
     wants_input = x.node is not None
     saved = None
     if wants_input or weight.trainable:
-        kept = t.kept_input(x, ".lora_" not in weight.name) if weight.trainable else None
+        kept = t.kept_input(x, not weight.of_adapter) if weight.trainable else None
         saved = t.save(kept, cast_weight if wants_input else None)
         del kept
     del cast_weight

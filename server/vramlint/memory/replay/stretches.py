@@ -7,7 +7,7 @@ from itertools import chain
 
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.replay.events import Event, on_stream
-from vramlint.memory.replay.units import Unit, unit_of
+from vramlint.memory.replay.units import BackwardUnit, unit_of
 from vramlint.memory.sharding.fsdp import GATHERED, STREAMS, UNSHARDED
 from vramlint.memory.step import StepProfile
 
@@ -51,7 +51,7 @@ class Walked:
     """Bytes of each stretch's output, by number."""
     gradient_sizes: dict[int, int]
     """Bytes of each gradient, by number."""
-    units: list[Unit]
+    units: list[BackwardUnit]
     """By stretch, what its engine does ahead of its backward, and after it."""
     numbers: int
     """Storages of the walk, and one more that units arrive in."""

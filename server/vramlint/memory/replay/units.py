@@ -16,7 +16,7 @@ REDUCTION = frozenset((COLLECTED, REDUCED, SHARD))
 
 
 @dataclass(slots=True)
-class Unit:
+class BackwardUnit:
     """One stretch's backward, as its engine runs it. `gathers` and `reduces` are places of its events."""
 
     size: int
@@ -36,11 +36,11 @@ class Unit:
     """Numbers of all that only a reduction allocates."""
 
 
-def unit_of(events: Sequence[Event], records: Sequence[Record], segment: Segment) -> Unit:
+def unit_of(events: Sequence[Event], records: Sequence[Record], segment: Segment) -> BackwardUnit:
     """The unit of one stretch's backward with these `events`; `segment` says what its plan does ahead."""
     made = [(place, number) for place, (number, size) in enumerate(events) if size]
     names = {number: records[number].name for _, number in made}
-    unit = Unit(len(events), late=not segment.fetched)
+    unit = BackwardUnit(len(events), late=not segment.fetched)
     unit.reduction = frozenset(number for number, name in names.items() if name in REDUCTION)
     unit.reduces = next((place for place, number in made if number in unit.reduction), None)
     if segment.pending:
@@ -57,7 +57,7 @@ def unit_of(events: Sequence[Event], records: Sequence[Record], segment: Segment
 
 
 def inserted(
-    unit: Unit,
+    unit: BackwardUnit,
     own: Sequence[Event],
     coming: Sequence[Event],
     *,
@@ -82,7 +82,7 @@ def inserted(
     return made
 
 
-def dropped(events: Sequence[Event], unit: Unit, *, asked: bool, reduces: bool) -> list[int]:
+def dropped(events: Sequence[Event], unit: BackwardUnit, *, asked: bool, reduces: bool) -> list[int]:
     """Places of a unit's events that come at another time, or not at all: what only a reduction has."""
     gone = [] if unit.gathers is None or unit.copied or not asked else [unit.gathers]
     if not reduces:

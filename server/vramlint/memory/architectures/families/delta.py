@@ -36,7 +36,7 @@ def delta_layers(config: Config, decoder: Decoder, fused: bool) -> Decoder:
         replace(kind, attend=mixer, positions="") if name == "linear_attention" else kind
         for kind, name in zip(decoder.pattern, types, strict=False)
     ]
-    return replace(decoder, pattern=tuple(pattern), notes=(PLAIN_PATH,))
+    return replace(decoder, pattern=tuple(pattern), notes_on_torch=(PLAIN_PATH,))
 
 
 def qwen3_5_text(config: Config) -> Decoder:
