@@ -61,7 +61,9 @@ class OversizedGpu(Rule):
         from vramlint.catalog.gpus import smallest_with  # imported late: few runs get here
 
         enough = smallest_with(estimate.high_bytes, _LOOKED_AT)
-        smaller = [each.name for each in enough if each.usable_bytes < gpu.usable_bytes and each.trains]
+        smaller = [
+            each.name for each in enough if each.usable_bytes < gpu.usable_bytes and each.worth_proposing
+        ]
         if not smaller:
             return
         used = f"{gib(estimate.device_bytes)} of {gib(gpu.usable_bytes)} GiB of {gpu_name(gpu)} are used"

@@ -84,12 +84,12 @@ def _launched(
     """The run of a launch line, with the program that it starts."""
     if run.framework == "torchtitan" and (own := _of_registry(run, where.around)) is not None:
         run = own
-    program = _program(run, where.around)
-    if program is not None and re.fullmatch(TRL_EXAMPLES, str(run.program.value)):
+    if re.fullmatch(TRL_EXAMPLES, str(run.program.value)) and _program(run, where.around) is not None:
         run = replace(run, framework=None, trainer=None)
     described = describe(run, script, header, text, *where)
     if described is not None and not described.subject.by_name:
         return described
+    program = _program(run, where.around)
     if run.framework is not None or program is None:
         return described
     joined = _of_program(run, program, header, text, where)

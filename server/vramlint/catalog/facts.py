@@ -95,9 +95,9 @@ class Gpu:
         return int(major) if self.vendor == "nvidia" and major.isdigit() else None
 
     @property
-    def trains(self) -> bool:
-        """Whether it is worth proposing: with bfloat16 units, which nearly every run uses, and in no laptop
-        or embedded board.
+    def worth_proposing(self) -> bool:
+        """Whether runs of today can move to it: it has bfloat16 units, which nearly every run uses, and is in
+        no laptop or embedded board.
         """
         return (
             self.supports.get("bf16") is True

@@ -65,7 +65,7 @@ def features(gpu: Gpu) -> str:
 def others(estimate: Estimate, gpu: Gpu, known: Iterable[Gpu]) -> str:
     """The smallest GPUs that this run would fit, and the largest that it would not, of the same vendor."""
     alike = (each for each in known if each.vendor == gpu.vendor and each.name != gpu.name)
-    rivals = {each.usable_bytes: each for each in alike if each.trains}
+    rivals = {each.usable_bytes: each for each in alike if each.worth_proposing}
     others_by_size = [rivals[usable] for usable in sorted(rivals)]
     fitting = [each for each in others_by_size if estimate.verdict(each.usable_bytes) == "fits"]
     failing = [each for each in others_by_size if estimate.verdict(each.usable_bytes) != "fits"]
