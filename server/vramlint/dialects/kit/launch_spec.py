@@ -55,7 +55,12 @@ def visible_devices(run: Run) -> Given | None:
     given = run.environment.get("CUDA_VISIBLE_DEVICES")
     if given is None or not isinstance(given.value, str) or not given.value:
         return None
-    return replace(given, value=given.value.count(",") + 1)
+    return replace(given, value=devices_named(given.value))
+
+
+def devices_named(text: str) -> int:
+    """How many GPUs a value of CUDA_VISIBLE_DEVICES names."""
+    return text.count(",") + 1
 
 
 def _whole(given: Given | None) -> int | None:

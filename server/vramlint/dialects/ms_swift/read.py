@@ -22,6 +22,7 @@ from vramlint.dialects.engines.hf_trainer import (
 from vramlint.dialects.engines.liger import fused_loss, read_liger
 from vramlint.dialects.engines.loading import loading_of
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
+from vramlint.dialects.kit.launch_spec import devices_named
 from vramlint.dialects.kit.reader import (
     Reader,
     boolean,
@@ -200,7 +201,7 @@ def _spread(reader: Reader, context: Context, world: WorldSize, engine: Parallel
     named = context.environment.get("CUDA_VISIBLE_DEVICES") or reader.get("ENV.CUDA_VISIBLE_DEVICES", text)
     if engine.parallel.strategy not in ("none", "ddp"):
         return 1
-    seen = named.count(",") + 1 if named else context.gpu_count
+    seen = devices_named(named) if named else context.gpu_count
     spread = max(seen // (world.size // world.nodes), 1)
     if spread > 1:
         reader.default("parallel.pipeline", "the layers are spread over the GPUs that a process sees")
