@@ -137,6 +137,18 @@ def test_a_comment_with_a_slip(
     assert said in outcome.out
 
 
+def test_each_run_of_a_script_counts(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = "trl sft --dataset_name x --model_name_or_path {}\n"
+    text = "# vramlint: gpu=H100\n" + line.format("Qwen/Qwen2.5-0.5B") + line.format("nobody/knows-this")
+    (tmp_path / "train.sh").write_text(text)
+    outcome = run("check", "train.sh")
+    assert outcome.out.endswith("2 runs: 1 fits, 1 without a verdict\n")
+    (file,) = run("check", "train.sh", "--output-format", "json").json["files"]
+    assert file["verdicts"] == ["fits", "unknown"]
+    assert run("check", "train.sh", "--require-verdict").code == 1
+
+
 def test_a_name_of_two_sizes_is_asked_about(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(config)
     lora = LARGE + "adapter: lora\nlora_r: 8\nlora_alpha: 16\nlora_target_linear: true\n"

@@ -69,6 +69,35 @@ def test_every_fix_of_a_script_does_what_it_says(tmp_path: Path) -> None:
         assert (after.verdict, after.estimate.device_bytes) == ("fits", fix.device_bytes_after)
 
 
+def test_the_fixes_of_each_of_several_runs_are_its_own(tmp_path: Path) -> None:
+    line = "trl sft --dataset_name x --use_peft --model_name_or_path Qwen/Qwen2.5-{}\n"
+    text = "# vramlint: gpu=H100\n" + line.format("0.5B") + line.format("7B")
+    analysis = analysed(text, tmp_path)
+    found = [each for each in analysis.findings if each.code == "VL401"]
+    assert len(found) == 2
+    for finding in found:
+        run = analysis.run_at(analysis.span(finding.at).start)
+        (fix,) = fixes_for(analysis, finding)
+        (edit,) = fix.edits
+        lines = analysis.document.lines
+        assert lines.line(edit.start) == lines.line(analysis.span(finding.at).start)
+        after = analysed(apply_edits(text, fix.edits), tmp_path)
+        assert fix.device_bytes_after in {each.estimate.device_bytes for each in after.runs if each.estimate}
+        assert run.estimate is not None
+        assert fix.device_bytes_after < run.estimate.device_bytes
+
+
+def test_of_runs_with_one_verdict_the_largest_leads(tmp_path: Path) -> None:
+    text = "# vramlint: gpu=H100\n" + "".join(
+        f"trl sft --dataset_name x --model_name_or_path Qwen/Qwen2.5-{size}\n" for size in ("0.5B", "1.5B")
+    )
+    first, second = analysed(text, tmp_path).runs
+    assert (first.verdict, second.verdict) == ("fits", "fits")
+    assert first.estimate is not None
+    assert second.estimate is not None
+    assert first.estimate.device_bytes > second.estimate.device_bytes
+
+
 def test_a_hover_finds_the_argument_at_the_flag_and_at_its_assignment(tmp_path: Path) -> None:
     document = analysed(SCRIPT, tmp_path).document
     for words in ("per_device", "4}", "cutoff", "4096"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from lsp_talk import Editor
+from lsprotocol import types
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -49,3 +50,28 @@ async def test_a_changed_companion_has_its_scripts_checked_again(editor: Editor)
     editor.client.diagnostics.pop(uri, None)
     await editor.change(companion, config.format(1))
     assert "VL101" not in await editor.codes(uri)
+
+
+TWO = """# vramlint: gpu=RTX-4090
+trl sft --dataset_name x --use_peft --model_name_or_path Qwen/Qwen2.5-0.5B
+trl sft --dataset_name x --use_peft --model_name_or_path Qwen/Qwen2.5-1.5B
+"""
+
+
+async def test_each_of_several_runs_has_its_own_figures(editor: Editor) -> None:
+    uri = await editor.open(TWO, "two.sh")
+    for name in ("Qwen2.5 0.5B", "Qwen2.5 1.5B"):
+        hover = await editor.hover(uri, f"Qwen/{name.replace(' ', '-')}")
+        assert hover is not None
+        assert hover.startswith(f"**{name}**")
+    lenses = await editor.client.text_document_code_lens_async(
+        types.CodeLensParams(types.TextDocumentIdentifier(uri))
+    )
+    titles = {lens.range.start.line: lens.command.title for lens in lenses or () if lens.command}
+    assert titles.keys() == {1, 2}
+    assert titles[1] != titles[2]
+    everything = types.Range(types.Position(0, 0), types.Position(9, 0))
+    hints = await editor.client.text_document_inlay_hint_async(
+        types.InlayHintParams(types.TextDocumentIdentifier(uri), everything)
+    )
+    assert {hint.position.line for hint in hints or ()} == {1, 2}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from vramlint.analysis.describe import Described
@@ -23,6 +23,7 @@ from vramlint.job import KeyPath, Origin, Written
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.context import Cannot, RuleContext
 from vramlint.lint.directives import read_directives
+from vramlint.lint.finding import Finding
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
 from vramlint.project.run_subject import Subject
@@ -61,18 +62,32 @@ def _described(document: Document, around: Surroundings, overrides: Overrides) -
 
 
 def joined(analyses: list[Analysis]) -> Analysis:
-    """Several runs of one script: the facts of the worst, and what is found in any."""
-    worst = min(analyses, key=lambda each: _WORST.index(each.verdict))
-    findings = list(worst.findings)
-    seen = {(each.code, worst.span(each.at), each.message) for each in findings}
+    """Several runs of one script: the facts of the worst, and what is found in any, once where several runs
+    say the same of one place.
+    """
+    worst = min(analyses, key=_room)
+    seen = {(each.code, worst.span(each.at), each.message) for each in worst.findings}
+    others = []
     for other in analyses:
-        for finding in other.findings if other is not worst else ():
-            key = (finding.code, other.span(finding.at), finding.message)
-            if key not in seen:
-                seen.add(key)
-                findings.append(replace(finding, at=replace(finding.at, span=other.span(finding.at))))
-    others = tuple(each for each in analyses if each is not worst)
-    return replace(worst, findings=tuple(findings), others=others)
+        if other is worst:
+            continue
+        own = {
+            (each.code, other.span(each.at), each.message): _placed(other, each) for each in other.findings
+        }
+        others.append(replace(other, findings=tuple(each for key, each in own.items() if key not in seen)))
+        seen |= own.keys()
+    findings = (*worst.findings, *chain.from_iterable(each.findings for each in others))
+    return replace(worst, findings=findings, others=tuple(others))
+
+
+def _room(run: Analysis) -> tuple[int, int]:
+    """By which the run that fits least comes first."""
+    return _WORST.index(run.verdict), -(run.estimate.device_bytes if run.estimate else 0)
+
+
+def _placed(run: Analysis, finding: Finding) -> Finding:
+    """The finding with its place in the text, which only its own run knows from its key."""
+    return replace(finding, at=replace(finding.at, span=run.span(finding.at)))
 
 
 def _context(

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
         complain(f"interrupted: {len(reports):,} of {len(files) + len(users):,} files were checked")
         return INTERRUPTED
     if options.require_verdict:
-        found |= any(report.verdict == "unknown" for report in reports)
+        found |= any("unknown" in report.verdicts for report in reports)
     return 2 if failed else int(found and not options.exit_zero)
 
 

@@ -49,12 +49,14 @@ class FileReport:
     path: str
     dialect: str | None = None
     verdict: Verdict | None = None
-    """None where the file describes no run."""
+    """Of the run that fits least; None where the file describes no run."""
     device_bytes: int | None = None
     text: str = ""
     findings: tuple[Placed, ...] = ()
     fixed: int = 0
     """How many fixes were applied."""
+    verdicts: tuple[Verdict, ...] = ()
+    """Of each run that the file describes."""
     companions: tuple[str, ...] = ()
     """Other files that its run reads, as shown."""
     change: str = ""

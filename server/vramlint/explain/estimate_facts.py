@@ -24,6 +24,7 @@ def estimate_facts(analysis: Analysis, estimate: Estimate, *, replayed: bool = T
     return {
         "dialect": dialect.name if dialect else None,
         "dialect_version": analysis.reading.version if analysis.reading else None,
+        "runs": analysis.run_count,
         "model": {
             "id": model.name if model else None,
             "architecture": estimate.architecture or (model.model_type if model else None),

@@ -23,9 +23,25 @@ class Analysis(RuleContext):
     """Of the other runs that the document describes."""
 
     @property
+    def runs(self) -> tuple[Analysis, ...]:
+        """Of each run that the document describes, the one that fits least first; and of the document itself
+        where it starts them and says more.
+        """
+        return (self, *self.others)
+
+    @property
+    def run_count(self) -> int:
+        """How many there are; a document that starts them is none itself."""
+        return sum(run.is_run for run in self.runs)
+
+    def run_at(self, offset: int) -> Analysis:
+        """Of the run whose argument is at a place of the text, else of the one that fits least."""
+        return next((run for run in self.runs if run.document.place_at(offset)), self)
+
+    @property
     def companions(self) -> tuple[str, ...]:
         """Other files that its runs read, as shown."""
-        readings = (each.reading for each in (self, *self.others))
+        readings = (each.reading for each in self.runs)
         return tuple(dict.fromkeys(name for each in readings if each for name in each.companions))
 
     def span(self, at: At) -> Span:

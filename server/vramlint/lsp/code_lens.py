@@ -20,26 +20,36 @@ _LONGEST = 60
 
 def code_lenses(session: Session, view: View, params: types.CodeLensParams) -> list[types.CodeLens]:
     """The verdict; and where the run does not fit a second one, whose fix is searched for when the client
-    resolves it.
+    resolves it. Of several runs, each has its verdict above the line that starts it.
     """
-    if view.shown.estimate is None and view.shown.cannot is None:
-        return []
-    root = view.document.root
-    if root is not None and not view.shows(root.span):
-        return []  # in a notebook the cell that starts the run has them
-    top = types.Range(types.Position(0, 0), types.Position(0, 0))
-    stale = " (as last parsed)" if view.stale else ""
-    title = fit_head(view.shown) + stale
-    lenses = [types.CodeLens(top, command=types.Command(title, SHOW_BREAKDOWN, arguments=[view.uri]))]
+    lenses = [lens for run in view.analysis.others for lens in _verdict(view.of(run), several=True)]
+    return [*_of_the_worst(session, view), *lenses]
+
+
+def _of_the_worst(session: Session, view: View) -> list[types.CodeLens]:
+    lenses = _verdict(view, several=bool(view.analysis.others))
     unfit = view.unfit
-    if unfit is None or view.stale:
+    if not lenses or unfit is None or view.stale:
         return lenses
     known = session.known_fixes(view.uri, unfit)
     if known is None:
-        lenses.append(types.CodeLens(top, data={"uri": view.uri}))
+        lenses.append(types.CodeLens(lenses[0].range, data={"uri": view.uri}))
     elif known:
-        lenses.append(types.CodeLens(top, command=_make_it_fit(view.uri, known[0])))
+        lenses.append(types.CodeLens(lenses[0].range, command=_make_it_fit(view.uri, known[0])))
     return lenses
+
+
+def _verdict(view: View, several: bool) -> list[types.CodeLens]:
+    """The verdict above the document, or above the line that starts the run; it leads to the breakdown of the
+    run that fits least. In a notebook the cell that starts the run has it.
+    """
+    run, root = view.shown, view.document.root
+    if (run.estimate is None and run.cannot is None) or (root is not None and not view.shows(root.span)):
+        return []
+    place = types.Position(0, 0) if root is None or not several else view.position(root.span.start)
+    title = fit_head(run) + (" (as last parsed)" if view.stale else "")
+    command = types.Command(title, SHOW_BREAKDOWN, arguments=[view.uri])
+    return [types.CodeLens(types.Range(place, place), command=command)]
 
 
 async def resolve_code_lens(session: Session, lens: types.CodeLens) -> types.CodeLens:

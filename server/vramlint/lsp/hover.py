@@ -24,6 +24,7 @@ _RULE = re.compile(r"[|:-]{3,}")
 def hover(session: Session, view: View, params: types.HoverParams) -> types.Hover | None:
     """The hover at a position, or None where nothing there has to do with memory."""
     offset = view.offset(params.position)
+    view = view.of(view.analysis.run_at(offset))
     explained = _directive(view, offset) or _key(session, view, offset)
     if explained is None:
         return None
@@ -80,7 +81,7 @@ def _key(session: Session, view: View, offset: int) -> tuple[str, Span] | None:
     unfit = view.unfit
     fixes = (session.known_fixes(view.uri, unfit) or ()) if unfit else ()
     return session.once(
-        view.uri, (path, bool(fixes)), lambda: explain_key(view.shown, row, path, fixes)
+        view.uri, (path, span, bool(fixes)), lambda: explain_key(view.shown, row, path, fixes)
     ), span
 
 

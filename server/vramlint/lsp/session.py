@@ -225,8 +225,7 @@ class Session:
         analysis = document.analysis if document else None
         if document is None or analysis is None:
             return None
-        runs = (analysis, *analysis.others)
-        if not any(run.estimate is not None and run.estimate.undecided for run in runs):
+        if not any(run.estimate is not None and run.estimate.undecided for run in analysis.runs):
             return None
         from vramlint.analysis.analyse import analyse
 

@@ -67,6 +67,10 @@ class View:
         cell = next((cell for cell in self.cells if cell.holds(span)), None)
         return self if cell is None else replace(self, uri=cell.uri, version=cell.version, cell=cell)
 
+    def of(self, run: Analysis) -> View:
+        """The same, looked at for one of the runs that the document describes."""
+        return self if self.stale else replace(self, analysis=run, shown=run)
+
     def range(self, span: Span) -> types.Range:
         """Code points of the text → the client's positions."""
         return types.Range(self.position(span.start), self.position(span.end))

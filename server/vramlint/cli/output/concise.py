@@ -61,7 +61,7 @@ _VERDICTS: dict[Verdict, tuple[str, str]] = {
 
 def _verdicts(reports: Sequence[FileReport]) -> str:
     """ "12 runs: 8 fit, 1 is tight, 3 without a verdict"; empty where there is no run."""
-    runs = Counter(report.verdict for report in reports if report.verdict)
+    runs = Counter(verdict for report in reports for verdict in report.verdicts)
     said = ", ".join(
         f"{runs[verdict]} {words[runs[verdict] > 1]}" for verdict, words in _VERDICTS.items() if runs[verdict]
     )

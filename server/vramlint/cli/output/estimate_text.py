@@ -58,8 +58,10 @@ def estimate_text(path: str, analysis: Analysis, estimate: Estimate, paint: Pain
 
 
 def head(path: str, analysis: Analysis) -> Iterator[str]:
-    """Path, framework, model, method and GPU."""
+    """Path, framework, model, method and GPU; of several runs, which one it is."""
     yield inert_path(path)
+    if (several := analysis.run_count) > 1:
+        yield f"of {several} runs the one that fits least; vramlint runs prints each"
     job, dialect, declared = analysis.job, analysis.dialect, analysis.declared
     if job is None or dialect is None:
         return

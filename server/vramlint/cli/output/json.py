@@ -32,6 +32,7 @@ def file_object(report: FileReport) -> dict[str, Any]:
         "path": report.path,
         "dialect": report.dialect,
         "verdict": report.verdict,
+        "verdicts": report.verdicts,
         "device_bytes": report.device_bytes,
         "findings": [finding_object(placed, lines) for placed in report.findings],
     }
