@@ -79,7 +79,14 @@ def test_files_of_no_known_dialect_are_left_alone(
     outcome = run("check", file, "--output-format", "json")
     assert outcome.code == 0
     assert outcome.json["files"] == [
-        {"path": str(file), "dialect": None, "verdict": None, "device_bytes": None, "findings": []}
+        {
+            "path": str(file),
+            "dialect": None,
+            "verdict": None,
+            "verdicts": [],
+            "device_bytes": None,
+            "findings": [],
+        }
     ]
 
 

@@ -40,7 +40,7 @@ def report(message: str = "needs 98.5 GiB, RTX 4090 has 23.5") -> FileReport:
         Annotation(Span(0, 0), "stage 3", "zero3.json"),
     )
     placed = Placed(finding(message), Span(START, START + 1), related)
-    return FileReport("a b.yaml", "axolotl", "does_not_fit", 2**36, TEXT, (placed,))
+    return FileReport("a b.yaml", "axolotl", ("does_not_fit",), 2**36, TEXT, (placed,))
 
 
 CLEAN = FileReport("ok.yaml")
@@ -140,13 +140,15 @@ def test_json_is_the_documented_object_with_utf16_columns() -> None:
         "path": "ok.yaml",
         "dialect": None,
         "verdict": None,
+        "verdicts": [],
         "device_bytes": None,
         "findings": [],
     }
-    assert {name: first[name] for name in ("path", "dialect", "verdict", "device_bytes")} == {
+    assert {name: first[name] for name in ("path", "dialect", "verdict", "verdicts", "device_bytes")} == {
         "path": "a b.yaml",
         "dialect": "axolotl",
         "verdict": "does_not_fit",
+        "verdicts": ["does_not_fit"],
         "device_bytes": 2**36,
     }
     (found,) = first["findings"]

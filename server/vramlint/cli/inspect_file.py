@@ -66,11 +66,10 @@ class FileInspector:
         return FileReport(
             shown,
             dialect.name if dialect else None,
-            analysis.verdict if analysis.is_run else None,
+            tuple(run.verdict for run in analysis.runs if run.is_run),
             estimate.device_bytes if estimate else None,
             analysis.document.text if analysis.findings else "",
             tuple(self._placed(analysis, finding) for finding in analysis.findings),
-            verdicts=tuple(run.verdict for run in analysis.runs if run.is_run),
             companions=analysis.companions,
             invalid_settings=any(map(_is_about_settings, analysis.findings)),
             incomplete=incomplete,

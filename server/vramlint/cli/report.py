@@ -48,15 +48,13 @@ class FileReport:
 
     path: str
     dialect: str | None = None
-    verdict: Verdict | None = None
-    """Of the run that fits least; None where the file describes no run."""
+    verdicts: tuple[Verdict, ...] = ()
+    """Of each run that the file describes, the one that fits least first."""
     device_bytes: int | None = None
     text: str = ""
     findings: tuple[Placed, ...] = ()
     fixed: int = 0
     """How many fixes were applied."""
-    verdicts: tuple[Verdict, ...] = ()
-    """Of each run that the file describes."""
     companions: tuple[str, ...] = ()
     """Other files that its run reads, as shown."""
     change: str = ""
@@ -66,6 +64,11 @@ class FileReport:
     """What the settings ask for could not be done, so that the findings are not those that were asked for."""
     incomplete: bool = False
     """A part of vramlint failed on it, so that findings may be missing."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of the run that fits least; None where the file describes none."""
+        return self.verdicts[0] if self.verdicts else None
 
     @property
     def untrusted(self) -> bool:

@@ -239,7 +239,7 @@ class Reader:
         Where the file is silent: `default`, or else the default of the key's row in the table.
         """
         paths = (path,) if isinstance(path, str) else path
-        row = self._row(paths[0])
+        row = self.row(paths[0])
         decided = field or (row.field if row else None) or paths[0]
         for spelling in paths:
             value = self.get(spelling, kind)
@@ -254,7 +254,7 @@ class Reader:
         result: T = default
         return result
 
-    def _row(self, path: str) -> Key | None:
+    def row(self, path: str) -> Key | None:
         """The table's row of a key, by its name in the table where the document has another."""
         return self.keys.get(path if path in self.places else ".".join(map(str, self.at(path))))
 
@@ -281,7 +281,7 @@ class Reader:
         """What the releases that run do where the key `path` of the table is absent. Recorded under `field`,
         where one is given, with the release that the row was read from.
         """
-        row = self._row(path)
+        row = self.row(path)
         assert row is not None, f"{path} has no row"
         return self._of_table(row, field, note)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from vramlint.dialects.kit.dialect import Key
 from vramlint.dialects.trl.keys import KEYS as ARGUMENTS
+from vramlint.dialects.trl.own_arguments import QUANTIZED, words
 from vramlint.job import KeyPath
 from vramlint.lazy_dataclasses import dataclass, field
 
@@ -116,6 +117,9 @@ _SWITCHES = (
     "lora.use_lora",
     "qlora.enabled",
 )
+_OPTIMIZERS = frozenset({"adam", "adamw", "optim", "optimizer"})
+_UNQUANTIZED = (False, 0, 16, 32, "", "none", "bf16", "fp16", "fp32")
+"""Values that say that a base is not quantized."""
 BATCHES = ("batch_size", "train_batch_size", "micro_batch_size")
 _DEEPEST = 4
 
@@ -129,6 +133,8 @@ class Found:
     open: set[str] = field(default_factory=set)
     methods: list[tuple[str, KeyPath]] = field(default_factory=list)
     """What the file calls its training, and the sections that are named after a method."""
+    quantized: list[KeyPath] = field(default_factory=list)
+    """What speaks of quantization under a name that is not known."""
     off: bool = False
     """Whether a switch says that there is no adapter."""
 
@@ -158,6 +164,12 @@ def collect(values: Mapping[Any, Any]) -> Found:
         argument = _argument(section, name, value)
         if argument is not None:
             found.add(argument, value, path)
+        if ("qlora" in (spoken := _words(path)) and value) or value == "qlora":
+            found.add("load_in_4bit", True, path)
+        elif (
+            argument is None and QUANTIZED & spoken and not _OPTIMIZERS & spoken and value not in _UNQUANTIZED
+        ):
+            found.quantized.append(path)
     if "per_device_train_batch_size" not in found.values and "lora_r" in found.values:
         for value, path in loose:
             found.add("per_device_train_batch_size", value, path)
@@ -165,6 +177,10 @@ def collect(values: Mapping[Any, Any]) -> Found:
         (name, (name,)) for name in values if name in ("dpo", "orpo", "kto", "grpo", "ppo", "gkd")
     ]
     return found
+
+
+def _words(path: KeyPath) -> frozenset[str]:
+    return frozenset().union(*(words(str(name)) for name in path))
 
 
 def _section(key: str | int) -> str:

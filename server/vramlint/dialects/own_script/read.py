@@ -102,6 +102,11 @@ def _missing(found: Found, reader: Reader) -> Obstacle | None:
     tuned = next((method for method in methods if _TUNED.search(method) and method != "ia3"), None)
     if tuned is not None:
         return Obstacle("not-modelled", f"what {tuned} trains is not told by names")
+    if found.quantized and not {"load_in_4bit", "load_in_8bit"} & found.values.keys():
+        name = ".".join(map(str, found.quantized[0]))
+        return Obstacle(
+            "not-modelled", f"quantization is open: {name} is no name that is known", found.quantized[0]
+        )
     adapter = "lora_r" in found.values and not found.off
     if not adapter and "ia3" not in methods:
         quantized = reader.flag("load_in_4bit") or reader.flag("load_in_8bit")

@@ -49,6 +49,7 @@ from vramlint.dialects.trl.method import (
     read_reference,
     read_roles,
 )
+from vramlint.dialects.trl.own_arguments import decided_by_program
 from vramlint.dialects.trl.refusals import REFUSALS
 from vramlint.dialects.trl.weights import (
     prepared,
@@ -140,7 +141,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         report(reader, [found for found in (float32_compute(reader),) if found])
     named = "sft_model_path" if reader.has("sft_model_path") else "model_name_or_path"
     model = find_model(reader, context, named)
-    outcome = model if isinstance(model, Obstacle) else job_of(reader, context, model)
+    unknown = decided_by_program(reader) if context.trainer is None else None
+    outcome = model if isinstance(model, Obstacle) else unknown or job_of(reader, context, model)
     if isinstance(outcome, TrainingJob) and context.trainer is not None and context.trainer.prepared:
         outcome = raised(outcome)
     return finish(DIALECT, reader, outcome)

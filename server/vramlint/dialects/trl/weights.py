@@ -29,7 +29,7 @@ _DTYPES: Mapping[str, Dtype] = {
     "torch.bfloat16": "bfloat16",
 }
 _DTYPE_KEYS = ("dtype", "torch_dtype", "model_init_kwargs.dtype", "model_init_kwargs.torch_dtype")
-_ADAPTER_FLAGS = ("use_peft", "use_lora", "use_qlora")
+ADAPTER_FLAGS = ("use_peft", "use_lora", "use_qlora")
 
 
 def read_quantization(reader: Reader, model: Model) -> Quantization | None:
@@ -95,7 +95,7 @@ def raised(job: TrainingJob) -> TrainingJob:
 
 def read_method(reader: Reader, quantization: Quantization | None) -> Method:
     """full, or the adapter's method."""
-    for path in _ADAPTER_FLAGS:
+    for path in ADAPTER_FLAGS:
         if reader.flag(path):
             reader.written("method", path)
             return "dora" if reader.flag("use_dora") else "qlora" if quantization is not None else "lora"
