@@ -70,6 +70,7 @@ def test_names_that_say_qlora_quantize_the_base(more: dict[str, Any]) -> None:
         ({"bits": 16}, False),
         ({"quantization": {"enabled": False}}, False),
         ({"use_8bit_adam": True}, False),
+        ({"gguf_quantization": "q4_k_m"}, False),
         ({"bits": 4, "load_in_4bit": True}, False),
     ],
     ids=str,

@@ -117,7 +117,10 @@ _SWITCHES = (
     "lora.use_lora",
     "qlora.enabled",
 )
-_OPTIMIZERS = frozenset({"adam", "adamw", "optim", "optimizer"})
+_NOT_OF_THE_BASE = frozenset(
+    {"adam", "adamw", "optim", "optimizer", "gguf", "export", "save", "merge", "merged", "output"}
+)
+"""Words of names that speak of the quantization of an optimizer's states or of what is written afterwards."""
 _UNQUANTIZED = (False, 0, 16, 32, "", "none", "bf16", "fp16", "fp32")
 """Values that say that a base is not quantized."""
 BATCHES = ("batch_size", "train_batch_size", "micro_batch_size")
@@ -167,7 +170,10 @@ def collect(values: Mapping[Any, Any]) -> Found:
         if ("qlora" in (spoken := _words(path)) and value) or value == "qlora":
             found.add("load_in_4bit", True, path)
         elif (
-            argument is None and QUANTIZED & spoken and not _OPTIMIZERS & spoken and value not in _UNQUANTIZED
+            argument is None
+            and QUANTIZED & spoken
+            and not _NOT_OF_THE_BASE & spoken
+            and value not in _UNQUANTIZED
         ):
             found.quantized.append(path)
     if "per_device_train_batch_size" not in found.values and "lora_r" in found.values:
