@@ -198,3 +198,12 @@ def test_old_keys_of_torchtitan_are_an_older_release(tmp_path: Path) -> None:
     found = codes(check(tmp_path, text, "train.toml", gpu="B200"))
     assert found["VL229"] == "information"
     assert "VL002" not in found
+
+
+def test_a_key_of_ones_own_is_no_misspelling_of_a_longer_one(tmp_path: Path) -> None:
+    recipe = (
+        "model_name_or_path: Qwen/Qwen2.5-0.5B\ndataset_name: own\nper_device_train_batch_size: 1\n"
+        "max_length: 1024\nuse_peft: true\n{}\n"
+    )
+    assert "VL002" not in codes(check(tmp_path, recipe.format("chat_template: own")))
+    assert codes(check(tmp_path, recipe.format("chat_template_pat: own.jinja")))["VL002"] == "warning"

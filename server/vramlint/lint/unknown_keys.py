@@ -62,7 +62,7 @@ def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
     for path, fate, known in found:
         dotted = ".".join(str(part) for part in path)
         extended = fate == dialect.extended
-        close = _close(str(path[-1]), known, _VERY_LIKE if extended else _LIKE)
+        close = _close(str(path[-1]), known, extended)
         if dotted in gone:
             if gone[dotted] is not None and not old:
                 yield UnknownKeyAt(path, fate, None, gone[dotted])
@@ -71,16 +71,21 @@ def unknown_keys(context: RuleContext) -> Iterator[UnknownKeyAt]:
 
 
 @lru_cache(maxsize=1024)
-def _close(name: str, known: tuple[str, ...], least: float) -> str | None:
+def _close(name: str, known: tuple[str, ...], extended: bool) -> str | None:
+    """The known key that a misspelled one is meant for. Where others add their own keys, `chat_template`
+    is no misspelling of `chat_template_path`.
+    """
     from difflib import SequenceMatcher  # both imported late: only files with a mistake need them
 
     from vramlint.catalog.nearest import nearest
 
     for found in nearest(name, known, 1):
         alike = SequenceMatcher(None, name.lower(), found.lower()).ratio()
+        if alike >= (_VERY_LIKE if extended else _LIKE):
+            return found
         # A beginning stands for a key that one more word completes; two say something of that key.
         begun = len(name) > 5 and found.startswith(name) and found[len(name) :].count("_") <= 1
-        if alike >= least or begun:
+        if begun and not extended:
             return found
     return None
 
