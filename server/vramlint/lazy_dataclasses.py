@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["dataclass", "field", "fields", "replace"]
 
 _MISSING: Any = object()
-_OFTEN = 16
-"""Instances after which compiling an `__init__`, 0.1 to 1 ms, has paid."""
+_OFTEN = 64
+"""Instances after which compiling an `__init__` has paid: of ten fields it takes 0.1 ms, and then saves 2 µs
+each time.
+"""
 
 
 class _Field:
@@ -158,14 +160,17 @@ def _getter(names: Iterable[str]) -> Any:
 
 def _assigned(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether the arguments were right, and assigned to the fields."""
-    cls = type(instance)
-    given = dict(zip(cls.__match_args__, args, strict=False))
-    if len(given) < len(args) or not given.keys().isdisjoint(kwargs):
-        return False
-    given.update(kwargs)
+    cls, given = type(instance), kwargs
+    if args:
+        given = dict(zip(cls.__match_args__, args, strict=False))
+        if len(given) < len(args) or not given.keys().isdisjoint(kwargs):
+            return False
+        given |= kwargs
+    found = 0
     for name, each in cls.__fields__.items():
-        if name in given:
-            value = given.pop(name)
+        value = given.get(name, _MISSING)
+        if value is not _MISSING:
+            found += 1
         elif each.default is not _MISSING:
             value = each.default
         elif each.default_factory is not _MISSING:
@@ -173,7 +178,7 @@ def _assigned(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> b
         else:
             return False
         _set(instance, name, value)
-    return not given
+    return found == len(given)
 
 
 def _compiled(cls: Any) -> Callable[..., None]:
