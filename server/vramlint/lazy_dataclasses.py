@@ -127,8 +127,13 @@ def _fields(of: Any) -> tuple[_Field, ...]:
 
 def _replace(instance: Any, /, **changes: Any) -> Any:
     """A copy with other values of some fields."""
-    values = {name: getattr(instance, name) for name in instance.__fields__ if name not in changes}
-    return instance.__class__(**values, **changes)
+    cls = instance.__class__
+    if not changes.keys() <= cls.__fields__.keys():
+        raise TypeError(f"{cls.__name__} has no field {', '.join(changes.keys() - cls.__fields__.keys())}")
+    made = cls.__new__(cls)
+    for name in cls.__fields__:
+        _set(made, name, changes[name] if name in changes else getattr(instance, name))
+    return made
 
 
 def _made_anew(cls: type, base: type, kw_only: bool) -> type:

@@ -7,6 +7,7 @@ floors was tested with, and is mostly installed beside, the newest libraries of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TypeAlias
 
 from vramlint.versions import at_least
@@ -157,6 +158,7 @@ def together(named: Libraries, framework: str = "") -> dict[str, str]:
     return found
 
 
+@cache
 def _implied(framework: str, version: str | None) -> Libraries:
     rows = _BY_RELEASE.get(framework, ())
     return next(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple, TypeAlias
 
 DTYPE_BYTES: dict[str, float] = {
@@ -29,10 +30,7 @@ def rounded(size: float) -> int:
 
 def numel(shape: Shape) -> int:
     """Elements of a tensor of this shape."""
-    count = 1
-    for side in shape:
-        count *= side
-    return count
+    return prod(shape)
 
 
 class Record(NamedTuple):

@@ -24,7 +24,10 @@ class _Asked:
 
     def __init__(self, job: TrainingJob, tensors: int) -> None:
         self.job, self.tensors = job, tensors
-        self._hash = hash((job.model.name, job.micro_batch_size, job.sequence_length, job.optimizer, tensors))
+        # What searches change most: whatever else differs, runs of one hash are told apart field by field.
+        step = job.micro_batch_size, job.gradient_accumulation_steps, job.sequence_length, job.loss
+        kept = job.method, job.optimizer, job.gradient_checkpointing, job.activation_offload, job.allocator
+        self._hash = hash((job.model.name, tensors, *step, *kept))
 
     def __hash__(self) -> int:
         return self._hash

@@ -74,7 +74,8 @@ class Seen:
             ram=None,
             origins={},
         )
-        self._hash = hash((job.micro_batch_size, job.sequence_length, job.method, job.gradient_checkpointing))
+        step = job.micro_batch_size, job.gradient_accumulation_steps, job.sequence_length, job.loss
+        self._hash = hash((job.method, job.gradient_checkpointing, job.model.name, *step))
 
     def __hash__(self) -> int:
         return self._hash

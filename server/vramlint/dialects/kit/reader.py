@@ -128,14 +128,14 @@ def split(path: str) -> KeyPath:
 
 def look_up(values: Any, path: str) -> Any:
     """The value at a dotted path, or UNSET where a key on the way is missing."""
-    if not isinstance(values, dict | Mapping):
+    if not isinstance(values, (dict, Mapping)):
         return UNSET
     if path in values:
         return values[path]
     if "." not in path:
         return UNSET
     for name in path.split("."):
-        if not isinstance(values, dict | Mapping) or name not in values:
+        if not isinstance(values, (dict, Mapping)) or name not in values:
             return UNSET
         values = values[name]
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 from vramlint.catalog.facts import MIB
@@ -27,6 +28,33 @@ Stream: TypeAlias = Literal[1, 2]
 def on_stream(stream: Stream, size: int) -> int:
     """The size of an event that allocates `size` bytes on another stream."""
     return -size if stream == 1 else -(STREAM + size)
+
+
+class History:
+    """The events of a run. Those of equal layers are held once, with what their numbers begin at in each."""
+
+    __slots__ = ("_own", "parts")
+
+    def __init__(self) -> None:
+        self._own: list[Event] = []
+        self.parts: list[tuple[int, Sequence[Event]]] = [(0, self._own)]
+        """What to add to the numbers of events, and the events."""
+
+    def append(self, event: Event) -> None:
+        """Add one event."""
+        self._own.append(event)
+
+    def __iadd__(self, events: Iterable[Event]) -> History:
+        self._own += events
+        return self
+
+    def repeat(self, base: int, events: Sequence[Event]) -> None:
+        """Add events that others share, their numbers counted from `base`."""
+        self._own = []
+        self.parts += ((base, events), (0, self._own))
+
+    def __iter__(self) -> Iterator[Event]:
+        return ((base + number, size) for base, part in self.parts for number, size in part)
 
 
 class OutOfMemory(Exception):

@@ -6,11 +6,11 @@ input in forward, the gradient of its output in backward; of any other stretch, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass, field
-from vramlint.memory.replay.events import Event
+from vramlint.memory.replay.events import Event, History
 from vramlint.memory.replay.stretches import Stretch, Walked
 from vramlint.memory.replay.units import dropped, inserted
 
@@ -45,32 +45,32 @@ class MicroBatch:
         """The first number after those of this micro batch."""
         return self.base + len(self.order) * self.walk.numbers
 
-    def forward(self, events: list[Event]) -> None:
+    def forward(self, events: History) -> None:
         """Add the forward pass, up to where backward begins."""
         walk, order = self.walk, self.order
         for position, index in enumerate(order):
             events += self.fetched.get(("forward", position), ())
-            events += self._copy(walk.forward[index], position)
+            events.repeat(*self._copy(walk.forward[index], position))
             if position in self.away:
                 events += ((number, 0) for number, _ in self._saved(position))
         for position, index in enumerate(order):
             if walk.autocast_end[index].events:
-                events += self._copy(walk.autocast_end[index], position)
+                events.repeat(*self._copy(walk.autocast_end[index], position))
         if order[-1] == len(walk.forward) - 1:
-            events += self._copy(walk.after_loss, len(order) - 1)
+            events.repeat(*self._copy(walk.after_loss, len(order) - 1))
 
-    def backward(self, events: list[Event]) -> None:
+    def backward(self, events: History) -> None:
         """Add the backward pass."""
         pending: list[Event] = []
         for position in reversed(range(len(self.order))):
             if position - 1 in self.away:  # fetched while the layer after it runs
                 events += self._saved(position - 1)
             events += self.fetched.get(("backward", position), ())
-            events += self._backward(position, pending)
+            events.repeat(*self._backward(position, pending))
             events += self.after.get(position, ())
         events += pending
 
-    def _backward(self, position: int, pending: list[Event]) -> list[Event]:
+    def _backward(self, position: int, pending: list[Event]) -> tuple[int, Sequence[Event]]:
         """One layer's; `pending`: what the one after it left to be freed when this one reduces."""
         stretch, unit = self.walk.backward[self.order[position]], self.walk.units[self.order[position]]
         asked = position + 1 < len(self.order)
@@ -82,7 +82,7 @@ class MicroBatch:
         late = position > 0 and self.walk.units[self.order[position - 1]].late
         own, coming = self._buffer(position), self._buffer(position - 1)
         added = inserted(unit, own, coming, asked=asked, late=late, leaving=leaving)
-        gone = dropped(stretch.events, unit, asked=asked, reduces=self.reduces)
+        gone = dropped(unit, asked=asked, reduces=self.reduces)
         return self._copy(stretch, position, gone, added)
 
     def _buffer(self, position: int) -> list[Event]:
@@ -140,25 +140,31 @@ class MicroBatch:
         stretch: Stretch,
         position: int,
         dropped: Sequence[int] = (),
-        inserted: Mapping[int, list[Event]] | None = None,
-    ) -> list[Event]:
-        """The events of a stretch with the numbers of a position, without those at places that are `dropped`,
-        and with what is `inserted` before others.
+        inserted: Mapping[int, Sequence[Event]] | None = None,
+    ) -> tuple[int, Sequence[Event]]:
+        """The first number of a position, and a stretch's events with numbers counted from there: without
+        those at places that are `dropped`, and with what is `inserted` before others.
         """
         base = self._number(position, 0)
-        copied = [(base + number, size) for number, size in stretch.events]
-        replaced = [
-            (at, [(found, 0) for found in self._found(position, stretch.events[at][0])])
+        foreign = tuple(
+            (at, tuple(found - base for found in self._found(position, stretch.events[at][0])))
             for at in stretch.foreign
-        ]
-        if self.keeps:
-            replaced += [(at, []) for at in stretch.sums]
-        by_place = {**dict(replaced), **{at: [] for at in dropped}}
-        for at, events in (inserted or {}).items():
-            by_place[at] = [*events, *by_place.get(at, copied[at : at + 1])]
-        for at, events in sorted(by_place.items(), reverse=True):
-            copied[at : at + 1] = events
-        return [event for event in copied if event[0] - base not in self.there] if self.there else copied
+        )
+        own = tuple(
+            (at, tuple((number - base, size) for number, size in events))
+            for at, events in (inserted or {}).items()
+        )
+        differs: Hashable = foreign, own, tuple(dropped), self.keeps, self.there
+        if differs not in stretch.copies:
+            by_place = {at: [(number, 0) for number in numbers] for at, numbers in foreign}
+            by_place |= {at: [] for at in (*(stretch.sums if self.keeps else ()), *dropped)}
+            for at, coming in own:
+                by_place[at] = [*coming, *by_place.get(at, stretch.events[at : at + 1])]
+            copied = [*stretch.events]
+            for at, events in sorted(by_place.items(), reverse=True):
+                copied[at : at + 1] = events
+            stretch.copies[differs] = [event for event in copied if event[0] not in self.there]
+        return base, stretch.copies[differs]
 
     def _found(self, position: int, number: int) -> list[int]:
         """The numbers of what the stretch at `position` calls `number`, which another one allocated."""

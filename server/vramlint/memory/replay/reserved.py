@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.memory.architectures import network_of
 from vramlint.memory.replay.caching_allocator import replayed_with
-from vramlint.memory.replay.events import Event, OutOfMemory
+from vramlint.memory.replay.events import History, OutOfMemory
 from vramlint.memory.replay.run import Run
 from vramlint.memory.replay.settings import Settings, parsed
 from vramlint.memory.replay.standard import expanded, replayed
@@ -24,7 +22,7 @@ long ones come; one that meets its longest first takes what equal lengths do.
 """
 
 
-_latest: list[tuple[Run | None, bool, Sequence[Event]]] = [(None, False, ())]
+_latest: list[tuple[Run | None, bool, History]] = [(None, False, History())]
 """The events that were made last: one verdict replays them several times, and they are megabytes."""
 
 
@@ -106,7 +104,7 @@ class Replay:
             return expanded(events, device).reserved
         return replayed_with(settings, events, capacity, device).reserved
 
-    def events(self, varying: bool = False) -> Sequence[Event]:
+    def events(self, varying: bool = False) -> History:
         """Every storage of the run: two steps of the full length, or one of each of several."""
         run, of_varying, events = _latest[0]
         if run is not self.run or of_varying is not varying:
@@ -114,7 +112,7 @@ class Replay:
             _latest[0] = self.run, varying, events
         return events
 
-    def _events(self, varying: bool) -> Sequence[Event]:
+    def _events(self, varying: bool) -> History:
         run = self.run
         tokens = run.job.sequence_length
         whole = walked(run.profile, not run.plan.fetches_ahead)

@@ -19,7 +19,7 @@ are mapped at the end as are missing.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from vramlint.memory.replay.events import (
@@ -31,6 +31,7 @@ from vramlint.memory.replay.events import (
     UNLIMITED,
     WAITS,
     Event,
+    History,
     OutOfMemory,
     Taken,
     addresses,
@@ -42,7 +43,7 @@ class _Waiting(Exception):
     """The driver has no more while streams still use what was freed."""
 
 
-def replayed(events: Sequence[Event], capacity: int | None = None) -> Taken:
+def replayed(events: Iterable[Event], capacity: int | None = None) -> Taken:
     """Replay `events` on a GPU whose driver gives at most `capacity` bytes (None: any number). A storage that
     is freed twice is freed once.
 
@@ -78,93 +79,94 @@ def _replayed(events: Iterable[Event], capacity: int | None, device: int = 0) ->
     end_small, end_large = addresses(device, SMALL_SEGMENT), addresses(device, LARGE_SEGMENT)
     least_large = 512 if expandable else SMALL + 1
     left, put, pop = bisect_left, insort, alive.pop
-    for number, size in events:
-        if size:
-            if size > 0:
-                size = size + 511 & -512
-                pool = own_small if size <= SMALL else own_large
-            elif size > -STREAM:
-                size = 511 - size & -512
-                pool = side_small if size <= SMALL else side_large
-            elif size == WAITS:
-                waiting.add(number)
-                allocated -= alive[number][1]
-                continue
-            else:
-                size = 511 - STREAM - size & -512
-                pool = third_small if size <= SMALL else third_large
-            at = left(pool, (size,))
-            if at < len(pool):
-                if expandable and at + 1 < len(pool) and pool[at][2][3] is None:
-                    end = end_small if size <= SMALL else end_large
-                    at += pool[at + 1][0] < end - pool[at][1]
-                block = pool.pop(at)[2]
-            elif expandable:
-                block, more = _grown(pool, last.get(id(pool)), size)
-                held += more
-                if held > peak_held:
-                    peak_held = held
-                last[id(pool)] = block
-            else:
-                if size <= SMALL:
-                    wanted = SMALL_SEGMENT
+    for base, part in events.parts if isinstance(events, History) else ((0, events),):
+        for number, size in part:
+            if size:
+                if size > 0:
+                    size = size + 511 & -512
+                    pool = own_small if size <= SMALL else own_large
+                elif size > -STREAM:
+                    size = 511 - size & -512
+                    pool = side_small if size <= SMALL else side_large
+                elif size == WAITS:
+                    waiting.add(base + number)
+                    allocated -= alive[base + number][1]
+                    continue
                 else:
-                    wanted = LARGE_SEGMENT if size < LARGE_FROM else -(-size // GRAIN) * GRAIN
-                if capacity is not None and held + wanted > capacity:
-                    if waiting:
-                        raise _Waiting
-                    gave_back = True
-                    held -= sum(_given_back(cached) for cached in pools)
-                    if held + wanted > capacity:
-                        raise OutOfMemory
-                held += wanted
-                if held > peak_held:
-                    peak_held = held
-                block = [address, wanted, None, None, False, pool]
-                address += wanted
-            rest = block[1] - size
-            if rest >= (512 if size <= SMALL else least_large):
-                after = block[3]
-                tail = [block[0] + size, rest, block, after, True, pool]
-                block[1], block[3] = size, tail
-                if after is not None:
-                    after[2] = tail
+                    size = 511 - STREAM - size & -512
+                    pool = third_small if size <= SMALL else third_large
+                at = left(pool, (size,))
+                if at < len(pool):
+                    if expandable and at + 1 < len(pool) and pool[at][2][3] is None:
+                        end = end_small if size <= SMALL else end_large
+                        at += pool[at + 1][0] < end - pool[at][1]
+                    block = pool.pop(at)[2]
                 elif expandable:
-                    last[id(pool)] = tail
-                put(pool, (rest, tail[0], tail))
-            block[4] = False
-            alive[number] = block
-            allocated += block[1]
-            if allocated > peak:
-                peak = allocated
-        else:
-            block = pop(number, None)
-            if block is None:
-                continue
-            pool = block[5]
-            if waiting and number in waiting:
-                waiting.remove(number)
+                    block, more = _grown(pool, last.get(id(pool)), size)
+                    held += more
+                    if held > peak_held:
+                        peak_held = held
+                    last[id(pool)] = block
+                else:
+                    if size <= SMALL:
+                        wanted = SMALL_SEGMENT
+                    else:
+                        wanted = LARGE_SEGMENT if size < LARGE_FROM else -(-size // GRAIN) * GRAIN
+                    if capacity is not None and held + wanted > capacity:
+                        if waiting:
+                            raise _Waiting
+                        gave_back = True
+                        held -= sum(_given_back(cached) for cached in pools)
+                        if held + wanted > capacity:
+                            raise OutOfMemory
+                    held += wanted
+                    if held > peak_held:
+                        peak_held = held
+                    block = [address, wanted, None, None, False, pool]
+                    address += wanted
+                rest = block[1] - size
+                if rest >= (512 if size <= SMALL else least_large):
+                    after = block[3]
+                    tail = [block[0] + size, rest, block, after, True, pool]
+                    block[1], block[3] = size, tail
+                    if after is not None:
+                        after[2] = tail
+                    elif expandable:
+                        last[id(pool)] = tail
+                    put(pool, (rest, tail[0], tail))
+                block[4] = False
+                alive[base + number] = block
+                allocated += block[1]
+                if allocated > peak:
+                    peak = allocated
             else:
-                allocated -= block[1]
-            before = block[2]
-            if before is not None and before[4]:
-                del pool[left(pool, (before[1], before[0]))]
-                before[1] += block[1]
-                before[3] = after = block[3]
-                if after is not None:
-                    after[2] = before
-                block = before
-            after = block[3]
-            if after is not None and after[4]:
-                del pool[left(pool, (after[1], after[0]))]
-                block[1] += after[1]
-                block[3] = after = after[3]
-                if after is not None:
-                    after[2] = block
-            block[4] = True
-            put(pool, (block[1], block[0], block))
-            if expandable and block[3] is None:
-                last[id(pool)] = block
+                block = pop(base + number, None)
+                if block is None:
+                    continue
+                pool = block[5]
+                if waiting and base + number in waiting:
+                    waiting.remove(base + number)
+                else:
+                    allocated -= block[1]
+                before = block[2]
+                if before is not None and before[4]:
+                    del pool[left(pool, (before[1], before[0]))]
+                    before[1] += block[1]
+                    before[3] = after = block[3]
+                    if after is not None:
+                        after[2] = before
+                    block = before
+                after = block[3]
+                if after is not None and after[4]:
+                    del pool[left(pool, (after[1], after[0]))]
+                    block[1] += after[1]
+                    block[3] = after = after[3]
+                    if after is not None:
+                        after[2] = block
+                block[4] = True
+                put(pool, (block[1], block[0], block))
+                if expandable and block[3] is None:
+                    last[id(pool)] = block
     return Taken(peak, peak_held, gave_back)
 
 

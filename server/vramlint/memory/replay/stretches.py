@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import chain
 
 from vramlint.lazy_dataclasses import dataclass, field
@@ -21,6 +21,8 @@ class Stretch:
     """Indices of the events that free another stretch's storage."""
     sums: list[int] = field(default_factory=list)
     """Indices of those that free a gradient because it was added to one that was there."""
+    copies: dict[Hashable, Sequence[Event]] = field(default_factory=dict)
+    """As layers of its kind do it, their numbers counted from each one's first; by what they differ in."""
 
 
 @dataclass(slots=True)

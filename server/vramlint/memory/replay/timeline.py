@@ -17,7 +17,7 @@ from vramlint.memory.optimizers import step_of
 from vramlint.memory.overhead import HANDLES, cublas_workspaces
 from vramlint.memory.persistent import state_sizes
 from vramlint.memory.quantization import stored_bytes
-from vramlint.memory.replay.events import Event, Stream, on_stream
+from vramlint.memory.replay.events import Event, History, Stream, on_stream
 from vramlint.memory.replay.micro_batch import MicroBatch, Place
 from vramlint.memory.replay.run import Run
 from vramlint.memory.replay.stretches import Walked
@@ -29,7 +29,7 @@ FIRST_OF_STEPS = 1 << 40
 """Numbers from here on are of micro batches; those below are of what stays."""
 
 
-def timeline(run: Run, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
+def timeline(run: Run, steps: Sequence[tuple[int, Walked]]) -> History:
     """The events of a run of `steps`: tokens of a row, and the walk at this length."""
     return _Timeline(run).made(steps)
 
@@ -37,7 +37,7 @@ def timeline(run: Run, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
 class _Timeline:
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.events: list[Event] = []
+        self.events = History()
         self.numbers = 0
         self.next_base = FIRST_OF_STEPS
         self.batch: list[int] = []
@@ -51,7 +51,7 @@ class _Timeline:
         self.traced = False
         """Whether the engine has traced a micro batch."""
 
-    def made(self, steps: Sequence[tuple[int, Walked]]) -> list[Event]:
+    def made(self, steps: Sequence[tuple[int, Walked]]) -> History:
         run = self.run
         workspace = cublas_workspaces(run.job) // HANDLES
         self._load()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import Record
 from vramlint.memory.replay.events import Event, on_stream
 from vramlint.memory.sharding.fsdp import COLLECTED, GATHERED, REDUCED, SHARD, UNSHARDED
@@ -34,6 +34,10 @@ class BackwardUnit:
     """The number of what is reduced, where it stays until the next unit reduces."""
     reduction: frozenset[int] = frozenset()
     """Numbers of all that only a reduction allocates."""
+    reducing: list[int] = field(default_factory=list)
+    """Places of their events."""
+    leaving: list[int] = field(default_factory=list)
+    """Places where what is `pending` would go."""
 
 
 def unit_of(events: Sequence[Event], records: Sequence[Record], segment: Segment) -> BackwardUnit:
@@ -45,6 +49,8 @@ def unit_of(events: Sequence[Event], records: Sequence[Record], segment: Segment
     unit.reduces = next((place for place, number in made if number in unit.reduction), None)
     if segment.pending:
         unit.pending = next((number for number, name in names.items() if name == COLLECTED), None)
+    unit.reducing = [at for at, (number, _) in enumerate(events) if number in unit.reduction]
+    unit.leaving = [at for at, (number, size) in enumerate(events) if number == unit.pending and not size]
     if segment.fetched or segment.fetched_late:
         own = next(((at, one) for at, one in made if names[one] in (GATHERED, UNSHARDED)), None)
         if own is not None:
@@ -82,9 +88,7 @@ def inserted(
     return made
 
 
-def dropped(events: Sequence[Event], unit: BackwardUnit, *, asked: bool, reduces: bool) -> list[int]:
+def dropped(unit: BackwardUnit, *, asked: bool, reduces: bool) -> list[int]:
     """Places of a unit's events that come at another time, or not at all: what only a reduction has."""
     gone = [] if unit.gathers is None or unit.copied or not asked else [unit.gathers]
-    if not reduces:
-        return gone + [at for at, (number, _) in enumerate(events) if number in unit.reduction]
-    return gone + [at for at, (number, size) in enumerate(events) if number == unit.pending and not size]
+    return gone + (unit.leaving if reduces else unit.reducing)
