@@ -359,3 +359,38 @@ def test_a_device_map_spreads_the_layers_of_one_process(tmp_path: Path) -> None:
     assert placed(tmp_path, load.format('{"": 0}')) == (2, 1)
     assert placed(tmp_path, '"Qwen/Qwen2.5-7B"') == (1, 2)
     assert placed(tmp_path, '"Qwen/Qwen2.5-7B"', trl="0.25") == (2, 1)
+
+
+BY_NAME = """\
+from peft import LoraConfig
+from transformers import BitsAndBytesConfig, Mxfp4Config
+from trl import SFTConfig, SFTTrainer
+bits = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+args = SFTConfig("o", max_length=512, model_init_kwargs={"dtype": "float16"})
+SFTTrainer("Qwen/Qwen2.5-7B", args, peft_config=LoraConfig(r=8), quantization_config=bits).train()
+"""
+
+
+@pytest.mark.parametrize("handed", [False, True], ids=["argument", "handed on"])
+def test_trainers_quantize_the_model_that_they_load_by_its_name(tmp_path: Path, handed: bool) -> None:
+    text = BY_NAME
+    if handed:
+        text = text.replace(", quantization_config=bits)", ")").replace(
+            '"float16"}', '"float16", "quantization_config": bits}'
+        )
+    (run,) = described(tmp_path, text, gpu="A100-80GB")
+    assert run.reading is not None
+    assert run.reading.job.quantization.scheme == "bnb-nf4"
+    assert run.reading.job.precision.weights == "float16"
+
+
+def test_a_checkpoint_in_mxfp4_that_is_unpacked_has_16_bit_weights(tmp_path: Path) -> None:
+    """quantizers/quantizer_mxfp4.py of transformers 5.24."""
+    text = BY_NAME.replace("Qwen/Qwen2.5-7B", "openai/gpt-oss-20b").replace('"float16"', '"bfloat16"')
+    text = text.replace("_config=bits", "_config=Mxfp4Config(dequantize=True)").replace(
+        "r=8", "r=8, target_modules=['q_proj']"
+    )
+    (run,) = described(tmp_path, text, gpu="H100-80GB")
+    assert run.reading is not None
+    assert run.estimate is not None
+    assert run.estimate.components["weights"] == pytest.approx(2 * 20.9e9, rel=0.02)

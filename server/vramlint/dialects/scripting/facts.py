@@ -193,7 +193,7 @@ def _loaded(value: Made) -> Facts:
     spread = value.argument("device_map")
     if isinstance(spread, Known) and spread.value in ("auto", "balanced"):
         found[SPREAD] = given(spread, value.place)
-    found |= _bits(value.argument("quantization_config"), value.place)
+    found |= bits_of(value.argument("quantization_config"), value.place)
     for key in ("load_in_4bit", "load_in_8bit"):
         flag = argument_of(value, key)
         if flag is not None:
@@ -209,13 +209,18 @@ def _named(name: Given) -> Given:
     )
 
 
-def _bits(config: Value | None, place: Place) -> Facts:
+def bits_of(config: Value | None, place: Place) -> Facts:
+    """A config of a quantization as keys of a recipe."""
     if config is None or (isinstance(config, Known) and config.value is None):
         return {}
     if isinstance(config, Made) and config.kind == "BitsAndBytesConfig":
         return _take(config, BITS)
+    if isinstance(config, Made) and config.kind == "Mxfp4Config":
+        unpacked = config.argument("dequantize")  # quantizers/quantizer_mxfp4.py of transformers 5.24
+        if isinstance(unpacked, Known) and unpacked.value is True:
+            return {}
     if isinstance(config, Made) and config.name == "one of":
-        merged = _either([_bits(each, place) for each in config.arguments], place)
+        merged = _either([bits_of(each, place) for each in config.arguments], place)
         return merged or {}
     why = config.why if isinstance(config, Open) else "a quantization that is not read"
     return {"load_in_4bit": Given(None, place, "literal", place, why)}

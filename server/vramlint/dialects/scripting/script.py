@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from vramlint.dialects.kit.reader import text as as_text
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
+from vramlint.dialects.scripting.by_name import handed_on, quantized_by_name
 from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, IMAGES, is_arguments, trainer_of
 from vramlint.dialects.scripting.declared import Load, Started
 from vramlint.dialects.scripting.facts import (
@@ -156,6 +157,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
     facts = model_facts(model, place)
     if isinstance(model, Known) and facts is not None:
         facts[MODEL] = argument_of(made, "model", 0) or facts[MODEL]
+        facts |= quantized_by_name(made, made.argument("args", 1), place)
     if facts is None or (model is None and not made.missing):
         return None
     if trainer.objective != "reward" and _is_classifier(model):
@@ -295,7 +297,8 @@ def _arguments(config: Value | None, trainer: Trainer, place: Place) -> tuple[Fa
         why = config.why if isinstance(config, Open) else "arguments that are not known here"
         return _all_open(why, place), []
     found = {
-        name: given(value, config.place, config.words.get(name)) for name, value in config.keywords.items()
+        name: given(handed_on(value), config.place, config.words.get(name))
+        for name, value in config.keywords.items()
     }
     found = {name: each for name, each in found.items() if name not in _RUNTIME or each.value is not None}
     for name in (OF_MODEL | OF_ADAPTER.keys()) & found.keys():
