@@ -98,3 +98,11 @@ def test_adapters_and_degrees_act_on_a_count(tmp_path: Path) -> None:
     split = estimate_of(tmp_path, base + "parallel: {tensor: 4}\n")
     whole = estimate_of(tmp_path, base)
     assert split.component_sizes["weights"] < 0.3 * whole.component_sizes["weights"]
+
+
+def test_a_quantized_count_is_counted_as_quantized(tmp_path: Path) -> None:
+    """Half a byte a weight and its constants, the least that such a run can need; quantized one by one."""
+    text = "vramlint: 1\nmodel: mistralai/Voxtral-Mini-3B-2507\nmethod: qlora\nadapter: {r: 8}\n"
+    estimate = estimate_of(tmp_path, text)
+    assert 0.5 < estimate.components["weights"] / estimate.parameters < 0.57
+    assert estimate.device_bytes < 0.75 * estimate.parameters

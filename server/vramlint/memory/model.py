@@ -140,11 +140,19 @@ def estimate_job(job: TrainingJob, tensors: int = 0) -> Estimate:
     return replace(told, peak_tensors=largest, shorter=_shorter(job))
 
 
+_TENSOR = 2**24
+"""Elements of a linear layer 4,096 wide, for a model of which no more is known than that its linears are
+quantized, one at a time.
+"""
+
+
 def _bare(job: TrainingJob, parameters: int, optimizer: Optimizer) -> Estimate:
     """Weights, gradients and states of a model of which only the parameter count is known."""
     weights = Weights(job)
-    weights.group("all weights")
-    weights.parameter("weights", (parameters,))
+    scheme = job.quantization.compute if job.quantization is not None else None
+    tensors = -(-parameters // _TENSOR) if scheme is not None else 1
+    weights.group("all weights", tensors)
+    weights.parameter("weights", (parameters // tensors,), "linear", scheme)  # what stays whole is not known
     plan = plan_of(job)
     persistent = persistent_bytes(job, weights, plan, optimizer)
     around = [
