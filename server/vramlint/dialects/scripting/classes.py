@@ -60,6 +60,11 @@ IMAGES = re.compile(r"(?:\w*Processor\.from_pretrained|\w*Vision\w*Collator|\w*C
 """What makes batches with images."""
 CLASSIFIER = re.compile(r"(?:AutoModel|\w+)ForSequenceClassification\Z")
 UNSLOTH = frozenset(("FastLanguageModel", "FastModel", "FastVisionModel", "FastTextModel", "FastLlamaModel"))
+UNSLOTH_PARTS = (
+    *("finetune_vision_layers", "finetune_language_layers"),
+    *("finetune_attention_modules", "finetune_mlp_modules"),
+)
+"""Arguments of `get_peft_model` (unsloth 2026.10.9, models/vision.py) that say what is adapted."""
 WRAPPERS: Mapping[str, str] = {
     "torch.compile": "model",
     "torch.nn.parallel.DistributedDataParallel": "module",

@@ -14,6 +14,7 @@ from vramlint.dialects.scripting.classes import (
     LOADING,
     LORA,
     UNSLOTH,
+    UNSLOTH_PARTS,
     WRAPPERS,
     Argument,
 )
@@ -369,6 +370,7 @@ def _unsloth_adapter(value: Made) -> Facts:
             "modules_to_save": Argument("lora_modules_to_save"),
             "use_dora": Argument("use_dora"),
             "use_gradient_checkpointing": Argument("gradient_checkpointing", "unsloth"),
+            **{name: Argument(name) for name in UNSLOTH_PARTS},
         },
     )
     if "use_gradient_checkpointing" not in value.keywords:

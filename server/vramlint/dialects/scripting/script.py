@@ -265,7 +265,12 @@ def _with_unsloth(
         "unsloth",
         arguments=as_config(arguments),
         open=tuple(opened),
-        trainer=Trainer("unsloth", objective, optimizer=as_text(as_value(arguments, "optim"))),
+        trainer=Trainer(
+            "unsloth",
+            objective,
+            optimizer=as_text(as_value(arguments, "optim")),
+            images=_reads_images(made),
+        ),
         rooms=room,
     )
     stated = {"framework": Given("unsloth", arguments["unsloth"].place), "method": Given(objective, place)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vramlint.dialects.kit.run import Given
+from vramlint.dialects.scripting.classes import UNSLOTH_PARTS
 from vramlint.dialects.scripting.facts import Facts, as_value
 from vramlint.lazy_dataclasses import replace
 
@@ -82,6 +83,7 @@ KEYS: Mapping[str, str] = {
     "lora_dropout": "lora.lora_dropout",
     "lora_target_modules": "lora.target_modules",
     "use_dora": "lora.use_dora",
+    **{name: f"lora.{name}" for name in UNSLOTH_PARTS},
     "optim": "optim",
 }
 """Keys of a recipe by their names in the config of Unsloth's command line, which has no key for `optim`: its

@@ -7,7 +7,7 @@ host, a loss that never holds all logits, 8-bit AdamW.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
@@ -24,6 +24,8 @@ from vramlint.dialects.kit.edits import Editor, edit, key, translated
 from vramlint.dialects.kit.read_only import reader_of
 from vramlint.dialects.kit.reader import Reader, boolean, choice, names, number, positive, text
 from vramlint.dialects.kit.reading import find_model, finish, hardware, world_size
+from vramlint.dialects.unsloth.targets import KEYS as TARGET_KEYS
+from vramlint.dialects.unsloth.targets import read_targets
 from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 from vramlint.vocabulary import Checkpointing
 
@@ -59,6 +61,7 @@ KEYS = (
     Key("lora.lora_dropout", "adapter.dropout", "Above 0, switches Unsloth's fused kernels off.", 0.0),
     Key("lora.target_modules", "adapter.targets", "Linears that get an adapter.", _SEVEN),
     Key("lora.use_dora", "method", "DoRA adds a magnitude vector to each adapted linear.", False),
+    *TARGET_KEYS,
 )
 _CHECKPOINTS: Mapping[str | bool, Checkpointing] = {
     "unsloth": "full",
@@ -73,11 +76,23 @@ _ALLOCATOR = "expandable_segments:True,roundup_power2_divisions:[32:256,64:128,2
 """What `import unsloth` exports (unsloth/__init__.py)."""
 
 
+_MODELLED = frozenset(("decoder", "hybrid-decoder", "vision-language"))
+"""Kinds of models that are followed."""
+_OWN = frozenset(("gemma", "gemma2", "llama", "mistral", "qwen2", "qwen3", "qwen3_moe"))
+"""Architectures whose layers Unsloth runs itself (models/loader.py, FastLanguageModel.from_pretrained); the
+others are transformers' and PEFT's (models/vision.py, FastBaseModel).
+"""
+_SIDE = 512
+"""Pixels of a larger image's shorter side, of a model whose tower names none (unsloth_zoo/vision_utils.py,
+UnslothVisionDataCollator).
+"""
+
+
 def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     """The job that `unsloth train --config` runs."""
     reader = reader_of(DIALECT, values, context)
     model = find_model(reader, context, "model")
-    if isinstance(model, Model) and model.kind != "decoder":
+    if isinstance(model, Model) and model.kind not in _MODELLED:
         model = Obstacle(
             "not-modelled", f"model: Unsloth's way with the kind {model.kind} is not modelled", ("model",)
         )
@@ -112,6 +127,10 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     reader.default("loss", f"Unsloth's cross entropy {'never holds' if fused else 'over'} all logits")
     world = world_size(reader, context)
     dtype = _dtype(context)
+    shows = context.trainer is not None and context.trainer.images
+    scaled = "image_size" in (model.config.get("vision_config") or {})
+    # What trains in float16 is kept in float32 (unsloth_zoo/training_utils.py, prepare_model_for_training).
+    weights: Literal["bfloat16", "float16", "float32"] = "float32" if full and dtype == "float16" else dtype
     return TrainingJob(
         model=model,
         method="full" if full else "dora" if dora else "qlora" if four_bit else "lora",
@@ -121,25 +140,33 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
             r=reader.read("lora.lora_r", positive),
             alpha=reader.read("lora.lora_alpha", number),
             dropout=dropout,
-            targets=reader.read("lora.target_modules", names, tuple(_SEVEN.split(","))),
-            fused_kernels=dropout == 0 and not dora,
+            targets=_targets(reader, model),
+            fused_kernels=dropout == 0 and not dora and model.model_type in _OWN,
         ),
         quantization=Quantization(experts=_experts(reader, model)) if four_bit else None,
-        precision=Precision(weights=dtype, autocast=dtype),
+        precision=Precision(weights=weights, autocast=dtype),
         optimizer=optimizer or "adamw_8bit",
         micro_batch_size=reader.read("training.batch_size", positive),
         gradient_accumulation_steps=reader.read("training.gradient_accumulation_steps", positive),
         sequence_length=length,
         packing=reader.read("training.packing", boolean),
+        images="one" if shows else "none",
+        image_pixels=None if scaled or not shows else _SIDE**2,
         gradient_checkpointing=checkpointing,
         activation_offload=offloads and length >= _SHORT,
         allocator=_ALLOCATOR,
-        attention=_attention(context, model),
+        attention=_attention(reader, context, model),
         loss="fused-linear" if fused else "fused-cross-entropy",
         parallel=Parallel("ddp", data=world) if world > 1 else Parallel(),
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _targets(reader: Reader, model: Model) -> str | tuple[str, ...]:
+    if model.model_type in _OWN or model.kind == "decoder":
+        return reader.read("lora.target_modules", names, tuple(_SEVEN.split(",")))
+    return read_targets(reader)
 
 
 def _experts(reader: Reader, model: Model) -> Literal["auto", "packed", "unpacked-whole"]:
@@ -160,14 +187,33 @@ def _dtype(context: Context) -> Literal["bfloat16", "float16"]:
     return "float16" if lacks else "bfloat16"
 
 
-_XFORMERS = frozenset(("llama", "mistral", "gemma", "qwen2", "qwen3"))
-"""Architectures whose layers Unsloth runs itself (models/loader.py)."""
+_XFORMERS = _OWN - {"gemma2", "qwen3_moe"}
+"""Those whose attention xformers runs (utils/attention_dispatch.py)."""
+_FLASH_HEAD = 256
+"""Elements of the largest head that PyTorch's flash kernel takes."""
 
 
-def _attention(context: Context, model: Model) -> Literal["sdpa", "sdpa-efficient"]:
-    """Unsloth requires xformers, whose kernel runs where flash does not (utils/attention_dispatch.py)."""
+def _attention(reader: Reader, context: Context, model: Model) -> Literal["sdpa", "sdpa-efficient", "flex"]:
+    """Unsloth requires xformers, whose kernel runs where flash does not (utils/attention_dispatch.py). For
+    transformers' layers it keeps the mask there, without which PyTorch would compute all scores
+    (unsloth_zoo/temporary_patches/misc.py, _flash_sdpa_takes_causal); gpt-oss trains with flex attention
+    (temporary_patches/gpt_oss.py).
+    """
+    if model.model_type == "gpt_oss" and reader.runs("unsloth", "2025.9"):
+        return "flex"
     lacks = context.gpu is not None and context.gpu.supports.get("flash_attention_2") is False
-    return "sdpa-efficient" if lacks and model.model_type in _XFORMERS else "sdpa"
+    parts = (model.config, model.config.get("text_config") or {})
+    wide = any(size > _FLASH_HEAD for part in parts for size in _heads(part))
+    if model.model_type in _XFORMERS:
+        return "sdpa-efficient" if lacks else "sdpa"
+    return "sdpa-efficient" if (lacks or wide) and reader.runs("unsloth", "2026.10.7") else "sdpa"
+
+
+def _heads(config: Mapping[str, Any]) -> Iterator[int]:
+    """Sizes of the heads that a config names."""
+    for name in ("head_dim", "global_head_dim"):
+        if isinstance(size := config.get(name), int):
+            yield size
 
 
 _EDITORS: Mapping[str, Editor] = {
