@@ -74,6 +74,19 @@ def test_a_run_that_a_module_starts_is_placed_at_the_call_of_the_file(tmp_path: 
     assert CALLER[slice(*place.span)] == "helpers.runner.run(5)"
 
 
+def test_a_function_is_called_like_its_module(tmp_path: Path) -> None:
+    package = {
+        "ours/__init__.py": "from ours.wide import narrow, wide\n",
+        "ours/wide.py": "from ours.narrow import narrow\ndef wide():\n    return 6\n",
+        "ours/narrow.py": "from ours import missing\ndef narrow():\n    return missing.missing.missing\n",
+    }
+    text = "from ours import narrow, wide\nfrom trl import SFTConfig, SFTTrainer\n"
+    text += "SFTTrainer('gpt2', SFTConfig(per_device_train_batch_size=wide(), max_length=narrow())).train()\n"
+    project(tmp_path, {"train.py": text, **package})
+    (run,) = described(tmp_path, "train.py")
+    assert fields(run)["micro_batch"] == 6
+
+
 @pytest.mark.parametrize(
     "files",
     [

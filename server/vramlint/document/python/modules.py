@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from vramlint.document.place import Place, Snippet
@@ -21,6 +21,8 @@ _LARGEST = 200_000
 _STEPS = 1_000
 _DEEPEST = 8
 """Imports that lead to one another."""
+_LONGEST = 16
+"""Parts of a dotted name: a package and a function of one name may lead to one another for ever."""
 _LIBRARIES = frozenset(
     ("torch", "transformers", "trl", "peft", "unsloth", "datasets", "accelerate", "deepspeed", "bitsandbytes")
 )
@@ -47,12 +49,9 @@ class Modules:
 
     def _value(self, dotted: str, place: Place, run: Evaluation) -> Value | None:
         names = dotted.split(".")
-        if names[0] in _LIBRARIES or names[0] in sys.stdlib_module_names:
+        if names[0] in _LIBRARIES or names[0] in sys.stdlib_module_names or len(names) > _LONGEST:
             return None
-        for end in range(1, len(names)):
-            scope = self._scope("/".join(names[:end]), run)
-            if scope is None:
-                return None
+        for end, scope in reversed(self._scopes_of(names, run)):
             found = scope.names.get(names[end])
             if found is not None:
                 found = brought(found, run)
@@ -60,6 +59,18 @@ class Modules:
                     found = brought(attribute(found, name, place), run)
                 return found
         return None
+
+    def _scopes_of(self, names: Sequence[str], run: Evaluation) -> list[tuple[int, Scope]]:
+        """The modules that lead to a dotted name, each with the index of what is looked up in it. The
+        innermost is the one that an import names: its package may hold something else by the same name.
+        """
+        found: list[tuple[int, Scope]] = []
+        for end in range(1, len(names)):
+            scope = self._scope("/".join(names[:end]), run)
+            if scope is None:
+                break
+            found.append((end, scope))
+        return found
 
     def _scope(self, name: str, run: Evaluation) -> Scope | None:
         """The names of a module."""
