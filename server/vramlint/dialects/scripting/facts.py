@@ -99,11 +99,15 @@ def _made(value: Made) -> Facts | None:
     if kind in ("prepare_model_for_kbit_training", "prepare_model_for_int8_training"):
         below = model_facts(inner, value.place)
         return _over(below, _prepared(value, below or {}))
-    if name in WRAPPERS:
+    if name in WRAPPERS or (owner in UNSLOTH and kind in _SWITCHES):
         return model_facts(inner, value.place)
     if kind == "0" and value.owner is not None:
         return model_facts(value.owner, value.place)
     return _unknown(value.place, value.place, f"made by {name}(), which is not followed")
+
+
+_SWITCHES = ("for_training", "for_inference")
+"""Methods of Unsloth's classes that return the model that they are given (models/llama.py)."""
 
 
 def _unknown(place: Place, used: Place, why: str) -> Facts:

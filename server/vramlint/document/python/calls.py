@@ -87,12 +87,12 @@ def part(value: Value, index: int, place: Place) -> Value:
 def call(callee: Value, given: Given, place: Place, run: Evaluation) -> Value:
     """What calling a value makes."""
     if isinstance(callee, Function):
-        if callee.owner is not None and not isinstance(callee.node, ast.Lambda):
+        if isinstance(callee.owner, Made) and not isinstance(callee.node, ast.Lambda):
             made = Made(f"{callee.owner.name}.{callee.node.name}", given.arguments, given.keywords, place)
             callee.owner.methods.append(Method(callee.node.name, made))
         return run.follow(callee, given.arguments, given.keywords, place)
     if isinstance(callee, Class):
-        return _instance(callee, given, place, run)
+        return instance(callee, given, place, run)
     if isinstance(callee, Bound):
         return _method(callee, given, place, run)
     if isinstance(callee, Made):
@@ -103,10 +103,15 @@ def call(callee: Value, given: Given, place: Place, run: Evaluation) -> Value:
     return callee if isinstance(callee, Open) else Open("only the run knows", place)
 
 
-def _instance(made: Class, given: Given, place: Place, run: Evaluation) -> Made:
+def instance(made: Class, given: Given, place: Place, run: Evaluation) -> Made:
     """An object of a class that the script defines; named after the class of another module below it."""
     start = made.functions.get("__init__")
     keywords = {**made.defaults, **given.keywords}
+    if made.checks:
+        only = given.arguments[0] if len(given.arguments) == 1 else None
+        keywords |= only.entries if isinstance(only, Table) else {}
+        for name in made.nested.keys() & keywords.keys():
+            keywords[name] = _validated(made.nested[name], keywords[name], place, run)
     if start is None and not made.base:
         keywords |= dict(zip(made.fields, given.arguments, strict=False))
     found = Made(made.base or made.name, given.arguments, keywords, place, None, given.missing, run.certain)
@@ -121,6 +126,13 @@ def _instance(made: Class, given: Given, place: Place, run: Evaluation) -> Made:
             Function(start.node, start.scope, start.locate, found), given.arguments, given.keywords, place
         )
     return found
+
+
+def _validated(made: Class, value: Value, place: Place, run: Evaluation) -> Value:
+    if not isinstance(value, Table):
+        return value
+    missing = "" if value.whole else "a config that holds more than is known here"
+    return instance(made, Given([], dict(value.entries), missing, value.words), place, run)
 
 
 _SAME = frozenset(
@@ -342,9 +354,9 @@ def _argument(parser: Made, given: Given, place: Place) -> None:
         default = Known(kind == "store_false", place)
     required = given.keywords.get("required")
     if default is None or (isinstance(required, Known) and required.value):
-        why = "an argument of the command line, without a default"
+        why = f"{word} is an argument of the command line, without a default"
         if not word.startswith("-"):
-            why = "a positional argument of the command line"
+            why = f"{word} is a positional argument of the command line"
         parser.keywords[name] = Open(why, place)
         return
     parser.keywords[name] = handed(_typed(default, given.keywords.get("type")), "declared-default")

@@ -42,22 +42,29 @@ def class_of(node: ast.ClassDef, scope: Scope, run: Evaluation) -> Class:
             found.defaults |= base.defaults
             found.functions |= base.functions
             found.fields = (*base.fields, *found.fields)
+            found.nested |= base.nested
     own = Scope({}, scope)
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             found.functions[statement.name] = Function(statement, scope, run.here)
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             found.fields = (*found.fields, statement.target.id)
+            kind = evaluate(statement.annotation, scope, run)
+            if isinstance(kind, Class):
+                found.nested[statement.target.id] = kind
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             run.statement(statement, own)
-    found.defaults |= {name: _default(value) for name, value in own.names.items()}
+    found.defaults |= {name: _default(value, run) for name, value in own.names.items()}
     return found
 
 
-def _default(value: Value) -> Value:
+def _default(value: Value, run: Evaluation) -> Value:
     """The default of a field of a dataclass."""
     if isinstance(value, Made) and value.kind in ("field", "Field"):
         default = value.argument("default", 0 if value.kind == "Field" else None)
+        factory = value.argument("default_factory")
+        if default is None and factory is not None:
+            default = calls.call(factory, calls.Given([], {}), value.place, run)
         return (
             calls.handed(default, "declared-default")
             if default is not None

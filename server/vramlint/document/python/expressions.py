@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from functools import partial
 
 from vramlint.document.place import How, Place
-from vramlint.document.python import paths
+from vramlint.document.python import comprehensions, paths
+from vramlint.document.python.methods import decorated
 from vramlint.document.python.operations import binary, compared, truth, unary
 from vramlint.document.python.values import (
     Bound,
@@ -65,9 +67,18 @@ def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
             return scope.names[name]
         case ast.Lambda():
             return Function(node, scope, run.here)
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+            read = partial(_read, run)
+            return comprehensions.items(node.elt, node.generators, scope, read, place)
+        case ast.DictComp():
+            return comprehensions.table(node, scope, partial(_read, run), run.locate, place)
         case ast.Await(value=inner) | ast.Starred(value=inner):
             return evaluate(inner, scope, run)
     return Open("only the run knows", place)
+
+
+def _read(run: Evaluation, node: ast.expr, scope: Scope) -> Value:
+    return evaluate(node, scope, run)
 
 
 STARTS = frozenset(["remote", "spawn", "local", "delay"])
@@ -89,7 +100,12 @@ def brought(value: Value, run: Evaluation) -> Value:
     """A value, or what its dotted name stands for in a module of the project."""
     if isinstance(value, Symbol) and "." in value.name:
         return run.imported(value.name, value.place) or value
+    if isinstance(value, Function) and value.owner is not None and decorated(value, *_PROPERTIES):
+        return run.follow(value, [], {}, value.locate(value.node))
     return value
+
+
+_PROPERTIES = ("property", "cached_property")
 
 
 def attribute(value: Value, name: str, place: Place) -> Value:
@@ -102,8 +118,7 @@ def attribute(value: Value, name: str, place: Place) -> Value:
         if (of_path := paths.part(value, name, place)) is not None:
             return of_path
         if value.defined is not None and name in value.defined.functions:
-            function = value.defined.functions[name]
-            return Function(function.node, function.scope, function.locate, value)
+            return bound(value.defined.functions[name], value, value.defined)
         if value.missing:
             return Open(value.missing, value.place)
         return Bound(value, name, place)
@@ -111,11 +126,29 @@ def attribute(value: Value, name: str, place: Place) -> Value:
         return value
     if isinstance(value, Class) and name in value.defaults:
         return value.defaults[name]
+    if isinstance(value, Class) and value.checks and name in _OF_TABLES:
+        return value
+    if isinstance(value, Class) and name in value.functions:
+        return bound(value.functions[name], None, value)
     if isinstance(value, Open):
         return value
     if isinstance(value, Table):
         return value.entries.get(name) or Symbol(f"dict.{name}", place)
     return Open(f".{name} is not known here", place)
+
+
+_OF_TABLES = ("model_validate", "parse_obj")
+"""How pydantic is handed the dictionary of an object; calling the class takes keywords alone."""
+
+
+def bound(function: Function, owner: Made | None, of: Class) -> Function:
+    """A function of a class, seen from an object or from the class itself."""
+    first: Made | Class | None = owner
+    if decorated(function, "staticmethod"):
+        first = None
+    elif decorated(function, "classmethod"):
+        first = of
+    return Function(function.node, function.scope, function.locate, first)
 
 
 def _items(nodes: list[ast.expr], scope: Scope, run: Evaluation, place: Place) -> Value:
@@ -161,6 +194,8 @@ def spread(table: Table, value: Value) -> None:
 
 
 def _subscript(value: Value, key: Value, place: Place) -> Value:
+    if isinstance(value, Table | Items) and isinstance(key, Open):
+        return key
     if isinstance(value, Table) and isinstance(key, Known):
         found = value.entries.get(str(key.value))
         return found if found is not None else Open(f"{key.value!r} is not in the dictionary", place)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vramlint.document.place import Place
-from vramlint.document.python.values import Items, Known, Open, Symbol, Table, Value
+from vramlint.document.python.values import Function, Items, Known, Open, Symbol, Table, Value
 
 _LONGEST = 10_000
 _OF_TEXT: Mapping[str, Callable[..., Any]] = {
@@ -103,8 +104,19 @@ def _of_table(
         return Known(None, place)
     if name == "copy":
         return Table(dict(owner.entries), owner.place, owner.whole, dict(owner.words))
+    if name in ("keys", "values", "items") and not arguments:
+        keys: list[Value] = [Known(each, place) for each in owner.entries]
+        values = list(owner.entries.values())
+        pairs: list[Value] = [Items([one, two], place) for one, two in zip(keys, values, strict=True)]
+        return Items({"keys": keys, "values": values}.get(name, pairs), place, owner.whole)
     inner = owner.entries.get(name)
     return inner if inner is not None else Symbol(f"dict.{name}", place)
+
+
+def decorated(function: Function, *names: str) -> bool:
+    """Whether a function stands under a decorator of one of the names."""
+    found = (ast.unparse(each).rpartition(".")[2] for each in getattr(function.node, "decorator_list", ()))
+    return any(each in names for each in found)
 
 
 def _unknown(name: str, place: Place) -> Open:

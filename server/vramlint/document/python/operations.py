@@ -127,6 +127,8 @@ def builtin(name: str, arguments: list[Value], place: Place) -> Value | None:
         and paths.is_path(arguments[0])
     ):
         return arguments[0].arguments[0]
+    if name in ("any", "all") and len(arguments) == 1 and isinstance(arguments[0], Items):
+        return _of_all(name, arguments[0], place)
     function = _BUILTINS.get(name)
     if function is None and name != "len":
         return None
@@ -135,6 +137,18 @@ def builtin(name: str, arguments: list[Value], place: Place) -> Value | None:
         first = next((each for each in arguments if isinstance(each, Open)), None)
         return first or Open(f"{name}() of something that only the run knows", place)
     return _made(function, tuple(known), known[0].place, known[0].how)
+
+
+def _of_all(name: str, items: Items, place: Place) -> Value:
+    """`any` and `all`: decided by one element, else by every one."""
+    said = [truth(each) for each in items.items]
+    deciding = name == "any"
+    if deciding in said:
+        return Known(deciding, place)
+    if None not in said and items.whole:
+        return Known(not deciding, place)
+    first = next((each for each in items.items if isinstance(each, Open)), None)
+    return first or Open(f"{name}() of something that only the run knows", place)
 
 
 def truth(value: Value) -> bool | None:

@@ -121,7 +121,8 @@ class Function:
     node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: Scope
     locate: Callable[[ast.AST], Place]
-    owner: Made | None = None
+    owner: Made | Class | None = None
+    """The object whose method it is, or the class, of a class method."""
 
 
 @dataclass(slots=True, eq=False)
@@ -134,6 +135,13 @@ class Class:
     functions: dict[str, Function]
     fields: tuple[str, ...]
     place: Place
+    nested: dict[str, Class] = field(default_factory=dict)
+    """The fields that are annotated with a class of the script."""
+
+    @property
+    def checks(self) -> bool:
+        """Whether it is one of pydantic's, which makes objects of the dictionaries that it is given."""
+        return self.base.rpartition(".")[2] in ("BaseModel", "BaseSettings")
 
 
 Value: TypeAlias = Known | Open | Symbol | Items | Table | Made | Bound | Function | Class
