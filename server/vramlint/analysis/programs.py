@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from functools import partial
+from pathlib import PurePath
 from typing import NamedTuple
 
 from vramlint.analysis.describe import Described, describe
@@ -24,11 +26,12 @@ from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
 from vramlint.document import Document
 from vramlint.document.document import MAX_SIZE
 from vramlint.document.node import KeyPath
-from vramlint.document.place import Place, Snippet
+from vramlint.document.place import Piece, Place, Snippet
 from vramlint.document.python.cells import SEPARATOR
 from vramlint.document.python.values import Loaded
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import replace
+from vramlint.lint.directives import read_directives
 from vramlint.project.overrides import Overrides
 from vramlint.project.surroundings import Surroundings
 
@@ -44,10 +47,27 @@ class Where(NamedTuple):
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
     where = Where(document, around, overrides)
-    found = runs_in_program(document.text, document.language, partial(_load, around), None, around.module)
+    asked = _said(document)
+    how = started(None, asked) if asked is not None else None
+    found = runs_in_program(document.text, document.language, partial(_load, around), how, around.module)
+    if asked is not None:
+        found = tuple(_joined(each, asked) for each in found)
     host = _host(document) if found and document.text.startswith(SEPARATOR) else None
     described = (_stated(each, _asked(each.gpu or host), "", where) for each in found)
     return tuple(each for each in described if each is not None)
+
+
+def _said(document: Document) -> Run | None:
+    """What a comment says the program is started with: a launch line, or its arguments alone."""
+    said = read_directives(document).run
+    if said is None:
+        return None
+    line, span = said
+    name = PurePath(document.path or "script.py").name
+    before = f"python {shlex.quote(name)} " if line.startswith("-") else ""
+    pieces = (Piece(0, Place(span), exact=False), Piece(len(before), Place(span)))
+    runs = read_script(Snippet(before + line, pieces if before else pieces[1:])).runs
+    return runs[0] if len(runs) == 1 else None
 
 
 def _asked(gpu: str | None) -> LaunchSpec | None:
@@ -133,14 +153,18 @@ def _of_program(
     found = runs_in_program(program.text, "python", partial(_load, where.around), how, where.around.module)
     if len(found) != 1:
         return None
-    own = found[0].run
+    joined = _joined(found[0], run)
+    elsewhere = replace(joined.run, rooms={}, folder=run.folder)
+    return _stated(joined._replace(run=elsewhere), header, text, where)
+
+
+def _joined(each: ScriptRun, run: Run) -> ScriptRun:
+    """A run of a program as a launch line starts it."""
+    own = each.run
     counts_itself = own.launch.processes is not None
     place, by = run.launch.place, (*run.launch.by, *own.launch.by)
     launch = replace(own.launch, place=place, by=by) if counts_itself else run.launch
-    joined = replace(
-        own, launch=launch, environment={**run.environment, **own.environment}, rooms={}, folder=run.folder
-    )
-    return _stated(found[0]._replace(run=joined), header, text, where)
+    return each._replace(run=replace(own, launch=launch, environment={**run.environment, **own.environment}))
 
 
 def _with_declared(

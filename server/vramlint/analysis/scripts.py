@@ -4,9 +4,11 @@ findings at its words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain, islice
+from pathlib import PurePath
 from typing import Any
 
 from vramlint.analysis.describe import Described
@@ -14,10 +16,11 @@ from vramlint.analysis.judging import estimated, judge
 from vramlint.analysis.programs import program_runs, script_runs
 from vramlint.dialects import load
 from vramlint.dialects.kit.dialect import Problem, ReadResult
-from vramlint.dialects.kit.run import Run
+from vramlint.dialects.kit.run import Run, Unknown
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.edit import TextEdit, apply_edits
 from vramlint.document.node import Span
+from vramlint.document.python.values import COMMAND_LINE, ENVIRONMENT
 from vramlint.document.shell.view import Argument, view
 from vramlint.job import KeyPath, Origin, Written
 from vramlint.lazy_dataclasses import replace
@@ -116,8 +119,9 @@ def _context(
     reading = _relocated(described.reading, subject)
     estimate, cannot = estimated(reading, overrides.by_count)
     if described.deciding is not None:
-        reason = f"{described.deciding.field}: {described.deciding.why}"
-        estimate, cannot = None, Cannot("open-value", reason, (described.deciding.field,))
+        item = described.deciding
+        reason = f"{item.field}: {item.why}{_hint(item, described, document)}"
+        estimate, cannot = None, Cannot("open-value", reason, (item.field,))
         reading = replace(reading, job=None)  # it has a default where the value is open
     shown = view(document, _arguments(subject, document), _words(described.run), subject.values)
     if subject.dialect is not None and subject.dialect.assigns != "never":
@@ -135,6 +139,38 @@ def _context(
         estimate=estimate,
         cannot=cannot,
     )
+
+
+def _hint(item: Unknown, described: Described, document: Document) -> str:
+    """How to say in the file what only its start decides."""
+    if document.language not in PROGRAMS:
+        return ""
+    variable = re.match(rf"{ENVIRONMENT} (\w+)", item.why)
+    if variable is not None:
+        line = f"{variable[1]}=VALUE python {PurePath(document.path or 'script.py').name}"
+    elif COMMAND_LINE in item.why:
+        line = " ".join(f"{flag} VALUE" for flag in _flags(item, described))
+    else:
+        return ""
+    return f"; say it in a comment: # vramlint: run={line}"
+
+
+def _flags(item: Unknown, described: Described) -> Iterable[str]:
+    """The flags that decide the model, the batch and what is asked for."""
+    dialect = described.subject.dialect
+    fields = {row.path: row.field for row in dialect.keys} if dialect else {}
+    open_here = {name: each.why for name, each in described.run.arguments.items() if COMMAND_LINE in each.why}
+    for decided in ("model", "micro_batch_size"):
+        for name in open_here:
+            if fields.get(name) == decided:
+                yield _flag(name, open_here[name])
+    if fields.get(item.field) not in ("model", "micro_batch_size"):
+        yield _flag(item.field, item.why)
+
+
+def _flag(name: str, why: str) -> str:
+    said = why.split()[0]
+    return said if said.startswith("--") else f"--{name}"
 
 
 def _by_name(context: RuleContext, described: Described) -> RuleContext:

@@ -1,6 +1,7 @@
 """Comments that speak to vramlint.
 
 `# vramlint: gpu=A100-80GB x8 versions=axolotl@0.18,torch@2.13 dialect=axolotl`
+`# vramlint: run=torchrun --nproc_per_node 8 train.py --model gpt2`: what starts this script, up to the end
 `# vramlint: ignore[VL101] because …` on the line, or alone on the line before it
 `# vramlint: ignore-file[VL101,VL3] …`
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from vramlint.catalog.amounts import memory_bytes
-from vramlint.document import Document
+from vramlint.document import PROGRAMS, Document
 from vramlint.document.node import Comment, Span
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.project.lock_files import unknown_library
@@ -62,6 +63,8 @@ class Directives:
     problems: tuple[DirectiveProblem, ...] = ()
     ram: int | None = None
     """Host memory of a node, bytes."""
+    run: tuple[str, Span] | None = None
+    """The launch line of a script, or its arguments alone."""
 
 
 def read_directives(document: Document) -> Directives:
@@ -69,6 +72,7 @@ def read_directives(document: Document) -> Directives:
     gpu: tuple[str, Span] | None = None
     dialect: tuple[str, Span] | None = None
     ram: int | None = None
+    run: tuple[str, Span] | None = None
     versions: dict[str, str] = {}
     suppressions: list[Suppression] = []
     problems: list[DirectiveProblem] = []
@@ -100,6 +104,10 @@ def read_directives(document: Document) -> Directives:
                     )
             elif name == "dialect":
                 dialect = (value.lower(), span)
+            elif name == "run" and document.language in PROGRAMS:
+                run = (value, span)
+            elif name == "run":
+                problems.append(DirectiveProblem(span, "run= says what starts a Python script or a notebook"))
             elif name == "versions":
                 for part in filter(None, re.split(r"[,\s]+", value)):
                     release = _RELEASE.fullmatch(part)
@@ -116,16 +124,18 @@ def read_directives(document: Document) -> Directives:
                 problems.append(
                     DirectiveProblem(span, f"unknown option '{name}' in a vramlint comment: {_KNOWN}")
                 )
-    return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems), ram)
+    return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems), ram, run)
 
 
-_KNOWN = "use gpu=, ram=, versions=, dialect=, ignore[CODE] or ignore-file[CODE]"
+_KNOWN = "use gpu=, ram=, versions=, dialect=, run=, ignore[CODE] or ignore-file[CODE]"
 _NOTHING_READ = f"unknown vramlint directive: {_KNOWN}"
 
 
 def _settings(body: str, start: int) -> Iterable[tuple[str, str, Span]]:
-    """The `name=value` parts; a value reaches up to the next name."""
+    """The `name=value` parts; a value reaches up to the next name, that of `run` up to the end."""
     heads = list(_SETTING.finditer(body))
+    last = next((index for index, head in enumerate(heads) if head[1].lower() == "run"), len(heads))
+    heads = heads[: last + 1]
     for index, head in enumerate(heads):
         end = heads[index + 1].start() if index + 1 < len(heads) else len(body)
         value = body[head.end() : end].rstrip().removesuffix("*/").rstrip(" ;")

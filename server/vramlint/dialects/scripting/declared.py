@@ -19,18 +19,18 @@ Load: TypeAlias = Callable[[str], "Loaded | None"]
 
 
 class Started(NamedTuple):
-    """A script that a launch line starts: its path as shown, its arguments by name, and the variables that it
-    sees.
+    """A script that a launch line starts: its path as shown (None: it is the document itself), its arguments
+    by name, and the variables that it sees.
     """
 
-    document: str
+    document: str | None
     command: Mapping[str, Value]
     environment: Mapping[str, Value] = {}
     words: Items | None = None
     """`sys.argv`, where all of it is known."""
 
 
-def started(document: str, run: Run) -> Started:
+def started(document: str | None, run: Run) -> Started:
     """How a launch line starts a script."""
     command = {name: _value(each) for name, each in run.arguments.items()}
     if len(run.configs) == 1:

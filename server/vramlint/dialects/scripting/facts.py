@@ -19,7 +19,19 @@ from vramlint.dialects.scripting.classes import (
     Argument,
 )
 from vramlint.document.place import Place
-from vramlint.document.python.values import Items, Known, Made, Open, Symbol, Value, Word, holds_open, plain
+from vramlint.document.python.values import (
+    COMMAND_LINE,
+    ENVIRONMENT,
+    Items,
+    Known,
+    Made,
+    Open,
+    Symbol,
+    Value,
+    Word,
+    holds_open,
+    plain,
+)
 from vramlint.lazy_dataclasses import replace
 
 Facts: TypeAlias = dict[str, Given]
@@ -53,7 +65,7 @@ def argument_of(made: Made, name: str, position: int | None = None) -> Given | N
     return given(value, made.place, made.words.get(name))
 
 
-_FROM_OUTSIDE = re.compile(r"environment variable|command line")
+_FROM_OUTSIDE = re.compile(f"{ENVIRONMENT}|{COMMAND_LINE}")
 """In why a value is open that is given as text: the name of a model, without an adapter."""
 
 

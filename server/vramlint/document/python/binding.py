@@ -15,6 +15,7 @@ from vramlint.document.python.values import (
     Scope,
     Table,
     Value,
+    handed,
 )
 
 
@@ -41,12 +42,12 @@ def bind(
     known = {*names, *(each.arg for each in spec.kwonlyargs)}
     for name in known:
         if name in keywords:
-            inner.names[name] = calls.handed(keywords[name], "call-argument")
+            inner.names[name] = handed(keywords[name], "call-argument")
         elif name in given:
-            inner.names[name] = calls.handed(given[name], "call-argument")
+            inner.names[name] = handed(given[name], "call-argument")
         elif name in defaults:
             default = evaluate(defaults[name], function.scope, run)
-            inner.names[name] = calls.handed(default, "declared-default")
+            inner.names[name] = handed(default, "declared-default")
         else:
             inner.names[name] = _injected(function, run) or Open(
                 f"{name} is given by whoever calls the function", place

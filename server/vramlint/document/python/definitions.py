@@ -9,7 +9,18 @@ from vramlint.document.place import Place
 from vramlint.document.python import calls
 from vramlint.document.python.cells import Cell
 from vramlint.document.python.expressions import evaluate
-from vramlint.document.python.values import Class, Evaluation, Function, Made, Open, Scope, Symbol, Value
+from vramlint.document.python.values import (
+    Class,
+    Evaluation,
+    Function,
+    Given,
+    Made,
+    Open,
+    Scope,
+    Symbol,
+    Value,
+    handed,
+)
 
 
 def bring_in(node: ast.Import | ast.ImportFrom, scope: Scope, place: Place) -> None:
@@ -64,13 +75,9 @@ def _default(value: Value, run: Evaluation) -> Value:
         default = value.argument("default", 0 if value.kind == "Field" else None)
         factory = value.argument("default_factory")
         if default is None and factory is not None:
-            default = calls.call(factory, calls.Given([], {}), value.place, run)
-        return (
-            calls.handed(default, "declared-default")
-            if default is not None
-            else Open("no default", value.place)
-        )
-    return calls.handed(value, "declared-default")
+            default = calls.call(factory, Given([], {}), value.place, run)
+        return handed(default, "declared-default") if default is not None else Open("no default", value.place)
+    return handed(value, "declared-default")
 
 
 def entries(cell: Cell, cells: Sequence[Cell]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -10,6 +10,8 @@ from vramlint.document.python import comprehensions, paths
 from vramlint.document.python.methods import decorated
 from vramlint.document.python.operations import binary, compared, truth, unary
 from vramlint.document.python.values import (
+    COMMAND_LINE,
+    ENVIRONMENT,
     Bound,
     Class,
     Evaluation,
@@ -202,9 +204,9 @@ def _subscript(value: Value, key: Value, place: Place) -> Value:
     if isinstance(value, Items) and isinstance(key, Known) and isinstance(key.value, int):
         if -len(value.items) <= key.value < len(value.items):
             return value.items[key.value]
-        return Open("given on the command line" if value.place == place else "beyond the list", place)
+        return Open(f"given on {COMMAND_LINE}" if value.place == place else "beyond the list", place)
     if isinstance(value, Symbol) and value.name == "os.environ" and isinstance(key, Known):
-        return Open(f"environment variable {key.value}, without a default", place)
+        return Open(f"{ENVIRONMENT} {key.value}, without a default", place)
     if isinstance(value, Open):
         return value
     return Open("an element that only the run knows", place)

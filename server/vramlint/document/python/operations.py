@@ -9,7 +9,7 @@ from typing import Any
 
 from vramlint.document.place import How, Place
 from vramlint.document.python import paths
-from vramlint.document.python.values import Items, Known, Made, Open, Table, Value
+from vramlint.document.python.values import COMMAND_LINE, Items, Known, Made, Open, Table, Value
 
 _LARGEST = 1 << 63
 _LONGEST = 10_000
@@ -87,7 +87,7 @@ def compared(kind: ast.cmpop, left: Value, right: Value, place: Place) -> Value:
         if isinstance(right, Items) and all(isinstance(item, Known) for item in right.items):
             inside = [item.value for item in right.items if isinstance(item, Known)]
             if not right.whole and left.value not in inside:
-                return Open("given on the command line", place)
+                return Open(f"given on {COMMAND_LINE}", place)
         elif isinstance(right, Table) and right.whole:
             inside = right.entries
         if inside is not None and function is not None:

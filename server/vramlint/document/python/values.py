@@ -10,6 +10,11 @@ from vramlint.document.node import Span
 from vramlint.document.place import How, Place
 from vramlint.lazy_dataclasses import dataclass, field
 
+COMMAND_LINE = "the command line"
+"""In why a value is open that the arguments of a script decide."""
+ENVIRONMENT = "environment variable"
+"""In why a value is open that a variable decides."""
+
 
 class Known(NamedTuple):
     """A plain value: text, a number, a boolean or None, and the place that decides it."""
@@ -162,6 +167,21 @@ class Scope:
                 return scope.names[name]
             scope = scope.outer
         return None
+
+
+class Given(NamedTuple):
+    """The arguments of a call; `missing` says why there may be more of them."""
+
+    arguments: list[Value]
+    keywords: dict[str, Value]
+    missing: str = ""
+    words: Mapping[str, Word] = {}
+    last: Place | None = None
+
+
+def handed(value: Value, how: How) -> Value:
+    """A value where it is used through a name."""
+    return value._replace(how=how) if isinstance(value, Known) and value.how == "literal" else value
 
 
 class Loaded(NamedTuple):
