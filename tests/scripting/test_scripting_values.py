@@ -149,3 +149,26 @@ def test_a_model_that_unsloth_switches_is_the_model(tmp_path: Path) -> None:
     project(tmp_path, {"train.py": text})
     (run,) = described(tmp_path, "train.py")
     assert (fields(run)["model"], fields(run)["lora_r"]) == ("unsloth/Llama-3.2-1B", 4)
+
+
+ADAPTED = """\
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+from trl import SFTConfig, SFTTrainer
+base = AutoModelForCausalLM.from_pretrained("gpt2")
+model = PeftModel.from_pretrained(base, "out/adapter"{how}
+SFTTrainer(model, SFTConfig(per_device_train_batch_size=3, max_length=64)).train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "adapter"),
+    [(")", None), (").merge_and_unload()", "none"), (", is_trainable=True)", "lora")],
+)
+def test_an_adapter_that_is_loaded_is_frozen_until_it_is_merged(
+    tmp_path: Path, how: str, adapter: str | None
+) -> None:
+    project(tmp_path, {"train.py": ADAPTED.format(how=how)})
+    (run,) = described(tmp_path, "train.py")
+    assert fields(run).get("adapter") == adapter
+    assert (run.verdict == "fits") is (adapter == "none")

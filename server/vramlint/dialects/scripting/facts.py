@@ -191,14 +191,20 @@ def _narrowed(config: Made) -> Facts:
 
 
 def _continued(value: Made, below: Facts | None) -> Facts | None:
-    """PeftModel.from_pretrained: an adapter of which another repository says the rank."""
+    """PeftModel.from_pretrained: an adapter of which another repository says the rank. Without
+    `is_trainable` it is frozen, and the model below it too (peft_model.py of peft 0.21.2), until it is merged.
+    """
     trainable = value.argument("is_trainable")
-    if not (isinstance(trainable, Known) and trainable.value):
-        return below
     why = "decided by the adapter_config.json of another repository"
     opened = Given(None, value.place, "literal", value.place, why)
     adapter = {"use_peft": Given(True, value.place), "lora_r": opened, "lora_target_modules": opened}
-    return _over(below, adapter)
+    if isinstance(trainable, Known) and trainable.value:
+        return _over(below, adapter)
+    if any(method.name == "merge_and_unload" for method in value.methods):
+        return below
+    why = "an adapter that is loaded without is_trainable is frozen, and so is the model below it"
+    frozen = Given(None, value.place, "literal", value.place, why)
+    return _over(below, {**adapter, "use_peft": frozen})
 
 
 def _loaded(value: Made) -> Facts:
