@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from started_programs import ARGPARSE, described, fields, project
 
+from vramlint.dialects.scripting.marks import starts_run
+
 SETTINGS = """\
 from dataclasses import dataclass
 
@@ -72,6 +74,23 @@ def test_a_run_that_a_module_starts_is_placed_at_the_call_of_the_file(tmp_path: 
     place = run.run.launch.place
     assert place.document is None
     assert CALLER[slice(*place.span)] == "helpers.runner.run(5)"
+
+
+@pytest.mark.parametrize(
+    "brings",
+    [
+        "from work.train import run",
+        "from work import (\n    helpers,\n    train,\n)\nrun = train.run",
+        "import work.train\nrun = work.train.run",
+    ],
+)
+def test_a_program_that_only_starts_a_module_is_one_that_trains(tmp_path: Path, brings: str) -> None:
+    main = f"{brings}\n\ndef main():\n    run(7)\n\nif __name__ == '__main__':\n    main()\n"
+    project(tmp_path, {"main.py": main, "work/train.py": RUNNER})
+    (run,) = described(tmp_path, "main.py")
+    assert fields(run)["micro_batch"] == 7
+    assert starts_run(main.encode())
+    assert not starts_run(b"from sklearn.model_selection import train_test_split\n'__main__'\n")
 
 
 def test_a_function_is_called_like_its_module(tmp_path: Path) -> None:

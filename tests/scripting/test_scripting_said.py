@@ -9,6 +9,7 @@ from started_programs import ARGPARSE, described, fields, project
 
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
+from vramlint.explain.why_not import why_not
 from vramlint.lint.directives import read_directives
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
@@ -126,3 +127,11 @@ def test_a_line_that_starts_nothing_says_nothing(tmp_path: Path) -> None:
     project_file(tmp_path, f"# vramlint: run=ls -l\n{ARGPARSE}")
     (run,) = described(tmp_path, "train.py")
     assert "model" not in fields(run)
+
+
+@pytest.mark.parametrize("name", ["tool.py", "tool.sh", "tool.ipynb"])
+def test_a_script_that_trains_nothing_is_not_called_empty(tmp_path: Path, name: str) -> None:
+    text = '{"cells": []}' if name.endswith("ipynb") else "echo = 1\n"
+    project(tmp_path, {name: text})
+    analysis = analyse(Document.parse(text, str(tmp_path / name)), Workspace(tmp_path), Overrides())
+    assert why_not(analysis)[1] in ("it starts no training run that vramlint knows",)

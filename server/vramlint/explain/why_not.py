@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from vramlint.document import Document
+from vramlint.document import PROGRAMS, Document
 from vramlint.lint.result import Analysis
+
+_STARTING = (*PROGRAMS, "shell")
+"""Languages of files that start runs, and are no configs."""
 
 
 def why_not(analysis: Analysis) -> tuple[str, str, int | None]:
@@ -17,6 +20,8 @@ def why_not(analysis: Analysis) -> tuple[str, str, int | None]:
     if document.problems and not isinstance(analysis.values, dict):
         problem = document.problems[0]
         return problem.kind, problem.message, document.lines.line(problem.span.start)
+    if document.text.strip() and document.language in _STARTING:
+        return "not-a-training-file", "it starts no training run that vramlint knows", None
     if not isinstance(analysis.values, dict):
         return "not-a-training-file", f"not a training config: {_shape(document, analysis.values)}", None
     return "unknown-dialect", f"not a training config that vramlint knows: {_evidence(analysis)}", None

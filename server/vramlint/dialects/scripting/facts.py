@@ -192,7 +192,8 @@ def _narrowed(config: Made) -> Facts:
 
 def _continued(value: Made, below: Facts | None) -> Facts | None:
     """PeftModel.from_pretrained: an adapter of which another repository says the rank. Without
-    `is_trainable` it is frozen, and the model below it too (peft_model.py of peft 0.21.2), until it is merged.
+    `is_trainable` it is frozen until it is merged, and so is the model below it (peft_model.py of peft
+    0.21.2).
     """
     trainable = value.argument("is_trainable")
     why = "decided by the adapter_config.json of another repository"

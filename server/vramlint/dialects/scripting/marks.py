@@ -1,5 +1,7 @@
 """What every program has in it that starts a run which is known here: a plain search passes over the rest."""
 
+import re
+
 _TRAINERS = (b"rainer(", b"rainer (")
 """After the T of a trainer that is called: one letter is found a hundred times as fast as a word."""
 _MAINS = (b"sft_main(", b"rlhf_main(", b"pt_main(")
@@ -29,11 +31,16 @@ def starts_run(data: bytes) -> bool:
     return (
         _calls(data)
         or _loops(data)
+        or (b"__main__" in data and _BRINGS_TRAINING.search(data) is not None)
         or (b"entry_point" in data and b"sagemaker" in data)
         or (_shells(data) and any(word in data for word in STARTS + _WORDS))
     )
 
 
+_BRINGS_TRAINING = re.compile(
+    rb"^[ \t]*(?:from|import)[ \t][^\n(]*(?:\([^)]*)?train(?!_test_split)", re.MULTILINE
+)
+"""A program that leaves the training to a module of its project: an import that is called so."""
 _RUNS = (b"run:", b"command:", b"script:")
 
 
