@@ -172,3 +172,39 @@ def test_an_adapter_that_is_loaded_is_frozen_until_it_is_merged(
     (run,) = described(tmp_path, "train.py")
     assert fields(run).get("adapter") == adapter
     assert (run.verdict == "fits") is (adapter == "none")
+
+
+LINEARS = """\
+import bitsandbytes as bnb
+import torch
+def find(model, bits):
+    {classes}
+    names = set()
+    for name, module in model.named_modules():
+        if isinstance(module, {kinds}):
+            parts = name.split(".")
+            names.add(parts[0] if len(parts) == 1 else parts[-1])
+    {head}
+    return list(names)
+targets = find(model, 4)
+"""
+ANY = "cls = bnb.nn.Linear4bit if bits == 4 else (bnb.nn.Linear8bitLt if bits == 8 else torch.nn.Linear)"
+REMOVED = "names.discard('lm_head')"
+
+
+@pytest.mark.parametrize(
+    ("classes", "kinds", "head", "expected"),
+    [
+        (ANY, "cls", REMOVED, "all-linear"),
+        ("", "(bnb.nn.Linear4bit, bnb.nn.Linear8bitLt)", "", "all-linear"),
+        ("", "torch.nn.Linear", REMOVED, "all-linear"),
+        ("", "torch.nn.Linear", "", None),
+        ("", "(torch.nn.Linear, torch.nn.Embedding)", REMOVED, None),
+        ("", "torch.nn.Linear) and 'mlp' in (name", REMOVED, None),
+    ],
+)
+def test_the_names_of_all_linear_layers(
+    tmp_path: Path, classes: str, kinds: str, head: str, expected: str | None
+) -> None:
+    text = LINEARS.format(classes=classes or "pass", kinds=kinds, head=head or "pass")
+    assert targets(one(tmp_path, text)) == expected

@@ -20,6 +20,7 @@ from vramlint.document.python.cells import Cell
 from vramlint.document.python.conditions import fits, leaves
 from vramlint.document.python.definitions import bring_in, class_of, entries
 from vramlint.document.python.expressions import attribute, brought, evaluate
+from vramlint.document.python.linears import EVERY, collects_linears
 from vramlint.document.python.magics import Magic
 from vramlint.document.python.methods import GROWING, grow, method
 from vramlint.document.python.modules import Modules
@@ -366,6 +367,8 @@ class Evaluation:
         if self._depth >= _DEPTH or self._steps < 0:
             return Open("too deep to follow", place)
         self.called.add(node)
+        if collects_linears(node):
+            return Known(EVERY, function.locate(node), "implied")
         inner = Scope({}, function.scope)
         outer, self.here, came = self.here, function.locate, self.origin
         if came is None and function.locate(node).document != place.document:

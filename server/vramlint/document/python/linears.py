@@ -1,0 +1,60 @@
+"""Functions that collect the names of all linear layers, as scripts do for an adapter's targets."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+EVERY = "all-linear"
+"""PEFT's word for the linear layers without the head (tuners/tuners_utils.py of peft 0.21.2)."""
+_QUANTIZED = frozenset(("Linear4bit", "Linear8bitLt"))
+"""Classes of bitsandbytes, which a model's head is not of (integrations/bitsandbytes.py of transformers)."""
+_CLASSES = _QUANTIZED | {"Linear"}
+
+
+def collects_linears(function: ast.AST) -> bool:
+    """Whether a function goes through `named_modules()` and keeps the last part of each linear layer's name,
+    without the head: it takes it out by its name, or looks for quantized layers alone.
+    """
+    loops = [each for each in ast.walk(function) if isinstance(each, ast.For) and _goes_through(each)]
+    match loops:
+        case [ast.For(target=ast.Tuple(elts=[_, ast.Name(id=module)]), body=[ast.If() as chosen], orelse=[])]:
+            pass
+        case _:
+            return False
+    if chosen.orelse or any(isinstance(each, ast.If | ast.Continue | ast.Break) for each in _below(chosen)):
+        return False
+    match chosen.test:
+        case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]) if name == module:
+            classes = set(_classes(kinds, function))
+        case _:
+            return False
+    removed = any(isinstance(each, ast.Constant) and each.value == "lm_head" for each in ast.walk(function))
+    return bool(classes) and classes <= _CLASSES and (removed or classes <= _QUANTIZED)
+
+
+def _goes_through(loop: ast.For) -> bool:
+    called = loop.iter.func if isinstance(loop.iter, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr == "named_modules"
+
+
+def _below(chosen: ast.If) -> Iterator[ast.AST]:
+    for statement in chosen.body:
+        yield from ast.walk(statement)
+
+
+def _classes(kinds: ast.expr, function: ast.AST) -> Iterator[str]:
+    """The classes that an expression names, through a name that the function gives it."""
+    if isinstance(kinds, ast.Name):
+        given = [
+            each.value
+            for each in ast.walk(function)
+            if isinstance(each, ast.Assign)
+            and any(isinstance(target, ast.Name) and target.id == kinds.id for target in each.targets)
+        ]
+        for value in given:
+            yield from _classes(value, function)
+    else:
+        for each in ast.walk(kinds):
+            if isinstance(each, ast.Attribute) and each.attr[:1].isupper():
+                yield each.attr
