@@ -387,3 +387,13 @@ def test_a_script_that_ends_with_what_its_main_returns_is_read(tmp_path: Path, e
     project(tmp_path, {"train.py": text})
     (run,) = described(tmp_path, "train.py")
     assert (fields(run)["micro_batch"], fields(run)["lora_r"]) == (1, 8)
+
+
+def test_a_line_starts_from_a_folder_between_the_script_and_the_workspace(tmp_path: Path) -> None:
+    parts = {f"{part}/code/fit.py": ARGPARSE for part in ("one", "two")}
+    line = "torchrun --nproc_per_node 2 code/fit.py --model-id gpt2 -b 6\n"
+    project(tmp_path, {**parts, "two/jobs/small/go.sh": line, "other/go.sh": line})
+    (run,) = described(tmp_path, "two/jobs/small/go.sh")
+    assert (fields(run)["micro_batch"], fields(run)["lora_r"]) == (6, 8)
+    assert run.fields["lora_r"].place.document == "two/code/fit.py"
+    assert described(tmp_path, "other/go.sh") == []
