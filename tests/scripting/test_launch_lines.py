@@ -99,3 +99,26 @@ def test_aliases_are_not_followed_into_lists(tmp_path: Path) -> None:
     text = "\n".join(["a0: &a0", "  command: [trl, sft, --model_name_or_path, gpt2]", *levels, ""])
     (run,) = runs(tmp_path, "job.yaml", {"job.yaml": text})
     assert said(run)["model"] == "gpt2"
+
+
+ABBREVIATED = {
+    "trl's own script": ("python trl/examples/scripts/sft.py --model_name gpt2 --per_device_train 2", 2),
+    "ms-swift": ("swift sft --model gpt2 --per_device_train_batch 3", 3),
+    "of several": ("trl sft --model_name gpt2 --per_device 4 --max_length 64", None),
+}
+
+
+@pytest.mark.parametrize("case", ABBREVIATED)
+def test_flags_may_be_abbreviated_as_argparse_takes_them(tmp_path: Path, case: str) -> None:
+    line, rows = ABBREVIATED[case]
+    (run,) = runs(tmp_path, "go.sh", {"go.sh": line + "\n"})
+    found = said(run)
+    assert found["model"] == "gpt2"
+    assert rows is None or found["micro_batch"] == rows
+
+
+def test_a_program_over_megatron_is_told_by_its_arguments(tmp_path: Path) -> None:
+    flags = "--num-layers 4 --hidden-size 64 --num-attention-heads 2 --micro-batch-size 3 --seq-length 128"
+    (run,) = runs(tmp_path, "go.sh", {"go.sh": f"torchrun --nproc_per_node 2 ours/fit.py {flags}\n"})
+    found = said(run)
+    assert (found["framework"], found["micro_batch"], found["ranks"]) == ("megatron", 3, 2)

@@ -397,3 +397,10 @@ def test_a_line_starts_from_a_folder_between_the_script_and_the_workspace(tmp_pa
     assert (fields(run)["micro_batch"], fields(run)["lora_r"]) == (6, 8)
     assert run.fields["lora_r"].place.document == "two/code/fit.py"
     assert described(tmp_path, "other/go.sh") == []
+
+
+def test_a_script_takes_abbreviated_flags(tmp_path: Path) -> None:
+    project(tmp_path, {"fit.py": ARGPARSE, "go.sh": "python fit.py --model gpt2 --ba 6 --r 4\n"})
+    (run,) = described(tmp_path, "go.sh")
+    found = fields(run)
+    assert (found["model"], found["micro_batch"], found["lora_r"]) == ("gpt2", 6, 4)

@@ -187,8 +187,8 @@ class Workspace:
         return None if file is None else self.overlay.get(str(file)) or _read(file)
 
     def _find(self, path: str | None, outside: bool, name: str) -> Path | None:
-        """Beside the document, else from the root, else from the nearest folder between them, where a part of a
-        larger workspace is started; else the only file of that base name inside.
+        """Beside the document, else from the root, else from the nearest folder between them, where a part of
+        a larger workspace is started; else the only file of that base name inside.
         """
         if not name or "\0" in name or "\n" in name or names_network_share(name):
             return None

@@ -18,9 +18,10 @@ from vramlint.dialects.launching.registered import (
     with_registered,
     with_shipped,
 )
+from vramlint.document.flags import spelled_out
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
-from vramlint_schemas import section
+from vramlint_schemas import removed_in, section
 
 Ranks: TypeAlias = Literal["one", "launcher", "environment", "config"]
 """Who says how many processes run: nobody (one), a launcher, the environment, or the config itself."""
@@ -168,6 +169,8 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
     if program is None and any(key.startswith("actor_rollout_ref.") for key in arguments.values):
         program = _OVER_VERL
         arguments = _composed(arguments, peeled.words[0])
+    if program is None and arguments.values.keys() >= _MEGATRON:
+        program = _OVER_MEGATRON
     if program is not None and program.framework == "torchtitan":
         arguments = with_registered(arguments)
     if program is not None and program.framework == "verl":
@@ -181,6 +184,9 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
 
 _OVER_VERL = Program(r"", framework="verl")
 """A program that its keys alone tell."""
+_OVER_MEGATRON = Program(r"", framework="megatron")
+_MEGATRON = frozenset(("num_layers", "hidden_size", "num_attention_heads", "micro_batch_size", "seq_length"))
+"""Arguments without which no program over Megatron-LM starts (training/arguments.py)."""
 _RECIPES = re.compile(r"(?:recipe|verl)[./].*")
 """verl's own programs: the configs of its recipes change nothing that decides memory (recipe/ of verl)."""
 
@@ -304,6 +310,8 @@ def _run(
 ) -> Run:
     framework = program.framework if program else None
     values = _renamed(arguments.values, program.keys if program is not None else {})
+    if framework in _PARSED_BY_CLASSES or (framework is None and EXAMPLE_SCRIPTS.match(str(name.value))):
+        values = _spelled_out(values, framework or "trl")
     if framework in _NEGATED:
         values = _switched_off(values, framework or "trl")
     if program is not None and program.positional and arguments.positional:
@@ -344,6 +352,21 @@ def _switched_off(values: Mapping[str, Given], schema: str) -> dict[str, Given]:
         if key != name and given.value is True and key not in values and section(schema, (key,)) is not None:
             del found[name]
             found[key] = replace(given, value=False)
+    return found
+
+
+_PARSED_BY_CLASSES = frozenset(("trl", "llamafactory", "ms-swift"))
+"""Frameworks whose arguments HfArgumentParser reads, which takes abbreviations as argparse does."""
+
+
+def _spelled_out(values: Mapping[str, Given], schema: str) -> dict[str, Given]:
+    """The values by whole keys: `--model_name` is the only key that begins so."""
+    known = (section(schema) or {}).get("properties", {})
+    found: dict[str, Given] = {}
+    for name, given in values.items():
+        whole = name in known or "." in name or removed_in(schema, name) is not None
+        key = None if whole else spelled_out(name, known)
+        found[key if key is not None and key not in values else name] = given
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from vramlint.document.flags import spelled_out
 from vramlint.document.place import Place
 from vramlint.document.python.values import (
     COMMAND_LINE,
@@ -37,7 +38,8 @@ def parser(owner: Made, name: str, given: Given, place: Place, run: Evaluation) 
     if name in ("parse_args", "parse_known_args"):
         keywords = dict(root.keywords)
         for flag, value in (run.command or {}).items():
-            target = root.aliases.get(flag)
+            meant = spelled_out(flag, root.aliases) or flag
+            target = root.aliases.get(flag) or root.aliases.get(meant)
             if target is not None:
                 keywords[target] = value
         found = Made("argparse.Namespace", [], keywords, place, missing="an argument that is not declared")
