@@ -37,6 +37,11 @@ _MODULES: Schema = {
     "properties": {"modules": {"type": "array", "items": {"type": "string"}}},
     "required": ["modules"],
 }
+_BUDGET: Schema = {
+    "type": "object",
+    "properties": {"budget": {"type": "number", "minimum": 0, "maximum": 1}},
+    "required": ["budget"],
+}
 _WRITTEN_OTHERWISE: Mapping[str, Schema] = {
     "vramlint": {"const": 1},
     "model": {"type": ["string", "object"]},
@@ -112,7 +117,7 @@ def _form(key: Key) -> Schema:
         return _WRITTEN_OTHERWISE[key.path]
     if key.path == "gradient_checkpointing":
         words = _words_or_number(key, "every", boolean=True)
-        return {"anyOf": [*words["anyOf"], _MODULES]}
+        return {"anyOf": [*words["anyOf"], _MODULES, _BUDGET]}
     if key.path == "loss":
         return _words_or_number(key, "chunks", boolean=False)
     if key.choices:

@@ -83,8 +83,12 @@ Component: TypeAlias = Literal[
 Recomputed: TypeAlias = Literal["norm", "attention", "core_attention", "mlp"]
 """Modules of a layer that may be checkpointed each by itself; "mlp" is a mixture of experts too."""
 EACH_MODULE: tuple[Recomputed, ...] = ("norm", "attention", "mlp")
-Checkpointing: TypeAlias = Literal["none", "full", "reentrant", "selective-op"] | int | tuple[Recomputed, ...]
-"""Every layer, every n-th, a choice of operations, or modules of each layer."""
+Checkpointing: TypeAlias = (
+    Literal["none", "full", "reentrant", "selective-op"] | int | float | tuple[Recomputed, ...]
+)
+"""Every layer, every n-th, a choice of operations, modules of each layer, or what a compiled layer may keep:
+that share, between 0 and 1, of what it keeps otherwise.
+"""
 Loading: TypeAlias = Literal["auto", "host", "rank-0", "device"]
 """Where the released weights are read before they are sharded: host memory of every rank, of the first rank
 of a node, or the GPU of every rank. "auto": as the framework does for such a run.

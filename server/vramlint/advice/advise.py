@@ -72,6 +72,8 @@ def _arithmetic(estimate: Estimate, again: float) -> float:
 def _recomputed(job: TrainingJob) -> float:
     """Forward passes that checkpointing makes twice."""
     every = job.gradient_checkpointing
+    if isinstance(every, float):
+        return 1 - every
     return 0.0 if every == "none" else 1 / every if isinstance(every, int) else 1.0
 
 

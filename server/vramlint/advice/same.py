@@ -146,7 +146,7 @@ def checkpointing(job: TrainingJob) -> Iterator[Move]:
     changes: Changes = {}
     if not is_smallest(job, "gradient_checkpointing"):
         now = job.gradient_checkpointing
-        again = 1 - 1 / now if isinstance(now, int) else 1.0
+        again = now if isinstance(now, float) else 1 - 1 / now if isinstance(now, int) else 1.0
         title, changes = "enable gradient checkpointing", {"gradient_checkpointing": "full"}
         yield Move("checkpointing", title, changes, 1.0, forwards=again)
     if not job.activation_offload:

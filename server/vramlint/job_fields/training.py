@@ -231,7 +231,8 @@ STEP: tuple[JobField, ...] = (
     JobField(
         "gradient_checkpointing",
         "Keeps only each layer's input and computes the rest again in the backward pass. {every: n} "
-        "does so for every n-th layer, {modules: [mlp, norm]} for these of each layer.",
+        "does so for every n-th layer, {modules: [mlp, norm]} for these of each layer; {budget: 0.5} "
+        "lets the compiler keep that share.",
         Moves("activations"),
         smallest=lambda job: job.gradient_checkpointing in ("full", "reentrant", EACH_MODULE),
         blame={"activations": 3},

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from vramlint.memory.memory_budget import CompiledLayer
 from vramlint.memory.tape import Gradients, Parameter, Region, Tape, Tensor
 from vramlint.vocabulary import Checkpointing
 
@@ -27,6 +28,8 @@ def run_by(wanted: Checkpointing, parameters: Sequence[Parameter]) -> RunLayer:
     """How a checkpointed layer with these weights is run."""
     if isinstance(wanted, tuple):
         return partial(modules_apart, modules=wanted)
+    if isinstance(wanted, float):
+        return partial(within_budget, share=wanted)
     if wanted == "reentrant":
         return reentrant_checkpoint
     if wanted == "selective-op":
@@ -45,6 +48,17 @@ def modules_apart(
         t.modules_apart = ()
 
 
+def within_budget(t: Tape, run: Callable[[Tape, Tensor], Tensor], x: Tensor, share: float) -> Tensor:
+    """Run a compiled layer that may keep `share` of what it would keep beside its input."""
+    if not t.recording:
+        return run(t, x)
+    counted = CompiledLayer(len(t.ledger.records), x.node, x.bytes)
+    region, out = _recorded(t, run, (x,), counted)
+    region.compiled = None
+    region.kept = t.new((int(counted.kept(share)),), "uint8", "kept within the memory budget")
+    return out
+
+
 def selective_columns(parameters: Sequence[Parameter]) -> int:
     """Elements a token that selective checkpointing by operation keeps of a layer: the output of every other
     matrix product, the first one included, and of attention (torchtitan 0.2, activation_checkpoint.py:
@@ -61,17 +75,25 @@ def checkpoint(t: Tape, run: Callable[..., Tensor], x: Tensor, *more: Tensor, ke
     """
     if not t.recording:
         return run(t, x, *more)
-    region = Region(t, run, (x, *more))
-    outer, t.region = t.region, region
-    try:
-        out = run(t, x, *more)
-    finally:
-        t.region = outer
+    region, out = _recorded(t, run, (x, *more))
     if kept:
         region.kept = t.new(
             (*x.shape[:-1], kept), t.autocast or x.dtype, "outputs kept by selective checkpointing"
         )
     return out
+
+
+def _recorded(
+    t: Tape, run: Callable[..., Tensor], inputs: tuple[Tensor, ...], compiled: CompiledLayer | None = None
+) -> tuple[Region, Tensor]:
+    """Run a checkpointed region."""
+    region = Region(t, run, inputs)
+    region.compiled = compiled
+    outer, t.region = t.region, region
+    try:
+        return region, run(t, *inputs)
+    finally:
+        t.region = outer
 
 
 def reentrant_checkpoint(t: Tape, run: Callable[[Tape, Tensor], Tensor], x: Tensor) -> Tensor:

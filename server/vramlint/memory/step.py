@@ -88,6 +88,7 @@ def walk(job: TrainingJob, network: Network, plan: Plan) -> StepProfile:
     """Run the step of `job` on `network`, each kind of layer once, sharded as `plan` says."""
     t = Tape(None if job.precision.autocast == "none" else job.precision.autocast)
     t.compiled = job.compile
+    t.breaks_graphs = job.attention.startswith("flash_attention")
     choose_kernels(t, job)
     t.keeps_quantized_input = older(version_of("bitsandbytes", job), QUANTIZED_INPUT_UNTIL)
     t.int8_columns = older(version_of("bitsandbytes", job), "0.45")

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 from vramlint.memory.ledger import DTYPE_BYTES, Ledger, Record, Shape, Storage, numel, rounded
+from vramlint.memory.memory_budget import CompiledLayer
 from vramlint.vocabulary import LinearAttention
 
 _new_tuple = tuple.__new__
@@ -164,7 +165,7 @@ class StopRecomputing(Exception):
 class Region:
     """A checkpointed stretch: what it saved (dropped), and how to run it again."""
 
-    __slots__ = ("held", "holders", "inputs", "kept", "run", "tape")
+    __slots__ = ("compiled", "held", "holders", "inputs", "kept", "run", "tape")
 
     def __init__(self, tape: Tape, run: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> None:
         self.tape = tape
@@ -174,6 +175,8 @@ class Region:
         self.held = 0
         self.kept: Tensor | None = None
         """What is not recomputed, as one tensor; recomputing makes it anew, so it goes first."""
+        self.compiled: CompiledLayer | None = None
+        """What is kept within a memory budget, while it is counted."""
 
     def recompute(self) -> None:
         """Fill the holders again, stopping at the last one, as torch.utils.checkpoint does (early stop)."""
@@ -220,6 +223,10 @@ class Tape:
         self.compiled = False
         """torch.compile: pointwise operations are fused into their neighbours and recomputed in backward
         instead of saved.
+        """
+        self.breaks_graphs = False
+        """Attention runs between compiled graphs, not in one: its kernel keeps what it saves (OLMo-core,
+        nn/attention/flash_attn_api.py at fa6c501: `torch._dynamo.disable`).
         """
         self.liger: tuple[str, ...] = ()
         """Which of Liger's kernels run in the layers: "rms_norm", "swiglu", "rope"."""
@@ -301,6 +308,8 @@ class Tape:
         if self.region is not None:
             saved = WeakSaved((), self.region)
             saved.tensors = None
+            if self.region.compiled is not None:
+                self.region.compiled.saves(tensors)
             self.region.holders.append(weakref.ref(saved))
             return saved
         return Saved(tensors)
@@ -316,6 +325,17 @@ class Tape:
                 if isinstance(parent, Parameter):
                     parent.uses += 1
         output.node = node
+        return output
+
+    @property
+    def compiled_layer(self) -> CompiledLayer | None:
+        """The layer that runs, where it has a memory budget."""
+        return self.region.compiled if self.region is not None else None
+
+    def product(self, output: Tensor, operations: float) -> Tensor:
+        """What a matrix product or attention made, of so many operations."""
+        if self.region is not None and self.region.compiled is not None:
+            self.region.compiled.product(output.node, output.bytes, operations)
         return output
 
     def tracks(self, *sources: Tensor | Parameter | None) -> bool:

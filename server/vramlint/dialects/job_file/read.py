@@ -26,6 +26,7 @@ from vramlint.dialects.kit.reader import (
     boolean,
     integers,
     mapping,
+    memory_budget,
     names,
     number,
     positive,
@@ -62,7 +63,8 @@ def _one_of(choices: tuple[str, ...]) -> Kind[str]:
 
 def _checkpointing(value: Any) -> Checkpointing | None:
     if isinstance(value, Mapping):
-        return positive(value.get("every")) or _recomputed(value.get("modules"))
+        every, modules = positive(value.get("every")), _recomputed(value.get("modules"))
+        return every or modules or memory_budget(value.get("budget"))
     if isinstance(value, bool):
         return "full" if value else "none"
     return value if value in choices("gradient_checkpointing") else positive(value)
@@ -156,6 +158,9 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
         optimizer_args=dict(reader.get("optimizer_args", mapping) or {}),
         versions={**_versions(reader), **context.versions},
     )
+    if isinstance(top["gradient_checkpointing"], float) and not top["compile"]:
+        message = "gradient_checkpointing.budget is of compiled layers alone; write compile: true"
+        reader.problem("not-compiled", "gradient_checkpointing", message, "error", ("compile",))
     top["runtime"] = _runtime(reader, top["runtime"], top["parallel"])
     if top["runtime"] == "megatron" and top["adapter"] is not None and not reader.has("adapter.dtype"):
         reader.assume("adapter.dtype", "Megatron's adapters have the dtype of the base")
@@ -309,6 +314,8 @@ def _value(job: TrainingJob, path: str) -> Any:
 def _plain(path: str, value: Any) -> Any:
     if isinstance(value, tuple):
         return {"modules": list(value)} if path == "gradient_checkpointing" else list(value)
+    if isinstance(value, float) and path == "gradient_checkpointing":
+        return {"budget": value}
     if isinstance(value, int) and not isinstance(value, bool) and path in ("loss", "gradient_checkpointing"):
         return {"chunks" if path == "loss" else "every": value}
     return value

@@ -37,7 +37,7 @@ BOUNDS = {
     "parallel.virtual_pipeline": (1, 10**4),
     "parallel.expert_tensor": (1, 10**4),
     "loss": (1, 10**6),
-    "gradient_checkpointing": (1, 10**4),
+    "gradient_checkpointing": (0, 10**4),
     "trainable_layers": (0, 10**4),
 }
 """Smallest and largest value by job field, both possible; far beyond what has been trained."""

@@ -22,6 +22,7 @@ from vramlint.dialects.kit.signs import refers
 from vramlint.job import Assumed, FrameworkDefault, KeyPath, Open, Origin, Written
 from vramlint.lazy_dataclasses import dataclass, field, replace
 from vramlint.versions import at_least, same_minor
+from vramlint.vocabulary import Checkpointing
 
 T = TypeVar("T")
 Kind = Callable[[Any], T | None]
@@ -67,6 +68,14 @@ def number(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return result if abs(result) < 1e300 else None
+
+
+def memory_budget(value: Any) -> Checkpointing | None:
+    """Checkpointing where compiled layers keep a share: at 0 all is computed again, at 1 nothing."""
+    share = number(value)
+    if share is None or not 0 <= share <= 1:
+        return None
+    return "full" if share == 0 else "none" if share == 1 else share
 
 
 def text(value: Any) -> str | None:

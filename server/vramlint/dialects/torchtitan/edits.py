@@ -31,6 +31,8 @@ def _checkpointing(values: Mapping[str, Any], job: TrainingJob, value: Any) -> t
     mode, option = ("activation_checkpoint", "mode"), ("activation_checkpoint", "selective_ac_option")
     if value in ("full", "none"):
         return (SetKey(mode, value),)
+    if isinstance(value, float):
+        return SetKey(mode, "memory_budget"), SetKey(("activation_checkpoint", "memory_budget"), value)
     chosen = "op" if value == "selective-op" else str(value) if isinstance(value, int) else None
     return (SetKey(mode, "selective"), SetKey(option, chosen)) if chosen else None
 

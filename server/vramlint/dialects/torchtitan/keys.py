@@ -59,7 +59,7 @@ KEYS: tuple[Key, ...] = (
         "activation_checkpoint.mode",
         "gradient_checkpointing",
         "full keeps only each layer's input; selective, the default, keeps much more: see "
-        "selective_ac_option.",
+        "selective_ac_option. memory_budget lets the compiler choose what goes into a share.",
         "selective",
         ("none", "full", "selective", "memory_budget"),
     ),
@@ -70,6 +70,13 @@ KEYS: tuple[Key, ...] = (
         "results of "
         "expensive operations.",
         "2",
+    ),
+    Key(
+        "activation_checkpoint.memory_budget",
+        "gradient_checkpointing",
+        "Of what a compiled layer would keep, the share that it may: what takes most operations to compute "
+        "again.",
+        0.5,
     ),
     Key(
         "optimizer.name",

@@ -26,6 +26,7 @@ from vramlint.dialects.kit.reader import (
     choice,
     integer,
     look_up,
+    memory_budget,
     names,
     number,
     positive,
@@ -287,11 +288,22 @@ def _checkpointing(reader: Reader) -> Checkpointing:
     mode = reader.read("activation_checkpoint.mode", text)
     if mode != "selective":
         if mode == "memory_budget":
-            reader.assume("gradient_checkpointing", "memory_budget: taken as the selection by operations")
+            return _budget(reader)
         return "none" if mode == "none" else "full" if mode == "full" else "selective-op"
     option = reader.raw("activation_checkpoint.selective_ac_option")
     reader.read("activation_checkpoint.selective_ac_option", lambda value: value, "2")
     return "selective-op" if option == "op" else positive(option) or 2
+
+
+def _budget(reader: Reader) -> Checkpointing:
+    """The share that compiled layers keep (distributed/activation_checkpoint.py), which asserts that they are
+    compiled.
+    """
+    if not _compiled(reader):
+        message = "activation_checkpoint.mode: memory_budget is refused without compile.enable: true"
+        reader.problem("not-compiled", "activation_checkpoint.mode", message, "error", ("compile.enable",))
+    found: Checkpointing = reader.read("activation_checkpoint.memory_budget", memory_budget, 0.5)
+    return found
 
 
 def _compiled(reader: Reader, component: str = "model") -> bool:

@@ -51,7 +51,17 @@ def attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> 
     """The context [batch, tokens, query heads × value head size] for one call."""
     if "core_attention" in t.modules_apart and t.region is None and t.refill is None:
         return checkpoint(t, lambda t, q, k, v: _attention(t, q, k, v, call), q, k, v)
-    return _attention(t, q, k, v, call)
+    layer = t.compiled_layer
+    if layer is None:
+        return _attention(t, q, k, v, call)
+    if t.breaks_graphs:
+        layer.enters()
+    out = _attention(t, q, k, v, call)
+    if t.breaks_graphs:
+        layer.leaves(out.node)
+        return out
+    rows = q.shape[0] * q.shape[1] * q.shape[2]
+    return t.product(out, 2 * rows * k.shape[2] * (q.shape[-1] + v.shape[-1]))
 
 
 def _attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall) -> Tensor:

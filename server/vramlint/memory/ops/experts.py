@@ -126,7 +126,8 @@ def grouped_matmul(t: Tape, x: Tensor, layer: StackedWeight, weight: Parameter |
         del held
         return to_weight, to_input
 
-    return t.record(out, (parent if trains else None, x.node), backward)
+    out = t.record(out, (parent if trains else None, x.node), backward)
+    return t.product(out, 2 * x.shape[0] * base.shape[1] * base.shape[2])
 
 
 def with_adapter_beside(t: Tape, x: Tensor, layer: StackedWeight, name: str) -> Tensor:

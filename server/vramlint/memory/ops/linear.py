@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.memory.ledger import numel
 from vramlint.memory.ops.basic import add, cast, copied, dropout, promoted, scaled
 from vramlint.memory.ops.int8 import int8_matmul
 from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor, Whole
@@ -109,9 +110,8 @@ def matmul(t: Tape, x: Tensor, weight: Parameter, bias: Parameter | None, name: 
         return to_weight, to_bias, to_input
 
     del source
-    return t.record(
-        out, (weight if weight.trainable else None, bias if trains_bias else None, x.node), backward
-    )
+    parents = weight if weight.trainable else None, bias if trains_bias else None, x.node
+    return t.product(t.record(out, parents, backward), 2 * numel(out.shape) * weight.shape[1])
 
 
 def quantized_matmul(
