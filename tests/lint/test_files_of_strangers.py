@@ -32,8 +32,10 @@ def codes(analysis: Analysis) -> dict[str, str]:
         "defaults: [_self_, model: bert]\nmodel_name_or_path: google-bert/bert-base-uncased\n"
         "max_length: 128\nbatch_size: 16\n",
         "model_name_or_path: ${oc.env:MODEL}\nmax_length: 512\nhydra: {run: {dir: out}}\n",
+        "model_name: gemma-2b\nper_device_batch_size: 12.0\ngradient_accumulation_steps: 1\n"
+        "max_target_length: 2048\nlearning_rate: 3.e-5\njax_cache_dir: ~/jax_cache\n",
     ],
-    ids=["inference", "hydra", "omegaconf"],
+    ids=["inference", "hydra", "omegaconf", "jax"],
 )
 def test_ordinary_yaml_is_no_ones(text: str, tmp_path: Path) -> None:
     analysis = check(tmp_path, text)

@@ -323,7 +323,7 @@ REGISTRY = (
         ),
         foreign=(
             *_COMPOSED, ("*", refers), "vramlint", "actor_rollout_ref", "lora_parameters", "iters",
-            "training.trainer_type", "trainer_type", "apiVersion", "pretrained_model_name_or_path",
+            "training.trainer_type", "trainer_type", "apiVersion", "pretrained_model_name_or_path", "jax_*",
         ),
         required=(
             ("model_name_or_path", text), ("base_model", text), ("model", text), ("model_name", text),
