@@ -208,3 +208,10 @@ def test_the_names_of_all_linear_layers(
 ) -> None:
     text = LINEARS.format(classes=classes or "pass", kinds=kinds, head=head or "pass")
     assert targets(one(tmp_path, text)) == expected
+
+
+def test_a_function_that_holds_such_a_function_is_followed(tmp_path: Path) -> None:
+    inner = LINEARS.format(classes=ANY, kinds="cls", head=REMOVED).replace("\n", "\n    ")
+    text = f"def prepare():\n    {inner}\n    return targets, 5\ntargets, rows = prepare()\n"
+    run = one(tmp_path, text)
+    assert (targets(run), fields(run)["micro_batch"]) == ("all-linear", 5)

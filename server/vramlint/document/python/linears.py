@@ -16,7 +16,9 @@ def collects_linears(function: ast.AST) -> bool:
     """Whether a function goes through `named_modules()` and keeps the last part of each linear layer's name,
     without the head: it takes it out by its name, or looks for quantized layers alone.
     """
-    loops = [each for each in ast.walk(function) if isinstance(each, ast.For) and _goes_through(each)]
+    if not isinstance(function, ast.FunctionDef) or not isinstance(function.body[-1], ast.Return):
+        return False
+    loops = [each for each in function.body if isinstance(each, ast.For) and _goes_through(each)]
     match loops:
         case [ast.For(target=ast.Tuple(elts=[_, ast.Name(id=module)]), body=[ast.If() as chosen], orelse=[])]:
             pass
