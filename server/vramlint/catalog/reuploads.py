@@ -8,7 +8,7 @@ own are not guessed: a wrong number is worse than none.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from vramlint.lazy_dataclasses import dataclass
@@ -123,12 +123,23 @@ def downloaded_names(name: str, listed: Callable[[], Iterable[str]]) -> Iterator
     """The ids that a path may be a download of, by its end or its folder in a hub cache."""
     if not LOCAL.match(name):
         return
-    parts = [part for part in re.split(r"[\\/]+", name) if part not in ("", "config.json")]
+    # ModelScope's cache writes "." of a name as "___" (hub/snapshot_download.py of modelscope 1.30).
+    words = [part.replace("___", ".") for part in re.split(r"[\\/]+", name)]
+    parts = [part for part in words if part not in ("", "config.json")]
     yield from (part[len("models--") :].replace("--", "/") for part in parts if part.startswith("models--"))
     if len(parts) > 1:
         yield "/".join(parts[-2:])
     if parts:
         # text-generation-webui's downloader joins account and repository by "_", others by "__" or "--".
         yield from (parts[-1].replace(mark, "/", 1) for mark in ("__", "--", "_") if mark in parts[-1])
-        wanted = parts[-1].lower()
-        yield from (other for other in listed() if other.rpartition("/")[2].lower() == wanted)
+        wanted = {parts[-1].lower(), *_on_kaggle(parts)}
+        yield from (other for other in listed() if other.rpartition("/")[2].lower() in wanted)
+
+
+def _on_kaggle(parts: Sequence[str]) -> Iterator[str]:
+    """`/kaggle/input/MODEL/FRAMEWORK/VARIATION/VERSION`, where Kaggle mounts a model: the variation alone, or
+    after the name of the model.
+    """
+    match parts:
+        case ["kaggle", "input", model, _, variation, version] if version.isdigit():
+            yield from (variation.lower(), f"{model}-{variation}".lower())
