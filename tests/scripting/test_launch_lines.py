@@ -122,3 +122,17 @@ def test_a_program_over_megatron_is_told_by_its_arguments(tmp_path: Path) -> Non
     (run,) = runs(tmp_path, "go.sh", {"go.sh": f"torchrun --nproc_per_node 2 ours/fit.py {flags}\n"})
     found = said(run)
     assert (found["framework"], found["micro_batch"], found["ranks"]) == ("megatron", 3, 2)
+
+
+def test_what_is_not_modelled_is_named_before_anything_else(tmp_path: Path) -> None:
+    line = "deepspeed --num_gpus 2 --module openrlhf.cli.train_sft --pretrain gpt2 --zero_stage 3 --zpg 2\n"
+    path = tmp_path / "go.sh"
+    path.write_text(line)
+    analysis = analyse(Document.parse(line, str(path)), Workspace(tmp_path), Overrides(gpu="A100-80GB"))
+    assert analysis.cannot is not None
+    assert analysis.cannot.message.startswith("zpg: ")
+
+
+def test_a_script_of_ones_own_is_no_framework_that_takes_no_flags(tmp_path: Path) -> None:
+    line = "torchrun --nproc_per_node 4 fit.py --pipe_parallel_size 2 --model_parallel_size 2 --init a\n"
+    assert runs(tmp_path, "go.sh", {"go.sh": line}) == []

@@ -139,7 +139,8 @@ def describe(
     fields |= _placed(run, ranks, engine, fields)
     if ranks.total is None and given is not None:
         fields["ranks"] = given
-    if "model" not in fields:
+    refused = reading.obstacle is not None and reading.obstacle.code == "not-modelled"
+    if "model" not in fields and not refused:
         unknown.append(Unknown("model", "no model is named", run.program.place))
     deciding = _deciding(subject, job, counted, unknown)
     estimate = None if deciding else estimated(reading, overrides.by_count)[0]

@@ -160,12 +160,13 @@ def _flags(item: Unknown, described: Described) -> Iterable[str]:
     dialect = described.subject.dialect
     fields = {row.path: row.field for row in dialect.keys} if dialect else {}
     open_here = {name: each.why for name, each in described.run.arguments.items() if COMMAND_LINE in each.why}
-    for decided in ("model", "micro_batch_size"):
-        for name in open_here:
-            if fields.get(name) == decided:
-                yield _flag(name, open_here[name])
-    if fields.get(item.field) not in ("model", "micro_batch_size"):
-        yield _flag(item.field, item.why)
+    found = [
+        _flag(name, open_here[name])
+        for decided in ("model", "micro_batch_size")
+        for name in open_here
+        if fields.get(name) == decided
+    ]
+    return dict.fromkeys((*found, _flag(item.field, item.why)))
 
 
 def _flag(name: str, why: str) -> str:

@@ -112,7 +112,7 @@ def subject_of(run: Run, open_file: Opener, files: Files) -> Subject:
         framework = "trl"
     elif framework is None and not sources:
         found = detect({**values, **flat}).name
-        framework = found if found not in ("trl", "own-script") else None  # shared names decide nothing
+        framework = found if found in _FLAT - {"trl"} else None  # names that others share decide nothing
     for key, value in arguments.items():
         values = _with(values, key.split(".") if framework not in _FLAT else [key], value)
     if framework == "trl" and _GROUPED.match(str(run.program.value)):
