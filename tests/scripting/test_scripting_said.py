@@ -135,3 +135,48 @@ def test_a_script_that_trains_nothing_is_not_called_empty(tmp_path: Path, name: 
     project(tmp_path, {name: text})
     analysis = analyse(Document.parse(text, str(tmp_path / name)), Workspace(tmp_path), Overrides())
     assert why_not(analysis)[1] in ("it starts no training run that vramlint knows",)
+
+
+UNCUT = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingArguments
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+tokenizer = AutoTokenizer.from_pretrained("gpt2")
+{cut}
+Trainer(model, TrainingArguments(per_device_train_batch_size=2), train_dataset=rows).train()
+"""
+LOOP = """\
+import torch
+from torch.utils.data import DataLoader
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained("gpt2").cuda()
+optimizer = torch.optim.AdamW(model.parameters())
+for batch in DataLoader(rows, batch_size=4, shuffle=True):
+    model(**batch).loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+PAIRS = "tokenizer(a, max_length=512, truncation=True)\ntokenizer(b, max_length=64, truncation=True)"
+
+
+@pytest.mark.parametrize("text", [UNCUT.format(cut="pass"), UNCUT.format(cut=PAIRS), LOOP])
+def test_the_length_of_rows_that_the_data_decides_is_said_in_a_comment(tmp_path: Path, text: str) -> None:
+    asked = message(tmp_path, text)
+    assert asked.endswith("; say it in a comment: # vramlint: sequence_length=VALUE")
+    assert ("rows are cut to 64 and to 512 tokens" in asked) is (PAIRS in text)
+    project_file(tmp_path, f"# vramlint: gpu=A100-80GB sequence_length=384\n{text}")
+    (run,) = described(tmp_path, "train.py")
+    assert (fields(run)["seq_len"], run.verdict) == (384, "fits")
+
+
+def test_a_length_that_the_script_says_is_not_replaced(tmp_path: Path) -> None:
+    cut = UNCUT.format(cut="tokenizer(a, max_length=512, truncation=True)")
+    project_file(tmp_path, f"# vramlint: sequence_length=384\n{cut}")
+    (run,) = described(tmp_path, "train.py")
+    assert fields(run)["seq_len"] == 512
+
+
+@pytest.mark.parametrize("value", ["0", "many", "-1"])
+def test_a_length_is_a_number_of_tokens(value: str) -> None:
+    text = f"# vramlint: sequence_length={value}\n"
+    problems = read_directives(Document.parse(text, "train.py")).problems
+    assert [each.message for each in problems] == [f"'{value}' is no number of tokens"]

@@ -112,10 +112,7 @@ def describe(
         set_at={name: each.place for name, each in run.environment.items() if each.place.document is None},
         unsettled=frozenset(name for name, each in run.arguments.items() if each.why),
     )
-    unknown = list(run.open)
-    unknown += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
-    unknown += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]
-    unknown += [each for source in subject.sources for each in source.open]
+    unknown = _open_in(run, subject)
     closing = declared is not None and declared.counted and (ranks.nodes is not None or not run.launch.nodes)
     given = Field(declared.count * declared.nodes) if declared is not None and closing else None
     counted = ranks.total is not None or given is not None
@@ -145,6 +142,14 @@ def describe(
     deciding = _deciding(subject, job, counted, unknown)
     estimate = None if deciding else estimated(reading, overrides.by_count)[0]
     return Described(run, subject, fields, tuple(unknown), reading, estimate, declared, context, deciding)
+
+
+def _open_in(run: Run, subject: Subject) -> list[Unknown]:
+    """What of a run and its files is open."""
+    found = list(run.open)
+    found += [Unknown(key, given.why, given.place) for key, given in run.arguments.items() if given.why]
+    found += [Unknown("config", f"{given.value} is not here", given.place) for given in subject.missing]
+    return [*found, *(each for source in subject.sources for each in source.open)]
 
 
 def _companion(open_file: Opener, files: Files, name: str) -> Companion | None:

@@ -14,7 +14,7 @@ from vramlint.analysis.run_fields import Field
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.launch_spec import LaunchSpec
 from vramlint.dialects.kit.launches import of_batch_script, of_skypilot
-from vramlint.dialects.kit.run import Run, Unknown
+from vramlint.dialects.kit.run import Given, Run, Unknown
 from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script
 from vramlint.dialects.launching.programs import TRL_EXAMPLES
@@ -25,7 +25,7 @@ from vramlint.dialects.scripting.machine import hosted_gpu
 from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
 from vramlint.document import Document
 from vramlint.document.document import MAX_SIZE
-from vramlint.document.node import KeyPath
+from vramlint.document.node import KeyPath, Span
 from vramlint.document.place import Piece, Place, Snippet
 from vramlint.document.python.cells import SEPARATOR
 from vramlint.document.python.values import Loaded
@@ -47,19 +47,32 @@ class Where(NamedTuple):
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
     where = Where(document, around, overrides)
-    asked = _said(document)
+    directives = read_directives(document)
+    asked = _said(document, directives.run)
     how = started(None, asked) if asked is not None else None
     found = runs_in_program(document.text, document.language, partial(_load, around), how, around.module)
     if asked is not None:
         found = tuple(_joined(each, asked) for each in found)
+    if directives.length is not None:
+        found = tuple(_with_length(each, *directives.length) for each in found)
     host = _host(document) if found and document.text.startswith(SEPARATOR) else None
     described = (_stated(each, _asked(each.gpu or host), "", where) for each in found)
     return tuple(each for each in described if each is not None)
 
 
-def _said(document: Document) -> Run | None:
+def _with_length(each: ScriptRun, tokens: int, span: Span) -> ScriptRun:
+    """A run whose rows are as long as a comment says, where the data alone would decide it."""
+    run = each.run
+    if all(item.field != "seq_len" for item in run.open):
+        return each
+    known = tuple(item for item in run.open if item.field != "seq_len")
+    key = "max_length" if run.framework == "trl" else "max_seq_length"
+    arguments = {**run.arguments, key: Given(tokens, Place(span))}
+    return each._replace(run=replace(run, open=known, arguments=arguments))
+
+
+def _said(document: Document, said: tuple[str, Span] | None) -> Run | None:
     """What a comment says the program is started with: a launch line, or its arguments alone."""
-    said = read_directives(document).run
     if said is None:
         return None
     line, span = said

@@ -145,6 +145,8 @@ def _hint(item: Unknown, described: Described, document: Document) -> str:
     """How to say in the file what only its start decides."""
     if document.language not in PROGRAMS:
         return ""
+    if item.field == "seq_len" and not described.subject.by_name:
+        return "; say it in a comment: # vramlint: sequence_length=VALUE"
     variable = re.match(rf"{ENVIRONMENT} (\w+)", item.why)
     if variable is not None:
         line = f"{variable[1]}=VALUE python {PurePath(document.path or 'script.py').name}"

@@ -65,6 +65,8 @@ class Directives:
     """Host memory of a node, bytes."""
     run: tuple[str, Span] | None = None
     """The launch line of a script, or its arguments alone."""
+    length: tuple[int, Span] | None = None
+    """Tokens of a row at most, of a script whose data alone decides it."""
 
 
 def read_directives(document: Document) -> Directives:
@@ -73,6 +75,7 @@ def read_directives(document: Document) -> Directives:
     dialect: tuple[str, Span] | None = None
     ram: int | None = None
     run: tuple[str, Span] | None = None
+    length: tuple[int, Span] | None = None
     versions: dict[str, str] = {}
     suppressions: list[Suppression] = []
     problems: list[DirectiveProblem] = []
@@ -104,10 +107,14 @@ def read_directives(document: Document) -> Directives:
                     )
             elif name == "dialect":
                 dialect = (value.lower(), span)
-            elif name == "run" and document.language in PROGRAMS:
-                run = (value, span)
+            elif name in _OF_PROGRAMS and document.language not in PROGRAMS:
+                problems.append(DirectiveProblem(span, f"{name}= {_OF_PROGRAMS[name]}"))
             elif name == "run":
-                problems.append(DirectiveProblem(span, "run= says what starts a Python script or a notebook"))
+                run = (value, span)
+            elif name == "sequence_length" and value.isdecimal() and int(value) > 0:
+                length = (int(value), span)
+            elif name == "sequence_length":
+                problems.append(DirectiveProblem(span, f"'{value}' is no number of tokens"))
             elif name == "versions":
                 for part in filter(None, re.split(r"[,\s]+", value)):
                     release = _RELEASE.fullmatch(part)
@@ -124,10 +131,14 @@ def read_directives(document: Document) -> Directives:
                 problems.append(
                     DirectiveProblem(span, f"unknown option '{name}' in a vramlint comment: {_KNOWN}")
                 )
-    return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems), ram, run)
+    return Directives(gpu, versions, dialect, tuple(suppressions), tuple(problems), ram, run, length)
 
 
-_KNOWN = "use gpu=, ram=, versions=, dialect=, run=, ignore[CODE] or ignore-file[CODE]"
+_OF_PROGRAMS = {
+    "run": "says what starts a Python script or a notebook",
+    "sequence_length": "says how long the rows are that a Python script or a notebook makes",
+}
+_KNOWN = "use gpu=, ram=, versions=, dialect=, run=, sequence_length=, ignore[CODE] or ignore-file[CODE]"
 _NOTHING_READ = f"unknown vramlint directive: {_KNOWN}"
 
 

@@ -24,7 +24,7 @@ from vramlint.dialects.scripting.facts import (
     given,
     model_facts,
 )
-from vramlint.dialects.scripting.rows import agreed, batch_of, length_of
+from vramlint.dialects.scripting.rows import agreed, batch_of, length_of, undecided
 from vramlint.dialects.scripting.workers import launched
 from vramlint.document.place import Place
 from vramlint.document.python.cells import Cell
@@ -142,7 +142,7 @@ def arguments_of(facts: Facts, reading: Evaluation, opened: list[Unknown], place
     if length is not None:
         arguments["max_seq_length"] = length
     else:
-        opened.append(Unknown("seq_len", "decided by the data set", place))
+        opened.append(undecided(reading.made, place))
     return arguments
 
 

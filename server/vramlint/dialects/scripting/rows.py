@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from vramlint.dialects.kit.run import Given
+from vramlint.dialects.kit.run import Given, Unknown
 from vramlint.dialects.own_script.names import BATCHES
 from vramlint.dialects.own_script.names import LENGTHS as NAMED_LENGTHS
 from vramlint.dialects.scripting.facts import given
@@ -78,6 +78,19 @@ def _named(reading: Evaluation, names: Sequence[str]) -> Iterator[Given]:
         for name, value in table.items():
             if name.lower() in names and isinstance(value, Known) and type(value.value) is int:
                 yield given(value, place or value.place)
+
+
+def undecided(made: Sequence[Made], place: Place) -> Unknown:
+    """Why the length of the rows is open."""
+    values = [length.value for each in made if (length := _cut(each)) is not None]
+    cut = sorted({value for value in values if isinstance(value, int)})
+    if len(cut) > 1:
+        return Unknown("seq_len", f"rows are cut to {' and to '.join(map(str, cut))} tokens", place)
+    return Unknown("seq_len", OF_DATA, place)
+
+
+OF_DATA = "decided by the data set"
+"""Why a length is open that nothing in a script cuts to."""
 
 
 def tokenized(made: Sequence[Made]) -> Given | None:

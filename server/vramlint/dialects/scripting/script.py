@@ -28,7 +28,7 @@ from vramlint.dialects.scripting.loops import own_loop
 from vramlint.dialects.scripting.machine import asked_gpu, hosted_gpu
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.rooms import OF_ADAPTER, OF_MODEL, rooms, unsloth_rooms
-from vramlint.dialects.scripting.rows import asked_length, tokenized
+from vramlint.dialects.scripting.rows import asked_length, tokenized, undecided
 from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
 from vramlint.dialects.scripting.torchtitan import registry_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
@@ -192,7 +192,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
         if length is not None:
             arguments.setdefault("max_length", length)
         elif not any(name in arguments and arguments[name].value for name in LENGTHS):
-            opened.append(Unknown("seq_len", "decided by the data set", place))
+            opened.append(undecided(reading.made, place))
     launch = launched(place, reading.made, alone=not _needs_launcher(arguments, reading.made))
     if not made.certain:
         opened.append(Unknown("entry", "decided by a condition that only the run knows", place))
