@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_AMOUNT = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGT])(i?)B?)\s*", re.IGNORECASE)
+from vramlint.patterns import pattern
+
+_AMOUNT = pattern(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGT])(i?)B?)\s*", re.IGNORECASE)
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from typing import Any
 from vramlint.catalog.class_defaults import with_defaults
 from vramlint.catalog.facts import Model
 from vramlint.files import Unreadable, is_regular, lies_within, names_network_share, read_text
+from vramlint.patterns import pattern
 
 SIZE_LIMIT = 4 * 2**20
 """Bytes. Released config.json files are a few KiB; those of models with long label lists some hundred."""
 
-HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
+HUB_ID = pattern(r"[\w.-]+(?:/[\w.-]+)?")
 PARENTS = 6
 """Folders that are tried for a relative path: trainers start from the project's root, not beside the file."""
 

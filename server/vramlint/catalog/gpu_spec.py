@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from vramlint.catalog.facts import GIB, MIB, Gpu
 from vramlint.catalog.gpus import find_gpu, find_instance, gpu_of_size, part_of
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.patterns import pattern
 
 MOST = 1_000_000
 """No cluster has more GPUs; a longer number is a slip."""
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(g|gb|gib|m|mb|mib)", re.IGNORECASE)
+SIZE = pattern(r"(\d+(?:\.\d+)?)\s*(g|gb|gib|m|mb|mib)", re.IGNORECASE)
 COUNT_LAST = re.compile(r"(?P<name>.*?)\s*(?:[x×*:]|\s[x×*]\s)\s*(?P<count>\d{1,7})", re.IGNORECASE)
 COUNT_FIRST = re.compile(r"(?P<count>\d{1,7})\s*[x×*]\s*(?P<name>.+)", re.IGNORECASE)
 COUNT_BEFORE_NAME = re.compile(r"(?P<count>\d{1,3})\s+(?P<name>[a-z].+)", re.IGNORECASE)
@@ -53,8 +54,8 @@ def parse_declaration(text: str) -> Declaration:
 
 def _counted(text: str) -> Iterator[tuple[str, int]]:
     """The ways to take a text as a name and a count."""
-    for pattern in (COUNT_LAST, COUNT_FIRST, COUNT_BEFORE_NAME):
-        match = pattern.fullmatch(text)
+    for form in (COUNT_LAST, COUNT_FIRST, COUNT_BEFORE_NAME):
+        match = form.fullmatch(text)
         if match and match["name"].strip() and 1 <= int(match["count"]) <= MOST:
             yield match["name"].strip(), int(match["count"])
 

@@ -11,6 +11,7 @@ from vramlint.catalog.facts import GIB, MIB, Gpu
 from vramlint.catalog.nearest import nearest, words_in
 from vramlint.catalog.table import FOLDER, Table
 from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.patterns import pattern
 
 NOT_TOLD_APART = re.compile(
     "nvidia|geforce|tesla|quadro|amd|instinct|radeon|intel|gpu|generation|edition|[^0-9a-z]+"
@@ -26,8 +27,8 @@ Medians of the GPUs whose total was seen both ways (README.md beside the table);
 METAL_SHARE = ((36_864, 2 / 3), (float("inf"), 3 / 4))
 """Share of unified memory that PyTorch's MPS backend may use by default, for machines up to so many MiB."""
 
-SLICE = re.compile(r"[\s,:/@-]*(?:mig[\s.-]*)?(\d+g\.\d+gb)(?:\+\w+)*", re.IGNORECASE)
-SIZE = re.compile(r"(?<![0-9a-z])\(?(\d{1,3})\s*g(?:i?b)?\)?(?![0-9a-z])", re.IGNORECASE)
+SLICE = pattern(r"[\s,:/@-]*(?:mig[\s.-]*)?(\d+g\.\d+gb)(?:\+\w+)*", re.IGNORECASE)
+SIZE = pattern(r"(?<![0-9a-z])\(?(\d{1,3})\s*g(?:i?b)?\)?(?![0-9a-z])", re.IGNORECASE)
 SERIES = ("rtx", "gtx", "rx")
 """What people leave out before the number of a consumer GPU."""
 

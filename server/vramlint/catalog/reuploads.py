@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.patterns import pattern
 
 SUFFIXES: tuple[tuple[str, str | None, str | None], ...] = (
     (r"-unsloth-bnb-4bit", "bnb-nf4", None),
@@ -45,7 +46,7 @@ SUFFIXES: tuple[tuple[str, str | None, str | None], ...] = (
 _MOST_ENDS = 3
 """Ends that a name can have one after the other, as in `-mxfp4-mlx`."""
 
-LOCAL = re.compile(r"[~/.\\]|[A-Za-z]:[\\/]|[^/]+/[^/]+/")
+LOCAL = pattern(r"[~/.\\]|[A-Za-z]:[\\/]|[^/]+/[^/]+/")
 """How names start that can only be paths: a hub id has one slash and starts with a letter or digit."""
 
 COPYISTS = frozenset(

@@ -7,12 +7,13 @@ from bisect import bisect_right
 from typing import TypeAlias
 
 from vramlint.document.node import Span
+from vramlint.patterns import pattern
 
 Encoding: TypeAlias = str
 """`utf-8`, `utf-16` or `utf-32`: the unit in which a column is counted."""
 
 _BREAK = re.compile(r"\r\n|\r|\n")
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_ASTRAL = pattern("[\U00010000-\U0010ffff]")
 
 
 class LineIndex:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
 from vramlint.document.language import Language
+from vramlint.patterns import pattern
 
-_BARE_TOML_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+_BARE_TOML_KEY = pattern(r"[A-Za-z0-9_-]+\Z")
 
 
 class CannotWrite(ValueError):

@@ -16,15 +16,16 @@ from vramlint.catalog.amounts import memory_bytes
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.node import Comment, Span
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.patterns import pattern
 from vramlint.project.lock_files import unknown_library
 from vramlint.versions import refusal
 
 _MARK = re.compile(r"(?:#+|//+)\s*vramlint\s*:[ \t]*", re.IGNORECASE)
 _SETTING = re.compile(r"([A-Za-z_-]+)\s*=(?!=)\s*")
-_RELEASE = re.compile(r"([^@=]+)(?:@|==)([^@=]+)")
+_RELEASE = pattern(r"([^@=]+)(?:@|==)([^@=]+)")
 """`trl@1.16`, or as pip writes it, `trl==1.16`."""
 _IGNORE = re.compile(r"(ignore(?:-file)?)\b[ \t]*(\[([^\]\n]*)(\])?)?", re.IGNORECASE)
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_CODE = pattern(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from vramlint.lint.inert import inert
+from vramlint.patterns import pattern
 
-_NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_NO_XML = pattern("[\ud800-\udfff\ufffe\uffff]")
 """What no XML document may hold, beside the controls that are escaped already."""
-_MARKDOWN = re.compile(r"[\\`*\[\]<>#!|~&@${}]|(?<!\w)_|_(?!\w)|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
+_MARKDOWN = pattern(r"[\\`*\[\]<>#!|~&@${}]|(?<!\w)_|_(?!\w)|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
 """What begins a span, a link, HTML, an entity or an icon, and by which a bare address is linked."""
 
 

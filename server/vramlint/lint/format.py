@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from vramlint.catalog.facts import GIB, Gpu, Model
+from vramlint.patterns import pattern
 
 _VENDOR_WORDS = ("NVIDIA", "GeForce", "AMD", "Radeon", "Instinct", "Intel", "Tesla", "Quadro")
 
@@ -46,7 +45,7 @@ def key_text(key: tuple[str | int, ...]) -> str:
     return text
 
 
-_TEMPLATE = re.compile(r"\$\{|\{\{|<<|\$[A-Z_]+")
+_TEMPLATE = pattern(r"\$\{|\{\{|<<|\$[A-Z_]+")
 
 
 def is_open(value: object) -> bool:

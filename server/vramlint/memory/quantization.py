@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from vramlint.job import Quantization
 from vramlint.memory.ledger import Shape, rounded
+from vramlint.patterns import pattern
 
-BY_GROUPS = re.compile(r"(?:(gptq|awq|hqq)-)?int([2348])")
+BY_GROUPS = pattern(r"(?:(gptq|awq|hqq)-)?int([2348])")
 """Schemes of packed integers with scales a group; without a method those of compressed-tensors."""
 GROUP = {"hqq": 64}
 """Elements a group, where not 128."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vramlint.dialects import NAMES as NAMES_OF_DIALECTS
 from vramlint.files import Unreadable, read_text
+from vramlint.patterns import pattern
 from vramlint.versions import release
 
 NAMES = ("uv.lock", "poetry.lock", "requirements.txt")
@@ -33,8 +34,8 @@ def unknown_library(name: str, key: str) -> str | None:
 
 
 _LARGEST = 16 * 2**20
-_PACKAGE = re.compile(r'^name = "([^"\n]+)"\s*\nversion = "([^"\n]+)"', re.MULTILINE)
-_REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^]\n]*\])?\s*===?\s*([\w.!+-]+)", re.MULTILINE)
+_PACKAGE = pattern(r'^name = "([^"\n]+)"\s*\nversion = "([^"\n]+)"', re.MULTILINE)
+_REQUIREMENT = pattern(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^]\n]*\])?\s*===?\s*([\w.!+-]+)", re.MULTILINE)
 
 
 def locked_versions(folder: Path, root: Path) -> tuple[Mapping[str, str], str | None]:

@@ -13,8 +13,9 @@ from vramlint.dialects.kit.dialect import UNSET
 from vramlint.dialects.kit.reader import look_up
 from vramlint.dialects.kit.signs import refers
 from vramlint.lazy_dataclasses import dataclass
+from vramlint.patterns import pattern
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.\-]*)\}")
+_REFERENCE = pattern(r"\$\{([A-Za-z_][\w.\-]*)\}")
 _DEEPEST = 8
 _MOST = 2000
 """References followed in one file: a file that refers in circles ends here."""

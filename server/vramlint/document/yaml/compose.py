@@ -26,6 +26,7 @@ from vramlint.document.yaml.scalars import (
     tagged_value,
 )
 from vramlint.lazy_dataclasses import dataclass, field
+from vramlint.patterns import pattern
 
 MAX_DEPTH = 200
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -35,8 +36,8 @@ PURE_UP_TO = 50_000
 _ONLY_IN_C = "found unexpected ':'"
 
 _STYLES: dict[str | None, Any] = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
-_PROPERTIES = re.compile(r"(?:[&!]\S*(?:[ \t\r\n]+|$)|#[^\r\n]*[\r\n]+|[ \t\r\n]+)+")
-_TEMPLATE = re.compile(r"\{\{.*\}\}\Z", re.DOTALL)
+_PROPERTIES = pattern(r"(?:[&!]\S*(?:[ \t\r\n]+|$)|#[^\r\n]*[\r\n]+|[ \t\r\n]+)+")
+_TEMPLATE = pattern(r"\{\{.*\}\}\Z", re.DOTALL)
 _UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import yaml
 
 from vramlint.document.node import Span, SyntaxProblem
+from vramlint.patterns import pattern
 
 
 class _Complaint(NamedTuple):
@@ -54,8 +54,8 @@ _COMPLAINTS = (
     ),
 )
 _ROOT_OPEN = "a ',' is missing here, or what closes the file's outer bracket"
-_BEFORE_ROOT = re.compile(r"(?:\s|#.*|---)*")
-_REST = re.compile(r"[^\r\n]*")
+_BEFORE_ROOT = pattern(r"(?:\s|#.*|---)*")
+_REST = pattern(r"[^\r\n]*")
 
 
 def problem_of(error: yaml.MarkedYAMLError, text: str, base: int) -> SyntaxProblem:

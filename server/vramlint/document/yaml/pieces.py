@@ -18,18 +18,19 @@ from vramlint.document.node import Node, Pair, Span, SyntaxProblem
 from vramlint.document.yaml.compose import Anchors, Broken, Composed, assembled, compose, scan
 from vramlint.document.yaml.moved import moved, moved_problem, moved_span
 from vramlint.lazy_dataclasses import dataclass, replace
+from vramlint.patterns import pattern
 
 SHORT = 4_000
 """Code points. Shorter texts and blocks are read as one: that takes a millisecond or two."""
-_BLOCK_START = re.compile(r"^(?=[^\s#\-\]})])|^(?=---)|^(?=-\S)", re.MULTILINE)
-_SEPARATOR = re.compile(r"(?:---|\.\.\.)(?:\s|\Z)")
-_OPENING = re.compile(r"---(?: *(?:#[^\n]*)?\r?\n)+\Z")
-_NO_ENTRY = re.compile(r"[?:%&*!|>@`{}\[\],]|<<|---|\.\.\.")
+_BLOCK_START = pattern(r"^(?=[^\s#\-\]})])|^(?=---)|^(?=-\S)", re.MULTILINE)
+_SEPARATOR = pattern(r"(?:---|\.\.\.)(?:\s|\Z)")
+_OPENING = pattern(r"---(?: *(?:#[^\n]*)?\r?\n)+\Z")
+_NO_ENTRY = pattern(r"[?:%&*!|>@`{}\[\],]|<<|---|\.\.\.")
 """What begins something else than a pair, or a pair that takes more than its own lines to read."""
-_HEADER = re.compile(r"""(?:[A-Za-z_][\w.-]*|"[^"\\\n]*"|'[^'\n]*') *:(?: +#[^\n]*| *)\r?\n""")
-_NOTHING = re.compile(r"(?:[ ]*(?:#[^\n]*)?\r?\n)*")
-_INDENT = re.compile(r" *")
-_ITEM = re.compile(r"-(?=\s)")
+_HEADER = pattern(r"""(?:[A-Za-z_][\w.-]*|"[^"\\\n]*"|'[^'\n]*') *:(?: +#[^\n]*| *)\r?\n""")
+_NOTHING = pattern(r"(?:[ ]*(?:#[^\n]*)?\r?\n)*")
+_INDENT = pattern(r" *")
+_ITEM = pattern(r"-(?=\s)")
 
 
 Way: TypeAlias = Literal["parser", "lines"]

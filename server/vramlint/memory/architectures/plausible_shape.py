@@ -4,24 +4,24 @@ size is worked out from it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vramlint.catalog.facts import Model
 from vramlint.memory.estimate import CannotEstimate
+from vramlint.patterns import pattern
 
-_SIZE = re.compile(
+_SIZE = pattern(
     r"(num|n)_(?!param)\w+|(?!(\w+_)?(chunk|window)_size)\w+_(size|dim|rank|layers|heads?|experts?|groups?)"
     r"|d_(model|ff|kv|inner)|dim"
 )
 """Names of keys that fix shapes, in every family's spelling. A layer's number may be counted from the end,
 and -1 is a window or a chunk as long as the sequence.
 """
-_NUMBER = re.compile(r"(num|n)_\w+|(hidden|intermediate|vocab)_size|head_dim|d_(model|ff|kv)")
+_NUMBER = pattern(r"(num|n)_\w+|(hidden|intermediate|vocab)_size|head_dim|d_(model|ff|kv)")
 """Those of them that are never a word."""
-_LAYERS = re.compile(r"(num|n)_(hidden_)?layers?|num_(encoder|decoder)_layers")
-_SINGLE = re.compile(
+_LAYERS = pattern(r"(num|n)_(hidden_)?layers?|num_(encoder|decoder)_layers")
+_SINGLE = pattern(
     r"(num|n)_(\w+_)?(layers?|heads?|experts?|groups?)|(hidden|vocab)_size|(\w+_)?head_dim|(q|kv|o)_lora_rank"
 )
 """Those that are one whole number for the whole model; other sizes may be listed by layer or by axis."""
