@@ -33,8 +33,6 @@ MOST_FINDINGS = 200
 """Of one rule in one file; nobody reads more, and a generated file can hold any number."""
 _MORE = f"and more of the same: only the first {MOST_FINDINGS} are listed"
 _REFUSES = "the framework refuses the run: "
-LARGEST_TENSORS = 10
-"""Groups of tensors alive at the peak that hovers and reports may name."""
 
 
 def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> Analysis:
@@ -126,7 +124,7 @@ def estimated(reading: ReadResult, by_count: bool) -> tuple[Estimate | None, Can
     )
 
     try:
-        made = remembered_estimate(reading.job, tensors=LARGEST_TENSORS)
+        made = remembered_estimate(reading.job)
         if refused := _refused(reading):
             made = replace(made, refused=refused, notes=(*made.notes, *refused))
         return replace(made, by_count=True) if by_count else made, None
