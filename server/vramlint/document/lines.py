@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
+from itertools import accumulate, count, repeat
+from operator import add
 from typing import TypeAlias
 
 from vramlint.document.node import Span
@@ -12,7 +13,7 @@ from vramlint.patterns import pattern
 Encoding: TypeAlias = str
 """`utf-8`, `utf-16` or `utf-32`: the unit in which a column is counted."""
 
-_BREAK = re.compile(r"\r\n|\r|\n")
+_BREAK = pattern(r"\r\n|\r|\n")
 _ASTRAL = pattern("[\U00010000-\U0010ffff]")
 
 
@@ -27,12 +28,13 @@ class LineIndex:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._starts = [0]
-        self._ends: list[int] = []
-        for found in _BREAK.finditer(text):
-            self._ends.append(found.start())
-            self._starts.append(found.end())
-        self._ends.append(len(text))
+        if "\r" in text:
+            breaks = [found.span() for found in _BREAK.finditer(text)]
+            self._starts = [0, *(end for _, end in breaks)]
+            self._ends = [*(start for start, _ in breaks), len(text)]
+        else:
+            self._ends = list(map(add, accumulate(map(len, text.split("\n"))), count()))
+            self._starts = [0, *map(add, self._ends[:-1], repeat(1))]
         self._ascii = text.isascii()
         self._astral = not self._ascii and _ASTRAL.search(text) is not None
 

@@ -145,15 +145,14 @@ def _below(
     for key, value in values.items():
         if not isinstance(key, str) or not key.isprintable():
             continue
-        here = (*path, key)
         inner = properties.get(key)
         if inner is None:
             empty = value is None and fate == "dropped"
-            if fate in _FATES and not empty and ".".join(str(part) for part in here) not in table:
-                yield here, cast(Fate, fate), tuple(properties)
-        elif isinstance(value, Mapping) and "properties" in inner:
-            yield from _below(value, inner, here, inner.get("x-unknown", "open"), table)
+            if fate in _FATES and not empty and ".".join(map(str, (*path, key))) not in table:
+                yield (*path, key), cast(Fate, fate), tuple(properties)
+        elif "properties" in inner and isinstance(value, Mapping):
+            yield from _below(value, inner, (*path, key), inner.get("x-unknown", "open"), table)
         elif isinstance(value, list) and "properties" in (items := inner.get("items", {})):
             for index, item in enumerate(value):
                 if isinstance(item, Mapping):
-                    yield from _below(item, items, (*here, index), items.get("x-unknown", "open"), table)
+                    yield from _below(item, items, (*path, key, index), items.get("x-unknown", "open"), table)

@@ -22,7 +22,8 @@ from vramlint.patterns import pattern
 
 SHORT = 4_000
 """Code points. Shorter texts and blocks are read as one: that takes a millisecond or two."""
-_BLOCK_START = pattern(r"^(?=[^\s#\-\]})])|^(?=---)|^(?=-\S)", re.MULTILINE)
+_BLOCK_START = pattern(r"[^\s#\-\]})]|---|-\S")
+_NEXT_BLOCK = pattern(r"\n(?=[^\s#\-\]})]|---|-\S)")
 _SEPARATOR = pattern(r"(?:---|\.\.\.)(?:\s|\Z)")
 _OPENING = pattern(r"---(?: *(?:#[^\n]*)?\r?\n)+\Z")
 _NO_ENTRY = pattern(r"[?:%&*!|>@`{}\[\],]|<<|---|\.\.\.")
@@ -47,10 +48,7 @@ class Piece:
 
 def blocks(text: str) -> Iterator[tuple[int, str]]:
     """The parts of a text that begin in the first column, with their offsets."""
-    starts = [found.start() for found in _BLOCK_START.finditer(text)]
-    if not starts or starts[0] > 0:
-        starts.insert(0, 0)
-    yield from _cut(text, starts)
+    yield from _cut(text, [0, *(found.end() for found in _NEXT_BLOCK.finditer(text))])
 
 
 def _opens(block: str) -> bool:
