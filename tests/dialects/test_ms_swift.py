@@ -234,7 +234,7 @@ def test_train_type_dates_the_file() -> None:
     [
         ({"tuner_type": "adalora"}, "tuner_type"),
         ({"tuner_type": "full", "freeze_parameters_ratio": 0.5}, "freeze_parameters_ratio"),
-        ({"tuner_backend": "unsloth"}, "tuner_backend"),
+        ({"tuner_backend": "unsloth", "rlhf_type": "dpo"}, "tuner_backend"),
         ({"lisa_activated_layers": 2}, "lisa_activated_layers"),
         ({"task_type": "embedding"}, "task_type"),
         ({"tensor_model_parallel_size": 2, "rlhf_type": "grpo"}, "rlhf_type"),
@@ -245,3 +245,14 @@ def test_what_is_not_modelled_is_said_at_its_key(more: dict[str, Any], key: str)
     obstacle = reading(LORA | more).obstacle
     assert obstacle is not None
     assert (obstacle.code, obstacle.key) == ("not-modelled", (key,))
+
+
+@pytest.mark.parametrize(("workers", "colocated"), [(8, True), (1, False), (None, False)])
+def test_before_modes_as_many_engines_as_gpus_shared_them(workers: int | None, colocated: bool) -> None:
+    """ms-swift 3.4, llm/argument/rlhf_args.py, _check_grpo."""
+    values = {key: value for key, value in GRPO.items() if key != "vllm_mode"}
+    if workers is not None:
+        values["num_infer_workers"] = workers
+    job = job_of(values, gpus=8, versions={"ms-swift": "3.4"})
+    assert job.generation is not None
+    assert job.generation.colocated is colocated

@@ -167,6 +167,12 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("use_reentrant_gc", "gradient_checkpointing", "Which implementation of checkpointing.", True),
     Key(
+        "use_unsloth",
+        "adapter.fused_kernels",
+        "Unsloth's layers, loss and checkpoints: layer inputs wait on the host, logits are never whole.",
+        False,
+    ),
+    Key(
         "use_unsloth_gc",
         "activation_offload",
         "Layer inputs wait in host memory between forward and backward.",

@@ -40,7 +40,7 @@ from vramlint.dialects.kit.reading import (
     world_size,
 )
 from vramlint.dialects.llamafactory import edits as llamafactory_edits
-from vramlint.dialects.llamafactory import ktransformers
+from vramlint.dialects.llamafactory import ktransformers, with_unsloth
 from vramlint.dialects.llamafactory import v1 as llamafactory_v1
 from vramlint.dialects.llamafactory.checks import check, check_released
 from vramlint.dialects.llamafactory.keys import KEYS, RENAMED
@@ -114,7 +114,7 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if isinstance(outcome, Obstacle):
         return finish(DIALECT, reader, outcome)
     made = _megatron if is_megatron(reader) else _job
-    return finish(DIALECT, reader, made(reader, context, outcome))
+    return finish(DIALECT, reader, with_unsloth.applied(reader, context, made(reader, context, outcome)))
 
 
 def _obstacle(reader: Reader) -> Obstacle | None:
@@ -126,12 +126,6 @@ def _obstacle(reader: Reader) -> Obstacle | None:
         message = "do_train is not set: the file evaluates or predicts"
         key = "do_predict" if reader.flag("do_predict") else "do_eval"
         return Obstacle("not-a-training-file", message, (key,))
-    unknown = {
-        "use_unsloth": "Unsloth replaces the model's layers, which is not modelled in LLaMA-Factory",
-    }
-    for key, reason in unknown.items():
-        if reader.flag(key):
-            return Obstacle("not-modelled", f"{key}: {reason}", (key,))
     if trains_blocks(reader) and reader.get("badam_mode", text) == "ratio":
         return unmodelled(
             reader, "badam_mode", "scattered weights, as BAdam's ratio trains, are not modelled"
@@ -139,7 +133,7 @@ def _obstacle(reader: Reader) -> Obstacle | None:
     method = reader.get("finetuning_type", text)
     if method not in (None, "lora", "oft", "freeze", "full"):
         return Obstacle("not-modelled", f"finetuning_type: {method} is not modelled", ("finetuning_type",))
-    return None
+    return with_unsloth.refused(reader)
 
 
 def _megatron(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:

@@ -176,6 +176,12 @@ ONLINE: tuple[Key, ...] = (
         ("server", "colocate"),
     ),
     Key(
+        "num_infer_workers",
+        "generation.colocated",
+        "Engines of a machine, before vllm_mode: as many as GPUs puts one on each GPU of the training.",
+        None,
+    ),
+    Key(
         "vllm_gpu_memory_utilization",
         "generation.memory_fraction",
         "vLLM's share of the GPU's memory where it is colocated.",

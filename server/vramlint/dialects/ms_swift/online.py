@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from vramlint.dialects.engines.distribution import WorldSize
 from vramlint.dialects.engines.hf_trainer import Batch
 from vramlint.dialects.kit.dialect import Context
 from vramlint.dialects.kit.reader import Reader, integer, names, number, positive, text
@@ -112,17 +113,19 @@ def _named(reader: Reader, context: Context, path: str, field: str) -> RoleModel
     return context.catalog.model(given[0], context.folder) or "unknown"
 
 
-def read_generation(reader: Reader, objective: Objective, batch: Batch) -> Generation | None:
+def read_generation(
+    reader: Reader, objective: Objective, batch: Batch, world: WorldSize
+) -> Generation | None:
     """How completions are made; None for methods that train on given ones."""
     if objective not in ("grpo", "ppo"):
         return None
     vllm = reader.flag("use_vllm") and objective == "grpo"
-    mode = reader.get("vllm_mode", text)
+    mode = "vllm_mode" if reader.has("vllm_mode") else "num_infer_workers"
     for field in ("generation.engine", "generation.colocated") if vllm else ():
-        reader.written(field, "vllm_mode" if mode else "use_vllm")
+        reader.written(field, mode if reader.has(mode) else "use_vllm")
     if not vllm:
         reader.default("generation.engine", "the trained model generates")
-    colocated = vllm and mode == "colocate"
+    colocated = vllm and _colocated(reader, world)
     steps = reader.get("steps_per_generation", positive)
     if steps is not None:
         reader.written("generation.batch", "steps_per_generation")
@@ -139,6 +142,15 @@ def read_generation(reader: Reader, objective: Objective, batch: Batch) -> Gener
         handed_over_in=_groups(reader) if colocated else None,
         away=_away(reader) if colocated else "none",
     )
+
+
+def _colocated(reader: Reader, world: WorldSize) -> bool:
+    """Whether the engine shares the GPUs of the training. Before `vllm_mode` it did where there were as many
+    engines as GPUs (ms-swift 3.4, llm/argument/rlhf_args.py, _check_grpo).
+    """
+    if reader.has("vllm_mode"):
+        return reader.get("vllm_mode", text) == "colocate"
+    return reader.get("num_infer_workers", positive) == world.per_node
 
 
 def _groups(reader: Reader) -> int:

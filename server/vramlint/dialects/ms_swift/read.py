@@ -21,6 +21,7 @@ from vramlint.dialects.engines.hf_trainer import (
 )
 from vramlint.dialects.engines.liger import fused_loss, read_liger
 from vramlint.dialects.engines.loading import loading_of
+from vramlint.dialects.engines.unsloth import under_unsloth
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.launch_spec import devices_named
 from vramlint.dialects.kit.reader import (
@@ -60,6 +61,7 @@ UNBOUNDED = 2048
 """Tokens that stand for the longest sample where the file cuts nothing."""
 ROWS = 16
 """Rows of a step that accumulation makes up where the file is silent (trainers/arguments.py)."""
+_BACKEND = "tuner_backend"
 _SAY_IMAGES = ("ENV.MAX_PIXELS", "max_pixels", "vit_lr", "vit_gradient_checkpointing")
 """Keys that nobody writes whose rows hold no images."""
 _FROZEN = (
@@ -76,7 +78,12 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
     if megatron.is_megatron(reader):
         return finish(DIALECT, reader, megatron.job_of(reader, context))
     outcome = _obstacle(reader) or find_model(reader, context, "model")
-    return finish(DIALECT, reader, _job(reader, context, outcome) if isinstance(outcome, Model) else outcome)
+    if isinstance(outcome, Obstacle):
+        return finish(DIALECT, reader, outcome)
+    job = _job(reader, context, outcome)
+    if reader.get(_BACKEND, text) == "unsloth":  # 4.6, model/register.py, load_by_unsloth
+        job = under_unsloth(reader, context, job, _BACKEND, keeps_logits=True)
+    return finish(DIALECT, reader, job)
 
 
 def _reader(values: Mapping[str, Any], context: Context) -> Reader:
@@ -98,10 +105,9 @@ def _obstacle(reader: Reader) -> Obstacle | None:
     if named not in METHODS:
         path = "tuner_type" if reader.has("tuner_type") else "train_type"
         return Obstacle("not-modelled", f"{path}: what {named} trains is not modelled", (path,))
-    if reader.get("tuner_backend", text) == "unsloth":
-        return Obstacle(
-            "not-modelled", "tuner_backend: Unsloth's layers are not modelled here", ("tuner_backend",)
-        )
+    if reader.get(_BACKEND, text) == "unsloth" and reader.has("rlhf_type"):
+        reason = "losses over pairs and rewards are not modelled under Unsloth"
+        return Obstacle("not-modelled", f"{_BACKEND}: {reason}", (_BACKEND,))
     if reader.get("task_type", text) in UNSCORED:
         return Obstacle("not-modelled", "task_type: its loss is not modelled", ("task_type",))
     if reader.get("lisa_activated_layers", positive):
@@ -131,7 +137,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
     if spread > 1:
         layers = replace(engine.parallel, pipeline=spread, schedule="device-map")
         engine = replace(engine, parallel=layers)
-    generation = read_generation(reader, objective, batch)
+    generation = read_generation(reader, objective, batch, world)
     prompt = _length(reader, model)
     frozen = method == "full" and model.reads_images and reader.read("freeze_vit", boolean)
     return TrainingJob(

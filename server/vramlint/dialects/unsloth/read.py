@@ -7,10 +7,11 @@ host, a loss that never holds all logits, 8-bit AdamW.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from vramlint.catalog.facts import Model
+from vramlint.dialects.engines.unsloth import ALLOCATOR, OWN, SHORT, attention_of, experts_of, loss_of
 from vramlint.dialects.kit.dialect import (
     Changes,
     Context,
@@ -30,8 +31,6 @@ from vramlint.job import Adapter, Parallel, Precision, Quantization, TrainingJob
 from vramlint.vocabulary import Checkpointing
 
 _SEVEN = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
-_SHORT = 512
-"""Tokens below which layer inputs stay on the GPU (unsloth_zoo/gradient_checkpointing.py)."""
 KEYS = (
     Key("model", "model", "The model that is trained: hub id or folder."),
     Key(
@@ -72,16 +71,8 @@ _CHECKPOINTS: Mapping[str | bool, Checkpointing] = {
 }
 
 
-_ALLOCATOR = "expandable_segments:True,roundup_power2_divisions:[32:256,64:128,256:64,>:32]"
-"""What `import unsloth` exports (unsloth/__init__.py)."""
-
-
 _MODELLED = frozenset(("decoder", "hybrid-decoder", "vision-language"))
 """Kinds of models that are followed."""
-_OWN = frozenset(("gemma", "gemma2", "llama", "mistral", "qwen2", "qwen3", "qwen3_moe"))
-"""Architectures whose layers Unsloth runs itself (models/loader.py, FastLanguageModel.from_pretrained); the
-others are transformers' and PEFT's (models/vision.py, FastBaseModel).
-"""
 _SIDE = 512
 """Pixels of a larger image's shorter side, of a model whose tower names none (unsloth_zoo/vision_utils.py,
 UnslothVisionDataCollator).
@@ -123,8 +114,6 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         reader.default(field, note)
     reader.default("allocator")
     reader.same_origin_as("activation_offload", "gradient_checkpointing")
-    fused = reader.runs("unsloth", "2024.11.8")  # unsloth/models/llama.py, CausalLM_fast_forward
-    reader.default("loss", f"Unsloth's cross entropy {'never holds' if fused else 'over'} all logits")
     world = world_size(reader, context)
     dtype = _dtype(context)
     shows = context.trainer is not None and context.trainer.images
@@ -141,9 +130,9 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
             alpha=reader.read("lora.lora_alpha", number),
             dropout=dropout,
             targets=_targets(reader, model),
-            fused_kernels=dropout == 0 and not dora and model.model_type in _OWN,
+            fused_kernels=dropout == 0 and not dora and model.model_type in OWN,
         ),
-        quantization=Quantization(experts=_experts(reader, model)) if four_bit else None,
+        quantization=Quantization(experts=experts_of(reader, model)) if four_bit else None,
         precision=Precision(weights=weights, autocast=dtype),
         optimizer=optimizer or "adamw_8bit",
         micro_batch_size=reader.read("training.batch_size", positive),
@@ -153,10 +142,10 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         images="one" if shows else "none",
         image_pixels=None if scaled or not shows else _SIDE**2,
         gradient_checkpointing=checkpointing,
-        activation_offload=offloads and length >= _SHORT,
-        allocator=_ALLOCATOR,
-        attention=_attention(reader, context, model),
-        loss="fused-linear" if fused else "fused-cross-entropy",
+        activation_offload=offloads and length >= SHORT,
+        allocator=ALLOCATOR,
+        attention=attention_of(reader, context, model),
+        loss=loss_of(reader),
         parallel=Parallel("ddp", data=world) if world > 1 else Parallel(),
         origins=reader.record.origins,
         **hardware(context),
@@ -164,56 +153,15 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
 
 
 def _targets(reader: Reader, model: Model) -> str | tuple[str, ...]:
-    if model.model_type in _OWN or model.kind == "decoder":
+    if model.model_type in OWN or model.kind == "decoder":
         return reader.read("lora.target_modules", names, tuple(_SEVEN.split(",")))
     return read_targets(reader)
-
-
-def _experts(reader: Reader, model: Model) -> Literal["auto", "packed", "unpacked-whole"]:
-    """How experts in 4 bits are stored. Of gpt-oss every release loads an upload of Unsloth's own, whose
-    experts are linear layers (unsloth/models/mapper.py; unsloth_zoo 2026.10.9, temporary_patches/gpt_oss.py,
-    GptOssExpertsBnb4bit). Under transformers 5 others are packed from 2026.7 on, and unpacked whole while
-    they run (moe_utils_bnb4bit.py).
-    """
-    if model.model_type == "gpt_oss":
-        reader.default("quantization.experts", "Unsloth loads its own 4-bit upload")
-        return "packed"
-    return "unpacked-whole" if reader.runs("unsloth", "2026.7") else "auto"
 
 
 def _dtype(context: Context) -> Literal["bfloat16", "float16"]:
     """Unsloth asks the GPU (`dtype = None` in models/loader.py)."""
     lacks = context.gpu is not None and context.gpu.supports.get("bf16") is False
     return "float16" if lacks else "bfloat16"
-
-
-_XFORMERS = _OWN - {"gemma2", "qwen3_moe"}
-"""Those whose attention xformers runs (utils/attention_dispatch.py)."""
-_FLASH_HEAD = 256
-"""Elements of the largest head that PyTorch's flash kernel takes."""
-
-
-def _attention(reader: Reader, context: Context, model: Model) -> Literal["sdpa", "sdpa-efficient", "flex"]:
-    """Unsloth requires xformers, whose kernel runs where flash does not (utils/attention_dispatch.py). For
-    transformers' layers it keeps the mask there, without which PyTorch would compute all scores
-    (unsloth_zoo/temporary_patches/misc.py, _flash_sdpa_takes_causal); gpt-oss trains with flex attention
-    (temporary_patches/gpt_oss.py).
-    """
-    if model.model_type == "gpt_oss" and reader.runs("unsloth", "2025.9"):
-        return "flex"
-    lacks = context.gpu is not None and context.gpu.supports.get("flash_attention_2") is False
-    parts = (model.config, model.config.get("text_config") or {})
-    wide = any(size > _FLASH_HEAD for part in parts for size in _heads(part))
-    if model.model_type in _XFORMERS:
-        return "sdpa-efficient" if lacks else "sdpa"
-    return "sdpa-efficient" if (lacks or wide) and reader.runs("unsloth", "2026.10.7") else "sdpa"
-
-
-def _heads(config: Mapping[str, Any]) -> Iterator[int]:
-    """Sizes of the heads that a config names."""
-    for name in ("head_dim", "global_head_dim"):
-        if isinstance(size := config.get(name), int):
-            yield size
 
 
 _EDITORS: Mapping[str, Editor] = {
