@@ -226,3 +226,13 @@ def test_a_comment_that_cannot_be_read_is_said_beside_the_estimate(run: Run, tmp
     assert (
         outcome.err == f"vramlint: {file}:1: 'axolotl:0.18' is not a version: write versions=NAME@VERSION\n"
     )
+
+
+def test_a_script_of_another_library_is_not_called_empty(run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "embed.py"
+    script.write_text(
+        "from sentence_transformers import SentenceTransformerTrainer\nSentenceTransformerTrainer().train()\n"
+    )
+    outcome = run("estimate", script)
+    assert outcome.code != 0
+    assert "no call in it trains a model" in outcome.err
