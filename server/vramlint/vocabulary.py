@@ -80,8 +80,14 @@ Component: TypeAlias = Literal[
     "weights", "gradients", "optimizer_states", "activations", "generation", "overhead"
 ]
 """The parts of an estimate."""
-Recomputed: TypeAlias = Literal["norm", "attention", "core_attention", "mlp"]
-"""Modules of a layer that may be checkpointed each by itself; "mlp" is a mixture of experts too."""
+Recomputed: TypeAlias = Literal[
+    "norm", "attention", "core_attention", "mlp",
+    "block_norm", "dense_mlp", "moe", "shared_experts", "expert_activation", "latent_up",
+]  # fmt: skip
+"""Modules of a layer that may be checkpointed each by itself; "mlp" is a dense block or a mixture of experts,
+"latent_up" what makes query, key and value of latents, "block_norm" the norms of a layer that are kernels of
+their own in Megatron.
+"""
 EACH_MODULE: tuple[Recomputed, ...] = ("norm", "attention", "mlp")
 Checkpointing: TypeAlias = (
     Literal["none", "full", "reentrant", "selective-op"] | int | float | tuple[Recomputed, ...]

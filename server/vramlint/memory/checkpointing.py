@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from vramlint.job import TrainingJob
 from vramlint.memory.memory_budget import CompiledLayer
-from vramlint.memory.tape import Gradients, Parameter, Region, Tape, Tensor
-from vramlint.vocabulary import Checkpointing
+from vramlint.memory.tape import Discarded, Gradients, Parameter, Region, Tape, Tensor
+from vramlint.vocabulary import Checkpointing, Recomputed
 
 RunLayer: TypeAlias = Callable[[Tape, Callable[[Tape, Tensor], Tensor], Tensor], Tensor]
 
@@ -22,6 +23,12 @@ def is_checkpointed(wanted: Checkpointing, position: int) -> bool:
     if isinstance(wanted, int):
         return wanted > 0 and (position + 1) % wanted == 0
     return wanted != "none"
+
+
+def recomputes(job: TrainingJob, module: Recomputed) -> bool:
+    """Whether the job has this module of each layer computed again by itself."""
+    wanted = job.gradient_checkpointing
+    return isinstance(wanted, tuple) and module in wanted
 
 
 def run_by(wanted: Checkpointing, parameters: Sequence[Parameter]) -> RunLayer:
@@ -83,11 +90,32 @@ def checkpoint(t: Tape, run: Callable[..., Tensor], x: Tensor, *more: Tensor, ke
     return out
 
 
+def without_output(
+    t: Tape, module: Recomputed, run: Callable[..., tuple[Tensor, ...]], *inputs: Tensor
+) -> tuple[Tensor, ...]:
+    """Run a module, and where it is one of those that are computed again by themselves keep only its inputs:
+    neither what it saves nor its results, which operations after it would keep.
+    """
+    if module not in t.modules_apart or t.region is not None or t.refill is not None or not t.recording:
+        return run(t, *inputs)
+    region = Discarded(t, run, tuple(t.held(x) for x in inputs))
+    t.region = region
+    try:
+        outputs = run(t, *inputs)
+    finally:
+        t.region = None
+    given = {x.storage.number for x in inputs if x.storage is not None}
+    for index, out in enumerate(outputs):
+        if out.storage is not None and out.storage.number not in given:
+            t.discarded[out.storage.number] = region, index
+    return outputs
+
+
 def _recorded(
     t: Tape, run: Callable[..., Tensor], inputs: tuple[Tensor, ...], compiled: CompiledLayer | None = None
 ) -> tuple[Region, Tensor]:
     """Run a checkpointed region."""
-    region = Region(t, run, inputs)
+    region = Region(t, run, tuple(t.held(x) for x in inputs))
     region.compiled = compiled
     outer, t.region = t.region, region
     try:

@@ -36,13 +36,8 @@ def _remain(before: int, after: int) -> bool:
     return before > 0 and after > DIVIDED * before
 
 
-def is_expert(parameter: Parameter) -> bool:
-    """Whether a weight is that of an expert, or of all of a layer's in one."""
-    return len(parameter.shape) == 3 or ".experts." in parameter.name
-
-
 def _is_matrix(parameter: Parameter) -> bool:
-    return len(parameter.shape) == 2 and not parameter.of_adapter and not is_expert(parameter)
+    return len(parameter.shape) == 2 and not parameter.of_adapter and not parameter.of_expert
 
 
 def _inner(weights: Weights) -> Iterator[Group]:
@@ -60,7 +55,7 @@ def _matrices(weights: Weights) -> int:
 
 
 def _experts(weights: Weights) -> int:
-    return sum(count * parameter.numel for parameter, count in weights.all() if is_expert(parameter))
+    return sum(count * parameter.numel for parameter, count in weights.all() if parameter.of_expert)
 
 
 def _layers(weights: Weights) -> int:

@@ -113,6 +113,11 @@ class Parameter:
         return ".lora_" in self.name
 
     @property
+    def of_expert(self) -> bool:
+        """Whether it is that of an expert, or of all of a layer's in one."""
+        return len(self.shape) == 3 or ".experts." in self.name
+
+    @property
     def numel(self) -> int:
         """Elements."""
         return numel(self.shape)
@@ -167,7 +172,7 @@ class Region:
 
     __slots__ = ("compiled", "held", "holders", "inputs", "kept", "run", "tape")
 
-    def __init__(self, tape: Tape, run: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> None:
+    def __init__(self, tape: Tape, run: Callable[..., Any], inputs: tuple[Tensor | Waiting, ...]) -> None:
         self.tape = tape
         self.run = run
         self.inputs = inputs
@@ -180,6 +185,14 @@ class Region:
 
     def recompute(self) -> None:
         """Fill the holders again, stopping at the last one, as torch.utils.checkpoint does (early stop)."""
+        self.held = 0
+        self._run_again()
+
+    def stops(self) -> bool:
+        """Whether nothing more is needed."""
+        return self.held == len(self.holders)
+
+    def _run_again(self) -> Any:
         tape = self.tape
         self.kept = None
         outer_region, outer_nodes, outer_recording = tape.region, tape.nodes, tape.recording
@@ -187,15 +200,13 @@ class Region:
         tape.nodes, tape.recording = [], True
         cache, tape.cast_cache = tape.cast_cache, {}
         try:
-            self.run(
+            given = (x.now() if isinstance(x, Waiting) else x for x in self.inputs)
+            return self.run(
                 tape,
-                *(
-                    Tensor(x.storage, x.shape, x.dtype, LEAF if x.node is not None else None)
-                    for x in self.inputs
-                ),
+                *(Tensor(x.storage, x.shape, x.dtype, LEAF if x.node is not None else None) for x in given),
             )
         except StopRecomputing:
-            pass
+            return None
         finally:
             tape.region, tape.nodes, tape.recording, tape.refill = (
                 outer_region,
@@ -204,6 +215,58 @@ class Region:
                 outer_refill,
             )
             tape.cast_cache = cache
+
+
+class Waiting:
+    """A kept tensor that is not there until backward makes it again."""
+
+    __slots__ = ("__weakref__", "index", "node", "region", "shape", "tensor")
+
+    def __init__(self, region: Discarded, index: int, x: Tensor) -> None:
+        self.region = region
+        self.index = index
+        self.shape = x.shape
+        self.node = x.node
+        self.tensor: Tensor | None = None
+
+    def now(self) -> Tensor:
+        """The tensor, made now if it is not there yet."""
+        if self.tensor is None:
+            self.region.recompute()
+        assert self.tensor is not None
+        return self.tensor
+
+
+class Discarded(Region):
+    """A stretch whose results are thrown away once they were used, and made again when backward comes to what
+    used them (Megatron-Core, tensor_parallel/random.py, CheckpointWithoutOutput).
+    """
+
+    __slots__ = ("waiting",)
+
+    def __init__(self, tape: Tape, run: Callable[..., Any], inputs: tuple[Tensor | Waiting, ...]) -> None:
+        super().__init__(tape, run, inputs)
+        self.waiting: list[weakref.ref[Waiting]] = []
+
+    def waits(self, x: Tensor, index: int) -> Waiting:
+        """What is kept in the place of result number `index`."""
+        waiting = Waiting(self, index, x)
+        self.waiting.append(weakref.ref(waiting))
+        return waiting
+
+    def stops(self) -> bool:
+        """Never: the results are wanted."""
+        return False
+
+    def recompute(self) -> None:
+        """Make the results again, for all that wait for them."""
+        self.held = 0
+        outputs = self._run_again()
+        for reference in self.waiting:
+            waiting = reference()
+            if waiting is not None:
+                made = outputs[waiting.index]
+                waiting.tensor = Tensor(made.storage, waiting.shape, made.dtype, waiting.node)
 
 
 class Tape:
@@ -240,6 +303,8 @@ class Tape:
         """Products keep their inputs in 8 bits for the weights' gradients."""
         self.fp8_copies: dict[int, weakref.ref[Storage]] = {}
         """The 8-bit copy of a tensor, by the number of its storage: products of one input share it."""
+        self.discarded: dict[int, tuple[Discarded, int]] = {}
+        """What is made again, by number of its storage, with its place among what its stretch returns."""
         self.modules_apart: tuple[str, ...] = ()
         """Modules of the layer that runs which are checkpointed by themselves."""
         self.keeps_quantized_input = False
@@ -302,7 +367,7 @@ class Tape:
             holder = holder()
             if holder is not None:
                 holder.tensors = tuple(x.detach() if isinstance(x, Tensor) else x for x in tensors)
-            if region.held == len(region.holders):
+            if region.stops():
                 raise StopRecomputing
             return Saved(tensors)
         if self.region is not None:
@@ -312,7 +377,14 @@ class Tape:
                 self.region.compiled.saves(tensors)
             self.region.holders.append(weakref.ref(saved))
             return saved
+        if self.discarded:
+            return WaitingSaved(tuple(self.held(x) if isinstance(x, Tensor) else x for x in tensors))
         return Saved(tensors)
+
+    def held(self, x: Tensor) -> Tensor | Waiting:
+        """What is kept of a tensor for backward: nothing, where it is made again."""
+        source = self.discarded.get(x.storage.number) if x.storage is not None else None
+        return x if source is None else source[0].waits(x, source[1])
 
     def record(
         self, output: Tensor, parents: tuple[Parent, ...], backward: Callable[[Tensor], Gradients]
@@ -434,6 +506,17 @@ class WeakSaved(Saved):
     """A Saved that its region refers to weakly: it goes when its node goes."""
 
     __slots__ = ("__weakref__",)
+
+
+class WaitingSaved(Saved):
+    """Kept tensors of which some may not be there yet."""
+
+    __slots__ = ()
+
+    def open(self) -> Any:
+        """The tensors, given away: the node runs once."""
+        tensors, self.tensors = self.tensors or (), None
+        return tuple(x.now() if isinstance(x, Waiting) else x for x in tensors)
 
 
 LEAF = Node(lambda grad: (), (), Tensor(None, (), "float32"))

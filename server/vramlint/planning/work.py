@@ -12,7 +12,6 @@ from vramlint.memory.architectures.fallback import flat
 from vramlint.memory.architectures.families import family_of
 from vramlint.memory.architectures.families.expert_keys import TOP, whole
 from vramlint.memory.architectures.network import Network
-from vramlint.memory.degrees import is_expert
 from vramlint.memory.tape import Tape
 from vramlint.memory.weights import Weights
 from vramlint.planning.products import Matrix, Split
@@ -86,7 +85,7 @@ def work_of(job: TrainingJob) -> Work:
                 table = max(table, elements)
             elif group.name == "head":
                 head += elements
-            elif is_expert(parameter):
+            elif parameter.of_expert:
                 experts += elements
             else:
                 dense += elements
@@ -133,7 +132,7 @@ def _matrices(job: TrainingJob, weights: Weights) -> tuple[Matrix, ...]:
     for group, half in zip(weights.groups, halves.groups, strict=True):
         for parameter, part in zip(group.parameters, half.parameters, strict=True):
             shape = parameter.shape
-            if len(shape) != 2 or group.name in ("embedding", "head") or is_expert(parameter):
+            if len(shape) != 2 or group.name in ("embedding", "head") or parameter.of_expert:
                 continue
             if parameter.of_adapter:
                 continue

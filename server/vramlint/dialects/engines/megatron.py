@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from vramlint.catalog.expert_counts import has_experts
-from vramlint.catalog.facts import Model
 from vramlint.dialects.engines.distribution import WorldSize
 from vramlint.dialects.kit.dialect import REMOVE, Obstacle, SetKey
 from vramlint.dialects.kit.edits import Editor, implied, key, spelling, translated
 from vramlint.dialects.kit.reader import Reader, boolean, names, positive, split, text
 from vramlint.job import Parallel, Precision, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
-from vramlint.vocabulary import Checkpointing, Dtype, Loss
+from vramlint.vocabulary import Checkpointing, Dtype, Loss, Recomputed
 
 _DEGREES: Mapping[str, str] = {
     "tensor": "tensor_model_parallel_size",
@@ -107,7 +105,7 @@ def precision_of(half: Dtype, defaults: MegatronDefaults) -> Precision:
 
 
 def read_recomputation(
-    reader: Reader, model: Model, defaults: MegatronDefaults, prefix: str = ""
+    reader: Reader, defaults: MegatronDefaults, prefix: str = ""
 ) -> Checkpointing | Obstacle:
     """What of the layers is recomputed."""
     kind = reader.get(f"{prefix}recompute_granularity", text)
@@ -117,7 +115,7 @@ def read_recomputation(
     else:
         reader.written("gradient_checkpointing", f"{prefix}recompute_granularity")
     if kind == "selective":
-        return recomputed_modules(reader, model, prefix)
+        return recomputed_modules(reader, prefix)
     if kind != "full":
         return "none"
     if reader.get(f"{prefix}recompute_method", text) == "block":
@@ -130,19 +128,29 @@ def read_recomputation(
     return "full"
 
 
-def recomputed_modules(reader: Reader, model: Model, prefix: str) -> Checkpointing:
-    """What selective recomputation saves: "mlp" is a dense block, "moe" a mixture (recompute_modules).
+_MODULES: Mapping[str, Recomputed] = {
+    "mlp": "dense_mlp",
+    "moe": "moe",
+    "layernorm": "block_norm",
+    "moe_act": "expert_activation",
+    "mla_up_proj": "latent_up",
+    "shared_experts": "shared_experts",
+}
+"""Megatron's words (megatron-core 0.16.1, transformer_config.py, recompute_modules). The core of attention,
+which is recomputed where the file is silent, saves nothing by a flash kernel.
+"""
 
-    The core of attention, which is recomputed where the file is silent, saves nothing by a flash kernel. What
-    "layernorm", "moe_act", "mla_up_proj" and "shared_experts" save is not modelled, and taken as kept.
+
+def recomputed_modules(reader: Reader, prefix: str) -> Checkpointing:
+    """What selective recomputation makes again. What it saves of modules that are not in the table is not
+    modelled, and taken as kept.
     """
     path = f"{prefix}recompute_modules"
-    text_model = model.config.get("text_config") or model.config
-    block = "moe" if has_experts(text_model) else "mlp"
-    if block not in (reader.get(path, names) or ()):
+    found = tuple(_MODULES[word] for word in reader.get(path, names) or () if word in _MODULES)
+    if not found:
         return "none"
     reader.written("gradient_checkpointing", path)
-    return ("mlp",)
+    return tuple(dict.fromkeys(found))
 
 
 def megatron_editors(prefix: str = "", recomputation: str = "") -> dict[str, Editor]:

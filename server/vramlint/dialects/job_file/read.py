@@ -72,9 +72,12 @@ def _checkpointing(value: Any) -> Checkpointing | None:
 
 _MODULES: Mapping[Any, Recomputed] = {
     **{word: word for word in get_args(Recomputed)},
-    **dict.fromkeys(("layernorm", "rms_norm"), "norm"),
-    **dict.fromkeys(("feed_forward", "moe"), "mlp"),
-    **dict.fromkeys(("core_attn",), "core_attention"),
+    "rms_norm": "norm",
+    "layernorm": "block_norm",
+    "feed_forward": "mlp",
+    "core_attn": "core_attention",
+    "moe_act": "expert_activation",
+    "mla_up_proj": "latent_up",
 }
 """Modules of a layer, by the names that frameworks have for them."""
 

@@ -72,7 +72,7 @@ def megatron_job(
         return unmodelled(reader, "stage", f"{stage} with Megatron is not modelled")
     if "vision_config" in model.config:
         return unmodelled(reader, "model_name_or_path", "towers of images under Megatron are not modelled")
-    recomputed = read_recomputation(reader, model, _DEFAULTS)
+    recomputed = read_recomputation(reader, _DEFAULTS)
     if isinstance(recomputed, Obstacle):
         return recomputed
     world = WorldSize(world_size(reader, context), context.nodes)

@@ -70,7 +70,7 @@ MEGATRON_KEYS: tuple[Key, ...] = (
     Key(
         "recompute_modules",
         "gradient_checkpointing",
-        "Megatron: modules that selective recomputes: mlp, or moe in a mixture. core_attn, where nothing is "
+        "Megatron: modules that selective recomputes: mlp, moe, moe_act, layernorm … core_attn, where nothing is "
         "said, saves nothing by a flash kernel.",
         None,
     ),
@@ -115,7 +115,7 @@ def job_of(reader: Reader, context: Context) -> TrainingJob | Obstacle:
         return unmodelled(reader, "task_type", "its loss is not modelled")
     if "vision_config" in model.config:
         return Obstacle("not-modelled", "model: towers of images under Megatron are not modelled", ("model",))
-    recomputed = read_recomputation(reader, model, _DEFAULTS)
+    recomputed = read_recomputation(reader, _DEFAULTS)
     if isinstance(recomputed, Obstacle):
         return recomputed
     return _job(reader, context, model, recomputed)

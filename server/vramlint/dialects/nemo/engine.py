@@ -137,7 +137,7 @@ def _megatron(reader: Reader, model: Model, world: World) -> Held:
     recomputed: Checkpointing = "none"
     if reader.read(f"{_MEGATRON}.activation_checkpointing", boolean):
         selective = reader.get(f"{_MEGATRON}.recompute_granularity", text) == "selective"
-        recomputed = recomputed_modules(reader, model, f"{_MEGATRON}.") if selective else "full"
+        recomputed = recomputed_modules(reader, f"{_MEGATRON}.") if selective else "full"
     reader.default("optimizer", "Megatron-Core's Adam")
     peft = f"{_MEGATRON}.peft."
     return Held(

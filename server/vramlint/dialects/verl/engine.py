@@ -76,7 +76,7 @@ class Held:
 def hold_megatron(reader: Reader, model: Model, world: World) -> Held | Obstacle:
     """The actor in Megatron-Core (workers/engine/megatron/transformer_impl.py, utils/megatron_utils.py)."""
     section = f"{ACTOR}.megatron"
-    recomputed = read_recomputation(reader, model, _MEGATRON, f"{section}.override_transformer_config.")
+    recomputed = read_recomputation(reader, _MEGATRON, f"{section}.override_transformer_config.")
     if isinstance(recomputed, Obstacle):
         return recomputed
     size = WorldSize(world.size, world.nodes)

@@ -10,7 +10,7 @@ from vramlint.memory.architectures.kernels import attention_call
 from vramlint.memory.architectures.layers import decoder_norm
 from vramlint.memory.architectures.litgpt import as_implemented
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs, Network, Stage
-from vramlint.memory.architectures.partition import gathered_sequence, rank_part, scattered_sequence
+from vramlint.memory.architectures.partition import rank_part
 from vramlint.memory.architectures.stages import stages_of
 from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ledger import rounded
@@ -21,6 +21,7 @@ from vramlint.memory.ops.basic import add, dropout, scaled
 from vramlint.memory.ops.embedding import ROTARY_STYLES, embedding, rotary_tables, token_embedding
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import norm
+from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
 from vramlint.memory.ops.tiled import tiled
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
@@ -167,14 +168,14 @@ def apart_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:
         return lambda t, x, inputs: checkpoint(t, lambda t, x: run(t, x, inputs), x)
 
     def feed_forward(decoder: Decoder, weights: Weights) -> FeedForward:
+        before = len(weights.groups[-1].parameters)
         run = feed(decoder, weights)
-        return lambda t, x: checkpoint(t, run, x)
+        mixture = any(parameter.of_expert for parameter in weights.groups[-1].parameters[before:])
+        if "mlp" in modules or ("moe" if mixture else "dense_mlp") in modules:
+            return lambda t, x: checkpoint(t, run, x)
+        return run
 
-    return replace(
-        kind,
-        attend=attention if "attention" in modules else attend,
-        feed=feed_forward if "mlp" in modules else feed,
-    )
+    return replace(kind, attend=attention if "attention" in modules else attend, feed=feed_forward)
 
 
 def tiled_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:

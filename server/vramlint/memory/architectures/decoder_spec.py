@@ -27,6 +27,8 @@ class LayerKind:
     positions: str = "rotary"
     first_norm: bool = True
     """False for a first layer whose input is normalised already (ModernBERT)."""
+    norms_again: tuple[bool, bool] = (False, False)
+    """Whether the outputs of the norms before attention and before the feed-forward block are made again."""
 
 
 @dataclass(frozen=True, slots=True)

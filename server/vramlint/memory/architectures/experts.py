@@ -5,26 +5,54 @@ experts beside them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.feed_forward import gated, plain
 from vramlint.memory.architectures.network import FeedForward
+from vramlint.memory.checkpointing import checkpoint, recomputes
 from vramlint.memory.ops.basic import add
 from vramlint.memory.ops.expert_loop import ExpertLinears, looped_experts
 from vramlint.memory.ops.experts import grouped_experts
+from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.linear import linear
+from vramlint.memory.ops.megatron_experts import megatron_experts
 from vramlint.memory.ops.routing import ROUTERS, shared_gate_product
+from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
 from vramlint.memory.sharding.plan import expert_tensor_ranks
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
 from vramlint.versions import older
 
+
+def _checkpointed(run: FeedForward, t: Tape, x: Tensor) -> Tensor:
+    return checkpoint(t, run, x)
+
+
+def _on_all_tokens(run: FeedForward, ranks: int, t: Tape, x: Tensor) -> Tensor:
+    out = run(t, gathered_sequence(t, x.view(1, *x.shape), ranks).view(x.shape[0] * ranks, x.shape[1]))
+    return scattered_sequence(t, out.view(1, *out.shape), ranks).view(*x.shape)
+
+
 Experts = Callable[[Tape, Tensor, Tensor], Tensor]
 """Tokens and their routing weights to the experts' summed outputs."""
 WALKED = 8
+
+
+def on_expert_ranks(t: Tape, run: Experts, x: Tensor, scores: Tensor, ranks: int) -> Tensor:
+    """Where experts are cut over `ranks`, each of them works on the tokens of all (Megatron-LM,
+    transformer/moe/token_dispatcher.py, MoEAlltoAllTokenDispatcher: gathered over the expert-tensor group).
+    """
+    if ranks == 1:
+        return run(t, x, scores)
+    tokens, width = x.shape
+    whole = gathered_sequence(t, x.view(1, tokens, width), ranks).view(tokens * ranks, width)
+    everyone = (tokens * ranks, *scores.shape[1:])
+    out = run(t, whole, operation(t, (scores,), everyone, scores.dtype, "routing weights of all ranks"))
+    return scattered_sequence(t, out.view(1, *out.shape), ranks).view(tokens, width)
 
 
 def linear_experts(job: TrainingJob) -> bool:
@@ -68,6 +96,8 @@ class Mixture:
     modules: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
     prefix: str = "mlp"
     router_name: str = "mlp.gate"
+    sequence_ranks: int = 1
+    """Tensor-parallel ranks that have a part of the sequence each: of it, tokens are sent to the experts."""
 
     def rank_part(self, job: TrainingJob) -> Mixture:
         """What one tensor-parallel rank holds: experts and shared expert are cut in their width
@@ -104,6 +134,12 @@ class Mixture:
             if self.shared
             else None
         )
+        if shared is not None and recomputes(weights.job, "shared_experts"):
+            shared = partial(_checkpointed, shared)
+        cut = 1
+        if self.sequence_ranks > 1:
+            cut = expert_tensor_ranks(weights.job)
+            shared = shared and partial(_on_all_tokens, shared, self.sequence_ranks)
         into = out_of = None
         if self.latent:
             into = weights.linear(f"{self.prefix}.fc1_latent_proj", self.latent, hidden, decoder.mlp_bias)
@@ -116,10 +152,11 @@ class Mixture:
             flat = x.view(batch * tokens, hidden)
             beside = shared(t, flat) if shared is not None and self.order == "first" else None
             logits, scores = route(t, flat, router, self.top)
-            out = experts(t, flat if into is None else linear(t, flat, into), scores)
+            given = flat if into is None else linear(t, flat, into)
+            out = on_expert_ranks(t, experts, given, scores, cut)
             if out_of is not None:
                 out = linear(t, out, out_of)
-            del scores
+            del scores, given
             if gate is not None and beside is not None:
                 beside = shared_gate_product(t, linear(t, flat, gate), beside)
             if shared is not None and beside is None:
@@ -149,7 +186,8 @@ class Mixture:
         if self.activation == "clamped" and older(version_of("transformers", weights.job), "5"):
             for layer in (up, down):
                 layer.indexed = layer.weight.scheme is None
-        return lambda t, x, scores: grouped_experts(t, x, scores, up, down, self.activation, self.gates)
+        run = megatron_experts if weights.job.runtime == "megatron" else grouped_experts
+        return lambda t, x, scores: run(t, x, scores, up, down, self.activation, self.gates)
 
     def _linears(self, decoder: Decoder, weights: Weights) -> Experts:
         """Before: linear layers of each expert. Of more than WALKED, groups are walked as one whose weight is

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.indexer import Indexer
 from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.architectures.sparse_latent import SparseLatent
+from vramlint.memory.checkpointing import without_output
 from vramlint.memory.ops.attention import AttentionCall, attention
 from vramlint.memory.ops.basic import scaled
 from vramlint.memory.ops.embedding import rotary
@@ -73,18 +76,34 @@ class Latent:
 
         def run(t: Tape, x: Tensor, inputs: Inputs) -> Tensor:
             batch, tokens, _ = x.shape
-            whole = (batch, heads, tokens, size)
             low = x
             if down is not None and low_norm is not None:
                 low = norm(t, linear(t, x, down), low_norm)
-            q = linear(t, low, up).view(*whole)
-            q_pass, q_turn = split(t, q, ((*whole[:3], self.content), (*whole[:3], self.position)), "query")
             compressed = linear(t, x, kv_down)
             latent, k_turn = split(
                 t, compressed, ((batch, tokens, self.rank), (batch, tokens, self.position)), "latent"
             )
             latent = norm(t, latent, kv_norm)
             tables = inputs.positions[kind.positions]
+            query, key, value = without_output(
+                t, "latent_up", partial(expanded, tables=tables), low, latent, k_turn
+            )
+            call = self._call(inputs.calls[kind.window], padded)
+            if choose is not None:
+                call = choose(t, x, low, call)
+            elif self.shared_mask:
+                call = replace(call, kernel="eager" if call.kernel == "eager" else "efficient")
+            context = attention(t, query, key, value, call)
+            del key, value, query, low, compressed, latent, k_turn, tables
+            return linear(t, context.view(batch, tokens, heads * self.value), o_proj)
+
+        def expanded(
+            t: Tape, low: Tensor, latent: Tensor, k_turn: Tensor, tables: tuple[Tensor, Tensor]
+        ) -> tuple[Tensor, Tensor, Tensor]:
+            batch, tokens, _ = low.shape
+            whole = (batch, heads, tokens, size)
+            q = linear(t, low, up).view(*whole)
+            q_pass, q_turn = split(t, q, ((*whole[:3], self.content), (*whole[:3], self.position)), "query")
             q_turn, k_turn = (
                 turn(t, q_turn, tables),
                 turn(t, k_turn.view(batch, 1, tokens, self.position), tables),
@@ -92,20 +111,11 @@ class Latent:
             query = join(t, (q_pass, q_turn), whole, "query, joined")
             if self.scales:
                 query = scaled(t, query, "query, scaled by its position")
-            expanded = linear(t, latent, kv_up).view(batch, heads, tokens, self.content + self.value)
+            both = linear(t, latent, kv_up).view(batch, heads, tokens, self.content + self.value)
             content, value = split(
-                t, expanded, ((*whole[:3], self.content), (*whole[:3], self.value)), "key and value"
+                t, both, ((*whole[:3], self.content), (*whole[:3], self.value)), "key and value"
             )
-            key = keys_from_parts(t, content, k_turn)
-            del expanded, content
-            call = self._call(inputs.calls[kind.window], padded)
-            if choose is not None:
-                call = choose(t, x, low, call)
-            elif self.shared_mask:
-                call = replace(call, kernel="eager" if call.kernel == "eager" else "efficient")
-            context = attention(t, query, key, self._padded(t, value, size, padded), call)
-            del key, value, query, low, q, q_pass, q_turn, compressed, latent, k_turn, tables
-            return linear(t, context.view(batch, tokens, heads * self.value), o_proj)
+            return query, keys_from_parts(t, content, k_turn), self._padded(t, value, size, padded)
 
         return run
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
 from vramlint.memory.architectures.network import Block, Inputs
+from vramlint.memory.checkpointing import without_output
 from vramlint.memory.ops.basic import add, add_in_place, dropout, scaled
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.tape import Tape, Tensor
@@ -22,6 +23,11 @@ def decoder_norm(decoder: Decoder, weights: Weights, which: int | str) -> Norm:
     return weights.norm(name, decoder.hidden, decoder.norm, decoder.norm_bias)
 
 
+def made_again(t: Tape, x: Tensor, layer: Norm) -> Tensor:
+    """A norm whose output is thrown away, and made again in backward."""
+    return without_output(t, "block_norm", lambda t, x: (norm(t, x, layer),), x)[0]
+
+
 def pre_norm(decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
     """Norm, attention, sum, norm, feed-forward, sum (modeling_llama.py, LlamaDecoderLayer.forward;
     modeling_gpt2.py, GPT2Block.forward).
@@ -31,16 +37,17 @@ def pre_norm(decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
     before_mlp = decoder_norm(decoder, weights, 1)
     feed = kind.feed(decoder, weights)
     p, scales = decoder.hidden_dropout, decoder.residual_scale
+    first, second = (made_again if again else norm for again in kind.norms_again)
 
     def run(t: Tape, x: Tensor, inputs: Inputs) -> Tensor:
         residual = x
-        hidden = x if before_attention is None else norm(t, x, before_attention)
+        hidden = x if before_attention is None else first(t, x, before_attention)
         hidden = dropout(t, attend(t, hidden, inputs), p)
         if scales:
             hidden = scaled(t, hidden, "attention output, scaled")
         hidden = add(t, residual, hidden)
         residual = hidden
-        hidden = norm(t, hidden, before_mlp)
+        hidden = second(t, hidden, before_mlp)
         hidden = dropout(t, feed(t, hidden), p)
         if scales:
             hidden = scaled(t, hidden, "MLP output, scaled")

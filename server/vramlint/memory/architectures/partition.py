@@ -13,23 +13,29 @@ from functools import cache
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
+from vramlint.memory.architectures.experts import Mixture
+from vramlint.memory.architectures.latent_attention import Latent
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
-from vramlint.memory.tape import Gradients, Tape, Tensor, Whole
+from vramlint.memory.checkpointing import recomputes
+from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
+from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
 
 
 def rank_part(decoder: Decoder, job: TrainingJob) -> Decoder:
     """The decoder that one tensor-parallel rank runs."""
     ranks = job.parallel.tensor
-    if ranks <= 1:
-        return decoder
     pattern = decoder.pattern
+    if recomputes(job, "block_norm"):
+        pattern = tuple(replace(kind, norms_again=norms_apart(kind)) for kind in pattern)
+    if ranks <= 1:
+        return decoder if pattern is decoder.pattern else replace(decoder, pattern=pattern)
     if job.parallel.sequence:
         pattern = tuple(
             replace(
                 kind,
                 attend=_on_whole_sequence(kind.attend, ranks),
-                feed=_fed_whole_sequence(kind.feed, ranks),
+                feed=_fed(kind.feed, ranks, job),
             )
             for kind in pattern
         )
@@ -43,34 +49,6 @@ def rank_part(decoder: Decoder, job: TrainingJob) -> Decoder:
     )
 
 
-def gathered_sequence(t: Tape, x: Tensor, ranks: int) -> Tensor:
-    """All ranks' tokens on each; backward scatters the gradient.
-
-    Megatron's products keep this rank's part and gather the others' again for their weights' gradients
-    (Megatron-LM, core/tensor_parallel/layers.py, LinearWithGradAccumulationAndAsyncCommunication); DTensor's
-    keep all.
-    """
-    out = _resized(t, x, x.shape[1] * ranks, "hidden states of all ranks")
-    return Whole(out, x) if t.keeps_parts else out
-
-
-def scattered_sequence(t: Tape, x: Tensor, ranks: int) -> Tensor:
-    """This rank's tokens; backward gathers the gradient."""
-    return _resized(t, x, -(-x.shape[1] // ranks), "hidden states of this rank")
-
-
-def _resized(t: Tape, x: Tensor, tokens: int, name: str) -> Tensor:
-    out = t.new((x.shape[0], tokens, *x.shape[2:]), x.dtype, name)
-    if t.recording and x.node is not None:
-        shape, dtype = x.shape, x.dtype
-
-        def backward(grad: Tensor) -> Gradients:
-            return (t.new(shape, dtype, f"gradient of the {name}"),)
-
-        t.record(out, (x.node,), backward)
-    return out
-
-
 @cache
 def _on_whole_sequence(builder: AttentionBuilder, ranks: int) -> AttentionBuilder:
     def build(decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
@@ -82,6 +60,20 @@ def _on_whole_sequence(builder: AttentionBuilder, ranks: int) -> AttentionBuilde
         return on_all
 
     return build
+
+
+def norms_apart(kind: LayerKind) -> tuple[bool, bool]:
+    """Which of a layer's norms are kernels of their own: others are one with the product after them
+    (Megatron-LM, core/models/gpt/gpt_layer_specs.py, get_gpt_layer_with_transformer_engine_submodules).
+    """
+    return isinstance(kind.attend, Latent), isinstance(kind.feed, Mixture)
+
+
+def _fed(feed: FeedBuilder, ranks: int, job: TrainingJob) -> FeedBuilder:
+    """Megatron's mixtures send their own tokens to the experts, and gather all for the shared ones alone."""
+    if isinstance(feed, Mixture) and job.runtime == "megatron":
+        return replace(feed, sequence_ranks=ranks)
+    return _fed_whole_sequence(feed, ranks)
 
 
 @cache

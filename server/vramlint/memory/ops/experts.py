@@ -210,11 +210,11 @@ def grouped_experts(
         if layer.lora is not None and not layer.beside:
             t.new(layer.weight.shape, layer.dtype, f"{layer.weight.name} with adapter, checked")
     cached: list[Parameter | Tensor] = []
-    out = _product(t, chosen, up, cached, "experts' up projection")
+    out = expert_product(t, chosen, up, cached, "experts' up projection")
     biases = add_biases(t, out, up)
     out = gated(t, out, kind) if gates else activated(t, out, kind)
     biases = None
-    out = _product(t, out, down, cached, "experts' down projection")
+    out = expert_product(t, out, down, cached, "experts' down projection")
     biases = add_biases(t, out, down)
     weighted = weigh(t, out, weight)
     restored = t.new((rows,), "int64", "order of the rows, inverted")
@@ -233,7 +233,10 @@ def grouped_experts(
     return final
 
 
-def _product(t: Tape, x: Tensor, layer: StackedWeight, cached: list[Parameter | Tensor], name: str) -> Tensor:
+def expert_product(
+    t: Tape, x: Tensor, layer: StackedWeight, cached: list[Parameter | Tensor], name: str
+) -> Tensor:
+    """Rows sorted by expert times the experts' weights and adapters; `cached` holds sums of the two."""
     if layer.beside:
         return with_adapter_beside(t, x, layer, name)
     cached.append(with_delta(t, layer))

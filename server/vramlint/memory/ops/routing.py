@@ -66,7 +66,12 @@ def top_first_fp32_router(t: Tape, x: Tensor, router: Linear, top: int) -> tuple
 
 
 def float32_logits(t: Tape, x: Tensor, router: Linear) -> Tensor:
-    """`F.linear(x.float(), weight.float())`; autocast, where it is on, casts both back."""
+    """`F.linear(x.float(), weight.float())`; autocast, where it is on, casts both back. Megatron keeps tokens
+    and weight as they came (transformer/moe/moe_utils.py, RouterGatingLinearFunction).
+    """
+    if t.keeps_parts:
+        logits = matmul(t, x, router.weight, router.bias, "router logits")
+        return cast(t, logits, "float32", "router logits in float32")
     wide = cast(t, x, "float32", "router input in float32")
     weight = weight_cast(t, router.weight, "float32")
     if t.autocast:
