@@ -70,7 +70,7 @@ MEGATRON_KEYS: tuple[Key, ...] = (
     Key(
         "recompute_modules",
         "gradient_checkpointing",
-        "Megatron: modules that selective recomputes: mlp, moe, moe_act, layernorm … core_attn, where nothing is "
+        "Megatron: modules that selective recomputes: mlp, moe, moe_act … core_attn, where nothing is "
         "said, saves nothing by a flash kernel.",
         None,
     ),
