@@ -77,6 +77,7 @@ def choose_kernels(t: Tape, job: TrainingJob) -> None:
     """
     if job.runtime == "megatron":
         t.liger, t.liger_in_place, t.keeps_parts = ALL, False, True
+        t.linear_attention = "fla"  # core/ssm/gated_delta_net/gdn.py
         t.fp8_inputs = job.precision.fp8 != "none"
         return
     t.liger, t.linear_attention = job.kernels.liger, job.kernels.linear_attention

@@ -25,6 +25,7 @@ from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
 from vramlint.memory.ops.tiled import tiled
 from vramlint.memory.tape import Tape, Tensor
 from vramlint.memory.weights import Weights
+from vramlint.vocabulary import Recomputed
 
 SCORES = 2
 """Outputs of a classification head: the number of labels is in the data set, and two or twenty change
@@ -123,9 +124,17 @@ def build(decoder: Decoder, weights: Weights, job: TrainingJob) -> Network:
         order,
         decoder.logit_cap,
         modelled=not decoder.approximate,
-        notes=(*decoder.notes, *(decoder.notes_on_torch if job.kernels.linear_attention == "torch" else ())),
+        notes=assumptions(decoder, job),
         tail=last,
     )
+
+
+def assumptions(decoder: Decoder, job: TrainingJob) -> tuple[str, ...]:
+    """What is assumed about how it runs."""
+    if job.runtime == "megatron":
+        return decoder.notes
+    on_torch = decoder.notes_on_torch if job.kernels.linear_attention == "torch" else ()
+    return (*decoder.notes, *decoder.notes_on_plain_mixers, *on_torch)
 
 
 def layers(decoder: Decoder, weights: Weights, job: TrainingJob) -> tuple[list[Stage], list[int]]:
@@ -163,19 +172,25 @@ def apart_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:
         return kind
     attend, feed = kind.attend, kind.feed
 
+    def chosen(weights: Weights, before: int, *words: Recomputed) -> bool:
+        mixture = any(parameter.of_expert for parameter in weights.groups[-1].parameters[before:])
+        return not set(modules).isdisjoint(("mlp", "moe") if mixture else words)
+
     def attention(decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
+        before = len(weights.groups[-1].parameters)
         run = attend(decoder, weights, kind)
+        if not chosen(weights, before, "attention"):
+            return run
         return lambda t, x, inputs: checkpoint(t, lambda t, x: run(t, x, inputs), x)
 
     def feed_forward(decoder: Decoder, weights: Weights) -> FeedForward:
         before = len(weights.groups[-1].parameters)
         run = feed(decoder, weights)
-        mixture = any(parameter.of_expert for parameter in weights.groups[-1].parameters[before:])
-        if "mlp" in modules or ("moe" if mixture else "dense_mlp") in modules:
-            return lambda t, x: checkpoint(t, run, x)
-        return run
+        if not chosen(weights, before, "mlp", "dense_mlp"):
+            return run
+        return lambda t, x: checkpoint(t, run, x)
 
-    return replace(kind, attend=attention if "attention" in modules else attend, feed=feed_forward)
+    return replace(kind, attend=attention, feed=feed_forward)
 
 
 def tiled_kind(kind: LayerKind, job: TrainingJob) -> LayerKind:

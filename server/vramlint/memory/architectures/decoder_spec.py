@@ -119,6 +119,8 @@ class Decoder:
     """What is assumed about how it runs, for the estimate's reader."""
     notes_on_torch: tuple[str, ...] = ()
     """The same where plain PyTorch runs its linear attention."""
+    notes_on_plain_mixers: tuple[str, ...] = ()
+    """The same where transformers runs its state-space layers."""
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names of modules where they are not Llama's, by Llama's: {"self_attn.q_proj": "attention.query"}."""
 

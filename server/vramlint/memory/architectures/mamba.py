@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.job import TrainingJob
+from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.layers import decoder_norm
 from vramlint.memory.architectures.network import Block, Inputs
@@ -12,7 +13,8 @@ from vramlint.memory.architectures.short_convolution import causal_convolution
 from vramlint.memory.ops.adapters import vector
 from vramlint.memory.ops.basic import activation, add, cast, mul, scaled
 from vramlint.memory.ops.generic import operation
-from vramlint.memory.ops.linear import linear
+from vramlint.memory.ops.linear import Linear, linear
+from vramlint.memory.ops.mamba_kernels import ScanSizes, split_conv_scan
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import split
 from vramlint.memory.ops.state_space import chunk_scan
@@ -47,9 +49,22 @@ class Mamba2:
     scales: bool = False
     prefix: str = "mamba"
 
+    def rank_part(self, job: TrainingJob) -> Mamba2:
+        """What one tensor-parallel rank of Megatron holds: heads and groups are shared out (Megatron-LM,
+        core/ssm/mamba_mixer.py). Elsewhere mixers stay whole.
+        """
+        ranks = job.parallel.tensor
+        if job.runtime != "megatron" or ranks == 1:
+            return self
+        return replace(self, heads=max(1, self.heads // ranks), groups=max(1, self.groups // ranks))
+
     def __call__(self, decoder: Decoder, weights: Weights, kind: LayerKind) -> Block:
-        """Build the mixer of one layer (transformers 5.24, modeling_granitemoehybrid.py,
-        GraniteMoeHybridMambaLayer.forward; modeling_falcon_h1.py, FalconH1Mixer.forward).
+        """Build the mixer of one layer."""
+        return self.rank_part(weights.job)._built(decoder, weights)
+
+    def _built(self, decoder: Decoder, weights: Weights) -> Block:
+        """transformers 5.24, modeling_granitemoehybrid.py, GraniteMoeHybridMambaLayer.forward;
+        modeling_falcon_h1.py, FalconH1Mixer.forward.
         """
         hidden, inner, shared = decoder.hidden, self.heads * self.head_size, self.groups * self.state
         channels = inner + 2 * shared
@@ -62,6 +77,8 @@ class Mamba2:
         )
         out_norm = weights.norm(f"{self.prefix}.norm", inner) if self.gating != "no norm" else None
         out_proj = weights.linear(f"{self.prefix}.out_proj", hidden, inner, self.out_bias)
+        if weights.job.runtime == "megatron":
+            return self._fused(into, out_norm, out_proj)
 
         def run(t: Tape, x: Tensor, inputs: Inputs) -> Tensor:
             batch, tokens, _ = x.shape
@@ -98,6 +115,16 @@ class Mamba2:
             result = linear(t, cast(t, out, given, "mixer's output, cast"), out_proj)
             del projected, gate, mixed, step, values, b, c, out
             return result
+
+        return run
+
+    def _fused(self, into: Linear, out_norm: Norm | None, out_proj: Linear) -> Block:
+        """Megatron's mixer, which cannot do without mamba-ssm's kernels."""
+        sizes = ScanSizes(self.heads, self.head_size, self.groups, self.state, self.chunk)
+
+        def run(t: Tape, x: Tensor, inputs: Inputs) -> Tensor:
+            out = split_conv_scan(t, linear(t, x, into), sizes)
+            return linear(t, out if out_norm is None else norm(t, out, out_norm), out_proj)
 
         return run
 

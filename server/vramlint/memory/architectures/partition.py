@@ -15,6 +15,7 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.latent_attention import Latent
+from vramlint.memory.architectures.mamba import FeedOnly
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.checkpointing import recomputes
 from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
@@ -34,7 +35,7 @@ def rank_part(decoder: Decoder, job: TrainingJob) -> Decoder:
         pattern = tuple(
             replace(
                 kind,
-                attend=_on_whole_sequence(kind.attend, ranks),
+                attend=_attending(kind.attend, ranks, job),
                 feed=_fed(kind.feed, ranks, job),
             )
             for kind in pattern
@@ -67,6 +68,13 @@ def norms_apart(kind: LayerKind) -> tuple[bool, bool]:
     (Megatron-LM, core/models/gpt/gpt_layer_specs.py, get_gpt_layer_with_transformer_engine_submodules).
     """
     return isinstance(kind.attend, Latent), isinstance(kind.feed, Mixture)
+
+
+def _attending(attend: AttentionBuilder, ranks: int, job: TrainingJob) -> AttentionBuilder:
+    """A layer's first part, which may be a mixture too."""
+    if isinstance(attend, FeedOnly) and isinstance(attend.feed, Mixture) and job.runtime == "megatron":
+        return replace(attend, feed=_fed(attend.feed, ranks, job))
+    return _on_whole_sequence(attend, ranks)
 
 
 def _fed(feed: FeedBuilder, ranks: int, job: TrainingJob) -> FeedBuilder:

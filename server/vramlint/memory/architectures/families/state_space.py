@@ -104,7 +104,7 @@ def with_mixers(config: Config, declared: Decoder, mixer: Mamba2) -> Decoder:
     return replace(
         declared,
         pattern=tuple(mixes if kind in RECURRENT else attends for kind in types[:count]),
-        notes=(PLAIN_PATH,) if recurrent else (),
+        notes_on_plain_mixers=(PLAIN_PATH,) if recurrent else (),
     )
 
 
@@ -143,7 +143,7 @@ def falcon_h1(config: Config) -> Decoder:
         embedding_scale=True,
         names={f"mlp.{name}": f"feed_forward.{name}" for name in MLP_NAMES},
         norm_names=("input_layernorm", "pre_ff_layernorm"),
-        notes=(PLAIN_PATH,),
+        notes_on_plain_mixers=(PLAIN_PATH,),
     )
 
 
@@ -191,7 +191,7 @@ def nemotron_h(config: Config) -> Decoder:
         norm_names=("norm",),
         activation=config.get("mlp_hidden_act") or "relu2",
         names={f"{part}.{name}": f"mixer.{name}" for part, names in NEMOTRON_PARTS.items() for name in names},
-        notes=(PLAIN_PATH,),
+        notes_on_plain_mixers=(PLAIN_PATH,),
     )
     attends = declared.pattern[0]
     kinds: dict[str, LayerKind] = {
