@@ -45,7 +45,7 @@ def job(layers: int, tensor: int = 1, runtime: str = "megatron") -> str:
 def test_a_mixer_keeps_its_projections_and_its_output_before_and_after_the_gate(
     tmp_path: Path, tensor: int
 ) -> None:
-    """With the norm before it (input and output) and the norm after it, whose output the last product keeps."""
+    """With the norm before it and the norm after it, of which input and output are kept."""
     kept = [
         moment(estimate_of(tmp_path, job(layers, tensor)), "loss").components["activations"]
         for layers in (8, 4)

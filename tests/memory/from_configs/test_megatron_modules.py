@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from configs import estimate_of, moment
+from configs import analysis_of, estimate_of, moment
 
 HIDDEN, HEADS, CONTENT, POSITION = 2048, 16, 128, 64
 TOP, WIDTH, SHARED, INNER = 4, 1024, 1024, 8192
@@ -103,6 +103,39 @@ def test_several_at_once_spare_what_each_spares(tmp_path: Path) -> None:
     alone = [layer(tmp_path) - layer(tmp_path, module) for module in ("moe", "mla_up_proj")]
     both = layer(tmp_path) - layer(tmp_path, "moe", "mla_up_proj")
     assert both == pytest.approx(sum(alone), rel=0.001)
+
+
+LLAMA4 = """\
+# vramlint: gpu=H100-80GB x8
+vramlint: 1
+runtime: megatron
+model: meta-llama/Llama-4-Scout-17B-16E
+objective: pretrain
+precision: {{weights: bfloat16, master_weights: float32, optimizer_states: float32, gradients: float32}}
+optimizer: adamw
+sequence_length: 1024
+attention: flash_attention_2
+loss: fused-cross-entropy
+loop: freed
+packing: true
+parallel: {{strategy: zero1, data: {data}, expert: {expert}, tensor: {tensor}, sequence: {sequence}}}
+"""
+SCOUTS_EXPERTS = 48 * 16 * 3 * 5120 * 8192
+
+
+@pytest.mark.parametrize(("expert", "tensor"), [(8, 1), (4, 2), (8, 2)])
+def test_experts_of_llama_4_are_spread(tmp_path: Path, expert: int, tensor: int) -> None:
+    """Each token goes to one of them, as under Megatron only; the tower and the rest stay what they are."""
+    degrees = {"data": 8 // tensor, "sequence": str(tensor > 1).lower()}
+    alone, spread = (
+        analysis_of(tmp_path, LLAMA4.format(**degrees, expert=each, tensor=tensor)).estimate
+        for each in (1, expert)
+    )
+    assert alone is not None
+    assert spread is not None
+    assert not any("expert parallelism" in note for note in spread.notes)
+    less = alone.component_sizes["weights"] - spread.component_sizes["weights"]
+    assert less == pytest.approx(2 * SCOUTS_EXPERTS * (1 - 1 / expert), rel=0.001)
 
 
 def test_ranks_send_their_own_part_of_the_sequence_to_the_experts(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vramlint.memory.ops.expert_loop import ExpertLinears, looped_experts
 from vramlint.memory.ops.experts import grouped_experts
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.linear import linear
-from vramlint.memory.ops.megatron_experts import megatron_experts
+from vramlint.memory.ops.megatron_experts import MegatronExperts, megatron_experts
 from vramlint.memory.ops.routing import ROUTERS, shared_gate_product
 from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
 from vramlint.memory.sharding.plan import expert_tensor_ranks
@@ -96,6 +96,8 @@ class Mixture:
     modules: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
     prefix: str = "mlp"
     router_name: str = "mlp.gate"
+    weighs_input: bool = False
+    """Megatron multiplies the routing weights in before the experts, not in their middle."""
     sequence_ranks: int = 1
     """Tensor-parallel ranks that have a part of the sequence each: of it, tokens are sent to the experts."""
 
@@ -186,8 +188,10 @@ class Mixture:
         if self.activation == "clamped" and older(version_of("transformers", weights.job), "5"):
             for layer in (up, down):
                 layer.indexed = layer.weight.scheme is None
-        run = megatron_experts if weights.job.runtime == "megatron" else grouped_experts
-        return lambda t, x, scores: run(t, x, scores, up, down, self.activation, self.gates)
+        if weights.job.runtime == "megatron":
+            built = MegatronExperts(up, down, self.activation, self.gates, self.weighs_input)
+            return lambda t, x, scores: megatron_experts(t, x, scores, built)
+        return lambda t, x, scores: grouped_experts(t, x, scores, up, down, self.activation, self.gates)
 
     def _linears(self, decoder: Decoder, weights: Weights) -> Experts:
         """Before: linear layers of each expert. Of more than WALKED, groups are walked as one whose weight is

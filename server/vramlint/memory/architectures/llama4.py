@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.decoder_spec import Decoder, LayerKind
+from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.feed_forward import gated as gated_mlp
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.ops.attention import attention, batched_matmul
@@ -29,8 +30,26 @@ class DenseMixture:
     experts: int
     width: int
 
+    def grouped(self) -> Mixture:
+        """As Megatron runs them: each token goes to one expert, multiplied with its routing weight before
+        (NeMo 2.5, collections/llm/gpt/model/llama.py, Llama4ExpertConfig).
+        """
+        return Mixture(
+            self.experts,
+            1,
+            self.width,
+            "sigmoid",
+            shared=self.width,
+            shared_name="feed_forward.shared_expert",
+            prefix="feed_forward",
+            router_name="feed_forward.router",
+            weighs_input=True,
+        )
+
     def __call__(self, decoder: Decoder, weights: Weights) -> FeedForward:
         """Build the block for one layer of `decoder`."""
+        if weights.job.runtime == "megatron":
+            return self.grouped()(decoder, weights)
         hidden, count, width = decoder.hidden, self.experts, self.width
         router = weights.linear("feed_forward.router", count, hidden)
         up = weights.parameter("feed_forward.experts.gate_up_proj", (count, hidden, 2 * width))

@@ -15,6 +15,7 @@ from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import AttentionBuilder, Decoder, FeedBuilder, LayerKind
 from vramlint.memory.architectures.experts import Mixture
 from vramlint.memory.architectures.latent_attention import Latent
+from vramlint.memory.architectures.llama4 import DenseMixture
 from vramlint.memory.architectures.mamba import FeedOnly
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.checkpointing import recomputes
@@ -67,7 +68,7 @@ def norms_apart(kind: LayerKind) -> tuple[bool, bool]:
     """Which of a layer's norms are kernels of their own: others are one with the product after them
     (Megatron-LM, core/models/gpt/gpt_layer_specs.py, get_gpt_layer_with_transformer_engine_submodules).
     """
-    return isinstance(kind.attend, Latent), isinstance(kind.feed, Mixture)
+    return isinstance(kind.attend, Latent), isinstance(kind.feed, Mixture | DenseMixture)
 
 
 def _attending(attend: AttentionBuilder, ranks: int, job: TrainingJob) -> AttentionBuilder:
@@ -79,8 +80,9 @@ def _attending(attend: AttentionBuilder, ranks: int, job: TrainingJob) -> Attent
 
 def _fed(feed: FeedBuilder, ranks: int, job: TrainingJob) -> FeedBuilder:
     """Megatron's mixtures send their own tokens to the experts, and gather all for the shared ones alone."""
-    if isinstance(feed, Mixture) and job.runtime == "megatron":
-        return replace(feed, sequence_ranks=ranks)
+    mixture = feed.grouped() if isinstance(feed, DenseMixture) else feed
+    if isinstance(mixture, Mixture) and job.runtime == "megatron":
+        return replace(mixture, sequence_ranks=ranks)
     return _fed_whole_sequence(feed, ranks)
 
 

@@ -198,6 +198,7 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
     modules, count, hidden = tower_modules(job, vision, parts)
     text = text_builder(text_job(job), weights)
     decoder = elements_of(weights)
+    elsewhere = on_other_ranks(job, decoder, text_builder)
     if not modules:
         raise CannotEstimate("incomplete-config", "the model's config has no vision_config")
     images = images_of(job)
@@ -212,8 +213,8 @@ def vision_language(job: TrainingJob, weights: Weights, text_builder: Builder) -
     conv = job.model.breakdown.get("conv", 0) or (parts.encoder.patches if parts is not None else 0)
     patches = weights.parameter("vision.patch_embedding", (conv,)) if conv else None
     project, width = projector(job, weights, shape, parts)
-    wanted = decoder + parts.parameters if parts is not None else 0
-    rest = (job.model.parameters or wanted) - elements_of(weights)
+    wanted = decoder + elsewhere + parts.parameters if parts is not None else 0
+    rest = (job.model.parameters or wanted) - elsewhere - elements_of(weights)
     if rest > 0:
         weights.parameter("rest", (rest,))
     known = parts is not None or job.model.parameters is not None
@@ -263,6 +264,17 @@ def leave_out(job: TrainingJob, weights: Weights, first: int) -> None:
         return
     for group in weights.groups[first:]:
         group.reached = False
+
+
+def on_other_ranks(job: TrainingJob, decoder: int, text_builder: Builder) -> int:
+    """Parameters of the decoder that only other ranks hold, where a rank of these degrees holds `decoder`."""
+    parallel = job.parallel
+    if parallel.tensor * parallel.expert == 1:
+        return 0
+    alone = replace(job, parallel=replace(parallel, tensor=1, expert=1, sequence=False))
+    whole = Weights(alone)
+    text_builder(text_job(alone), whole)
+    return elements_of(whole) - decoder
 
 
 def elements_of(weights: Weights) -> int:
