@@ -235,4 +235,4 @@ def test_a_script_of_another_library_is_not_called_empty(run: Run, tmp_path: Pat
     )
     outcome = run("estimate", script)
     assert outcome.code != 0
-    assert "no call in it trains a model" in outcome.err
+    assert "it starts no training run" in outcome.err
