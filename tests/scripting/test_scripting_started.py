@@ -404,3 +404,16 @@ def test_a_script_takes_abbreviated_flags(tmp_path: Path) -> None:
     (run,) = described(tmp_path, "go.sh")
     found = fields(run)
     assert (found["model"], found["micro_batch"], found["lora_r"]) == ("gpt2", 6, 4)
+
+
+def test_programs_that_one_script_starts_have_one_budget(tmp_path: Path) -> None:
+    """A hundred lines that each start a long program are not followed a hundred times."""
+    long = "\n".join(f"x{number} = {number}" for number in range(900)) + "\n"
+    for number in range(100):
+        (tmp_path / f"train_{number}.py").write_text(long + CLASSES)
+    line = "python train_{}.py --base Qwen/Qwen2.5-0.5B --per_device_train_batch_size 2 --bf16 true\n"
+    script = "".join(line.format(number) for number in range(100))
+    runs = analyse(Document.parse(script, str(tmp_path / "all.sh")), Workspace(tmp_path), Overrides()).runs
+    judged = [run for run in runs if run.estimate is not None]
+    assert 5 < len(judged) < 20
+    assert all(run.cannot is not None for run in runs if run.estimate is None)

@@ -22,12 +22,16 @@ from vramlint.dialects.launching.scheduler import scheduler_variables, task_vari
 from vramlint.dialects.launching.snippets import snippets
 from vramlint.dialects.scripting.declared import Started, declared_in, started
 from vramlint.dialects.scripting.machine import hosted_gpu
+from vramlint.dialects.scripting.marks import may_train
+from vramlint.dialects.scripting.program import Program, read_program
 from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
 from vramlint.document import Document
 from vramlint.document.document import MAX_SIZE
+from vramlint.document.language import Language
 from vramlint.document.node import KeyPath, Span
 from vramlint.document.place import Piece, Place, Snippet
 from vramlint.document.python.cells import SEPARATOR
+from vramlint.document.python.evaluate import Work
 from vramlint.document.python.values import Loaded
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import replace
@@ -42,15 +46,27 @@ class Where(NamedTuple):
     document: Document
     around: Surroundings
     overrides: Overrides
+    work: Work
+    """What all programs that the document starts have together."""
+
+    def read(self, text: str, language: Language, how: Started | None) -> Program:
+        """A program, evaluated with the files and the modules around the document."""
+        return read_program(text, language, partial(_load, self.around), how, self.around.module, self.work)
+
+    def described(self, run: Run, script: Script, header: LaunchSpec | None, text: str) -> Described | None:
+        """What a run comes to."""
+        return describe(run, script, header, text, self.document, self.around, self.overrides)
 
 
 def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a script or a notebook, in its order."""
-    where = Where(document, around, overrides)
     directives = read_directives(document)
     asked = _said(document, directives.run)
+    if asked is None and not may_train(document.text):
+        return ()  # what a launch line starts may train in another module
+    where = Where(document, around, overrides, Work())
     how = started(None, asked) if asked is not None else None
-    found = runs_in_program(document.text, document.language, partial(_load, around), how, around.module)
+    found = runs_in_program(where.read(document.text, document.language, how))
     if asked is not None:
         found = tuple(_joined(each, asked) for each in found)
     if directives.length is not None:
@@ -98,7 +114,7 @@ def _host(document: Document) -> str | None:
 
 def script_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
     """The runs of a launch script, in its order. A program that it starts is read with its arguments."""
-    where = Where(document, around, overrides)
+    where = Where(document, around, overrides, Work())
     found: list[Described] = []
     task = _task(document)
     given = task_variables(document, task) if task is not None else {}
@@ -115,16 +131,19 @@ def _launched(
     run: Run, script: Script, header: LaunchSpec | None, text: str, where: Where
 ) -> Described | None:
     """The run of a launch line, with the program that it starts."""
-    if run.framework == "torchtitan" and (own := _of_registry(run, where.around)) is not None:
+    if run.framework == "torchtitan" and (own := _of_registry(run, where)) is not None:
         run = own
     if re.fullmatch(TRL_EXAMPLES, str(run.program.value)) and _program(run, where.around) is not None:
         run = replace(run, framework=None, trainer=None)
-    described = describe(run, script, header, text, *where)
+    described = where.described(run, script, header, text)
     if described is not None and not described.subject.by_name:
         return described
-    program = _program(run, where.around)
-    if run.framework is not None or program is None:
+    source = _program(run, where.around)
+    if run.framework is not None or source is None or where.work.left < 0:
         return described
+    program = where.read(source.text, "python", started(str(source.pieces[0].place.document), run))
+    if where.work.left < 0:
+        return described  # read in part, it may say something else
     joined = _of_program(run, program, header, text, where)
     return joined or _with_declared(run, program, script, header, text, where) or described
 
@@ -133,18 +152,18 @@ _REGISTRIES = ("{}/config_registry.py", "{}.py", "torchtitan/models/{}/config_re
 """Where a module's functions are, as seen from where torchtitan is started (config/manager.py of 0.3)."""
 
 
-def _of_registry(run: Run, around: Surroundings) -> Run | None:
+def _of_registry(run: Run, where: Where) -> Run | None:
     """The run of a function in the workspace that a launch line of torchtitan names."""
     module, _, name = str(run.configs[0].value).rpartition(".") if len(run.configs) == 1 else ("", "", "")
     if not module:
         return None
-    around = around.below(run.folder)
+    where = where._replace(around=where.around.below(run.folder))
     for pattern in _REGISTRIES:
-        program = around.script(pattern.format(module.replace(".", "/")))
-        if program is None:
+        source = where.around.script(pattern.format(module.replace(".", "/")))
+        if source is None:
             continue
-        how = Started(str(program.pieces[0].place.document), {}, {})
-        found = runs_in_program(program.text, "python", partial(_load, around), how)
+        how = Started(str(source.pieces[0].place.document), {}, {})
+        found = runs_in_program(where.read(source.text, "python", how))
         own = next((each.run for each in found if each.run.program.value == name), None)
         if own is not None:
             arguments = {**own.arguments, **run.arguments}
@@ -159,11 +178,10 @@ def _task(document: Document) -> LaunchSpec | None:
 
 
 def _of_program(
-    run: Run, program: Snippet, header: LaunchSpec | None, text: str, where: Where
+    run: Run, program: Program, header: LaunchSpec | None, text: str, where: Where
 ) -> Described | None:
     """The run of a program under the arguments of its launch line; None where it has not exactly one."""
-    how = started(str(program.pieces[0].place.document), run)
-    found = runs_in_program(program.text, "python", partial(_load, where.around), how, where.around.module)
+    found = runs_in_program(program)
     if len(found) != 1:
         return None
     joined = _joined(found[0], run)
@@ -181,15 +199,14 @@ def _joined(each: ScriptRun, run: Run) -> ScriptRun:
 
 
 def _with_declared(
-    run: Run, program: Snippet, script: Script, header: LaunchSpec | None, text: str, where: Where
+    run: Run, program: Program, script: Script, header: LaunchSpec | None, text: str, where: Where
 ) -> Described | None:
     """The run of a script that is known by its arguments alone, with those that the script declares."""
-    how = started(str(program.pieces[0].place.document), run)
-    declared = declared_in(program.text, partial(_load, where.around), how, where.around.module)
+    declared = declared_in(program.reading.made)
     if declared is None:
         return None
     joined = replace(run, arguments={**declared.arguments, **run.arguments})
-    described = describe(joined, script, header, text, *where)
+    described = where.described(joined, script, header, text)
     if described is None or not described.subject.by_name or not declared.trainer:
         return described
     fields = {**described.fields, "framework": Field("hf-trainer", run.program.place)}
@@ -238,7 +255,7 @@ def _stated(each: ScriptRun, header: LaunchSpec | None, text: str, where: Where)
     script = Script((run,), each.files)
     if run.trainer is None and not each.stated:
         return _launched(run, script, header, text, where)
-    described = describe(run, script, header, text, *where)
+    described = where.described(run, script, header, text)
     if described is None:
         return None
     fields = dict(described.fields)

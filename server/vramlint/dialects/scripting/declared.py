@@ -10,9 +10,6 @@ from vramlint.dialects.kit.run import Given, Launch, Run
 from vramlint.dialects.launching.arguments import CONFIG_OPTIONS
 from vramlint.dialects.scripting.facts import Facts, given
 from vramlint.document.place import Place
-from vramlint.document.python.cells import cells_of
-from vramlint.document.python.evaluate import Evaluation
-from vramlint.document.python.modules import Finder, Modules
 from vramlint.document.python.values import Class, Items, Known, Loaded, Made, Open, Symbol, Value
 
 Load: TypeAlias = Callable[[str], "Loaded | None"]
@@ -80,17 +77,13 @@ class Declared(NamedTuple):
     trainer: bool
 
 
-def declared_in(text: str, load: Load, started: Started, find: Finder | None = None) -> Declared | None:
-    """The arguments that a program declares for its command line, under those that it is started with; None
-    where it declares none.
+def declared_in(made: Sequence[Made]) -> Declared | None:
+    """The arguments that a program declares for its command line, of what its calls make where it is started
+    with some; None where it declares none.
     """
-    modules = Modules(find, started.document) if find is not None else None
-    reading = Evaluation(started.command, load, started.environment, modules, started.words).read(
-        cells_of(text, "python", started.document)
-    )
     found: Facts = {}
     trainer = False
-    for base, defaults, place in _declarations(reading.made):
+    for base, defaults, place in _declarations(made):
         trainer = trainer or base.endswith("TrainingArguments")
         for name, value in defaults.items():
             if isinstance(value, Known) and value.how == "declared-default" and value.value is not None:

@@ -10,7 +10,6 @@ from vramlint.dialects.kit.reader import text as as_text
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
 from vramlint.dialects.scripting.by_name import handed_on, quantized_by_name
 from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, IMAGES, is_arguments, trainer_of
-from vramlint.dialects.scripting.declared import Load, Started
 from vramlint.dialects.scripting.facts import (
     MODEL,
     PREPARED,
@@ -26,7 +25,7 @@ from vramlint.dialects.scripting.facts import (
 from vramlint.dialects.scripting.lightning import lightning_run
 from vramlint.dialects.scripting.loops import own_loop
 from vramlint.dialects.scripting.machine import asked_gpu, hosted_gpu
-from vramlint.dialects.scripting.marks import may_train
+from vramlint.dialects.scripting.program import Program
 from vramlint.dialects.scripting.rooms import OF_ADAPTER, OF_MODEL, rooms, unsloth_rooms
 from vramlint.dialects.scripting.rows import asked_length, tokenized, undecided
 from vramlint.dialects.scripting.shell import Files, shell_runs, started_runs
@@ -34,11 +33,8 @@ from vramlint.dialects.scripting.torchtitan import registry_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
 from vramlint.dialects.scripting.workers import launched
 from vramlint.dialects.trl.read import LENGTHS
-from vramlint.document.language import Language
 from vramlint.document.place import Place, Room
-from vramlint.document.python.cells import cells_of
 from vramlint.document.python.evaluate import Evaluation
-from vramlint.document.python.modules import Finder, Modules
 from vramlint.document.python.values import Known, Made, Open, Table, Value
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
@@ -55,18 +51,9 @@ class ScriptRun(NamedTuple):
     """The GPU that the script asks its host for."""
 
 
-def runs_in_program(
-    text: str, language: Language, load: Load, started: Started | None = None, find: Finder | None = None
-) -> tuple[ScriptRun, ...]:
-    """The runs that a script or a notebook starts, in the order of its lines. `load` opens the config files
-    that it reads, `find` the modules of its project; `started` says how a launch line starts it.
-    """
-    if started is None and not may_train(text):
-        return ()  # what a launch line starts may train in another module
-    document, command, environment, words = started or (None, None, None, None)
-    cells = cells_of(text, language, document)
-    modules = Modules(find, document) if find is not None else None
-    reading = Evaluation(command, load, environment, modules, words).read(cells)
+def runs_in_program(program: Program) -> tuple[ScriptRun, ...]:
+    """The runs that a script or a notebook starts, in the order of its lines."""
+    text, language, cells, reading = program
     found = [_with_environment(run, reading) for made in tuple(reading.made) if (run := _run(made, reading))]
     looped = own_loop(reading, cells) if not found else None
     if looped is not None:

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from vramlint.document.json import parse_json
 from vramlint.document.language import Language
@@ -14,9 +13,11 @@ from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Span
 from vramlint.document.place import Piece, Place, Snippet
 from vramlint.document.python.magics import Magic, magics
+from vramlint.lazy_dataclasses import dataclass, field
 
 
-class Cell(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Cell:
     """A cell: its number in the notebook, its text, and the tree; None where it is no Python."""
 
     number: int
@@ -24,10 +25,15 @@ class Cell(NamedTuple):
     tree: ast.Module | None
     magics: tuple[Magic, ...] = ()
     """Of a notebook: what the cell has for other languages."""
+    _places: dict[ast.AST, Place] = field(default_factory=dict, repr=False, compare=False)
+    """Of what was looked at: functions are followed more than once."""
 
     def locate(self, node: ast.AST) -> Place:
         """Where a node is in the file."""
-        return self.snippet.locate(_span(self.snippet.text, node))
+        place = self._places.get(node)
+        if place is None:
+            place = self._places[node] = self.snippet.locate(_span(self.snippet.text, node))
+        return place
 
 
 def cells_of(text: str, language: Language, document: str | None = None) -> tuple[Cell, ...]:

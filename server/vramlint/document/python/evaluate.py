@@ -40,10 +40,18 @@ from vramlint.document.python.values import (
     Word,
     as_table,
 )
+from vramlint.lazy_dataclasses import dataclass
 
 _STEPS = 5_000
 _DEPTH = 12
 _LOOPS = 16
+
+
+@dataclass(slots=True)
+class Work:
+    """How many more statements are followed in all that one document starts."""
+
+    left: int = 10_000
 
 
 class Stop(NamedTuple):
@@ -73,6 +81,7 @@ class Evaluation:
         environment: Mapping[str, Value] | None = None,
         modules: Modules | None = None,
         words: Items | None = None,
+        work: Work | None = None,
     ) -> None:
         self.command = command
         self.open_file = open_file
@@ -86,6 +95,7 @@ class Evaluation:
         self.top = Scope({})
         self.called: set[ast.AST] = set()
         self.here: Callable[[ast.AST], Place] = _nowhere
+        self.work = work or Work()
         self._steps = _STEPS
         self._depth = 0
         self._turns = 0
@@ -141,7 +151,8 @@ class Evaluation:
         """Statements one after the other; False where what follows them is not reached."""
         for statement in body:
             self._steps -= 1
-            if self._steps < 0 or not self.statement(statement, scope):
+            self.work.left -= 1
+            if min(self._steps, self.work.left) < 0 or not self.statement(statement, scope):
                 return False
         return True
 
@@ -364,7 +375,7 @@ class Evaluation:
     ) -> Value:
         """What a function of the script returns."""
         node = function.node
-        if self._depth >= _DEPTH or self._steps < 0:
+        if self._depth >= _DEPTH or min(self._steps, self.work.left) < 0:
             return Open("too deep to follow", place)
         self.called.add(node)
         if collects_linears(node):
