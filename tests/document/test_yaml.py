@@ -205,6 +205,12 @@ def test_control_characters_keep_the_rest():
     assert document.problems[0].span == Span(9, 10)
 
 
+def test_a_directive_that_yaml_says_to_ignore():
+    document = Document.parse("%FOO bar\n---\na: 1\n", language="yaml")
+    assert not document.problems
+    assert document.values() == {"a": 1}
+
+
 def test_languages():
     assert Document.parse("{}", None).language == "json"
     assert Document.parse("{}", "a/b.yaml").language == "yaml"

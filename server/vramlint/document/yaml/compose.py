@@ -38,6 +38,7 @@ _ONLY_IN_C = "found unexpected ':'"
 _STYLES: dict[str | None, Any] = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
 _PROPERTIES = pattern(r"(?:[&!]\S*(?:[ \t\r\n]+|$)|#[^\r\n]*[\r\n]+|[ \t\r\n]+)+")
 _TEMPLATE = pattern(r"\{\{.*\}\}\Z", re.DOTALL)
+_UNKNOWN_DIRECTIVE = re.compile(r"^%(?!(?:YAML|TAG)\b)", re.MULTILINE)
 _UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 
 
@@ -98,6 +99,16 @@ def printable(text: str) -> tuple[str, list[SyntaxProblem]]:
         return text, []
     message = f"the character U+{ord(found.group()):04X} is not allowed in YAML: remove it"
     return _UNPRINTABLE.sub("\ufffd", text), [SyntaxProblem(Span(*found.span()), message, "encoding")]
+
+
+def without_directives(text: str) -> str:
+    """The text with the directives in its head that YAML says to ignore as comments: libyaml refuses them,
+    and the pure loader, which trainers use, does not.
+    """
+    if not text.startswith("%"):
+        return text
+    head, start, rest = text.partition("\n---")
+    return _UNKNOWN_DIRECTIVE.sub("#", head) + start + rest
 
 
 def compose(text: str, base: int = 0, anchors: Anchors | None = None, depth: int = 0) -> Composed:

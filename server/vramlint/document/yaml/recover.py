@@ -14,7 +14,7 @@ import yaml
 from vramlint.document.comments import comments_at
 from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Pair, Span, SyntaxProblem, Tree
-from vramlint.document.yaml.compose import PURE_UP_TO, Anchors, Broken, printable
+from vramlint.document.yaml.compose import PURE_UP_TO, Anchors, Broken, printable, without_directives
 from vramlint.document.yaml.messages import problem_of
 from vramlint.document.yaml.pieces import Pieces, blocks, is_separator, read_piece
 from vramlint.lazy_dataclasses import replace
@@ -35,7 +35,7 @@ def parse_yaml(text: str, lines: LineIndex, pieces: Pieces | None = None) -> Tre
     try:
         whole = (pieces and pieces.whole(text)) or read_piece(text)
     except Broken as broken:
-        clean, problems = printable(text)
+        clean, problems = printable(without_directives(text))
         if clean == text:
             return _recover(text, text, lines, broken.problem, known)
         try:
