@@ -8,7 +8,7 @@ from vramlint.dialects.trl.weights import ADAPTER_FLAGS
 
 ADAPTERS = frozenset({"lora", "qlora", "peft", "adapter"})
 QUANTIZED = frozenset({"quantization", "quantize", "quantized", "quant", "bits", "4bit", "8bit"})
-_METHODS = ADAPTERS | QUANTIZED | {"freeze", "finetuning"}
+_METHODS = ADAPTERS | QUANTIZED | {"freeze"}
 """Words in the names of such arguments."""
 
 
