@@ -136,3 +136,37 @@ def test_what_is_not_modelled_is_named_before_anything_else(tmp_path: Path) -> N
 def test_a_script_of_ones_own_is_no_framework_that_takes_no_flags(tmp_path: Path) -> None:
     line = "torchrun --nproc_per_node 4 fit.py --pipe_parallel_size 2 --model_parallel_size 2 --init a\n"
     assert runs(tmp_path, "go.sh", {"go.sh": line}) == []
+
+
+ENTERED = {
+    "torchrun": ("--entrypoint torchrun my/image:1 --nproc_per_node 4 -m axolotl.cli.train c.yaml", 4),
+    "with an equals sign": ("-it --entrypoint=axolotl my/image train c.yaml", None),
+    "among others": (
+        "--gpus all --add-host a:b --entrypoint accelerate i launch --num_processes 2 "
+        "-m axolotl.cli.train c.yaml",
+        2,
+    ),
+}
+AXOLOTL_FILE = (
+    "base_model: gpt2\ndatasets: [{path: a, type: alpaca}]\nmicro_batch_size: 3\nsequence_len: 64\n"
+)
+
+
+@pytest.mark.parametrize("case", ENTERED)
+def test_the_entry_that_a_container_is_given(tmp_path: Path, case: str) -> None:
+    words, ranks = ENTERED[case]
+    (run,) = runs(tmp_path, "go.sh", {"go.sh": f"docker run {words}\n", "c.yaml": AXOLOTL_FILE})
+    found = said(run)
+    assert (found["framework"], found["micro_batch"]) == ("axolotl", 3)
+    assert ranks is None or found["ranks"] == ranks
+
+
+JOB = "#!/bin/bash\n#SBATCH --gres=gpu:a100:4\n#SBATCH --nodes=2\n"
+JOB += "torchrun --nproc_per_node 4 --nnodes $SLURM_NNODES -m axolotl.cli.train c.yaml\n"
+
+
+@pytest.mark.parametrize(("line", "ranks"), [("sbatch job.slurm", 8), ("sbatch -N 4 job.slurm", None)])
+def test_a_script_that_is_queued_has_its_own_header(tmp_path: Path, line: str, ranks: int | None) -> None:
+    files = {"go.sh": line + "\n", "job.slurm": JOB, "c.yaml": AXOLOTL_FILE}
+    (run,) = runs(tmp_path, "go.sh", files)
+    assert said(run).get("ranks") == ranks

@@ -122,9 +122,20 @@ def script_runs(document: Document, around: Surroundings, overrides: Overrides) 
         header = of_batch_script(snippet.text) or task
         variables = given or scheduler_variables(header, snippet)
         script = read_script(snippet, around.script, variables)
-        described = (_launched(run, script, header, snippet.text, where) for run in script.runs)
+        described = (
+            _launched(run, script, *_header(run, around) or (header, snippet.text), where)
+            for run in script.runs
+        )
         found += [each for each in described if each is not None]
     return tuple(found)
+
+
+def _header(run: Run, around: Surroundings) -> tuple[LaunchSpec, str] | None:
+    """What the header of another script asks for that hands the run to the scheduler, and that script."""
+    name = run.launch.place.document
+    queued = around.script(name) if name is not None and "sbatch" in run.launch.by else None
+    asked = of_batch_script(queued.text) if queued is not None else None
+    return (asked, queued.text) if queued is not None and asked is not None else None
 
 
 def _launched(

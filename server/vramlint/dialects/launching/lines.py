@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from vramlint.dialects.kit.launches import of_batch_script
 from vramlint.dialects.kit.run import Given, Run, WrittenFile
 from vramlint.dialects.launching.arguments import OPEN, REST
 from vramlint.dialects.launching.peel import peel
 from vramlint.dialects.launching.programs import run_of
+from vramlint.dialects.launching.scheduler import scheduler_variables
 from vramlint.dialects.launching.words import LAUNCH_LINE
 from vramlint.document.node import Comment, Span
 from vramlint.document.place import How, Piece, Place, Snippet
@@ -37,9 +39,14 @@ def read_script(
     variables: Mapping[str, Variable] | None = None,
 ) -> Script:
     """The runs that a script starts, in its order. `variables`: those that it finds set."""
-    found = evaluate(snippet, open_file, variables)
+    found = evaluate(snippet, open_file, variables, _queued)
     runs = [run for command in found.commands if (run := run_of_command(command)) is not None]
     return Script(tuple(runs), dict(found.files), found.opened)
+
+
+def _queued(snippet: Snippet) -> Mapping[str, Variable]:
+    """What a batch script finds set by its header."""
+    return scheduler_variables(of_batch_script(snippet.text), snippet)
 
 
 def runs_in(text: str, document: str | None = None) -> tuple[Run, ...]:
@@ -83,7 +90,7 @@ def run_of_command(command: Command) -> Run | None:
     return replace(run, folder=command.folder) if run is not None and command.folder else run
 
 
-_AROUND = frozenset(("srun", "mpirun", "uv", "docker"))
+_AROUND = frozenset(("srun", "sbatch", "mpirun", "uv", "docker"))
 
 
 def _word(value: Value, used: Place, how: How | None = None) -> Given:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from vramlint.dialects.kit.run import Given, Launch
+from vramlint.dialects.launching.arguments import is_flag
 from vramlint.dialects.launching.options import (
     ACCELERATE,
     COMPOSER,
@@ -127,9 +128,41 @@ def _handed_on(left: Peeled, words: Sequence[Given]) -> None:
         left.environment[name] = replace(words[word], value=str(words[word].value)[start:end])
 
 
+_SWITCHES = frozenset(
+    (
+        "-d", "--detach", "-i", "--interactive", "-t", "--tty", "--rm", "--init", "--privileged", "-P",
+        "--publish-all", "--read-only", "--sig-proxy", "--no-healthcheck", "--oom-kill-disable",
+        "--disable-content-trust", "-q", "--quiet",
+    )
+)  # fmt: skip
+"""Options of `docker run` that take no value (docker run of Docker 28); every other one does."""
+_BUNDLED = re.compile(r"-[ditPq]+\Z")
+
+
+def _entered(words: Sequence[Given]) -> Sequence[Given]:
+    """`docker run --entrypoint PROGRAM IMAGE ARGUMENTS` with the program in the place of the image, where the
+    container starts it with the arguments.
+    """
+    entry: Given | None = None
+    kept = list(words[:2])
+    at = 2
+    while at < len(words) and is_flag(words[at]):
+        option, equals, value = str(words[at].value).partition("=")
+        alone = equals or option in _SWITCHES or _BUNDLED.match(option)
+        taken = words[at : at + (1 if alone else 2)]
+        if option == "--entrypoint":
+            entry = replace(taken[0], value=value) if equals else taken[-1]
+        else:
+            kept += taken
+        at += len(taken)
+    return words if entry is None else [*kept, entry, *words[at + 1 :]]
+
+
 def _wrapper(left: Peeled) -> bool:
     own = _name(left.words)
     left.by.append(own)
+    if _ALIKE.get(own, own) == "docker":
+        left.words = _entered(left.words)
     valued = _VALUED.get(_ALIKE.get(own, own), frozenset())
     given: list[tuple[str, Given]] = []
     for index in range(1, len(left.words)):

@@ -41,6 +41,8 @@ MOST_TEXT = 1 << 18
 _MOST_TURNS = 16
 _DEEPEST = 20
 _SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
+_SIZES = ("--nodes", "-N", "--gres", "--gpus", "-G", "-n", "--ntasks")
+"""Options of sbatch that beat what a script's own header says of nodes and GPUs."""
 _HANDED = frozenset(("ssh", "tmux", "screen", "sbatch", "su"))
 """Commands whose last word may be a text that a shell runs elsewhere."""
 _DECLARING = frozenset(("export", "declare", "local", "readonly", "typeset"))
@@ -62,9 +64,12 @@ def evaluate(
     snippet: Snippet,
     open_file: Opener = lambda name: None,
     variables: Mapping[str, Variable] | None = None,
+    queued: Callable[[Snippet], Mapping[str, Variable]] = lambda snippet: {},
 ) -> Evaluated:
-    """What the script in `snippet` does. `variables`: those that it finds set."""
-    walk = _Walk(open_file)
+    """What the script in `snippet` does. `variables`: those that it finds set; `queued`: those that a script
+    handed to `sbatch` finds set by its own header.
+    """
+    walk = _Walk(open_file, queued)
     walk.variables.update(variables or {})
     with suppress(_Exit, _Break):
         walk.text(snippet)
@@ -76,8 +81,8 @@ class _Exit(Exception):
 
 
 class _Walk:
-    def __init__(self, open_file: Opener) -> None:
-        self.open_file = open_file
+    def __init__(self, open_file: Opener, queued: Callable[[Snippet], Mapping[str, Variable]]) -> None:
+        self.open_file, self.queued = open_file, queued
         self.variables = Variables()
         self.functions: dict[str, tuple[tree.Command, Snippet]] = {}
         self.files: dict[str, Value] = {}
@@ -373,8 +378,12 @@ class _Walk:
         for index, word in enumerate(words[1:], 1):
             if (text_of(word) or "-").startswith("-"):
                 continue
-            walk = partial(self._script, word, words[index + 1 :])
-            if self._under(prefix, walk, words[:index]):
+            asks = any((text_of(each) or "-N").startswith(_SIZES) for each in words[1:index])
+            before, self.through = self.through, self.through if asks else (*self.through, "sbatch")
+            walk = partial(self._script, word, words[index + 1 :], queued=not asks)
+            found = self._under(prefix, walk, words[:index])
+            self.through = before
+            if found:
                 return True
         return False
 
@@ -401,7 +410,7 @@ class _Walk:
             rest = rest[1:]
         return bool(rest) and self._script(rest[0], rest[1:])
 
-    def _script(self, name: Value, arguments: list[Value]) -> bool:
+    def _script(self, name: Value, arguments: list[Value], queued: bool = False) -> bool:
         """Walk another file of the workspace."""
         found = self.open_file(pattern_of(name)) if self.depth < _DEEPEST else None
         if found is None:
@@ -409,6 +418,8 @@ class _Walk:
         shown = found.pieces[0].place.document
         if shown is not None and shown not in self.opened:
             self.opened.append(shown)
+        if queued:
+            self.variables.update(self.queued(found))
         outer = self.expander.arguments
         self.expander.arguments = tuple(arguments) or None
         try:
