@@ -114,7 +114,7 @@ def _of_table(
 
 
 def decorated(function: Function, *names: str) -> bool:
-    """Whether a function stands under a decorator of one of the names."""
+    """Whether a function has a decorator of one of these names."""
     found = (ast.unparse(each).rpartition(".")[2] for each in getattr(function.node, "decorator_list", ()))
     return any(each in names for each in found)
 
