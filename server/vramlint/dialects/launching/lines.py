@@ -13,7 +13,7 @@ from vramlint.dialects.launching.peel import peel
 from vramlint.dialects.launching.programs import run_of
 from vramlint.dialects.launching.scheduler import scheduler_variables
 from vramlint.dialects.launching.words import LAUNCH_LINE
-from vramlint.document.node import Comment, Span
+from vramlint.document.node import Comment, KeyPath, Span
 from vramlint.document.place import How, Piece, Place, Snippet
 from vramlint.document.shell.evaluate import Opener, evaluate
 from vramlint.document.shell.expand import place_of
@@ -57,7 +57,7 @@ def copied(command: Command) -> tuple[str, WrittenFile] | None:
     if values is None:
         return None
     written = nested(values)
-    places = {tuple(key.split(".")): command.place for key in values}
+    places: dict[KeyPath, Place] = {tuple(key.split(".")): command.place for key in values}
     return file if file.endswith(".yaml") else f"{file}.yaml", WrittenFile(written, places)
 
 
