@@ -1,14 +1,19 @@
 """Public runs that the model was tried on once, and what that found: a section of docs/accuracy.md.
 
 The configs were written from other people's files and tables and are not kept here, so that these figures are
-those of one day, unlike the rest of the page.
+those of one day, unlike the rest of the page. `data/unseen.jsonl` has the second sample run by run: where it
+is from, what was measured, and what was said before and after.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from accuracy_figures import table
+from accuracy_figures import grouped, table
 
 
 class Source(NamedTuple):
@@ -52,6 +57,29 @@ weights. What is left: image towers under Megatron, losses of embedding models, 
 fills experts."""
 
 
+SECOND = Path(__file__).resolve().parent / "data" / "unseen.jsonl"
+ABOUT_SECOND = """\
+A second sample, of November 2026: notebooks, example files and guides whose authors print what their runs
+took, as they stand in their repositories and without a version, and threads with the versions that they
+name. Most lengths are limits that the data need not reach, and a notebook's figure is of the release that
+ran when it was made; no run was left out for either. Two notebooks were left out that show the output of
+another."""
+CAUSES_SECOND = """\
+What was wrong, by weight: models whose layers Unsloth leaves to transformers, which were not estimated, and
+attention that it never computes whole; the quantization that TRL's trainers are given for a model that they
+load by its name; quantized models of which only a parameter count is known; engines of ms-swift before
+`vllm_mode`; Unsloth under LLaMA-Factory and ms-swift. What is left: notebooks of 2024 and 2025 under the
+Unsloth of those days, whose loss took half of the free memory; checkpoints that keep some linears out of 4
+bits and do not say which in their name; accelerate up to 1.10, which reduces gradients of every micro batch
+under FSDP 2 and which no key of Axolotl's files dates; what transformers 5.0 to 5.5 read ahead of
+quantization; embedding and speech models; rows far below the limit of their length."""
+VERDICTS_SECOND = """\
+Of the wrong verdicts that are left, three are of gradients that accelerate up to 1.10 reduced at every
+micro batch, three of rows far below a limit of 8,192 or 500,000 tokens, and one file does not say that it is
+for several GPUs. None of the five threads shows what held the memory: one of them asks for 8.8 GiB of logits
+where the longest rows would have needed 12.5, and is said to need 59 GiB of 79."""
+
+
 def unseen() -> list[str]:
     """The section."""
     head = ["source", "runs", "with an exact figure", "median error", "within 10 %", "no estimate"]
@@ -66,8 +94,67 @@ def unseen() -> list[str]:
         ]
         for each in SOURCES
     ]
-    return ["## Runs that were new to the model", ABOUT, table(head, rows), VERDICTS, CAUSES]
+    first = ["## Runs that were new to the model", ABOUT, table(head, rows), VERDICTS, CAUSES]
+    runs = [json.loads(line) for line in SECOND.read_text(encoding="utf-8").splitlines()]
+    head[2] = "with a figure"
+    return [
+        *first,
+        ABOUT_SECOND,
+        table(head, list(_second(runs))),
+        _verdicts(runs),
+        VERDICTS_SECOND,
+        CAUSES_SECOND,
+    ]
+
+
+def _second(runs: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
+    """A row for each source, and one for all."""
+    groups = {**grouped(runs, lambda run: run["source"]), "**all**": runs}
+    for name, group in groups.items():
+        before, after = ([_error(run, key) for run in group] for key in ("first_gib", "gib"))
+        missing = [sum(run[key] is None for run in group) for key in ("first_gib", "gib")]
+        yield [
+            name,
+            str(len(group)),
+            str(sum(run["measured_gib"] is not None for run in group)),
+            _both((_median(before), _median(after)), " %"),
+            _both((_within(before), _within(after)), " %"),
+            f"{missing[0]} → {missing[1]}",
+        ]
+
+
+def _error(run: dict[str, Any], key: str) -> float | None:
+    """Relative, where there are a figure and an estimate."""
+    return run[key] / run["measured_gib"] - 1 if run[key] and run["measured_gib"] else None
+
+
+def _median(errors: Sequence[float | None]) -> str:
+    found = [abs(each) for each in errors if each is not None]
+    return f"{100 * statistics.median(found):.1f}" if found else ""
+
+
+def _within(errors: Sequence[float | None]) -> str:
+    found = [abs(each) for each in errors if each is not None]
+    return f"{100 * sum(each <= 0.1 for each in found) / len(found):.0f}" if found else ""
+
+
+def _verdicts(runs: Sequence[dict[str, Any]]) -> str:
+    """How often a verdict was wrong, before and now."""
+    alarms, missed = (
+        [
+            sum(run["outcome"] == happened and run[key] == said for run in runs)
+            for key in ("first_verdict", "verdict")
+        ]
+        for happened, said in (("ran", "does_not_fit"), ("oom", "fits"))
+    )
+    ran = sum(run["outcome"] == "ran" and run["gib"] is not None for run in runs)
+    out = sum(run["outcome"] == "oom" for run in runs)
+    return (
+        f"Of {ran} runs that trained and have an estimate, {alarms[1]} have the verdict `does not fit` "
+        f"({alarms[0]} before). Of {out} that ran out of memory, {missed[1]} have the verdict `fits` "
+        f"({missed[0]} before)."
+    )
 
 
 def _both(pair: tuple[str, str], unit: str) -> str:
-    return " → ".join(f"{one}{unit}" for one in pair) if pair[0] else "no figures"
+    return " → ".join(f"{one or '–'}{unit if one else ''}" for one in pair) if any(pair) else "no figures"
