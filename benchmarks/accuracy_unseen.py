@@ -60,7 +60,7 @@ fills experts."""
 SECOND = Path(__file__).resolve().parent / "data" / "unseen.jsonl"
 ABOUT_SECOND = """\
 A second sample, of November 2026: notebooks, example files and guides whose authors print what their runs
-took, as they stand in their repositories and without a version, and threads with the versions that they
+took, as they are in their repositories and without a version, and threads with the versions that they
 name. Most lengths are limits that the data need not reach, and a notebook's figure is of the release that
 ran when it was made; no run was left out for either. Two notebooks were left out that show the output of
 another."""
