@@ -76,6 +76,7 @@ SEEDS: dict[str, dict[str, Any]] = {
     },
     "ludwig": {"base_model": MODEL, "input_features": [], "output_features": []},
     "megatron-bridge": {"train": {"train_iters": 1, "global_batch_size": 8}, "model": {"seq_length": 8}},
+    "slime": {"hf_checkpoint": MODEL, "rollout_batch_size": 8},
     "own-script": {"model": {"name": MODEL}, "max_length": 8, "per_device_train_batch_size": 1},
     "skypilot": {"resources": {"accelerators": "A100:8"}, "run": "axolotl train x.yaml"},
     "litgpt": {"checkpoint_dir": f"checkpoints/{MODEL}", "train": {"micro_batch_size": 1}, "lora_r": 8},

@@ -13,7 +13,7 @@ from key_effects import bases, effect, read, said, tried
 from vramlint.dialects import load_all
 from vramlint.dialects.kit.dialect import Dialect
 
-WITHOUT_JOBS = frozenset(("skypilot", "ludwig", "megatron-bridge"))
+WITHOUT_JOBS = frozenset(("skypilot", "slime", "ludwig", "megatron-bridge"))
 
 
 @pytest.mark.parametrize(

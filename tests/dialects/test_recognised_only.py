@@ -53,6 +53,12 @@ SILENT: Mapping[str, Mapping[str, Any]] = {
         "checkpoint": {"save": "out"},
         "logger": {"log_interval": 1},
     },
+    "slime": {
+        "hf_checkpoint": MODEL,
+        "actor_num_gpus_per_node": 8,
+        "rollout_batch_size": 32,
+        "tensor_model_parallel_size": 4,
+    },
     "prime-rl": {"deployment": {"num_train_gpus": 2}, "model": {"name": "Qwen/Qwen3-1.7B"}},
     "nemo": {**NEMO, "token_aligner": {}},
 }

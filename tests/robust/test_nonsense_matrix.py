@@ -29,7 +29,7 @@ NONSENSE: dict[str, Any] = {
     "huge": 10**14,
 }
 WITHOUT_VERDICT = (
-    *("accelerate", "deepspeed", "ludwig", "megatron-bridge", "nanotron", "prime-rl", "skypilot"),
+    *("accelerate", "deepspeed", "ludwig", "megatron-bridge", "nanotron", "prime-rl", "skypilot", "slime"),
 )
 """Dialects whose files alone make no run, or whose framework is not modelled."""
 

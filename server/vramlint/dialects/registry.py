@@ -311,6 +311,10 @@ REGISTRY = (
         decisive=("ds.zero_stage+data.max_len",),
         foreign=("vramlint", "base_model"),
     )),
+    Entry("slime", "others.slime", "recognised", Signs(
+        decisive=("hf_checkpoint+actor_num_gpus_per_node", "hf_checkpoint+rollout_batch_size"),
+        foreign=("vramlint",),
+    )),
     Entry("skypilot", "others.skypilot", "recognised", Signs(
         decisive=("resources.accelerators",),
         foreign=("apiVersion", "vramlint", "base_model", "model_name_or_path"),

@@ -169,8 +169,8 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
     if program is None and any(key.startswith("actor_rollout_ref.") for key in arguments.values):
         program = _OVER_VERL
         arguments = _composed(arguments, peeled.words[0])
-    if program is None and arguments.values.keys() >= _MEGATRON:
-        program = _OVER_MEGATRON
+    if program is None:
+        program = next((known for names, known in _BY_ARGUMENTS if arguments.values.keys() >= names), None)
     if program is not None and program.framework == "torchtitan":
         arguments = with_registered(arguments)
     if program is not None and program.framework == "verl":
@@ -184,9 +184,17 @@ def _script(peeled: Peeled, environment: Mapping[str, Given], program: Program |
 
 _OVER_VERL = Program(r"", framework="verl")
 """A program that its keys alone tell."""
-_OVER_MEGATRON = Program(r"", framework="megatron")
-_MEGATRON = frozenset(("num_layers", "hidden_size", "num_attention_heads", "micro_batch_size", "seq_length"))
-"""Arguments without which no program over Megatron-LM starts (training/arguments.py)."""
+_BY_ARGUMENTS: tuple[tuple[frozenset[str], Program], ...] = (
+    (
+        frozenset(("hf_checkpoint", "rollout_batch_size")),
+        Program(r"", framework="slime", counts=("actor_num_gpus_per_node", "actor_num_nodes")),
+    ),
+    (
+        frozenset(("num_layers", "hidden_size", "num_attention_heads", "micro_batch_size", "seq_length")),
+        Program(r"", framework="megatron"),
+    ),
+)
+"""Arguments without which no program over slime or over Megatron-LM starts (training/arguments.py of the latter)."""
 _RECIPES = re.compile(r"(?:recipe|verl)[./].*")
 """verl's own programs: the configs of its recipes change nothing that decides memory (recipe/ of verl)."""
 
