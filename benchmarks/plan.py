@@ -35,8 +35,10 @@ from vramlint.planning.step_time import BLOCKING, Setting  # noqa: E402
 from vramlint.planning.work import Work  # noqa: E402
 
 FIRST = 10
-SAYABLE = ("none", "full", "selective-op")
-"""Published recomputation that the job file of its row says too."""
+COMPILED = ("olmo-core",)
+"""Sources whose scripts compile every layer (`compile_model=True`, src/scripts/official at fa6c501), as
+the job files of their rows do not say.
+"""
 NETWORK = 6.25e9
 """Bytes/s of a GPU on the sweep's cluster: four links of 100 Gb/s for the eight of a node (bigscience,
 train/tr11-176B-ml/README.md).
@@ -62,6 +64,19 @@ def place(row: Mapping[str, Any]) -> int | None:
     return degrees.index(wanted) + 1 if wanted in degrees else None
 
 
+def as_published(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The row's job file with its published recomputation; None where none is."""
+    published, _, rest = row["recompute"].partition(":")
+    if published == "unknown":
+        return None
+    said: dict[str, Any] = {**row["job"], "compile": row["source"] in COMPILED}
+    if published == "selective":
+        said["gradient_checkpointing"] = {"modules": rest.split(",")}
+    elif published == "budget":
+        said["gradient_checkpointing"] = {"budget": float(rest)}
+    return said
+
+
 def is_mixture(row: Mapping[str, Any]) -> bool:
     model = vramlint.estimate(row["job"]).analysis.job.model  # type: ignore[union-attr]
     return any("expert" in key for key in flat(model.config))
@@ -75,8 +90,8 @@ def published(folder: Path, wanted: Sequence[str]) -> None:
             continue
         found, mixture = place(row), is_mixture(row)
         places[mixture].append(found)
-        verdict = vramlint.estimate(row["job"]).verdict
-        certain = row["recompute"] in SAYABLE and verdict == "does_not_fit"
+        job = as_published(row)
+        certain = job is not None and vramlint.estimate(job).verdict == "does_not_fit"
         print(f"{row['id']:<28} place {found or '-':>3}{'  CALLED NOT FEASIBLE' if certain else ''}")
     for name, found_places in (
         ("dense", places[False]),
