@@ -194,7 +194,7 @@ _BY_ARGUMENTS: tuple[tuple[frozenset[str], Program], ...] = (
         Program(r"", framework="megatron"),
     ),
 )
-"""Arguments without which no program over slime or over Megatron-LM starts (training/arguments.py of the latter)."""
+"""Arguments without which no program over slime, or over Megatron-LM (training/arguments.py), starts."""
 _RECIPES = re.compile(r"(?:recipe|verl)[./].*")
 """verl's own programs: the configs of its recipes change nothing that decides memory (recipe/ of verl)."""
 
