@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from mutants.operators import Mutant
@@ -30,9 +30,15 @@ class _Seen:
         inside = range(lines.start, min(lines.stop, 8 * len(self.bits)))
         return any(self.bits[line // 8] >> line % 8 & 1 for line in inside)
 
+    @cached_property
+    def count(self) -> int:
+        """How many lines it executed."""
+        return int.from_bytes(self.bits, "little").bit_count()
+
 
 _ALL = range(1, 1 << 16)
 _Files = dict[str, list[_Seen]]
+_Order = Callable[[Iterable[Test]], list[Test]]
 
 
 @dataclass(eq=False)
@@ -43,7 +49,7 @@ class Recording:
     """Of the tests that passed."""
     _own: _Files = field(default_factory=lambda: defaultdict(list))
     _served: _Files = field(default_factory=lambda: defaultdict(list))
-    """What a process executes that a fixture has started, for any test of its file."""
+    """What a process that a fixture starts executes before the first test, for any of its file."""
 
     @classmethod
     def read(cls, folder: Path, root: Path) -> Recording:
@@ -65,6 +71,7 @@ class Recording:
                 "join file on file.id = file_id join context on context.id = context_id"
             )
             for path, context, bits in rows:
+                context = context.rpartition("|")[2]  # what a served process does is of the test that runs
                 if tests := self._named(context):
                     known = self._served if context.endswith(_SETUP) else self._own
                     known[Path(path).relative_to(root).as_posix()].append(_Seen(tests, bits))
@@ -77,38 +84,63 @@ class Recording:
         return frozenset(each for each in self.seconds if each.startswith(file))
 
     def tests(self, mutant: Mutant, budget: float) -> list[Test]:
-        """The nearest first: of the place itself, its function, its file, its folder; of the equally
-        near the quick ones, and few cases of one test function. As many as take `budget` seconds together.
+        """As many as take `budget` seconds together: half of them quick ones near the fault, half those that
+        see most of its folder.
+
+        What only runs at import (a table) is executed by no test, and a fault in it shows where values
+        differ: in tests that are few, slow and wide.
         """
-        folder = str(Path(mutant.file).parent)
-        near = [file for file in self._own if str(Path(file).parent) == folder]
+        width = self._width(str(Path(mutant.file).parent))
+        rings = [*self._rings(mutant), set(width)]
+        chosen = self._fitting(rings, budget / 2, self._quick)
+        nearest = next((ring for ring in rings if ring.difference(chosen)), set())
+        left = budget - sum(self.seconds[test] for test in chosen)
+        chosen += self._fitting(
+            [nearest.difference(chosen)], left, partial(sorted, key=lambda test: (-width[test], test))
+        )
+        left = budget - sum(self.seconds[test] for test in chosen)
+        return chosen + self._fitting([ring.difference(chosen) for ring in rings], left, self._quick)
+
+    def _rings(self, mutant: Mutant) -> list[set[Test]]:
+        """The tests that execute the place itself, its statement, its function, its file."""
         place = range(mutant.line, mutant.end_line + 1)
         statement = range(mutant.statement[0], mutant.statement[1] + 1)
         function = range(mutant.function[0], mutant.function[1] + 1) if mutant.function else range(0)
-        own, served = self._own[mutant.file], self._served[mutant.file]
-        rings = [
+        own = self._own[mutant.file]
+        return [
             *(_of(own, lines) for lines in (place, statement, function)),
-            _of(served, place),
+            _of(self._served[mutant.file], function),
             _of(own),
-            set().union(*(_of(self._own[file]) for file in near)),
-            _of(served, function),
         ]
+
+    @cache  # noqa: B019  # there is one recording a process
+    def _width(self, folder: str) -> Counter[Test]:
+        """How many lines of the files in it each test executes."""
+        width: Counter[Test] = Counter()
+        for file, known in self._own.items():
+            if str(Path(file).parent) == folder:
+                for seen in known:
+                    width.update(dict.fromkeys(seen.tests, seen.count))
+        return width
+
+    def _fitting(self, rings: Iterable[set[Test]], seconds: float, order: _Order) -> list[Test]:
+        """From the first ring on, those that fit into the time that is left."""
         chosen: dict[Test, None] = {}
-        spent = 0.0
         for ring in rings:
-            for test in self._ordered(ring.difference(chosen)):
-                if spent + self.seconds[test] <= budget:
-                    spent += self.seconds[test]
+            for test in order(ring.difference(chosen)):
+                if self.seconds[test] <= seconds:
+                    seconds -= self.seconds[test]
                     chosen[test] = None
         return list(chosen)
 
-    def _ordered(self, tests: Iterable[Test]) -> list[Test]:
-        seen: Counter[str] = Counter()
+    def _quick(self, tests: Iterable[Test]) -> list[Test]:
+        """Quick ones first, and few cases of one test function."""
+        cases: Counter[str] = Counter()
         ranked = []
         for test in sorted(tests, key=lambda each: (self.seconds[each], each)):
             function = test.partition("[")[0]
-            seen[function] += 1
-            ranked.append((seen[function] * self.seconds[test], test))
+            cases[function] += 1
+            ranked.append((cases[function] * self.seconds[test], test))
         return [test for _, test in sorted(ranked)]
 
 

@@ -46,7 +46,9 @@ def main(arguments: list[str]) -> int:
     tree, record = scratch / "tree", scratch / "record"
     record.mkdir(parents=True, exist_ok=True)
     copy(ROOT, tree)
-    (record / "coverage.ini").write_text(_COVERAGE.format(tree=tree, record=record), encoding="utf-8")
+    settings = _COVERAGE.format(tree=tree, record=record)
+    (record / "coverage.ini").write_text(settings, encoding="utf-8")
+    (record / "served.ini").write_text(f"{settings}plugins = mutants.served\n", encoding="utf-8")
     chosen = arguments[1:] or ["-n", "2", *(f"--ignore={each}" for each in UNSUITED)]
     paths = os.pathsep.join(str(tree / each) for each in ROOTS)
     environment = {"PYTHONPATH": paths, "MUTANTS_RECORD": str(record), "HYPOTHESIS_PROFILE": "dev"}
