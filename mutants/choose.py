@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from pathlib import Path
 
 from mutants.operators import Mutant
@@ -31,9 +31,9 @@ class _Seen:
         return any(self.bits[line // 8] >> line % 8 & 1 for line in inside)
 
     @cached_property
-    def count(self) -> int:
-        """How many lines it executed."""
-        return int.from_bytes(self.bits, "little").bit_count()
+    def number(self) -> int:
+        """The same bits as a number."""
+        return int.from_bytes(self.bits, "little")
 
 
 _ALL = range(1, 1 << 16)
@@ -47,6 +47,8 @@ class Recording:
 
     seconds: dict[Test, float] = field(default_factory=dict)
     """Of the tests that passed."""
+    _comparing: set[Test] = field(default_factory=set)
+    """Those that compare all they see with a stored text."""
     _own: _Files = field(default_factory=lambda: defaultdict(list))
     _served: _Files = field(default_factory=lambda: defaultdict(list))
     """What a process that a fixture starts executes before the first test, for any of its file."""
@@ -56,9 +58,10 @@ class Recording:
         """What `mutants.record` left."""
         read = cls()
         for file in folder.glob("tests-*.json"):
-            for test, (passed, seconds) in json.loads(file.read_text(encoding="utf-8")).items():
+            for test, (passed, seconds, compares) in json.loads(file.read_text(encoding="utf-8")).items():
                 if passed:
                     read.seconds[test] = seconds
+                    read._comparing |= {test} if compares else set()
         for file in folder.glob("lines.*"):
             read._add(file, root)
         return read
@@ -84,22 +87,24 @@ class Recording:
         return frozenset(each for each in self.seconds if each.startswith(file))
 
     def tests(self, mutant: Mutant, budget: float) -> list[Test]:
-        """As many as take `budget` seconds together: half of them quick ones near the fault, half those that
-        see most of its folder.
+        """As many as take `budget` seconds together: a third for quick ones near the fault, the rest for
+        those that see most of its folder, first such as compare all they see.
 
         What only runs at import (a table) is executed by no test, and a fault in it shows where values
         differ: in tests that are few, slow and wide.
         """
         width = self._width(str(Path(mutant.file).parent))
         rings = [*self._rings(mutant), set(width)]
-        chosen = self._fitting(rings, budget / 2, self._quick)
+        chosen = self._fitting(rings, budget / 3, self._quick)
         nearest = next((ring for ring in rings if ring.difference(chosen)), set())
-        left = budget - sum(self.seconds[test] for test in chosen)
-        chosen += self._fitting(
-            [nearest.difference(chosen)], left, partial(sorted, key=lambda test: (-width[test], test))
-        )
-        left = budget - sum(self.seconds[test] for test in chosen)
-        return chosen + self._fitting([ring.difference(chosen) for ring in rings], left, self._quick)
+
+        def widest(tests: Iterable[Test]) -> list[Test]:
+            return sorted(tests, key=lambda test: (test not in self._comparing, -width[test], test))
+
+        for ring, order in ((nearest, widest), *((ring, self._quick) for ring in rings)):
+            left = budget - sum(self.seconds[test] for test in chosen)
+            chosen += self._fitting([ring.difference(chosen)], left, order)
+        return chosen
 
     def _rings(self, mutant: Mutant) -> list[set[Test]]:
         """The tests that execute the place itself, its statement, its function, its file."""
@@ -114,13 +119,17 @@ class Recording:
         ]
 
     @cache  # noqa: B019  # there is one recording a process
-    def _width(self, folder: str) -> Counter[Test]:
+    def _width(self, folder: str) -> Mapping[Test, int]:
         """How many lines of the files in it each test executes."""
-        width: Counter[Test] = Counter()
+        seen: defaultdict[tuple[Test, str], int] = defaultdict(int)
         for file, known in self._own.items():
             if str(Path(file).parent) == folder:
-                for seen in known:
-                    width.update(dict.fromkeys(seen.tests, seen.count))
+                for each in known:
+                    for test in each.tests:
+                        seen[test, file] |= each.number
+        width: Counter[Test] = Counter()
+        for (test, _), lines in seen.items():
+            width[test] += lines.bit_count()
         return width
 
     def _fitting(self, rings: Iterable[set[Test]], seconds: float, order: _Order) -> list[Test]:

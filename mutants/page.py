@@ -29,12 +29,12 @@ rest of the code**.
 .venv/bin/python -m mutants.page                      # this page
 ```
 
-A fault is tried until a test fails or they have taken as long as `--budget` says: half of it goes to quick
-tests that execute its line, then its function, its file and its folder, half to those that see most of its
-folder, since what a table holds is read at import and shows only where values differ. Every test that killed
-a fault is run once more without it, and counts only if it passes. Tests that build, install or copy the
-project are not used, nor those in editors, so the shares are lower bounds. After tests were added:
-`mutants.record /tmp/mutants FILES`, then `mutants.run --again`.
+A fault is tried until a test fails or they have taken as long as `--budget` says: a third of it goes to quick
+tests that execute its line, then its function, its file and its folder, the rest to those that see most of
+its folder, first such as compare all they see with a stored text: what a table holds is read at import, and
+shows only where values differ. Every test that killed a fault is run once more without it, and counts only
+if it passes. Tests that build, install or copy the project are not used, nor those in editors, so the shares
+are lower bounds. After tests were added: `mutants.record /tmp/mutants FILES`, then `mutants.run --again`.
 """
 
 

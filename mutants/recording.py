@@ -44,10 +44,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallInfo[None], None]:
-    """Note the outcome of each phase, and its seconds."""
+    """Note the outcome of each phase, its seconds, and whether it compares all it sees with a stored text."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    known = _tests.setdefault(item.nodeid, [True, 0.0])
+    compares = "snapshot" in getattr(item, "fixturenames", ())
+    known = _tests.setdefault(item.nodeid, [True, 0.0, compares])
     known[0] = bool(known[0]) and report.outcome == "passed"
     known[1] = round(float(str(known[1])) + report.duration, 4)
 

@@ -11,7 +11,7 @@ from typing import Any
 from dialect_reading import MODELS
 from dialect_seeds import MODEL, seed_of, with_values
 
-from vramlint.dialects.kit.dialect import Context, Dialect, ReadResult
+from vramlint.dialects.kit.dialect import UNSET, Context, Dialect, Key, ReadResult
 from vramlint.dialects.kit.reader import split
 from vramlint.job import Written
 from vramlint_schemas import load_schema
@@ -184,6 +184,19 @@ def said(result: ReadResult) -> dict[str, str]:
     for unusable in result.unusable:
         found["unusable"] = ".".join(map(str, unusable.key))
     return found
+
+
+def said_of(row: Key) -> str:
+    """What the table says of a key, its prose left out."""
+    facts = {
+        "decides": row.field,
+        "default": None if row.default is UNSET else dumps(row.default, default=str),
+        "choices": ", ".join(dumps(choice) for choice in row.choices),
+        "offered": ", ".join(row.offered),
+        "since": row.since,
+        "otherwise": ", ".join(f"{each}: {each.default!r}" for each in row.by_release),
+    }
+    return f"{row.path}: " + "; ".join(f"{name} {fact}" for name, fact in facts.items() if fact)
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:

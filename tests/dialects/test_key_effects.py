@@ -8,7 +8,7 @@ from json import dumps
 
 import pytest
 from dialect_seeds import with_values
-from key_effects import bases, effect, read, said, tried
+from key_effects import bases, effect, read, said, said_of, tried
 
 from vramlint.dialects import load_all
 from vramlint.dialects.kit.dialect import Dialect
@@ -37,4 +37,5 @@ def test_what_a_key_does(dialect: Dialect, snapshot: Callable[[str, str], None])
                     of_seed[f"{path} = {dumps(value)}"] = done
             lines += [f"{path} = {', '.join(words)}: {done}" for done, words in by_effect.items()]
         lines.append("")
+    lines += ["# table", "", *map(said_of, dialect.keys), ""]
     snapshot(f"{dialect.name}.txt", "\n".join(lines))
