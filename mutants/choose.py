@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 from mutants.operators import Mutant
@@ -20,23 +21,30 @@ _SETUP = " (setup)"
 
 @dataclass(frozen=True)
 class _Seen:
-    """The lines of one file that one context executed, as coverage stores them: a bit each."""
+    """The lines of one file that one context executed, a bit each."""
 
     tests: frozenset[Test]
-    bits: bytes
+    bits: int
 
     def any_of(self, lines: range) -> bool:
         """Whether it executed one of them."""
-        inside = range(lines.start, min(lines.stop, 8 * len(self.bits)))
-        return any(self.bits[line // 8] >> line % 8 & 1 for line in inside)
-
-    @cached_property
-    def number(self) -> int:
-        """The same bits as a number."""
-        return int.from_bytes(self.bits, "little")
+        return bool(self.bits & _bits(lines))
 
 
-_ALL = range(1, 1 << 16)
+def _bits(lines: range) -> int:
+    return (1 << lines.stop) - (1 << lines.start)
+
+
+def _in_functions(file: Path) -> int:
+    """The lines of a file that do not run at import, where they tell only which test came first."""
+    found = 0
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            found |= _bits(range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1))
+    return found
+
+
+_ALL = range(1 << 16)
 _Files = dict[str, list[_Seen]]
 _Order = Callable[[Iterable[Test]], list[Test]]
 
@@ -67,15 +75,19 @@ class Recording:
         return read
 
     def _add(self, file: Path, root: Path) -> None:
-        """By its documented schema: the interface asks file by file, which takes minutes."""
+        """By its documented schema, with a bit for each line: the interface asks file by file, which takes
+        minutes.
+        """
         with closing(sqlite3.connect(file)) as database:
             rows = database.execute(
                 "select file.path, context.context, line_bits.numbits from line_bits "
                 "join file on file.id = file_id join context on context.id = context_id"
             )
-            for path, context, bits in rows:
+            inside = cache(_in_functions)
+            for path, context, stored in rows:
+                bits = int.from_bytes(stored, "little") & inside(Path(path))
                 context = context.rpartition("|")[2]  # what a served process does is of the test that runs
-                if tests := self._named(context):
+                if bits and (tests := self._named(context)):
                     known = self._served if context.endswith(_SETUP) else self._own
                     known[Path(path).relative_to(root).as_posix()].append(_Seen(tests, bits))
 
@@ -111,12 +123,8 @@ class Recording:
         place = range(mutant.line, mutant.end_line + 1)
         statement = range(mutant.statement[0], mutant.statement[1] + 1)
         function = range(mutant.function[0], mutant.function[1] + 1) if mutant.function else range(0)
-        own = self._own[mutant.file]
-        return [
-            *(_of(own, lines) for lines in (place, statement, function)),
-            _of(self._served[mutant.file], function),
-            _of(own),
-        ]
+        own, started = self._own[mutant.file], self._served[mutant.file]
+        return [_of(own, place) or _of(started, place), _of(own, statement), _of(own, function), _of(own)]
 
     @cache  # noqa: B019  # there is one recording a process
     def _width(self, folder: str) -> Mapping[Test, int]:
@@ -126,7 +134,7 @@ class Recording:
             if str(Path(file).parent) == folder:
                 for each in known:
                     for test in each.tests:
-                        seen[test, file] |= each.number
+                        seen[test, file] |= each.bits
         width: Counter[Test] = Counter()
         for (test, _), lines in seen.items():
             width[test] += lines.bit_count()
