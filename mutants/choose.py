@@ -35,6 +35,7 @@ def _bits(lines: range) -> int:
     return (1 << lines.stop) - (1 << lines.start)
 
 
+@cache
 def _in_functions(file: Path) -> int:
     """The lines of a file that do not run at import, where they tell only which test came first."""
     found = 0
@@ -83,9 +84,8 @@ class Recording:
                 "select file.path, context.context, line_bits.numbits from line_bits "
                 "join file on file.id = file_id join context on context.id = context_id"
             )
-            inside = cache(_in_functions)
             for path, context, stored in rows:
-                bits = int.from_bytes(stored, "little") & inside(Path(path))
+                bits = int.from_bytes(stored, "little") & _in_functions(Path(path))
                 context = context.rpartition("|")[2]  # what a served process does is of the test that runs
                 if bits and (tests := self._named(context)):
                     known = self._served if context.endswith(_SETUP) else self._own
