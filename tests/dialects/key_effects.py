@@ -9,11 +9,14 @@ from json import dumps
 from typing import Any
 
 from dialect_reading import MODELS
-from dialect_seeds import MODEL, seed_of, with_values
+from dialect_seeds import MODEL, SEEDS, seed_of, with_values
 
-from vramlint.dialects.kit.dialect import UNSET, Context, Dialect, Key, ReadResult
-from vramlint.dialects.kit.reader import split
-from vramlint.job import Written
+from vramlint.dialects import load
+from vramlint.dialects.kit.dialect import UNSET, Companion, Context, Dialect, Key, ReadResult
+from vramlint.dialects.kit.run import Given, Launch
+from vramlint.document.place import Place
+from vramlint.job import FrameworkDefault, KeyPath, Written
+from vramlint.lazy_dataclasses import replace
 from vramlint_schemas import load_schema
 
 SHARDED = {
@@ -73,6 +76,18 @@ BASES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "unsloth": {
         "adapter": {"model": "unsloth/SmolLM2-360M-Instruct-bnb-4bit", "training.load_in_4bit": True}
     },
+    "deepspeed": {
+        "partial": {"zero_optimization.stage": 2},
+        "offloaded": {
+            "zero_optimization.offload_optimizer": {"device": "cpu"},
+            "zero_optimization.offload_param": {"device": "cpu"},
+        },
+    },
+    "accelerate": {
+        "shards": {"fsdp_config": {"fsdp_version": 2}},
+        "replicas": {"distributed_type": "MULTI_GPU"},
+        "zero": {"distributed_type": "DEEPSPEED", "deepspeed_config": {"zero_stage": 3}},
+    },
     "litgpt": {"adapter": {"quantize": "bnb.nf4", "lora_query": True}},
     "verl": {
         "adapter": {"model.lora_rank": 8},
@@ -93,6 +108,10 @@ another.
 """
 NUMBERS = (0, 3, 64)
 MOST_WORDS = 8
+FREE = ["x", 3, True, ["x"]]
+"""What is tried at a key that lists no values."""
+FROM = "from "
+"""Of a field, instead of its value: where that comes from."""
 DEFAULT = "·"
 """As a job that says nothing of it."""
 SECTIONS = ("precision", "kernels", "parallel", "roles")
@@ -132,6 +151,7 @@ def tried(dialect: Dialect, base: str) -> Iterator[tuple[str, list[Any]]]:
     elsewhere = ELSEWHERE.get((dialect.name, base), ())
     for path, values in (in_table | others if base == "seed" else in_table).items():
         if not path.startswith(elsewhere):
+            values = values or FREE
             yield path, list({dumps(value): value for value in values}.values())
 
 
@@ -153,37 +173,67 @@ def _of_schema(
 
 
 def effect(before: Mapping[str, str], result: ReadResult, path: str) -> str:
-    """The fields that differ, as `field before → after`, the kinds of what is said, and in brackets those
-    that come from the key.
+    """The fields that differ, as `field before → after`, what is said, and in brackets the fields that come
+    from elsewhere than before: from the key itself, or from what is named.
     """
     if result.obstacle is not None:
-        return f"no job: {result.obstacle.code}"
+        return f"no job: {result.obstacle.code} at {_dotted(result.obstacle.key)}"
     after = said(result)
+    differs = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     changed = "; ".join(
         f"{name} {before.get(name, DEFAULT)} → {after.get(name, DEFAULT)}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
+        for name in differs
+        if not name.startswith(FROM)
     )
-    origins = result.job.origins if result.job is not None else {}
     own = [
-        name for name, origin in origins.items() if isinstance(origin, Written) and origin.key == split(path)
+        name.removeprefix(FROM) for name, source in after.items() if name.startswith(FROM) and source == path
     ]
-    return f"{changed} [{', '.join(sorted(own))}]".strip() if own else changed
+    moved = [
+        f"{name.removeprefix(FROM)} {after.get(name, DEFAULT)}"
+        for name in differs
+        if name.startswith(FROM) and after.get(name) != path
+    ]
+    sources = ", ".join([*sorted(own), *moved])
+    return f"{changed} [{sources}]".strip() if sources else changed
 
 
 def read(dialect: Dialect, values: Mapping[str, Any]) -> ReadResult:
-    """A file of a run on two GPUs, read."""
-    return dialect.read(values, Context(MODELS, gpu_count=2, gpu_declared=True))
+    """A file of a run on two GPUs, read; one that names no model, within a run that names the file."""
+    context = Context(MODELS, gpu_count=2, gpu_declared=True)
+    alone = dialect.read(values, context)
+    if dialect.role != "companion":
+        return alone
+    here = Place(0, 0)
+    launch = Launch(here, ("accelerate",), engine_file=Given("engine", here))
+    within = replace(
+        context,
+        launch=launch if dialect.name == "accelerate" else None,
+        open=lambda name: Companion(name, values, dialect.name) if name == "engine" else None,
+    )
+    named = {"deepspeed": "engine"} if dialect.name == "deepspeed" else {}
+    run = load("trl").read({**SEEDS["trl"], **named}, within)
+    return replace(run, problems=(*alone.problems, *run.problems))
 
 
 def said(result: ReadResult) -> dict[str, str]:
-    """The job, by dotted field, where it is not as a job that says nothing; what is wrong with the file."""
+    """The job, by dotted field, where it is not as a job that says nothing; where each field comes from, if
+    not from the framework; what is wrong with the file, and where.
+    """
     found = dict(_flat(result.job, "")) if result.job is not None else {}
+    for field, origin in result.job.origins.items() if result.job is not None else ():
+        if not isinstance(origin, FrameworkDefault):
+            found[f"{FROM}{field}"] = _dotted(origin.key) if isinstance(origin, Written) else "assumed"
     for problem in result.problems:
-        found[f"says {problem.kind}"] = problem.severity
+        beside = "".join(f", {_dotted(key)}" for key in problem.related)
+        fixed = "".join(f", fixed by {_dotted(key.path)} {key.value}" for key in problem.fix)
+        found[f"says {problem.kind}"] = f"{problem.severity} at {_dotted(problem.key)}{beside}{fixed}"
     for unusable in result.unusable:
-        found["unusable"] = ".".join(map(str, unusable.key))
+        found["unusable"] = _dotted(unusable.key)
     return found
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(map(str, path))
 
 
 def said_of(row: Key) -> str:

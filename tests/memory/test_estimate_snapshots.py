@@ -1,4 +1,4 @@
-"""All that is said of a run of each kind: terms of what is kept, tensors at the peak, stages, host, checkpoint."""
+"""All that is said of a run of each kind: what its parts are sums of, the largest tensors, stages, host."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
