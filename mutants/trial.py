@@ -19,9 +19,9 @@ from mutants.operators import Mutant
 from mutants.record import ROOTS
 
 Outcome = Literal["killed", "hangs", "survived"]
-SILENCE = 600.0
-"""Seconds on the clock without the end of a test, after which it is taken to wait for ever; what computes for
-ever is stopped by its processor time."""
+SILENCE, WORK = 45.0, 2.0
+"""Seconds on the clock without the end of a test, and of processor time meanwhile, after which it is taken to
+wait for ever; what computes for ever is stopped by its processor time."""
 MEMORY = 8 << 30
 """Bytes of address space a process may have."""
 _HEAVY = (
@@ -126,19 +126,36 @@ class Bench:
 
 
 def _waited(child: int, output: Path) -> int | None:
-    """How the process ended; None: it had to be stopped, since it printed no more."""
-    heard, printed = time.monotonic(), 0
+    """How the process ended; None: it had to be stopped, since it neither printed nor worked any more."""
+    heard, printed, worked = time.monotonic(), 0, 0.0
     try:
-        while time.monotonic() < heard + SILENCE:
+        while True:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return os.waitstatus_to_exitcode(status)
             if output.exists() and output.stat().st_size != printed:
                 heard, printed = time.monotonic(), output.stat().st_size
+            elif time.monotonic() > heard + SILENCE:
+                before, worked = worked, _processor_seconds(child)
+                if worked < before + WORK:
+                    return None
+                heard = time.monotonic()
             time.sleep(0.05)
-        return None
     finally:
         _end_group(child)
+
+
+def _processor_seconds(group: int) -> float:
+    """What all processes of a group have taken so far, those that have ended left out."""
+    ticks = 0
+    for process in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = process.read_text(encoding="utf-8").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _end_group(leader: int) -> None:
