@@ -197,9 +197,11 @@ def effect(before: Mapping[str, str], result: ReadResult, path: str) -> str:
     return f"{changed} [{sources}]".strip() if sources else changed
 
 
-def read(dialect: Dialect, values: Mapping[str, Any]) -> ReadResult:
+def read(
+    dialect: Dialect, values: Mapping[str, Any], versions: Mapping[str, str] | None = None
+) -> ReadResult:
     """A file of a run on two GPUs, read; one that names no model, within a run that names the file."""
-    context = Context(MODELS, gpu_count=2, gpu_declared=True)
+    context = Context(MODELS, gpu_count=2, gpu_declared=True, versions=versions or {})
     alone = dialect.read(values, context)
     if dialect.role != "companion":
         return alone

@@ -9,6 +9,7 @@ from dialect_seeds import with_values
 from test_field_effects import JOB, MIXED, MODELS, RUNS
 
 from vramlint.dialects.kit.dialect import Context
+from vramlint.lazy_dataclasses import replace
 from vramlint.memory.estimate import Estimate
 from vramlint.memory.model import estimate_job
 from vramlint.memory.sums import Kept, terms
@@ -19,6 +20,7 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     {"parallel.offload": "both", "ram": "64GB"},
     {"loss": "fused-linear", "gradient_checkpointing": "full", "gradient_accumulation_steps": 4},
 )
+SHARES = (0.6, 0.75, 0.85, 0.9, 0.95, 1.0, 1.05, 1.15, 1.3)
 LATE = ("shorter", "replay", "peak_tensors")
 """Fields that are worked out when asked."""
 
@@ -47,6 +49,18 @@ def told(estimate: Estimate) -> Iterator[str]:
         yield f"shorter: {estimate.shorter().device_bytes:,}"
 
 
+def swept(estimate: Estimate) -> Iterator[str]:
+    """The verdict on GPUs of sizes around what the run needs."""
+    need = estimate.rough.device_bytes - estimate.outside_bytes
+    for share in SHARES:
+        on = replace(estimate, capacity_bytes=int(share * need))
+        limit = int(share * need) + estimate.outside_bytes
+        yield (
+            f"{share:.0%} of that: {on.device_bytes:,}, {on.verdict(limit)}, {on.fits(limit)}, {on.bound}, "
+            f"{on.fits_expandable}, {on.process_bytes:,}, {replace(on, by_count=True).undecided}"
+        )
+
+
 def _told(name: str, value: Any) -> Iterator[str]:
     if dataclasses.is_dataclass(value):
         for field in dataclasses.fields(value):
@@ -68,5 +82,7 @@ def test_what_is_said_of_a_run(name: str, snapshot: Callable[[str, str], None]) 
     for change in CHANGES:
         job = JOB.read(with_values(run, {"gpu": "A100-80GB", **change}), Context(MODELS)).job
         assert job is not None
-        lines += [f"# {dict(change)}", "", *told(estimate_job(job, tensors=12)), ""]
+        lines += [f"# {dict(change)}", "", *told(estimate := estimate_job(job, tensors=12)), ""]
+        if not change:
+            lines += [*swept(estimate), ""]
     snapshot(f"estimate-{name}.txt", "\n".join(lines))
