@@ -29,8 +29,8 @@ TEXTS = (
     "# vramlint: ignore", "@someone", "-- option", "a" * 60, "x\u2028y",
 )  # fmt: skip
 NUMBERS = (
-    0, 1, 49, 512, 1023, 1024, 999_999, 1_000_000, 53_687_091, 107_321_753_140, 107_374_182_400, 8_030_261_248,
-    999_500_000_000, 1_000_000_000_000, 0.04 * 2**30, 0.05 * 2**30, 99.94 * 2**30, 99.96 * 2**30, -(2**30),
+    0, 1, 49, 512, 1023, 1024, 999_999, 1_000_000, 53_687_091, 107_321_753_140, 107_374_182_400,
+    8_030_261_248, 999_500_000_000, 1_000_000_000_000, 0.04 * 2**30, 0.05 * 2**30, 99.94 * 2**30, 99.96 * 2**30, -(2**30),
 )  # fmt: skip
 VALUES = (
     None,
@@ -49,7 +49,8 @@ VALUES = (
 )
 KEYS = (("a",), ("a", "b", 0), (0, "a"), (), ("a.b", "c"))
 COMMENTS = (
-    "gpu=A100-80GB x8", "gpu = RTX-4090", "gpu=H100", "GPU=T4 versions=trl@1.0,torch==2.8 dialect=trl", "ram=64GB",
+    "gpu=A100-80GB x8", "gpu = RTX-4090", "gpu=H100", "GPU=T4 versions=trl@1.0,torch==2.8 dialect=trl",
+    "ram=64GB",
     "versions=trl", "versions=nothing@1", "versions=trl@x", "dialect=none", "ram=lots", "gpu=", "unknown=3",
     "ignore",
     "ignore[VL101]", "ignore[VL101, VL3] because", "ignore[VL101", "ignore[]", "ignore[1]",

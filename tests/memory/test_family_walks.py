@@ -102,6 +102,22 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
         "gradient_checkpointing": "full",
         "activation_offload": True,
     },
+    "early 2024": {
+        "versions": {"transformers": "4.38", "torch": "2.1", "bitsandbytes": "0.42", "peft": "0.9"},
+        "method": "qlora",
+        "attention": "eager",
+        "gradient_checkpointing": "full",
+    },
+    "end of 2024": {
+        "versions": {"transformers": "4.47", "torch": "2.5", "bitsandbytes": "0.44", "accelerate": "1.2"},
+        "precision": {"weights": "float32", "autocast": "bfloat16"},
+        "parallel": {"strategy": "fsdp1", "data": 2},
+    },
+    "2025": {
+        "versions": {"transformers": "4.53", "torch": "2.7", "deepspeed": "0.16"},
+        "parallel": {"strategy": "zero2", "data": 2},
+        "gradient_accumulation_steps": 2,
+    },
     "staged": {
         "runtime": "megatron",
         "parallel": {"strategy": "zero1", "data": 2, "pipeline": 2, "context": 2, "expert": 2},
@@ -152,4 +168,4 @@ def test_what_a_step_makes(name: str, snapshot: Callable[[str, str], None]) -> N
         job = job_of(model, RUNS[name])
         assert job is not None
         lines.append(f"{model.model_type}: {told(job)}")
-    snapshot(f"walks-{name}.txt", "\n".join(lines) + "\n")
+    snapshot(f"walks-{name.replace(' ', '-')}.txt", "\n".join(lines) + "\n")
