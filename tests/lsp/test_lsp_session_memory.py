@@ -1,0 +1,70 @@
+"""What a session keeps of a document, and for how long; which files are offered as companions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lsp_talk import FULL
+from lsprotocol import types
+
+from vramlint.lsp.answers import ANSWERS
+from vramlint.lsp.complete_values import resolve_completion
+from vramlint.lsp.session import Session
+
+AXOLOTL = "base_model: Qwen/Qwen2.5-1.5B\ndatasets: [{path: x, type: alpaca}]\nmicro_batch_size: 1\n"
+
+
+def test_what_a_search_found_is_kept_for_the_text_it_was_made_for() -> None:
+    session, uri = Session(), "file:///folder/train.yaml"
+    session.open(uri, "yaml", 1, FULL)
+    view = session.view(uri)
+    assert view is not None
+    (finding, *_) = view.analysis.findings
+    assert session.known_fixes(uri, finding) is None
+    session.remember_fixes(uri, view.analysis, finding, ())
+    assert session.known_fixes(uri, finding) == ()
+    session.change(uri, 2, FULL.replace("micro_batch_size: 4", "micro_batch_size: 5"))
+    again = session.view(uri)
+    assert again is not None
+    assert session.known_fixes(uri, finding) is None
+    session.remember_fixes(uri, view.analysis, finding, ())
+    assert session.known_fixes(uri, finding) is None
+    session.close(uri)
+    assert session.known_fixes(uri, finding) is None
+    assert session.cost(uri) == 0.0
+
+
+@pytest.mark.parametrize("name", ["a.json", "b.yaml", "c.yml", "d.toml", "e.txt", "f/g.json"])
+def test_files_that_a_companion_may_be(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("{}\n")
+    path = tmp_path / "train.yaml"
+    text = f"{AXOLOTL}deepspeed: \n"
+    path.write_text(text)
+    session = Session()
+    session.trusted = True
+    session.set_folders([tmp_path.as_uri()])
+    session.open(path.as_uri(), "yaml", 1, text)
+    view = session.view(path.as_uri())
+    assert view is not None
+    params = types.CompletionParams(types.TextDocumentIdentifier(path.as_uri()), types.Position(3, 11))
+    offered = ANSWERS[types.TEXT_DOCUMENT_COMPLETION](session, view, params)
+    labels = [item.label for item in getattr(offered, "items", offered) or ()]
+    assert (name in labels) == name.endswith((".json", ".yaml", ".yml"))
+    assert "train.yaml" not in labels
+
+
+def test_a_value_that_is_weighed_when_it_is_chosen() -> None:
+    session, uri = Session(), "file:///folder/train.yaml"
+    text = f"{AXOLOTL}# vramlint: gpu=RTX-4090\noptimizer: \n"
+    session.open(uri, "yaml", 1, text)
+    data = {"uri": uri, "path": ["optimizer"], "value": "adafactor"}
+    found = resolve_completion(session, types.CompletionItem("adafactor", data=data))
+    assert found.detail is not None
+    assert "GiB" in found.detail
+    assert not found.detail.startswith("default")
+    for odd in (None, {}, {"path": "optimizer"}, {"path": [1.5], "uri": uri}, data | {"uri": "file:///none"}):
+        assert resolve_completion(session, types.CompletionItem("x", data=odd)).detail is None
+    wrong = types.CompletionItem("x", data=data | {"value": "none-such"})
+    assert resolve_completion(session, wrong).detail == "refused in this file"
