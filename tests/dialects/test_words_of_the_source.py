@@ -20,10 +20,11 @@ from dialect_seeds import seed_of, with_values
 from key_effects import FREE, effect, read, said, tried
 from test_key_effects import WITHOUT_JOBS
 
-from vramlint.dialects import load_all
+from vramlint.dialects import load, load_all
 from vramlint.dialects.kit.dialect import Dialect
 
 _WORD = re.compile(r"[A-Za-z][\w.@/-]{2,60}")
+FIELDS = frozenset(row.field for row in load("job").keys)
 MOST = 40
 """Words that are told for one effect of one key."""
 
@@ -40,31 +41,36 @@ def words(dialect: Dialect) -> list[str]:
     return sorted(found)
 
 
-def places(dialect: Dialect) -> Iterator[tuple[str, Any]]:
-    """Keys that list no values, and keys of mappings, each with what makes a value of a word."""
-    for path, values in tried(dialect, "seed"):
-        if values == FREE:
-            yield path, lambda word: word
+def places(dialect: Dialect) -> Iterator[tuple[str, Callable[[str], Any], list[str]]]:
+    """Keys that list no values, and keys of mappings, each with what makes a value of a word, and the words:
+    names of keys are none of the values.
+    """
+    known = words(dialect)
+    names = {part for row in dialect.keys for part in (row.path, row.field, *row.path.split("."))}
+    values = [word for word in known if word not in names and word not in FIELDS]
+    for path, listed in tried(dialect, "seed"):
+        if listed == FREE:
+            yield path, lambda word: word, values
             if re.search(r"(kwargs|config|args|_dict|plugin\w*|cfg)$", path):
-                yield path, lambda word: {word: True}
-                yield path, lambda word: {word: False}
+                yield path, lambda word: {word: True}, known
+                yield path, lambda word: {word: False}, known
 
 
 @pytest.mark.parametrize(
     "dialect",
-    [each for each in load_all() if each.name not in WITHOUT_JOBS],
+    [each for each in load_all() if each.name not in WITHOUT_JOBS and not each.own],
     ids=lambda dialect: dialect.name,
 )
 def test_what_a_word_does(dialect: Dialect, snapshot: Callable[[str, str], None]) -> None:
     base = seed_of(dialect)
-    before, known = said(read(dialect, base)), words(dialect)
+    before = said(read(dialect, base))
 
     def done(path: str, made_of: Callable[[str], Any], word: str) -> str:
         value = made_of(word)
         return effect(before, read(dialect, with_values(base, {path: value})), path).replace(word, "WORD")
 
     lines = []
-    for path, made_of in places(dialect):
+    for path, made_of, known in places(dialect):
         by_effect: dict[str, list[str]] = {}
         unknown = done(path, made_of, "zz-unknown")
         for word in known:
