@@ -13,8 +13,23 @@ import pytest
 import started_programs
 import test_scripting_loops as loops
 import test_scripting_runs as runs
+import test_torchtitan_configs as torchtitan
 from test_scripting_runs import described
 
+CHANGED = """
+def large() -> Trainer.Config:
+    config = small()
+    config.model_spec = model_registry("8B", converters=[Float8LinearConverter.Config()])
+    config.training = TrainingConfig(
+        local_batch_size=2, seq_len=8192, dtype="bfloat16", mixed_precision_param="bfloat16"
+    )
+    config.parallelism = ParallelismConfig(tensor_parallel_degree=2, data_parallel_replicate_degree=2)
+    config.activation_checkpoint = SelectiveAC.Config(selective_ac_option="2")
+    config.compile = CompileConfig(enable=True, components=["model"])
+    config.optimizer = OptimizersContainer.Config(name="AdamW", implementation="foreach")
+    config.loss = ChunkedLossWrapper.Config(num_chunks=4)
+    return config
+"""
 SCRIPTS = {
     "plain loop": loops.PLAIN,
     "accelerate": loops.HEAD + loops.ACCELERATE,
@@ -24,6 +39,8 @@ SCRIPTS = {
     "prepared": runs.KBIT,
     "modal": runs.MODAL,
     "arguments": started_programs.ARGPARSE.replace("required=True", "default='gpt2'"),
+    "torchtitan": torchtitan.HEAD + CHANGED,
+    "unsloth": "".join(text for text in runs.UNSLOTH if text.startswith(("from", "trainer"))),
     "data classes": started_programs.CLASSES,
 }
 JOB = "loop", "precision", "gradient_clipping", "loss", "trainable_layers", "adapter", "parallel"
