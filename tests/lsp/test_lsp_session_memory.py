@@ -10,6 +10,7 @@ from lsprotocol import types
 
 from vramlint.lsp.answers import ANSWERS
 from vramlint.lsp.complete_values import resolve_completion
+from vramlint.lsp.diagnostics import diagnostics
 from vramlint.lsp.session import Session
 
 AXOLOTL = "base_model: Qwen/Qwen2.5-1.5B\ndatasets: [{path: x, type: alpaca}]\nmicro_batch_size: 1\n"
@@ -68,3 +69,50 @@ def test_a_value_that_is_weighed_when_it_is_chosen() -> None:
         assert resolve_completion(session, types.CompletionItem("x", data=odd)).detail is None
     wrong = types.CompletionItem("x", data=data | {"value": "none-such"})
     assert resolve_completion(session, wrong).detail == "refused in this file"
+
+
+def needed(session: Session, uri: str) -> int:
+    """Bytes of the document's run."""
+    view = session.view(uri)
+    assert view is not None
+    assert view.analysis.estimate is not None
+    return view.analysis.estimate.device_bytes
+
+
+def test_a_companion_counts_as_it_is_in_the_editor_while_it_is_open(tmp_path: Path) -> None:
+    text = f"# vramlint: gpu=A100-80GB x4\n{AXOLOTL}deepspeed: ds.json\n"
+    written, typed = (f'{{"zero_optimization": {{"stage": {stage}}}}}\n' for stage in (2, 3))
+    path, companion = tmp_path / "train.yaml", tmp_path / "ds.json"
+    path.write_text(text)
+    companion.write_text(written)
+    session = Session()
+    session.set_folders([tmp_path.as_uri()])
+    session.open(path.as_uri(), "yaml", 1, text)
+    before = needed(session, path.as_uri())
+    session.open(companion.as_uri(), "json", 1, typed)
+    session.forget()
+    assert needed(session, path.as_uri()) < before
+    session.change(companion.as_uri(), 2, written)
+    session.forget()
+    assert needed(session, path.as_uri()) == before
+    session.change(companion.as_uri(), 3, typed)
+    session.close(companion.as_uri())
+    session.forget()
+    assert needed(session, path.as_uri()) == before
+
+
+def test_while_a_text_is_half_typed_an_error_is_one_only_if_it_was_before() -> None:
+    session, uri = Session(), "file:///folder/train.yaml"
+    small = FULL.replace("Llama-3.1-8B", "Llama-3.2-1B").replace("micro_batch_size: 4", "micro_batch_size: 1")
+
+    def severities(text: str, version: int) -> dict[str, str]:
+        session.change(uri, version, text)
+        view = session.view(uri)
+        assert view is not None
+        return {str(each.code): each.severity.name for each in diagnostics(view) if each.severity}
+
+    session.open(uri, "yaml", 1, small)
+    assert "VL101" not in severities(small, 2)
+    assert severities(f"{FULL}packing: [\n", 3)["VL101"] == "Warning"
+    assert severities(FULL, 4)["VL101"] == "Error"
+    assert severities(f"{FULL}packing: [\n", 5)["VL101"] == "Error"
