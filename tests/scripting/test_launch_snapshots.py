@@ -14,6 +14,7 @@ from vramlint.dialects.launching.lines import runs_in
 from vramlint.dialects.launching.options import ACCELERATE, COMPOSER, DEEPSPEED, TORCHRUN
 from vramlint.dialects.launching.peel import _VALUED, _WRAPPERS
 from vramlint.dialects.launching.programs import PROGRAMS
+from vramlint_schemas import shipped_configs, torchtitan_configs
 
 TRAIN = "train.py --size 4 -x model=gpt2"
 LAUNCHERS = {
@@ -55,6 +56,12 @@ OTHERS = (
     "for n in 1 2; do python train.py --size $n; done",
     "A=4; torchrun --nproc_per_node $A train.py --size ${A} --name $(date)",
 )
+SHIPPED = {
+    "torchtune": "tune run --nproc_per_node 2 recipe --config {} batch_size=3 optimizer=a.B",
+    "litgpt": "litgpt finetune_lora --config https://x.y/Lightning-AI/litgpt/main/config_hub/{} --train.x 1",
+    "oumi": "oumi train -c oumi://{} --training.per_device_train_batch_size 3",
+}
+"""Lines that name a config of the framework's own."""
 
 
 def lines() -> Iterator[str]:
@@ -76,6 +83,13 @@ def lines() -> Iterator[str]:
             yield f"{name} {subcommand} --config a.yaml b.yaml --size 4 --no-size --flag key=1 +more=2 ~gone"
             yield f"python -m {name} {subcommand} gpt2 --size 4"
     yield from OTHERS
+    for framework, line in SHIPPED.items():
+        name, *_ = sorted(shipped_configs(framework))
+        yield line.format(name)
+    for module, named in sorted(torchtitan_configs().items())[:2]:
+        yield f"python -m torchtitan.train --module {module} --config {min(named)} --training.seq_len 64"
+    yield "torchrun train.py --module mine --config other --size 4"
+    yield "python -m torchtitan.train --module mine --config other --training.seq_len 64"
 
 
 def told(run: Run) -> Iterator[str]:
