@@ -32,10 +32,6 @@ def large() -> Trainer.Config:
 """
 SCRIPTS = {
     "plain loop": loops.PLAIN,
-    "unsloth loop": loops.PLAIN.replace(
-        'AutoModelForCausalLM.from_pretrained("Qwen/Qwen2.5-0.5B", dtype=torch.bfloat16).cuda()',
-        'FastLanguageModel.from_pretrained("Qwen/Qwen2.5-0.5B", max_seq_length=512, load_in_4bit=True)[0]',
-    ).replace("import torch\n", "import torch\nfrom unsloth import FastLanguageModel\n", 1),
     "accelerate": loops.HEAD + loops.ACCELERATE,
     "lightning": loops.HEAD.rpartition("tok =")[0] + loops.LIGHTNING,
     "engine": loops.ENGINE,
