@@ -57,12 +57,15 @@ BASES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "adapter": {"quantization_bit": 4, "lora_target": "all"},
         "shards": {"finetuning_type": "full", **SHARDED},
         "preferences": {"stage": "dpo", "pref_loss": "sigmoid"},
+        "megatron": {"finetuning_type": "full", "tensor_model_parallel_size": 2},
     },
     "ms-swift": {
         "full": {"tuner_type": "full"},
         "adapter": {"quant_method": "bnb", "quant_bits": 4},
         "preferences": {"rlhf_type": "dpo"},
         "generation": {"rlhf_type": "grpo", "use_vllm": True, "vllm_mode": "colocate"},
+        "megatron": {"tuner_type": "full", "tensor_model_parallel_size": 2, "micro_batch_size": 1},
+        "megatron adapter": {"tensor_model_parallel_size": 1, "micro_batch_size": 1},
     },
     "torchtune": {
         "adapter": {
@@ -106,6 +109,45 @@ BASES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 """What a file of a dialect can be about beside its seed: a key that does nothing in one does something in
 another.
 """
+KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "llamafactory": {
+        "second engine": {
+            "model": MODEL,
+            "micro_batch_size": 1,
+            "cutoff_len": 512,
+            "train_dataset": "x",
+            "peft_config": {"name": "lora", "r": 8, "lora_alpha": 16},
+            "dist_config": {"name": "fsdp2"},
+        }
+    },
+    "nemo": {
+        "automodel": {
+            "recipe": "TrainFinetuneRecipeForNextTokenPrediction",
+            "step_scheduler": {"global_batch_size": 8, "local_batch_size": 1},
+            "model": {
+                "_target_": "nemo_automodel.NeMoAutoModelForCausalLM.from_pretrained",
+                "pretrained_model_name_or_path": MODEL,
+            },
+            "distributed": {"strategy": "fsdp2"},
+            "packed_sequence": {"packed_sequence_size": 512},
+            "optimizer": {"_target_": "torch.optim.AdamW"},
+        }
+    },
+    "prime-rl": {
+        "fine-tuning": {
+            "model": {"name": MODEL},
+            "data": {"seq_len": 512, "batch_size": 8},
+            "deployment": {"num_train_gpus": 2},
+        },
+        "rl": {
+            "model": {"name": MODEL},
+            "trainer": {"model": {"seq_len": 512}},
+            "orchestrator": {"batch_size": 8},
+            "inference": {},
+        },
+    },
+}
+"""Files of a dialect that have hardly a key in common with its seed."""
 NUMBERS = (0, 3, 64)
 MOST_WORDS = 8
 FREE = ["x", 3, True, ["x"]]
@@ -133,6 +175,7 @@ def bases(dialect: Dialect) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "seed", seed
     for name, changes in BASES.get(dialect.name, {}).items():
         yield name, with_values(seed, changes)
+    yield from ((name, dict(values)) for name, values in KINDS.get(dialect.name, {}).items())
 
 
 def tried(dialect: Dialect, base: str) -> Iterator[tuple[str, list[Any]]]:

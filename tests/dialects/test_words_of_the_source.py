@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from inspect import getfile
 from json import dumps
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from dialect_seeds import seed_of, with_values
-from key_effects import FREE, effect, read, said, tried
+from key_effects import FREE, KINDS, effect, read, said, tried
 from test_key_effects import WITHOUT_JOBS
 
 from vramlint.dialects import load, load_all
@@ -56,20 +56,14 @@ def places(dialect: Dialect) -> Iterator[tuple[str, Callable[[str], Any], list[s
                 yield path, lambda word: {word: False}, known
 
 
-@pytest.mark.parametrize(
-    "dialect",
-    [each for each in load_all() if each.name not in WITHOUT_JOBS and not each.own],
-    ids=lambda dialect: dialect.name,
-)
-def test_what_a_word_does(dialect: Dialect, snapshot: Callable[[str, str], None]) -> None:
-    base = seed_of(dialect)
+def told(dialect: Dialect, base: Mapping[str, Any]) -> Iterator[str]:
+    """What each key makes of the words, where that is not what it makes of any other."""
     before = said(read(dialect, base))
 
     def done(path: str, made_of: Callable[[str], Any], word: str) -> str:
         value = made_of(word)
         return effect(before, read(dialect, with_values(base, {path: value})), path).replace(word, "WORD")
 
-    lines = []
     for path, made_of, known in places(dialect):
         by_effect: dict[str, list[str]] = {}
         unknown = done(path, made_of, "zz-unknown")
@@ -77,5 +71,16 @@ def test_what_a_word_does(dialect: Dialect, snapshot: Callable[[str, str], None]
             found = done(path, made_of, word)
             if found != unknown:
                 by_effect.setdefault(found or "nothing", []).append(dumps(made_of(word)))
-        lines += [f"{path} = {', '.join(values[:MOST])}: {found}" for found, values in by_effect.items()]
+        yield from (f"{path} = {', '.join(values[:MOST])}: {found}" for found, values in by_effect.items())
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [each for each in load_all() if each.name not in WITHOUT_JOBS and not each.own],
+    ids=lambda dialect: dialect.name,
+)
+def test_what_a_word_does(dialect: Dialect, snapshot: Callable[[str, str], None]) -> None:
+    lines = []
+    for name, base in {"seed": seed_of(dialect), **KINDS.get(dialect.name, {})}.items():
+        lines += [f"# {name}", "", *told(dialect, base), ""]
     snapshot(f"words-{dialect.name}.txt", "\n".join(lines) + "\n")
