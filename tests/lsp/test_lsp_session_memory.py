@@ -116,3 +116,18 @@ def test_while_a_text_is_half_typed_an_error_is_one_only_if_it_was_before() -> N
     assert severities(f"{FULL}packing: [\n", 3)["VL101"] == "Warning"
     assert severities(FULL, 4)["VL101"] == "Error"
     assert severities(f"{FULL}packing: [\n", 5)["VL101"] == "Error"
+
+
+def test_files_are_offered_nearest_first_and_json_before_others(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for name in ("b.yaml", "z.json", "c.json", "below/a.json"):
+        (tmp_path / name).write_text("{}\n")
+    path, text = tmp_path / "train.yaml", f"{AXOLOTL}deepspeed: \n"
+    session = Session()
+    session.open(path.as_uri(), "yaml", 1, text)
+    view = session.view(path.as_uri())
+    assert view is not None
+    params = types.CompletionParams(types.TextDocumentIdentifier(path.as_uri()), types.Position(3, 11))
+    offered = ANSWERS[types.TEXT_DOCUMENT_COMPLETION](session, view, params)
+    labels = [item.label for item in getattr(offered, "items", offered) or ()]
+    assert labels == ["c.json", "z.json", "b.yaml", "below/a.json"]
