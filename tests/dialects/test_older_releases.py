@@ -46,6 +46,8 @@ def test_what_a_key_did(dialect: Dialect, snapshot: Callable[[str, str], None]) 
     for name, base in bases(dialect):
         if name not in BASES:
             continue
+        if read(dialect, base).job is None:
+            continue
         today = said(read(dialect, base))
         effects = {
             (path, dumps(value)): effect(today, read(dialect, with_values(base, {path: value})), path)

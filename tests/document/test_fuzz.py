@@ -151,6 +151,7 @@ def test_each_text_read_as_another_language(language: str):
 @example("? &x\n: *x\n")
 @example("&a [*a, {<<: *a}]")
 @example("[//\ud800")
+@example("\ta\n    a")
 def test_any_text(language: str, text: str):
     document = check(text, language)
     set_key(document, ("a", "b"), 1)

@@ -43,7 +43,7 @@ def told(run: Mapping[str, Any]) -> str:
     assert isinstance(made, Replay)
     sizes: dict[int, int] = {}
     current = summed = 0
-    events = made.events()
+    events = list(made.events())
     for number, size in events:
         if size not in (0, WAITS):
             sizes[number] = abs(size) % STREAM

@@ -176,8 +176,11 @@ def _replacement(document: Document, path: KeyPath, value: Any) -> TextEdit | No
         pair = document.pair(path)
         if pair is None:
             return TextEdit(start, end, new)
+        colon = document.text.find(":", pair.key.span.end, start)
+        if colon < 0:  # of a line that is being typed: the parser completed it
+            return None
         end = _line_end(document, start + len(document.text[start:end].rstrip()))
-        start = document.text.index(":", pair.key.span.end) + 1
+        start = colon + 1
         comment = document.text[start : _line_end(document, start)].strip()
         return TextEdit(start, end, f" {new}  {comment}" if comment.startswith("#") else f" {new}")
     if node.style in ("literal", "folded"):

@@ -207,6 +207,9 @@ ONLINE: tuple[Key, ...] = (
     Key("steps_per_generation", "generation.batch", "Micro-batches made of one round of completions.", None),
 )
 KEYS: tuple[Key, ...] = (*MODEL, *ADAPTER, *STEP, *SPREAD, *ONLINE, *MEGATRON_KEYS)
-RENAMED = (Renamed("train_type", "ms-swift 4.0", "tuner_type"),)
+RENAMED = (
+    Renamed("train_type", "ms-swift 4.0", "tuner_type"),
+    Renamed("num_infer_workers", "ms-swift 3.6", "vllm_mode"),
+)
 OLD = ("sft_type", "model_id_or_path")
 """Arguments that 3.0 renamed; their defaults were others."""

@@ -38,7 +38,9 @@ _ONLY_IN_C = "found unexpected ':'"
 _STYLES: dict[str | None, Any] = {"'": "single", '"': "double", "|": "literal", ">": "folded"}
 _PROPERTIES = pattern(r"(?:[&!]\S*(?:[ \t\r\n]+|$)|#[^\r\n]*[\r\n]+|[ \t\r\n]+)+")
 _TEMPLATE = pattern(r"\{\{.*\}\}\Z", re.DOTALL)
-_UNKNOWN_DIRECTIVE = re.compile(r"^%(?!(?:YAML|TAG)\b)", re.MULTILINE)
+_BREAK = r"[\r\n\x85\u2028\u2029]"
+_DIRECTIVES = re.compile(rf"\A(?:%[A-Za-z0-9_-]+(?: [^\r\n\x85\u2028\u2029]*)?{_BREAK}+)+(?=---)")
+_UNKNOWN_DIRECTIVE = re.compile(rf"(\A|{_BREAK})%(?!(?:YAML|TAG)[ \r\n])")
 _UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 
 
@@ -105,10 +107,8 @@ def without_directives(text: str) -> str:
     """The text with the directives in its head that YAML says to ignore as comments: libyaml refuses them,
     and the pure loader, which trainers use, does not.
     """
-    if not text.startswith("%"):
-        return text
-    head, start, rest = text.partition("\n---")
-    return _UNKNOWN_DIRECTIVE.sub("#", head) + start + rest
+    head = _DIRECTIVES.match(text)
+    return text if head is None else _UNKNOWN_DIRECTIVE.sub(r"\1#", head[0]) + text[head.end() :]
 
 
 def compose(text: str, base: int = 0, anchors: Anchors | None = None, depth: int = 0) -> Composed:
