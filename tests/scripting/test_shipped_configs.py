@@ -102,9 +102,3 @@ def test_what_a_framework_ships_is_estimated(tmp_path: Path, framework: str) -> 
     }[framework]
     for name in shipped_configs(framework):
         assert run(tmp_path, start.format(name)).subject.dialect.name == framework, name
-
-
-def test_a_copy_of_a_config_of_torchtune_holds_what_it_ships(tmp_path: Path) -> None:
-    copy = "tune cp llama3_1/8B_lora_single_device ./mine\n"
-    read = job(tmp_path, copy + "tune run lora_finetune_single_device --config ./mine.yaml batch_size=5")
-    assert (read.model.name, read.method, read.micro_batch_size) == ("meta-llama/Llama-3.1-8B", "lora", 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vramlint.dialects.kit.launches import of_batch_script
 from vramlint.dialects.kit.run import Given, Run, WrittenFile
@@ -13,14 +13,13 @@ from vramlint.dialects.launching.peel import peel
 from vramlint.dialects.launching.programs import run_of
 from vramlint.dialects.launching.scheduler import scheduler_variables
 from vramlint.dialects.launching.words import LAUNCH_LINE
-from vramlint.document.node import Comment, KeyPath, Span
+from vramlint.document.node import Comment, Span
 from vramlint.document.place import How, Piece, Place, Snippet
 from vramlint.document.shell.evaluate import Opener, evaluate
 from vramlint.document.shell.expand import place_of
 from vramlint.document.shell.found import Command
-from vramlint.document.shell.values import Value, Variable, how_of, text_of, why_open
+from vramlint.document.shell.values import Value, Variable, how_of, why_open
 from vramlint.lazy_dataclasses import replace
-from vramlint_schemas import shipped_configs
 
 _PLACEHOLDER = re.compile(r"(?:^|/)path/to(?:/|$)|\b(?:your|YOUR)[-_]")
 """Names in scripts that are meant to be filled in."""
@@ -42,35 +41,7 @@ def read_script(
     """The runs that a script starts, in its order. `variables`: those that it finds set."""
     found = evaluate(snippet, open_file, variables, _queued)
     runs = [run for command in found.commands if (run := run_of_command(command)) is not None]
-    files: dict[str, Value | WrittenFile] = dict(found.files)
-    files |= dict(copy for command in found.commands if (copy := copied(command)) is not None)
-    return Script(tuple(runs), files, found.opened)
-
-
-def copied(command: Command) -> tuple[str, WrittenFile] | None:
-    """The file that `tune cp NAME FILE` makes of a config that torchtune ships (_cli/cp.py of 0.6.1)."""
-    words = [text_of(word) for word in command.words]
-    if words[:2] != ["tune", "cp"] or len(words) < 4 or None in words[:4]:
-        return None
-    name, file = str(words[2]), str(words[3])
-    values = shipped_configs("torchtune").get(name)
-    if values is None:
-        return None
-    written = nested(values)
-    places: dict[KeyPath, Place] = {tuple(key.split(".")): command.place for key in values}
-    return file if file.endswith(".yaml") else f"{file}.yaml", WrittenFile(written, places)
-
-
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by dotted keys as sections."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        *above, last = key.split(".")
-        inner = found
-        for part in above:
-            inner = inner.setdefault(part, {})
-        inner[last] = value
-    return found
+    return Script(tuple(runs), dict(found.files), found.opened)
 
 
 def _queued(snippet: Snippet) -> Mapping[str, Variable]:
