@@ -13,11 +13,6 @@ _POOL = ThreadPoolExecutor(1, thread_name_prefix="vramlint")
 """One thread: two would only share the interpreter's lock."""
 
 
-def soon(work: Callable[[], None]) -> None:
-    """Have `work` done when the thread is free; nobody waits for it."""
-    _POOL.submit(work)
-
-
 async def beside(work: Callable[[], T]) -> T:
     """What `work` returns, worked out off the server's thread."""
     return await asyncio.get_running_loop().run_in_executor(_POOL, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from pygls.uris import to_fs_path
 
 from vramlint.garbage import collect_seldom
 from vramlint.lsp import notebooks, pages
-from vramlint.lsp.background import soon
 from vramlint.lsp.client import Client, as_mapping
 from vramlint.lsp.language_server import Server
 from vramlint.lsp.offers import (
@@ -57,7 +57,9 @@ def create_server() -> Server:
 
 
 def load() -> None:
-    """Load what answers requests. The collector then leaves alone what stays, and comes less often."""
+    """Load what answers requests, on the server's thread: two that import the modules of a package at once may
+    find one of them half made. The collector then leaves alone what stays, and comes less often.
+    """
     from vramlint.lsp import answers, code_action, commands, estimates, since_commit  # noqa: F401
 
     collect_seldom()
@@ -154,7 +156,7 @@ def _lifecycle(server: Server) -> None:
     def initialized(ls: Server, params: types.InitializedParams) -> None:
         register_for_changes(ls)
         ask_for_settings(ls)
-        soon(load)
+        asyncio.get_running_loop().call_soon(load)
 
     @server.feature(types.SHUTDOWN)
     def shutdown(ls: Server, params: None) -> None:
