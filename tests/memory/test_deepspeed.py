@@ -18,7 +18,7 @@ from vramlint.memory import estimate_job
 from vramlint.memory.estimate import Estimate
 from vramlint.memory.overhead import COMMUNICATOR
 from vramlint.memory.sharding import plan_of
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 
 ROWS = rows_of("deepspeed")
 

@@ -22,7 +22,7 @@ from vramlint.memory.replay.reserved import Replay
 from vramlint.memory.replay.settings import Settings
 from vramlint.memory.replay.standard import replayed
 from vramlint.memory.sharding import plan_of
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 
 ROWS = rows_of("deepspeed")
 FETCHED = [row for row in ROWS if row.get("zero", {}).get("stage3_prefetch_bucket_size")]

@@ -6,7 +6,8 @@ from vramlint.memory.ops.adapters import updated_weight_norm
 from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.ops.linear import Linear, LoraWeights
 from vramlint.memory.ops.sinks import sink_attention
-from vramlint.memory.tape import Parameter, Tape
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter
 
 
 def test_doras_identity_lives_while_both_factors_run() -> None:

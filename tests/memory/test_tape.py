@@ -11,7 +11,8 @@ from vramlint.memory.ledger import rounded
 from vramlint.memory.ops.basic import activation, add, cast, mul
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.norm import Norm, norm
-from vramlint.memory.tape import SOLE, Parameter, Tape, Tensor, owners
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import SOLE, Parameter, Tensor, owners
 
 SHAPE = (2, 256, 512)
 SIZE = 2 * 256 * 512 * 2

@@ -57,8 +57,8 @@ def create_server() -> Server:
 
 
 def load() -> None:
-    """Load what answers requests, on the server's thread: two that import the modules of a package at once may
-    find one of them half made. The collector then leaves alone what stays, and comes less often.
+    """Load what answers requests, on the server's thread: of two threads that import one package, one may
+    find a module half made. The collector then leaves alone what stays, and comes less often.
     """
     from vramlint.lsp import answers, code_action, commands, estimates, since_commit  # noqa: F401
 

@@ -10,7 +10,9 @@ from typing import TypeAlias
 
 from vramlint.job import TrainingJob
 from vramlint.memory.memory_budget import CompiledLayer
-from vramlint.memory.tape import Discarded, Gradients, Parameter, Region, Tape, Tensor
+from vramlint.memory.regions import Discarded, Region
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 from vramlint.vocabulary import Checkpointing, Recomputed
 
 RunLayer: TypeAlias = Callable[[Tape, Callable[[Tape, Tensor], Tensor], Tensor], Tensor]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from vramlint.catalog.expert_counts import has_experts
 from vramlint.job import TrainingJob
 from vramlint.memory.architectures.fallback import flat
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 from vramlint.memory.weights import Group, Weights
 
 DIVIDED = 0.75

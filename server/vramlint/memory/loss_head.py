@@ -29,7 +29,8 @@ from vramlint.memory.ops.loss import (
 )
 from vramlint.memory.ops.preference import odds_ratio_loss, policy_loss, token_log_probabilities
 from vramlint.memory.ops.shape import piece
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter, Tensor
 from vramlint.memory.versions import logits_copies, version_of
 from vramlint.versions import at_least
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from vramlint.catalog import optimizers as catalog
 from vramlint.catalog.optimizers import Optimizer
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 
 Arguments: TypeAlias = Mapping[str, float | int | str | bool]
 States: TypeAlias = Callable[[Parameter, str, Arguments], int]

@@ -11,7 +11,7 @@ from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import rounded
 from vramlint.memory.optimizers import states_of, step_of
 from vramlint.memory.sharding.plan import Plan, Trained
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 from vramlint.memory.weights import Weights
 
 PAGED_FROM = 100_000

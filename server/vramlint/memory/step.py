@@ -14,7 +14,8 @@ from vramlint.memory.ledger import Storage
 from vramlint.memory.loss_head import late_loss, loss_of, returned_logits
 from vramlint.memory.ops.basic import cast, copied
 from vramlint.memory.sharding.plan import Plan, Unit, bytes_of
-from vramlint.memory.tape import Node, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Node, Parameter, Tensor
 from vramlint.memory.versions import QUANTIZED_INPUT_UNTIL, returns_cache, version_of
 from vramlint.versions import older
 

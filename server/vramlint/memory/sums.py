@@ -12,7 +12,7 @@ from vramlint.memory.persistent import state_sizes
 from vramlint.memory.quantization import stored_bytes
 from vramlint.memory.replay import Late
 from vramlint.memory.replay.run import Run
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 
 Kept: TypeAlias = Literal["weights", "gradients", "optimizer_states"]
 TEXTBOOK: dict[Kept, int] = {"weights": 2, "gradients": 2, "optimizer_states": 8}

@@ -6,267 +6,30 @@ is PyTorch's own rule (CPython counts references in both), so that the lifetimes
 forward function mean here what they mean there.
 
 Semantics followed: torch 2.13, torch/csrc/autograd (engine.cpp: nodes run in descending sequence number;
-accumulate_grad.h: a gradient is stolen, not copied), torch/utils/checkpoint.py (saved tensors dropped and
-recomputed, early stop).
+accumulate_grad.h: a gradient is stolen, not copied).
 """
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias, cast
 
 from vramlint.memory.ledger import DTYPE_BYTES, Ledger, Record, Shape, Storage, numel, rounded
 from vramlint.memory.memory_budget import CompiledLayer
+from vramlint.memory.regions import (
+    Discarded,
+    Region,
+    Saved,
+    StopRecomputing,
+    Waiting,
+    WaitingSaved,
+    WeakSaved,
+)
+from vramlint.memory.tensors import LEAF, SOLE, Gradients, Node, Parameter, Parent, Tensor, Whole, owners
 from vramlint.vocabulary import LinearAttention
 
 _new_tuple = tuple.__new__
-
-
-class Tensor:
-    """A shape, a dtype and a storage. `node` is the operation that made it, None where no gradient flows
-    back.
-    """
-
-    __slots__ = ("dtype", "node", "shape", "storage")
-
-    def __init__(self, storage: Storage | None, shape: Shape, dtype: str, node: Node | None = None) -> None:
-        self.storage = storage
-        self.shape = shape
-        self.dtype = dtype
-        self.node = node
-
-    @property
-    def bytes(self) -> float:
-        """Bytes of the values, without rounding."""
-        return numel(self.shape) * DTYPE_BYTES[self.dtype]
-
-    def view(self, *shape: int) -> Tensor:
-        """The same storage in another shape; transposed and sliced views count as views too."""
-        return Tensor(self.storage, shape, self.dtype, self.node)
-
-    def detach(self) -> Tensor:
-        """The same storage, cut from the graph."""
-        return Tensor(self.storage, self.shape, self.dtype)
-
-
-def owners(tensor: Tensor) -> int:
-    """References to a tensor's storage, of which this interpreter counts some of its own: from Python 3.14 on
-    a local variable is lent without being counted.
-    """
-    storage = tensor.storage
-    return sys.getrefcount(storage)
-
-
-SOLE = owners(Tensor(cast(Any, object()), (), "float32"))
-"""Of a storage that one tensor has."""
-
-
-class Whole(Tensor):
-    """All ranks' tokens, gathered from this rank's `part`: products keep the part, and gather again."""
-
-    __slots__ = ("part",)
-
-    def __init__(self, out: Tensor, part: Tensor) -> None:
-        super().__init__(out.storage, out.shape, out.dtype, out.node)
-        self.part = part.detach()
-
-
-class Parameter:
-    """A weight. Its own bytes are counted outside the tape; `grad` holds its gradient, `scheme` how a frozen
-    one is quantized.
-
-    `dtype` is what operations see, `stored` what lies on the GPU between them (a float32 shard under a
-    gathered bfloat16 weight). `uses` counts the operations that will send it a gradient: one of several (a
-    tied embedding) is stored only when the last has come.
-    """
-
-    __slots__ = ("dtype", "grad", "name", "scheme", "shape", "spread", "stored", "trainable", "uses")
-
-    def __init__(
-        self,
-        name: str,
-        shape: Shape,
-        dtype: str,
-        trainable: bool,
-        scheme: str | None = None,
-        stored: str | None = None,
-    ) -> None:
-        self.name = name
-        self.shape = shape
-        self.dtype = dtype
-        self.stored = stored or dtype
-        self.trainable = trainable
-        self.scheme = scheme
-        self.grad: Storage | None = None
-        self.uses = 0
-        self.spread = 1.0
-        """By how much fewer ranks share an expert than share all else: those that it is spread over already,
-        for each that the rest of the layer is cut over.
-        """
-
-    @property
-    def of_adapter(self) -> bool:
-        """Whether PEFT has put it beside the model's own weights."""
-        return ".lora_" in self.name
-
-    @property
-    def of_expert(self) -> bool:
-        """Whether it is that of an expert, or of all of a layer's in one."""
-        return len(self.shape) == 3 or ".experts." in self.name
-
-    @property
-    def numel(self) -> int:
-        """Elements."""
-        return numel(self.shape)
-
-
-Parent: TypeAlias = "Node | Parameter | None"
-Gradients: TypeAlias = "tuple[Tensor | None, ...]"
-
-
-class Node:
-    """One operation on the tape. `backward` takes the gradient of the output and returns those of the
-    parents, in their order.
-    """
-
-    __slots__ = ("backward", "dtype", "grad", "parents", "shape")
-
-    def __init__(
-        self, backward: Callable[[Tensor], Gradients], parents: tuple[Parent, ...], output: Tensor
-    ) -> None:
-        self.backward: Callable[[Tensor], Gradients] | None = backward
-        self.parents = parents
-        self.grad: Tensor | None = None
-        self.dtype = output.dtype
-        self.shape = output.shape
-
-
-class Saved:
-    """Tensors that a node keeps for its backward; inside a checkpointed region they are dropped and come back
-    by recomputing.
-    """
-
-    __slots__ = ("region", "tensors")
-
-    def __init__(self, tensors: tuple[Any, ...], region: Region | None = None) -> None:
-        self.tensors: tuple[Any, ...] | None = tensors
-        self.region = region
-
-    def open(self) -> Any:
-        """The tensors, given away: the node runs once."""
-        if self.tensors is None and self.region is not None:
-            self.region.recompute()
-        tensors, self.tensors, self.region = self.tensors, None, None
-        return tensors
-
-
-class StopRecomputing(Exception):
-    """Every tensor that backward needs has been recomputed."""
-
-
-class Region:
-    """A checkpointed stretch: what it saved (dropped), and how to run it again."""
-
-    __slots__ = ("compiled", "held", "holders", "inputs", "kept", "run", "tape")
-
-    def __init__(self, tape: Tape, run: Callable[..., Any], inputs: tuple[Tensor | Waiting, ...]) -> None:
-        self.tape = tape
-        self.run = run
-        self.inputs = inputs
-        self.holders: list[Any] = []
-        self.held = 0
-        self.kept: Tensor | None = None
-        """What is not recomputed, as one tensor; recomputing makes it anew, so it goes first."""
-        self.compiled: CompiledLayer | None = None
-        """What is kept within a memory budget, while it is counted."""
-
-    def recompute(self) -> None:
-        """Fill the holders again, stopping at the last one, as torch.utils.checkpoint does (early stop)."""
-        self.held = 0
-        self._run_again()
-
-    def stops(self) -> bool:
-        """Whether nothing more is needed."""
-        return self.held == len(self.holders)
-
-    def _run_again(self) -> Any:
-        tape = self.tape
-        self.kept = None
-        outer_region, outer_nodes, outer_recording = tape.region, tape.nodes, tape.recording
-        outer_refill, tape.region, tape.refill = tape.refill, None, self
-        tape.nodes, tape.recording = [], True
-        cache, tape.cast_cache = tape.cast_cache, {}
-        try:
-            given = (x.now() if isinstance(x, Waiting) else x for x in self.inputs)
-            return self.run(
-                tape,
-                *(Tensor(x.storage, x.shape, x.dtype, LEAF if x.node is not None else None) for x in given),
-            )
-        except StopRecomputing:
-            return None
-        finally:
-            tape.region, tape.nodes, tape.recording, tape.refill = (
-                outer_region,
-                outer_nodes,
-                outer_recording,
-                outer_refill,
-            )
-            tape.cast_cache = cache
-
-
-class Waiting:
-    """A kept tensor that is not there until backward makes it again."""
-
-    __slots__ = ("__weakref__", "index", "node", "region", "shape", "tensor")
-
-    def __init__(self, region: Discarded, index: int, x: Tensor) -> None:
-        self.region = region
-        self.index = index
-        self.shape = x.shape
-        self.node = x.node
-        self.tensor: Tensor | None = None
-
-    def now(self) -> Tensor:
-        """The tensor, made now if it is not there yet."""
-        if self.tensor is None:
-            self.region.recompute()
-        assert self.tensor is not None
-        return self.tensor
-
-
-class Discarded(Region):
-    """A stretch whose results are thrown away once they were used, and made again when backward comes to what
-    used them (Megatron-Core, tensor_parallel/random.py, CheckpointWithoutOutput).
-    """
-
-    __slots__ = ("waiting",)
-
-    def __init__(self, tape: Tape, run: Callable[..., Any], inputs: tuple[Tensor | Waiting, ...]) -> None:
-        super().__init__(tape, run, inputs)
-        self.waiting: list[weakref.ref[Waiting]] = []
-
-    def waits(self, x: Tensor, index: int) -> Waiting:
-        """What is kept in the place of result number `index`."""
-        waiting = Waiting(self, index, x)
-        self.waiting.append(weakref.ref(waiting))
-        return waiting
-
-    def stops(self) -> bool:
-        """Never: the results are wanted."""
-        return False
-
-    def recompute(self) -> None:
-        """Make the results again, for all that wait for them."""
-        self.held = 0
-        outputs = self._run_again()
-        for reference in self.waiting:
-            waiting = reference()
-            if waiting is not None:
-                made = outputs[waiting.index]
-                waiting.tensor = Tensor(made.storage, waiting.shape, made.dtype, waiting.node)
 
 
 class Tape:
@@ -500,24 +263,3 @@ def add_gradient(tape: Tape, parameter: Parameter) -> None:
     if parameter.grad is not None:
         tape.ledger.summed.append(parameter.grad.number)
     parameter.grad = None
-
-
-class WeakSaved(Saved):
-    """A Saved that its region refers to weakly: it goes when its node goes."""
-
-    __slots__ = ("__weakref__",)
-
-
-class WaitingSaved(Saved):
-    """Kept tensors of which some may not be there yet."""
-
-    __slots__ = ()
-
-    def open(self) -> Any:
-        """The tensors, given away: the node runs once."""
-        tensors, self.tensors = self.tensors or (), None
-        return tuple(x.now() if isinstance(x, Waiting) else x for x in tensors)
-
-
-LEAF = Node(lambda grad: (), (), Tensor(None, (), "float32"))
-"""Stands for an input of a recomputed region: it wants a gradient, which the outer graph delivers."""

@@ -17,8 +17,8 @@ from vramlint.memory.ops.norm import Norm
 from vramlint.memory.peft_conversion import converted_targets
 from vramlint.memory.quantization import stored_bytes
 from vramlint.memory.sharding.plan import Plan, expert_tensor_ranks
-from vramlint.memory.tape import Parameter
 from vramlint.memory.targets import Targets, TrainedNames, layer_places
+from vramlint.memory.tensors import Parameter
 from vramlint.memory.versions import version_of
 from vramlint.versions import older
 from vramlint.vocabulary import ADAPTER_METHODS

@@ -11,7 +11,8 @@ from vramlint.memory.ops.attention import batched_matmul, softmax
 from vramlint.memory.ops.basic import add, add_in_place, cast, copied, dropout, scaled
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import Norm, norm
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 from vramlint.memory.weights import Weights
 
 POSITIONS, MASK = "relative positions", "pair mask"

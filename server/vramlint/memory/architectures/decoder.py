@@ -23,7 +23,8 @@ from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import norm
 from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
 from vramlint.memory.ops.tiled import tiled
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 from vramlint.vocabulary import Recomputed
 

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

@@ -15,7 +15,8 @@ from vramlint.memory.ops.embedding import embedding, token_embedding
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.loss import token_loss
 from vramlint.memory.ops.norm import norm
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

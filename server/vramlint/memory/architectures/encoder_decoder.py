@@ -16,7 +16,8 @@ from vramlint.memory.ops.embedding import embedding, token_embedding
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.loss import token_loss
 from vramlint.memory.ops.norm import norm
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 from vramlint.memory.weights import Group, Weights
 
 

@@ -22,7 +22,8 @@ from vramlint.memory.ops.megatron_experts import MegatronExperts, megatron_exper
 from vramlint.memory.ops.routing import ROUTERS, shared_gate_product
 from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
 from vramlint.memory.sharding.plan import expert_tensor_ranks
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
 from vramlint.versions import older

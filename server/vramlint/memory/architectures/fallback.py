@@ -26,7 +26,8 @@ from vramlint.memory.architectures.stages import stages_of
 from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ops.embedding import embedding
 from vramlint.memory.ops.norm import Norm, norm
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 RECURRENT = frozenset({"x_proj", "dt_proj", "in_proj", "in_proj_qkvz", "in_proj_qkv", "in_proj_ba"})

@@ -10,7 +10,8 @@ from vramlint.memory.ops.fused_lora import fused_gated_mlp, fuses
 from vramlint.memory.ops.liger import liger_glu, liger_glu_of_halves
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.shape import split
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

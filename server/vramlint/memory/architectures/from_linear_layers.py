@@ -19,7 +19,8 @@ from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import split
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 QUERY = frozenset({"q_proj", "query", "wq", "to_q"})

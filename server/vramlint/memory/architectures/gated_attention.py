@@ -11,7 +11,8 @@ from vramlint.memory.ops.embedding import rotated
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import norm
 from vramlint.memory.ops.shape import split
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

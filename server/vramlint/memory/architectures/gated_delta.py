@@ -16,7 +16,8 @@ from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import join, split
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter, Tensor
 from vramlint.memory.weights import Weights
 
 

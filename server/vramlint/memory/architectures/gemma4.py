@@ -20,7 +20,8 @@ from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import piece
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 OWN_INPUTS = "own inputs"

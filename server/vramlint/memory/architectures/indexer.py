@@ -12,7 +12,8 @@ from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.ops.basic import activation, cast, scaled
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.norm import Norm, norm
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 Chooser = Callable[[Tape, Tensor, Tensor, AttentionCall], AttentionCall]

@@ -7,7 +7,8 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import replace
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.ops.attention import AttentionCall
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.versions import packs_heads, repeats_heads
 
 

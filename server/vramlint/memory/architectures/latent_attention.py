@@ -18,7 +18,8 @@ from vramlint.memory.ops.latent import keys_from_parts, rotary_complex, rotary_p
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import join, split
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

@@ -9,7 +9,8 @@ from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.checkpointing import without_output
 from vramlint.memory.ops.basic import add, add_in_place, dropout, scaled
 from vramlint.memory.ops.norm import Norm, norm
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

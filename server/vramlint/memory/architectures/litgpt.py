@@ -12,7 +12,8 @@ from vramlint.memory.ops.basic import copied
 from vramlint.memory.ops.embedding import rotated
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.shape import split
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 from vramlint.memory.weights import Weights
 
 FUSED_GELU = {"gelu_new": "gelu_pytorch_tanh", "gelu_fast": "gelu_pytorch_tanh"}

@@ -17,7 +17,8 @@ from vramlint.memory.ops.latent import rotary_complex
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import split
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter, Tensor
 from vramlint.memory.weights import Weights
 
 

@@ -18,7 +18,8 @@ from vramlint.memory.ops.mamba_kernels import ScanSizes, split_conv_scan
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import split
 from vramlint.memory.ops.state_space import chunk_scan
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 PLAIN_PATH = (

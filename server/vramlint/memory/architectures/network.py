@@ -7,7 +7,8 @@ from collections.abc import Callable
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ops.attention import AttentionCall
 from vramlint.memory.ops.linear import Linear
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter, Tensor
 
 
 @dataclass(slots=True)

@@ -20,7 +20,8 @@ from vramlint.memory.architectures.mamba import FeedOnly
 from vramlint.memory.architectures.network import Block, FeedForward, Inputs
 from vramlint.memory.checkpointing import recomputes
 from vramlint.memory.ops.sequence import gathered_sequence, scattered_sequence
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

@@ -8,7 +8,8 @@ from vramlint.memory.architectures.network import Block, Inputs
 from vramlint.memory.ops.basic import activation, cast, copied, mul
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.shape import piece, split
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 from vramlint.memory.weights import Weights
 
 

@@ -8,7 +8,8 @@ from vramlint.memory.ops.attention import attention
 from vramlint.memory.ops.embedding import rotated
 from vramlint.memory.ops.linear import linear
 from vramlint.memory.ops.sinks import sink_attention
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

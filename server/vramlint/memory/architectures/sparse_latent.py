@@ -17,7 +17,8 @@ from vramlint.memory.ops.latent import rotary_pairs
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.norm import Norm, norm
 from vramlint.memory.ops.shape import join, split
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 QUERIES = 8192
 """Queries that are scored at once (slime, glm5.py, fused_select_topk; Megatron-Core, dsa.py,

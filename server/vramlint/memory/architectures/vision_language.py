@@ -24,7 +24,8 @@ from vramlint.memory.architectures.joined_parts import Parts, nested_models, par
 from vramlint.memory.architectures.network import FeedForward, Inputs, Network, Stage
 from vramlint.memory.estimate import CannotEstimate
 from vramlint.memory.ops.generic import operation
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter, Tensor
 from vramlint.memory.weights import Weights
 
 Builder = Callable[[TrainingJob, Weights], Network]

@@ -22,7 +22,8 @@ from vramlint.memory.ops.basic import cast
 from vramlint.memory.persistent import PersistentBytes
 from vramlint.memory.sharding import Plan, plan_of
 from vramlint.memory.shared_walk import KEPT, Seen, per_rank_job
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 

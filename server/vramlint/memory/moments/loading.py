@@ -20,7 +20,7 @@ from vramlint.memory.moments.whole import whole_bytes
 from vramlint.memory.persistent import PersistentBytes
 from vramlint.memory.pipeline import ENDS
 from vramlint.memory.sharding import Plan
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 from vramlint.memory.versions import version_of
 from vramlint.memory.weights import Weights
 from vramlint.versions import at_least, older

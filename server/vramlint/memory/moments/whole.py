@@ -5,7 +5,7 @@ from __future__ import annotations
 from vramlint.job import TrainingJob
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.quantization import stored_bytes
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 
 
 def whole_bytes(job: TrainingJob, parameter: Parameter, dtype: str = "") -> int:

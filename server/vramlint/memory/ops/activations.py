@@ -5,7 +5,8 @@ out in Python.
 from __future__ import annotations
 
 from vramlint.memory.ops.basic import activation, add, cast, mul, scaled
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 SAVES_OUTPUT = frozenset({"relu", "sigmoid", "tanh"})
 

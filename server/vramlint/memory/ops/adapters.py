@@ -11,7 +11,8 @@ from vramlint.memory.ops.basic import add, cast, copied, dropout, scaled
 from vramlint.memory.ops.embedding import embedding
 from vramlint.memory.ops.experts import weigh
 from vramlint.memory.ops.linear import AdapterRun, Linear, matmul
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def vector(t: Tape, parameter: Parameter) -> Tensor:

@@ -9,7 +9,8 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ledger import DTYPE_BYTES
 from vramlint.memory.ops.basic import add, add_broadcast, cast, copied, dropout, scaled
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 def up(value: int, step: int) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from vramlint.memory.ledger import DTYPE_BYTES
-from vramlint.memory.tape import Gradients, Saved, Tape, Tensor
+from vramlint.memory.regions import Saved
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 def promoted(first: str, second: str) -> str:

@@ -9,7 +9,8 @@ from vramlint.memory.ops.attention import batched_matmul
 from vramlint.memory.ops.basic import add, cast, copied, mul, mul_broadcast, scaled
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.shape import piece
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 CHUNK = 64
 """Tokens of a chunk: the function's default, which no caller changes."""

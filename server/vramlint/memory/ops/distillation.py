@@ -5,7 +5,8 @@ from __future__ import annotations
 from vramlint.memory.ops.attention import softmax
 from vramlint.memory.ops.basic import add, mul, scaled
 from vramlint.memory.ops.generic import operation
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 def generalized_jsd_loss(t: Tape, student: Tensor, teacher: Tensor, beta: float) -> Tensor:

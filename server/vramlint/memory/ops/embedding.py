@@ -6,7 +6,8 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ops.basic import cast, promoted
 from vramlint.memory.ops.liger import liger_rotary
 from vramlint.memory.ops.shape import join, piece
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def embedding(t: Tape, weight: Parameter, batch: int, tokens: int) -> Tensor:

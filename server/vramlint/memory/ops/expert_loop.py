@@ -11,7 +11,8 @@ from vramlint.memory.ops.experts import weigh
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.liger import liger_glu
 from vramlint.memory.ops.linear import Linear, linear
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.liger import liger_glu
 from vramlint.memory.ops.linear import LoraWeights
 from vramlint.memory.ops.shape import split
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from vramlint.memory.ops.basic import copied
 from vramlint.memory.ops.delta_rule import CHUNK, repeated
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def kernel_delta_rule(

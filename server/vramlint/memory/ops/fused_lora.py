@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from vramlint.memory.ops.basic import dropout
 from vramlint.memory.ops.linear import Linear, LoraWeights
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def fuses(*layers: Linear) -> bool:

@@ -7,7 +7,8 @@ from vramlint.memory.ledger import DTYPE_BYTES, Shape, numel
 from vramlint.memory.ops.basic import cast
 from vramlint.memory.ops.linear import Linear, linear
 from vramlint.memory.ops.loss import cross_entropy, sliced, softcapped
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def next_power_of_two(value: int) -> int:

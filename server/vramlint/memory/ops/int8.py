@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vramlint.memory.ops.basic import cast
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def int8_matmul(t: Tape, x: Tensor, weight: Parameter, name: str) -> Tensor:

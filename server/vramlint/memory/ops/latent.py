@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vramlint.memory.ops.basic import cast, promoted
 from vramlint.memory.ops.generic import operation
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 def rotary_pairs(t: Tape, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:

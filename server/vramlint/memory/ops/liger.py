@@ -6,7 +6,8 @@ Their small buffers of partial sums (one row a multiprocessor) are left out.
 from __future__ import annotations
 
 from vramlint.memory.ops.basic import copied
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 def liger_glu(t: Tape, gate: Tensor, up: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import numel
 from vramlint.memory.ops.basic import add, cast, copied, dropout, promoted, scaled
 from vramlint.memory.ops.int8 import int8_matmul
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor, Whole
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor, Whole
 
 
 @dataclass(slots=True)

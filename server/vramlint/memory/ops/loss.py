@@ -8,7 +8,8 @@ from typing import TypeAlias
 from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ops.basic import activation, cast, copied, scaled
 from vramlint.memory.ops.linear import Linear
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 from vramlint.memory.versions import LogitsCopies
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import Shape
 from vramlint.memory.ops.generic import operation
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)

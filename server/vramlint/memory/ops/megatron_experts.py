@@ -10,7 +10,8 @@ from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import cast
 from vramlint.memory.ops.experts import StackedWeight, add_biases, expert_product, weigh
 from vramlint.memory.ops.generic import operation
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter, Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.checkpointing import checkpoint
 from vramlint.memory.ops.basic import cast, promoted
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 @dataclass(slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from vramlint.memory.ops.basic import add, copied, scaled
 from vramlint.memory.ops.loss import cross_entropy
 from vramlint.memory.ops.shape import piece
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 def token_log_probabilities(t: Tape, logits: Tensor, rows: int) -> Tensor:

@@ -8,7 +8,8 @@ from vramlint.memory.ops.basic import activation, cast
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.linear import Linear, matmul
 from vramlint.memory.ops.loss import weight_cast
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 Router = Callable[[Tape, Tensor, Linear, int], tuple[Tensor, Tensor]]
 """Tokens [tokens, hidden] → the router's logits, which the block's local variable keeps, and the weights

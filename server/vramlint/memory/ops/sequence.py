@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vramlint.memory.tape import Gradients, Tape, Tensor, Whole
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor, Whole
 
 
 def gathered_sequence(t: Tape, x: Tensor, ranks: int) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vramlint.memory.ledger import Shape
-from vramlint.memory.tape import Gradients, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Tensor
 
 
 def split(t: Tape, x: Tensor, shapes: Sequence[Shape], name: str) -> tuple[Tensor, ...]:

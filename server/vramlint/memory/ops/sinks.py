@@ -6,7 +6,8 @@ from vramlint.memory.ledger import Shape
 from vramlint.memory.ops.attention import AttentionCall, batched_matmul, repeated, softmax
 from vramlint.memory.ops.basic import add, cast, copied, dropout, scaled
 from vramlint.memory.ops.shape import piece
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def sink_attention(t: Tape, q: Tensor, k: Tensor, v: Tensor, call: AttentionCall, sinks: Parameter) -> Tensor:

@@ -10,7 +10,8 @@ from vramlint.memory.ops.basic import activation, add, add_broadcast, cast, copi
 from vramlint.memory.ops.delta_rule import grown, padded, repeated
 from vramlint.memory.ops.generic import operation
 from vramlint.memory.ops.shape import join, piece
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 
 
 def chunk_scan(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vramlint.memory.tape import Gradients, Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Gradients, Parameter, Tensor
 
 
 def tiled(

@@ -26,7 +26,7 @@ from vramlint.memory.replay.micro_batch import Place
 from vramlint.memory.replay.pace import gathers_hold_blocks
 from vramlint.memory.sharding.plan import Plan
 from vramlint.memory.sharding.zero3 import Zero3
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 
 IN_FLIGHT = 3
 """Weights that are waited for before the host waits for the first of them (__max_ongoing_fetch_events): so

@@ -22,7 +22,7 @@ from vramlint.memory.replay.micro_batch import MicroBatch, Place
 from vramlint.memory.replay.run import Run
 from vramlint.memory.replay.stretches import Walked
 from vramlint.memory.sharding.plan import Unit
-from vramlint.memory.tape import Parameter
+from vramlint.memory.tensors import Parameter
 from vramlint.vocabulary import ADAPTER_METHODS
 
 FIRST_OF_STEPS = 1 << 40

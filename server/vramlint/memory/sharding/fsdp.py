@@ -12,7 +12,8 @@ from typing import ClassVar, Literal
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
 from vramlint.memory.sharding.plan import Gathered, Plan, Unit, drop_gradient
-from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
+from vramlint.memory.tape import Tape, add_gradient, keep_gradient
+from vramlint.memory.tensors import Parameter, Tensor
 from vramlint.memory.versions import version_of
 from vramlint.versions import older
 

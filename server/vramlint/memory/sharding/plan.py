@@ -10,7 +10,8 @@ from typing import ClassVar, Literal, TypeAlias
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, field
 from vramlint.memory.ledger import DTYPE_BYTES, Shape, Storage, rounded
-from vramlint.memory.tape import Parameter, Tape, Tensor, add_gradient, keep_gradient
+from vramlint.memory.tape import Tape, add_gradient, keep_gradient
+from vramlint.memory.tensors import Parameter, Tensor
 
 Trained: TypeAlias = "Sequence[tuple[Parameter, int]]"
 """Trained weights with the number of their occurrences."""

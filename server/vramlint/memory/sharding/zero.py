@@ -13,7 +13,8 @@ from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.memory.ledger import DTYPE_BYTES, rounded
 from vramlint.memory.sharding.plan import Plan, Trained, drop_gradient, elements_of
-from vramlint.memory.tape import Parameter, Tape
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter
 from vramlint.memory.versions import version_of
 from vramlint.versions import older
 

@@ -13,7 +13,8 @@ from vramlint.memory.broken_releases import KEEPS_GATHERED
 from vramlint.memory.ledger import DTYPE_BYTES, Storage, rounded
 from vramlint.memory.sharding.plan import Gathered, Trained, Unit, drop_gradient, elements_of
 from vramlint.memory.sharding.zero import DeepSpeed
-from vramlint.memory.tape import Parameter, Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Parameter, Tensor
 
 NORM_AT_ONCE = 250_000_000
 """Elements of a gradient whose norm is taken at once (_constant_buffered_norm2)."""

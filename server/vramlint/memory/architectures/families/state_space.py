@@ -18,7 +18,8 @@ from vramlint.memory.architectures.mamba import (
 from vramlint.memory.architectures.network import FeedForward
 from vramlint.memory.architectures.self_attention import self_attention
 from vramlint.memory.ops.basic import add
-from vramlint.memory.tape import Tape, Tensor
+from vramlint.memory.tape import Tape
+from vramlint.memory.tensors import Tensor
 from vramlint.memory.weights import Weights
 
 RECURRENT = frozenset({"linear_attention", "mamba", "mamba2", "recurrent"})
