@@ -22,7 +22,8 @@ def code_lenses(session: Session, view: View, params: types.CodeLensParams) -> l
     """The verdict; and where the run does not fit a second one, whose fix is searched for when the client
     resolves it. Of several runs, each has its verdict above the line that starts it.
     """
-    lenses = [lens for run in view.analysis.others for lens in _verdict(view.of(run), several=True)]
+    others = () if view.stale else view.analysis.others
+    lenses = [lens for run in others for lens in _verdict(view.of(run), several=True)]
     return [*_of_the_worst(session, view), *lenses]
 
 
