@@ -165,3 +165,9 @@ def test_a_run_that_the_framework_refuses_has_no_verdict() -> None:
         assert bool(analysis.estimate.refused) is (switched == "true")
         assert not any(finding.code == "VL104" for finding in analysis.findings)
     assert verdicts == {"true": "unknown", "false": "fits"}
+
+
+def test_only_a_value_that_decides_takes_the_verdict(tmp_path: Path) -> None:
+    for key, verdict in (("wandb_project: [1, 2]", "fits"), ("lora_r: [1, 2]", "unknown")):
+        text = AXOLOTL.format(**SOUND) + f"adapter: lora\nlora_target_linear: true\n{key}\n"
+        assert check(text, tmp_path).verdict == verdict, key

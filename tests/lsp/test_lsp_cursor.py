@@ -39,6 +39,7 @@ from vramlint.project.overrides import Overrides
         ("toml", "[tra|", ("table", (), "tra")),
         ("toml", "a = [1,\n 2|", ("item", ("a",), "2")),
         ("toml", "[t]\na = {b = x|", ("value", ("t", "a", "b"), "x")),
+        ("toml", "[t]\nabc = [1, 2|", ("item", ("t", "abc"), "2")),
         ("toml", "a = [1]\nb|", ("key", (), "b")),
         ("json", '{"a": [0.9, 1|', ("item", ("a",), "1")),
         ("json", '{"a": {"b": [1]}, "c": "x|', ("value", ("c",), '"x')),
