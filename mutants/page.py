@@ -56,6 +56,10 @@ def _sample(sample: dict[str, Any]) -> Iterator[str]:
     yield _row("**all**", sample)
     share = sample["killed_at_first"] / sample["mutants"]
     yield f"\nAt first, before tests were added for what it showed, {share:.0%} were killed."
+    later = sum(each["reason"].startswith("killed since") for each in sample["survived"])
+    if later:
+        whole = (sample["killed"] + later) / sample["mutants"]
+        yield f"Tests that were added since kill {later} more: {whole:.0%}."
     yield "\n| survived | fault | why |"
     yield "|---|---|---|"
     for each in sample["survived"]:
