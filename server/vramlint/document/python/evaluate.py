@@ -51,7 +51,7 @@ _LOOPS = 16
 class Work:
     """How many more statements are followed in all that one document starts."""
 
-    left: int = 10_000
+    left: int = 8_000
 
 
 class Stop(NamedTuple):
