@@ -145,7 +145,7 @@ def test_names_that_only_look_alike_are_not_guessed(models, name):
         ("~/models/gemma-1.1-7b-it", "google/gemma-1.1-7b-it"),
         ("C:\\models\\Qwen\\Qwen3-8B", "Qwen/Qwen3-8B"),
         ("/cache/models--Qwen--Qwen3-8B/snapshots/abc", "Qwen/Qwen3-8B"),
-        ("/root/.cache/modelscope/hub/Qwen/Qwen2___5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct"),
+        ("~/.cache/modelscope/hub/Qwen/Qwen2___5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct"),
         ("../LLM-Research/Llama-3___2-3B", "meta-llama/Llama-3.2-3B"),
         ("/kaggle/input/gemma-2/transformers/gemma-2-2b-it/2", "google/gemma-2-2b-it"),
         ("/kaggle/input/llama-3.1/transformers/8b-instruct/1", "meta-llama/Llama-3.1-8B-Instruct"),

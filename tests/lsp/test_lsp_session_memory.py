@@ -36,6 +36,15 @@ def test_what_a_search_found_is_kept_for_the_text_it_was_made_for() -> None:
     assert session.cost(uri) == 0.0
 
 
+def offered(session: Session, path: Path) -> list[str]:
+    """What is offered behind `deepspeed: `, the fourth line."""
+    view = session.view(path.as_uri())
+    assert view is not None
+    params = types.CompletionParams(types.TextDocumentIdentifier(path.as_uri()), types.Position(3, 11))
+    found = ANSWERS[types.TEXT_DOCUMENT_COMPLETION](session, view, params)
+    return [item.label for item in getattr(found, "items", found) or ()]
+
+
 @pytest.mark.parametrize("name", ["a.json", "b.yaml", "c.yml", "d.toml", "e.txt", "f/g.json"])
 def test_files_that_a_companion_may_be(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -47,11 +56,7 @@ def test_files_that_a_companion_may_be(tmp_path: Path, name: str) -> None:
     session.trusted = True
     session.set_folders([tmp_path.as_uri()])
     session.open(path.as_uri(), "yaml", 1, text)
-    view = session.view(path.as_uri())
-    assert view is not None
-    params = types.CompletionParams(types.TextDocumentIdentifier(path.as_uri()), types.Position(3, 11))
-    offered = ANSWERS[types.TEXT_DOCUMENT_COMPLETION](session, view, params)
-    labels = [item.label for item in getattr(offered, "items", offered) or ()]
+    labels = offered(session, path)
     assert (name in labels) == name.endswith((".json", ".yaml", ".yml"))
     assert "train.yaml" not in labels
 
@@ -125,9 +130,5 @@ def test_files_are_offered_nearest_first_and_json_before_others(tmp_path: Path) 
     path, text = tmp_path / "train.yaml", f"{AXOLOTL}deepspeed: \n"
     session = Session()
     session.open(path.as_uri(), "yaml", 1, text)
-    view = session.view(path.as_uri())
-    assert view is not None
-    params = types.CompletionParams(types.TextDocumentIdentifier(path.as_uri()), types.Position(3, 11))
-    offered = ANSWERS[types.TEXT_DOCUMENT_COMPLETION](session, view, params)
-    labels = [item.label for item in getattr(offered, "items", offered) or ()]
+    labels = offered(session, path)
     assert labels == ["c.json", "z.json", "b.yaml", "below/a.json"]

@@ -14,6 +14,18 @@ from vramlint.memory import Estimate
 from vramlint.memory.estimate import Moment
 from vramlint.project.workspace import Workspace
 
+MEGATRON_STEP = """\
+objective: pretrain
+optimizer: adamw
+micro_batch_size: 1
+sequence_length: 4096
+attention: flash_attention_2
+loss: fused-cross-entropy
+loop: freed
+packing: true
+"""
+"""Of a job file: what a step of Megatron's is but for model, precision and degrees."""
+
 
 def analysis_of(folder: Path, text: str, name: str = "train.yaml", /, **files: str) -> Analysis:
     """The analysis of a config in `folder`, beside files named by keyword: `ds__json` is "ds.json"."""

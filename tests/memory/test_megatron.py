@@ -5,26 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from configs import estimate_of, moment
+from configs import MEGATRON_STEP, estimate_of, moment
 
-JOB = """\
+JOB = (
+    """\
 # vramlint: gpu=H100-80GB x8
 vramlint: 1
 runtime: megatron
 model: {{model_type: llama, hidden_size: 4096, num_attention_heads: 32, num_key_value_heads: 8,
   intermediate_size: 14336, vocab_size: 32000, tie_word_embeddings: false, num_hidden_layers: {layers}}}
-objective: pretrain
 precision: {{weights: bfloat16, master_weights: float32, optimizer_states: float32, gradients: float32{fp8}}}
-optimizer: adamw
-micro_batch_size: 1
-sequence_length: 4096
-attention: flash_attention_2
-loss: fused-cross-entropy
-loop: freed
-packing: true
 gradient_checkpointing: {checkpointing}
 parallel: {{strategy: zero1, data: {data}, tensor: {tensor}, sequence: {sequence}}}
 """
+    + MEGATRON_STEP
+)
 HIDDEN, QUERY, KEY, INNER, TOKENS = 4096, 4096, 1024, 14336, 4096
 
 

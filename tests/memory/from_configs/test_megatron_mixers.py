@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from configs import analysis_of, estimate_of, moment
+from configs import MEGATRON_STEP, analysis_of, estimate_of, moment
 
 HIDDEN, HEADS, HEAD, GROUPS, STATE = 2048, 64, 64, 8, 128
 TOKENS, INNER = 4096, HEADS * HEAD
 PROJECTED = 2 * INNER + 2 * GROUPS * STATE + HEADS
-JOB = """\
+JOB = (
+    """\
 # vramlint: gpu=H100-80GB x8
 vramlint: 1
 runtime: {runtime}
@@ -18,17 +19,11 @@ model: {{model_type: nemotron_h, hidden_size: 2048, num_attention_heads: 16, num
   mamba_num_heads: 64, mamba_head_dim: 64, n_groups: 8, ssm_state_size: 128, chunk_size: 128,
   intermediate_size: 8192, vocab_size: 32000, tie_word_embeddings: false,
   hybrid_override_pattern: "{pattern}"}}
-objective: pretrain
 precision: {{weights: bfloat16, master_weights: float32, optimizer_states: float32, gradients: float32}}
-optimizer: adamw
-micro_batch_size: 1
-sequence_length: 4096
-attention: flash_attention_2
-loss: fused-cross-entropy
-loop: freed
-packing: true
 parallel: {{strategy: zero1, data: {data}, tensor: {tensor}, sequence: {sequence}}}
 """
+    + MEGATRON_STEP
+)
 
 
 def job(layers: int, tensor: int = 1, runtime: str = "megatron") -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from configs import analysis_of, estimate_of, moment
+from configs import MEGATRON_STEP, analysis_of, estimate_of, moment
 
 HIDDEN, HEADS, CONTENT, POSITION = 2048, 16, 128, 64
 TOP, WIDTH, SHARED, INNER = 4, 1024, 1024, 8192
 TOKENS = 4096
-JOB = """\
+JOB = (
+    """\
 # vramlint: gpu=H100-80GB x16
 vramlint: 1
 runtime: megatron
@@ -21,19 +22,13 @@ model: {{model_type: deepseek_v3, hidden_size: 2048, num_attention_heads: 16, nu
   n_routed_experts: 32, num_experts_per_tok: 4, moe_intermediate_size: 1024, n_shared_experts: 1,
   n_group: 1, topk_group: 1, intermediate_size: 8192, first_k_dense_replace: {dense}, vocab_size: 32000,
   tie_word_embeddings: false, num_hidden_layers: {layers}, num_nextn_predict_layers: 0}}
-objective: pretrain
 precision: {{weights: bfloat16, master_weights: float32, optimizer_states: float32, gradients: float32}}
-optimizer: adamw
-micro_batch_size: 1
-sequence_length: 4096
-attention: flash_attention_2
-loss: fused-cross-entropy
-loop: freed
-packing: true
 gradient_checkpointing: {checkpointing}
 parallel: {{strategy: zero1, data: {data}, tensor: {tensor}, sequence: {sequence}, expert: {expert},
   expert_tensor: {expert_tensor}}}
 """
+    + MEGATRON_STEP
+)
 
 
 def layer(

@@ -167,14 +167,10 @@ def collect(values: Mapping[Any, Any]) -> Found:
         argument = _argument(section, name, value)
         if argument is not None:
             found.add(argument, value, path)
-        if ("qlora" in (spoken := _words(path)) and value) or value == "qlora":
+        spoken = _words(path)
+        if value == "qlora" or ("qlora" in spoken and value):
             found.add("load_in_4bit", True, path)
-        elif (
-            argument is None
-            and QUANTIZED & spoken
-            and not _NOT_OF_THE_BASE & spoken
-            and value not in _UNQUANTIZED
-        ):
+        elif argument is None and _quantizes(spoken, value):
             found.quantized.append(path)
     if "per_device_train_batch_size" not in found.values and "lora_r" in found.values:
         for value, path in loose:
@@ -183,6 +179,11 @@ def collect(values: Mapping[Any, Any]) -> Found:
         (name, (name,)) for name in values if name in ("dpo", "orpo", "kto", "grpo", "ppo", "gkd")
     ]
     return found
+
+
+def _quantizes(spoken: frozenset[str], value: Any) -> bool:
+    """Whether a name with these words says that the base is quantized."""
+    return bool(QUANTIZED & spoken) and not _NOT_OF_THE_BASE & spoken and value not in _UNQUANTIZED
 
 
 def _words(path: KeyPath) -> frozenset[str]:

@@ -39,8 +39,8 @@ _STYLES: dict[str | None, Any] = {"'": "single", '"': "double", "|": "literal", 
 _PROPERTIES = pattern(r"(?:[&!]\S*(?:[ \t\r\n]+|$)|#[^\r\n]*[\r\n]+|[ \t\r\n]+)+")
 _TEMPLATE = pattern(r"\{\{.*\}\}\Z", re.DOTALL)
 _BREAK = r"[\r\n\x85\u2028\u2029]"
-_DIRECTIVES = re.compile(rf"\A(?:%[A-Za-z0-9_-]+(?: [^\r\n\x85\u2028\u2029]*)?{_BREAK}+)+(?=---)")
-_UNKNOWN_DIRECTIVE = re.compile(rf"(\A|{_BREAK})%(?!(?:YAML|TAG)[ \r\n])")
+_DIRECTIVES = pattern(rf"\A(?:%[A-Za-z0-9_-]+(?: [^\r\n\x85\u2028\u2029]*)?{_BREAK}+)+(?=---)")
+_UNKNOWN_DIRECTIVE = pattern(rf"(\A|{_BREAK})%(?!(?:YAML|TAG)[ \r\n])")
 _UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
 
 
