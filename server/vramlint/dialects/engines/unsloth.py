@@ -22,6 +22,8 @@ OWN = frozenset(("gemma", "gemma2", "llama", "mistral", "qwen2", "qwen3", "qwen3
 """Architectures whose layers Unsloth runs itself (models/loader.py, FastLanguageModel.from_pretrained); the
 others are transformers' and PEFT's (models/vision.py, FastBaseModel).
 """
+NO_PAIRS = "losses over pairs and rewards are not modelled under Unsloth"
+"""What is said where a framework's preference training loads the model by Unsloth."""
 _XFORMERS = OWN - {"gemma2", "qwen3_moe"}
 """Those whose attention xformers runs (utils/attention_dispatch.py)."""
 _FLASH_HEAD = 256

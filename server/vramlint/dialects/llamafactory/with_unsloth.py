@@ -4,9 +4,10 @@ model/model_utils/unsloth.py).
 
 from __future__ import annotations
 
-from vramlint.dialects.engines.unsloth import under_unsloth
+from vramlint.dialects.engines.unsloth import NO_PAIRS, under_unsloth
 from vramlint.dialects.kit.dialect import Context, Obstacle
 from vramlint.dialects.kit.reader import Reader, text
+from vramlint.dialects.kit.reading import unmodelled
 from vramlint.job import TrainingJob
 
 SWITCH = "use_unsloth"
@@ -16,8 +17,7 @@ def refused(reader: Reader) -> Obstacle | None:
     """Stages whose losses need logits, which Unsloth's way to make is not known."""
     if not reader.flag(SWITCH) or reader.get("stage", text) in (None, "sft", "pt"):
         return None
-    reason = "losses over pairs and rewards are not modelled under Unsloth"
-    return Obstacle("not-modelled", f"{SWITCH}: {reason}", (SWITCH,))
+    return unmodelled(reader, SWITCH, NO_PAIRS)
 
 
 def applied(reader: Reader, context: Context, made: TrainingJob | Obstacle) -> TrainingJob | Obstacle:

@@ -21,7 +21,7 @@ from vramlint.dialects.engines.hf_trainer import (
 )
 from vramlint.dialects.engines.liger import fused_loss, read_liger
 from vramlint.dialects.engines.loading import loading_of
-from vramlint.dialects.engines.unsloth import under_unsloth
+from vramlint.dialects.engines.unsloth import NO_PAIRS, under_unsloth
 from vramlint.dialects.kit.dialect import Context, Dialect, Obstacle, ReadResult
 from vramlint.dialects.kit.launch_spec import devices_named
 from vramlint.dialects.kit.reader import (
@@ -32,7 +32,14 @@ from vramlint.dialects.kit.reader import (
     table,
     text,
 )
-from vramlint.dialects.kit.reading import find_model, finish, framework_reader, hardware, world_size
+from vramlint.dialects.kit.reading import (
+    find_model,
+    finish,
+    framework_reader,
+    hardware,
+    unmodelled,
+    world_size,
+)
 from vramlint.dialects.ms_swift import megatron
 from vramlint.dialects.ms_swift.edits import edits
 from vramlint.dialects.ms_swift.keys import KEYS, OLD, OLDER, RENAMED, VERSION
@@ -106,8 +113,7 @@ def _obstacle(reader: Reader) -> Obstacle | None:
         path = "tuner_type" if reader.has("tuner_type") else "train_type"
         return Obstacle("not-modelled", f"{path}: what {named} trains is not modelled", (path,))
     if reader.get(_BACKEND, text) == "unsloth" and reader.has("rlhf_type"):
-        reason = "losses over pairs and rewards are not modelled under Unsloth"
-        return Obstacle("not-modelled", f"{_BACKEND}: {reason}", (_BACKEND,))
+        return unmodelled(reader, _BACKEND, NO_PAIRS)
     if reader.get("task_type", text) in UNSCORED:
         return Obstacle("not-modelled", "task_type: its loss is not modelled", ("task_type",))
     if reader.get("lisa_activated_layers", positive):
