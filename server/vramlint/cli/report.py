@@ -6,6 +6,7 @@ Plain data: it crosses from worker processes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vramlint.lazy_dataclasses import dataclass
@@ -77,9 +78,15 @@ class FileReport:
 
     def lines(self) -> LineIndex:
         """Turns offsets into lines and columns."""
-        from vramlint.document import LineIndex
+        return _lines(self.text)
 
-        return LineIndex(self.text)
+
+@lru_cache(maxsize=1)
+def _lines(text: str) -> LineIndex:
+    """Of the file that is printed: each of its findings asks."""
+    from vramlint.document import LineIndex
+
+    return LineIndex(text)
 
 
 def pairs(reports: Iterable[FileReport]) -> Iterator[tuple[FileReport, Placed]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from vramlint.document.language import PROGRAMS, Language, language_of
@@ -15,8 +16,16 @@ if TYPE_CHECKING:
     from vramlint.document.place import Room
     from vramlint.document.yaml.pieces import Pieces
 
-MAX_SIZE = 2 * 1024 * 1024
-"""Longer texts (in code points) are not parsed: no training config is that long."""
+LONGEST_PROGRAM = 2 * 1024 * 1024
+LONGEST_CONFIG = 256 * 1024
+"""Of longer texts (in code points) only the beginning is parsed: no training config is that long. A notebook
+with its output may be.
+"""
+MOST_BYTES = 4 * LONGEST_PROGRAM
+"""Of a file that is read: those of the longest text in the widest encoding."""
+
+_INDEXED = 50
+"""Pairs of a mapping from which on they are not looked through one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +42,11 @@ class Document:
     others: tuple[Node, ...] = ()
     """Further documents of a YAML stream; `root` is the first that is not empty."""
     rooms: Mapping[str, Room] = field(default_factory=dict)
+    """Of a program: the calls that take further arguments, by key; that of "" takes all keys not listed."""
     assigns: bool = False
     """Of a launch line, whether an override is written `key=value` where none is there yet."""
-    """Of a program: the calls that take further arguments, by key; that of "" takes all keys not listed."""
+    of_run: bool = False
+    """Whether the tree is that of one run's arguments, in a script or in another file."""
 
     @classmethod
     def parse(
@@ -43,29 +54,31 @@ class Document:
         text: str,
         path: str | None = None,
         language: Language | None = None,
-        limit: int = MAX_SIZE,
         pieces: Pieces | None = None,
     ) -> Document:
-        """The document of a text. Never raises. A text of more than `limit` characters is not parsed.
+        """The document of a text. Never raises. Of one that is too long only the beginning is parsed.
 
         `pieces` is kept by the caller from one version of a text to the next: what has not changed is not
         read again.
         """
         language = language or language_of(text, path)
         lines = LineIndex(text)
+        limit = LONGEST_PROGRAM if language == "shell" or language in PROGRAMS else LONGEST_CONFIG
         if len(text) > limit:
-            message = f"{len(text)} characters are too many for a config: only {limit} are read"
+            message = f"{len(text):,} characters are too many for a config: up to {limit:,} are read"
             problem = SyntaxProblem(lines.line_span(0), message, "too-large")
-            return cls(path, language, text, None, (problem,), (), lines)
+            head = text[:limit].rpartition("\n")[0] or text[:limit]
+            tree = _parse(head, language, lines, path, None)
+            return cls(path, language, text, tree.root, (problem,), tree.comments, lines, tree.others)
         tree = _parse(text, language, lines, path, pieces)
         return cls(path, language, text, tree.root, tree.problems, tree.comments, lines, tree.others)
 
     @classmethod
     def from_bytes(cls, data: bytes, path: str | None = None, language: Language | None = None) -> Document:
         """The document of a file's content. What is not text has no root and an `encoding` problem."""
-        if len(data) > 4 * MAX_SIZE:
+        if len(data) > MOST_BYTES:
             return cls._unreadable(
-                path, language, f"{len(data)} bytes are too many for a config", "too-large"
+                path, language, f"{len(data):,} bytes are too many for a config", "too-large"
             )
         if b"\0" in data and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
             return cls._unreadable(path, language, "not a text file: it holds NUL bytes", "encoding")
@@ -79,7 +92,7 @@ class Document:
     @classmethod
     def read(cls, path: str, language: Language | None = None) -> Document:
         """The document of a file. Raises Unreadable where it cannot be read."""
-        return cls.from_bytes(read_bytes(path, 4 * MAX_SIZE), path, language)
+        return cls.from_bytes(read_bytes(path, MOST_BYTES), path, language)
 
     @classmethod
     def _unreadable(
@@ -96,6 +109,11 @@ class Document:
     def takes_comments(self) -> bool:
         """Whether a comment can be written into the text as it is."""
         return self.language != "json" and not (self.language == "notebook" and self.text[:1] == "{")
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether a key can be set: a launch line inside of YAML is text there, and no change is written."""
+        return not self.of_run or self.language == "shell" or self.language in PROGRAMS
 
     def values(self) -> Any:
         """What the file's own reader returns; None for an empty file. Shared between calls: do not change it.
@@ -190,10 +208,23 @@ class Document:
 
 
 def _pair(node: Node, key: str | int) -> Pair | None:
+    if len(node.pairs) > _INDEXED and type(key) is str:
+        return _index(node).get(key)
     for pair in reversed(node.pairs):
         if pair.key.raw == key or (pair.key.value == key and isinstance(pair.key.value, type(key))):
             return pair
     return None
+
+
+@lru_cache(maxsize=16)
+def _index(node: Node) -> Mapping[str, Pair]:
+    """The pairs of a mapping by their keys as written and as read; of equal ones the last."""
+    found: dict[str, Pair] = {}
+    for pair in node.pairs:
+        found[pair.key.raw] = pair
+        if isinstance(pair.key.value, str):
+            found[pair.key.value] = pair
+    return found
 
 
 def _within(span: Span, offset: int) -> bool:

@@ -21,6 +21,8 @@ else:
     import tomli as tomllib
 
 MAX_DEPTH = 200
+MOST_PROBLEMS = 200
+"""Lines that cannot be read, after which the rest is not."""
 
 _BLANK = re.compile(r"(?:[ \t\r\n\ufeff]|#[^\r\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
@@ -71,16 +73,14 @@ def parse_toml(text: str, lines: LineIndex) -> Tree:
     problems = reader.too_deep
     root: Node | None = _finish(reader.root) if reader.root.entries else None
     try:
-        values = tomllib.loads(text)
+        values = None if problems else tomllib.loads(text)  # its time grows with the square of the depth
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         problems = [_problem(str(error), text, lines), *reader.problems]
     else:
-        root = (
-            Node("map", Span(0, len(text)), values, style="table")
-            if root is None
-            else replace(root, value=values)
-        )
-        if not values:
+        if values:
+            root = root or Node("map", Span(0, len(text)), values, style="table")
+            root = replace(root, value=values)
+        elif values is not None:
             root = None
     comments = comments_at(text, lines, hash_spans(text, sorted(reader.strings), spaced=False))
     return Tree(root, tuple(problems), comments)
@@ -127,6 +127,8 @@ class _Reader:
                 rest = _REST.match(self.text, trouble.offset)
                 end = rest.end() if rest else trouble.offset
                 self.problems.append(SyntaxProblem(Span(trouble.offset, end), str(trouble)))
+                if len(self.problems) > MOST_PROBLEMS:
+                    return
                 offset = end
             offset = self.skip_space(offset)
 
@@ -151,8 +153,10 @@ class _Reader:
 
     def key(self, offset: int) -> tuple[list[Node], int]:
         """The parts of a dotted key."""
-        parts = []
+        parts: list[Node] = []
         while (found := _KEY_PART.match(self.text, offset)) is not None:
+            if len(parts) == MAX_DEPTH:
+                raise self.deeper(offset)
             name, span = found["bare"], Span._make(found.span("bare"))
             if name is None:
                 span = Span._make(found.span("quoted"))
@@ -163,6 +167,12 @@ class _Reader:
             if not found["dot"]:
                 return parts, offset
         raise _Unreadable(self.space(offset), "a key is expected here")
+
+    def deeper(self, offset: int) -> _Unreadable:
+        """What to raise where it is nested deeper than any config."""
+        message = f"nested deeper than {MAX_DEPTH} levels"
+        self.too_deep.append(SyntaxProblem(Span(offset, offset + 1), message, "too-deep"))
+        return _Unreadable(offset, "nested too deep")
 
     def read(self, raw: str, span: Span) -> tuple[Any, bool]:
         """A scalar's value and whether it is only its text because tomllib refuses it."""
@@ -237,12 +247,7 @@ class _Reader:
         mark = self.at(offset)
         if mark in ("[", "{") and mark:
             if depth >= MAX_DEPTH:
-                self.too_deep.append(
-                    SyntaxProblem(
-                        Span(offset, offset + 1), f"nested deeper than {MAX_DEPTH} levels", "too-deep"
-                    )
-                )
-                raise _Unreadable(offset, "nested too deep")
+                raise self.deeper(offset)
             return self.array(offset, depth) if mark == "[" else self.inline_table(offset, depth)
         plain = _PLAIN_STRING.match(self.text, offset)
         if plain is not None:

@@ -21,7 +21,8 @@ from vramlint.project.lock_files import unknown_library
 from vramlint.versions import refusal
 
 _MARK = re.compile(r"(?:#+|//+)\s*vramlint\s*:[ \t]*", re.IGNORECASE)
-_SETTING = re.compile(r"([A-Za-z_-]+)\s*=(?!=)\s*")
+_SETTING = re.compile(r"(?<![A-Za-z_-])([A-Za-z_-]+)\s*=(?!=)\s*")
+"""Begins where a name does: from the middle of a long word it would be tried again at every letter."""
 _RELEASE = pattern(r"([^@=]+)(?:@|==)([^@=]+)")
 """`trl@1.16`, or as pip writes it, `trl==1.16`."""
 _IGNORE = re.compile(r"(ignore(?:-file)?)\b[ \t]*(\[([^\]\n]*)(\])?)?", re.IGNORECASE)

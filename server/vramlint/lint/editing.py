@@ -14,11 +14,13 @@ from vramlint.lint.context import RuleContext
 
 _LONG = 100
 """Lines. Shorter texts are compared in a millisecond."""
+_MOST_COMPARED = 1_000_000
+"""Pairs of lines, which take a tenth of a second; more are replaced as a whole."""
 
 
 def edits_of_changes(context: RuleContext, changes: Changes) -> tuple[TextEdit, ...] | None:
     """The edits that make the file say `changes`; None where its dialect or its text cannot."""
-    if context.dialect is None or context.job is None:
+    if context.dialect is None or context.job is None or not context.document.takes_keys:
         return None
     keys = context.dialect.edits(context.values, context.job, changes)
     return edits_of_keys(context.document, keys) if keys else None
@@ -88,7 +90,7 @@ def _unequal(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int,
 
 
 def _compared(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
-    if not old or not new or old == new:
+    if not old or not new or old == new or len(old) * len(new) > _MOST_COMPARED:
         return iter([(0, len(old), 0, len(new))] if old != new else [])
     from difflib import SequenceMatcher  # late: most edits put lines in at one place
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from vramlint.lazy_dataclasses import dataclass
@@ -231,13 +232,20 @@ def _section(values: Mapping[Any, Any], key: Any) -> bool:
     return isinstance(key, str) and isinstance(values[key], Mapping) and bool(values[key])
 
 
+_MOST_KEYS = 500
+"""Of a mapping in which a sign with `*` is looked for, once for each sign there is."""
+
+
 def _at(values: Mapping[Any, Any], path: str) -> Iterator[tuple[str, Any]]:
     """The keys at a dotted path with their values."""
     if path in values:
         yield path, values[path]
         return
     step, _, rest = path.partition(".")
-    for key in fnmatch.filter(map(str, values), step) if "*" in step else (step,) if step in values else ():
+    keys = [step] if step in values else []
+    if "*" in step:
+        keys = fnmatch.filter(map(str, islice(values, _MOST_KEYS)), step)
+    for key in keys:
         value = values.get(key)
         if not rest:
             yield key, value
