@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vramlint.analysis.programs import program_runs, script_runs
+from vramlint.analysis.programs import all_runs
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
@@ -14,8 +14,7 @@ from vramlint.project.workspace import Workspace
 def described(folder: Path, name: str) -> list[Any]:
     document, overrides = Document.read(str(folder / name)), Overrides(gpu="A100-80GB")
     around = Workspace(folder).surroundings(document.path, overrides)
-    runs = script_runs if name.endswith(".sh") else program_runs
-    return list(runs(document, around, overrides))
+    return list(all_runs(document, around, overrides))
 
 
 def fields(run: Any) -> dict[str, Any]:

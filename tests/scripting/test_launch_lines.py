@@ -24,9 +24,9 @@ def runs(folder: Path, name: str, files: dict[str, str]) -> list[Any]:
     document, overrides = Document.read(str(folder / name)), Overrides(gpu="A100-80GB")
     workspace = Workspace(folder)
     if document.language in PROGRAMS:
-        from vramlint.analysis.programs import program_runs
+        from vramlint.analysis.programs import all_runs
 
-        return list(program_runs(document, workspace.surroundings(document.path, overrides), overrides))
+        return list(all_runs(document, workspace.surroundings(document.path, overrides), overrides))
     return list(runs_of(document, workspace, overrides))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_scripting_runs import described, fields
 
-from vramlint.analysis.programs import script_runs
+from vramlint.analysis.programs import all_runs
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
@@ -247,7 +247,7 @@ def test_processes_that_know_nothing_of_one_another_share_nothing(tmp_path: Path
     (tmp_path / "go.sh").write_text("true\ntorchrun --nproc_per_node 4 fit.py\npython lit.py\n")
     document, overrides = Document.read(str(tmp_path / "go.sh")), Overrides(gpu="A100-80GB")
     around = Workspace(tmp_path).surroundings(document.path, overrides)
-    alone, together = script_runs(document, around, overrides)
+    alone, together = all_runs(document, around, overrides)
     assert (fields(alone)["engine"], fields(alone)["ranks"]) == ("none", 4)
     assert alone.reading.job.parallel.strategy == "none"
     assert (fields(together)["engine"], fields(together)["ranks"]) == ("ddp", 4)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vramlint.analysis.analyse import analyse
-from vramlint.analysis.programs import program_runs
+from vramlint.analysis.programs import all_runs
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
@@ -21,7 +21,7 @@ def described(tmp_path: Path, text: str, name: str = "fit.py", gpu: str | None =
     path = tmp_path / name
     path.write_text(text)
     document, overrides = Document.read(str(path)), Overrides(gpu=gpu)
-    return list(program_runs(document, Workspace().surroundings(document.path, overrides), overrides))
+    return list(all_runs(document, Workspace().surroundings(document.path, overrides), overrides))
 
 
 def fields(run: Any) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def test_the_gpu_in_the_metadata_of_a_notebook_is_declared(
     text = "# %%\n" + "\n# %%\n".join(UNSLOTH)  # as an editor has it, the file beside
     document = Document.parse(text, str(tmp_path / "fit.ipynb"))
     around = Workspace().surroundings(document.path, Overrides())
-    (run,) = program_runs(document, around, Overrides())
+    (run,) = all_runs(document, around, Overrides())
     assert (run.declared.gpu.name if run.declared else None) == name
     (run,) = described(tmp_path, text.replace("length = ", "# vramlint: gpu=A100-80GB\nlength = "), "a.ipynb")
     assert run.declared.source == "directive"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vramlint.analysis.analyse import analyse
-from vramlint.analysis.programs import program_runs
+from vramlint.analysis.programs import all_runs
 from vramlint.document import Document
 from vramlint.document.place import Snippet
 from vramlint.document.python.magics import magics
@@ -29,7 +29,7 @@ def described(tmp_path: Path, *cells: str) -> tuple[str, list[Any]]:
     document = Document.parse(text, str(tmp_path / "fit.ipynb"))
     overrides = Overrides(gpu="A100-80GB")
     around = Workspace(tmp_path).surroundings(document.path, overrides)
-    return text, list(program_runs(document, around, overrides))
+    return text, list(all_runs(document, around, overrides))
 
 
 AXOLOTL = """\
@@ -137,7 +137,7 @@ def test_commands_that_a_program_hands_to_the_system(tmp_path: Path, call: str) 
     text = f"import os, subprocess\nGPUS, SIZE = 8, 2\n{call}\n"
     document = Document.parse(text, str(tmp_path / "launch.py"))
     around = Workspace(tmp_path).surroundings(document.path, Overrides())
-    (run,) = program_runs(document, around, Overrides())
+    (run,) = all_runs(document, around, Overrides())
     said = {name: field.value for name, field in run.fields.items()}
     assert (said["framework"], said["adapter"], said["ranks"]) == ("torchtune", "lora", 8)
     assert (said["model"], said["micro_batch"]) == ("llama3_1 8B", 2)
@@ -147,4 +147,4 @@ def test_a_command_that_trains_nothing_is_no_run(tmp_path: Path) -> None:
     text = 'import subprocess\nsubprocess.run(["pip", "install", "axolotl"])\nsubprocess.run(command())\n'
     document = Document.parse(text, str(tmp_path / "launch.py"))
     around = Workspace(tmp_path).surroundings(document.path, Overrides())
-    assert not program_runs(document, around, Overrides())
+    assert not all_runs(document, around, Overrides())

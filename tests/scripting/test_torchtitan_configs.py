@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vramlint.analysis.programs import program_runs
+from vramlint.analysis.programs import all_runs
 from vramlint.analysis.runs import runs_of
 from vramlint.document import Document
 from vramlint.project.overrides import Overrides
@@ -39,7 +39,7 @@ def found(folder: Path, text: str, gpu: str = "H100x8") -> list[Any]:
     (folder / "config_registry.py").write_text(text)
     document, overrides = Document.read(str(folder / "config_registry.py")), Overrides(gpu=gpu)
     around = Workspace(folder).surroundings(document.path, overrides)
-    return list(program_runs(document, around, overrides))
+    return list(all_runs(document, around, overrides))
 
 
 def test_a_function_is_a_run(tmp_path: Path) -> None:

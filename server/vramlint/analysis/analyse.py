@@ -61,7 +61,8 @@ def _with_lines(
     trains = dialect is not None and dialect.role != "launcher"
     if document.language != "yaml" or trains or not holds_lines(document.text):
         return analysis
-    from vramlint.analysis.scripts import analyses_of, joined  # late: most files hold no launch line
+    from vramlint.analysis.programs import TOO_MANY_RUNS  # late: most files hold no launch line
+    from vramlint.analysis.scripts import analyses_of, joined
 
     try:
         runs = analyses_of(document, workspace, overrides)
@@ -70,6 +71,7 @@ def _with_lines(
         return analysis
     a_task = dialect is not None
     told = [each for each in runs if each.estimate is not None or (a_task and _is_own_config(each))]
+    told += [each for each in runs if each.cannot is not None and each.cannot.code == TOO_MANY_RUNS]
     return joined([*told, analysis]) if told else analysis
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from vramlint.analysis.describe import Described, describe
 from vramlint.analysis.run_fields import Field
+from vramlint.dialects import load
+from vramlint.dialects.kit.dialect import Obstacle, ReadResult
 from vramlint.dialects.kit.hydra_defaults import inherit
 from vramlint.dialects.kit.launch_spec import LaunchSpec
 from vramlint.dialects.kit.launches import of_batch_script, of_skypilot
-from vramlint.dialects.kit.run import Given, Run, Unknown
+from vramlint.dialects.kit.run import Given, Launch, Run, Unknown
 from vramlint.dialects.launching.arguments import OPEN
 from vramlint.dialects.launching.lines import Script, read_script
 from vramlint.dialects.launching.programs import TRL_EXAMPLES
@@ -25,8 +27,8 @@ from vramlint.dialects.scripting.machine import hosted_gpu
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.program import Program, read_program
 from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
-from vramlint.document import Document
-from vramlint.document.document import MAX_SIZE
+from vramlint.document import PROGRAMS, Document
+from vramlint.document.document import MOST_BYTES
 from vramlint.document.language import Language
 from vramlint.document.node import KeyPath, Span
 from vramlint.document.place import Piece, Place, Snippet
@@ -37,7 +39,12 @@ from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.directives import read_directives
 from vramlint.project.overrides import Overrides
+from vramlint.project.run_subject import Subject
 from vramlint.project.surroundings import Surroundings
+
+MOST_RUNS, MOST_LINES = 32, 400
+"""Of one document that are read: an estimate takes some 20 ms, a command that trains nothing about one."""
+TOO_MANY_RUNS = "too-many-runs"
 
 
 class Where(NamedTuple):
@@ -58,13 +65,47 @@ class Where(NamedTuple):
         return describe(run, script, header, text, self.document, self.around, self.overrides)
 
 
-def program_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
-    """The runs of a script or a notebook, in its order."""
+def runs_described(
+    document: Document, around: Surroundings, overrides: Overrides, only: int | None = None
+) -> Iterator[tuple[int, Described]]:
+    """The runs of a launch script, a program or a notebook, in its order, each with its place among all
+    commands. A program that a launch line starts is read with its arguments. `only`: no other run is looked
+    at than the one at that place.
+
+    At the first of too many runs, or of too many commands, it is said that the rest is not read.
+    """
+    where = Where(document, around, overrides, Work())
+    runs = 0
+    for number, made in enumerate(_of_program(where) if document.language in PROGRAMS else _of_lines(where)):
+        if only is not None and number != only:
+            continue
+        described = made()
+        if number == MOST_LINES or (described is not None and runs == MOST_RUNS):
+            yield number, _unread(document, described)
+            return
+        if described is not None:
+            runs += 1
+            yield number, described
+        if number == only:
+            return
+
+
+def all_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
+    """The runs of a script, in its order."""
+    return tuple(each for _, each in runs_described(document, around, overrides))
+
+
+_Later: TypeAlias = Callable[[], Described | None]
+"""What a command comes to, worked out when it is asked for; None of one that trains nothing."""
+
+
+def _of_program(where: Where) -> Iterator[_Later]:
+    """The runs of a script or a notebook."""
+    document = where.document
     directives = read_directives(document)
     asked = _said(document, directives.run)
     if asked is None and not may_train(document.text):
-        return ()  # what a launch line starts may train in another module
-    where = Where(document, around, overrides, Work())
+        return  # what a launch line starts may train in another module
     how = started(None, asked) if asked is not None else None
     found = runs_in_program(where.read(document.text, document.language, how))
     if asked is not None:
@@ -72,8 +113,8 @@ def program_runs(document: Document, around: Surroundings, overrides: Overrides)
     if directives.length is not None:
         found = tuple(_with_length(each, *directives.length) for each in found)
     host = _host(document) if found and document.text.startswith(SEPARATOR) else None
-    described = (_stated(each, _asked(each.gpu or host), "", where) for each in found)
-    return tuple(each for each in described if each is not None)
+    for each in found:
+        yield partial(_stated, each, _asked(each.gpu or host), "", where)
 
 
 def _with_length(each: ScriptRun, tokens: int, span: Span) -> ScriptRun:
@@ -107,27 +148,40 @@ def _asked(gpu: str | None) -> LaunchSpec | None:
 def _host(document: Document) -> str | None:
     """The GPU in the metadata of a notebook whose cells an editor holds: its file has them."""
     try:
-        return hosted_gpu(read_text(document.path or "", 4 * MAX_SIZE))
+        return hosted_gpu(read_text(document.path or "", MOST_BYTES))
     except Unreadable:
         return None
 
 
-def script_runs(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
-    """The runs of a launch script, in its order. A program that it starts is read with its arguments."""
-    where = Where(document, around, overrides, Work())
-    found: list[Described] = []
+def _of_lines(where: Where) -> Iterator[_Later]:
+    """What each launch line of a script comes to."""
+    document, around = where.document, where.around
     task = _task(document)
     given = task_variables(document, task) if task is not None else {}
     for snippet in snippets(document.text, document.path or ""):
         header = of_batch_script(snippet.text) or task
         variables = given or scheduler_variables(header, snippet)
         script = read_script(snippet, around.script, variables)
-        described = (
-            _launched(run, script, *_header(run, around) or (header, snippet.text), where)
-            for run in script.runs
-        )
-        found += [each for each in described if each is not None]
-    return tuple(found)
+        if not script.runs:
+            yield _nothing
+        for run in script.runs:
+            yield partial(_launched, run, script, *_header(run, around) or (header, snippet.text), where)
+
+
+def _nothing() -> None:
+    """Of commands that start no training."""
+
+
+def _unread(document: Document, first: Described | None) -> Described:
+    """In place of the runs that are not read, at the first of them if it is known."""
+    place = first.run.launch.place if first is not None else Place(document.nearest_span(()))
+    run = Run(Launch(place), Given("the rest of the file", place))
+    most = f"only the first {MOST_RUNS} runs and {MOST_LINES} commands of a file are read: split it"
+    dialect = load("own-script")
+    assert dialect is not None
+    reading = ReadResult(dialect, dialect.version, None, Obstacle(TOO_MANY_RUNS, most, ("runs",)))
+    subject = Subject(run, dialect, {}, (), (), by_name=False)
+    return Described(run, subject, {}, (Unknown("runs", most, place),), reading)
 
 
 def _header(run: Run, around: Surroundings) -> tuple[LaunchSpec, str] | None:
@@ -155,7 +209,7 @@ def _launched(
     program = where.read(source.text, "python", started(str(source.pieces[0].place.document), run))
     if where.work.left < 0:
         return described  # read in part, it may say something else
-    joined = _of_program(run, program, header, text, where)
+    joined = _joined_run(run, program, header, text, where)
     return joined or _with_declared(run, program, script, header, text, where) or described
 
 
@@ -188,7 +242,7 @@ def _task(document: Document) -> LaunchSpec | None:
     return of_skypilot(values) if isinstance(values, Mapping) else None
 
 
-def _of_program(
+def _joined_run(
     run: Run, program: Program, header: LaunchSpec | None, text: str, where: Where
 ) -> Described | None:
     """The run of a program under the arguments of its launch line; None where it has not exactly one."""

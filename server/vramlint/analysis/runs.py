@@ -6,7 +6,7 @@ from functools import partial
 
 from vramlint.analysis.analyse import analyse
 from vramlint.analysis.describe import Described, read_for_fields
-from vramlint.analysis.programs import script_runs
+from vramlint.analysis.programs import all_runs
 from vramlint.analysis.run_fields import Field, fields_of
 from vramlint.dialects import detect
 from vramlint.dialects.kit.run import Given, Launch, Run, Unknown
@@ -26,7 +26,7 @@ def runs_of(document: Document, workspace: Workspace, overrides: Overrides) -> t
     if dialect is not None and dialect.role == "training" and dialect.name != "skypilot":
         config = _of_config(document, workspace, overrides)
         return (config,) if config is not None else ()
-    return script_runs(document, around, overrides)
+    return all_runs(document, around, overrides)
 
 
 def _of_config(document: Document, workspace: Workspace, overrides: Overrides) -> Described | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from vramlint.analysis.describe import Described
 from vramlint.analysis.judging import estimated, judge
-from vramlint.analysis.programs import program_runs, script_runs
+from vramlint.analysis.programs import runs_described
 from vramlint.dialects import load
 from vramlint.dialects.kit.dialect import Problem, ReadResult
 from vramlint.dialects.kit.run import Run, Unknown
@@ -48,20 +48,18 @@ def analyse_script(document: Document, workspace: Workspace, overrides: Override
 
 def analyses_of(document: Document, workspace: Workspace, overrides: Overrides) -> list[Analysis]:
     """The analysis of each run, in their order."""
+    return [*_analysed(document, workspace, overrides)]
+
+
+def _analysed(
+    document: Document, workspace: Workspace, overrides: Overrides, only: int | None = None
+) -> Iterator[Analysis]:
     around = workspace.surroundings(document.path, overrides)
-    analyses: list[Analysis] = []
-    for described in _described(document, around, overrides):
+    for number, described in runs_described(document, around, overrides, only):
         if described.reading is not None or described.subject.by_name:
-            recheck = partial(_recheck, document, workspace, overrides, len(analyses))
+            recheck = partial(_recheck, document, workspace, overrides, number)
             context = _context(document, around, overrides, recheck, described)
-            analyses.append(judge(context, overrides, files=False))
-    return analyses
-
-
-def _described(document: Document, around: Surroundings, overrides: Overrides) -> tuple[Described, ...]:
-    if document.language in PROGRAMS:
-        return program_runs(document, around, overrides)
-    return script_runs(document, around, overrides)
+            yield judge(context, overrides, files=False)
 
 
 def joined(analyses: list[Analysis]) -> Analysis:
@@ -261,10 +259,10 @@ def _problem(problem: Problem, subject: Subject) -> Problem:
 
 
 def _recheck(
-    document: Document, workspace: Workspace, overrides: Overrides, index: int, edits: tuple[TextEdit, ...]
+    document: Document, workspace: Workspace, overrides: Overrides, number: int, edits: tuple[TextEdit, ...]
 ) -> Analysis:
-    """The same run of the script after an edit."""
+    """The same run of the script after an edit: the one at its place among all commands."""
     text = apply_edits(document.text, edits)
     edited = Document.parse(text, document.path, document.language)
-    analyses = analyses_of(edited, workspace, overrides)
-    return analyses[index] if index < len(analyses) else analyse_script(edited, workspace, overrides)
+    again = next(_analysed(edited, workspace, overrides, number), None)
+    return again or analyse_script(edited, workspace, overrides)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FIXES = 2
 """Worked out for a finding: each is a search and a check of the edited file. `vramlint fit` lists more."""
+_MOST_WORKED_OUT = 20
+"""Fixes of one file that are worked out: a launch script may start any number of runs."""
 
 
 class FileInspector:
@@ -69,22 +71,27 @@ class FileInspector:
             tuple(run.verdict for run in analysis.runs if run.is_run),
             estimate.device_bytes if estimate else None,
             analysis.document.text if analysis.findings else "",
-            tuple(self._placed(analysis, finding) for finding in analysis.findings),
+            self._placed(analysis),
             companions=analysis.companions,
             invalid_settings=any(map(_is_about_settings, analysis.findings)),
             incomplete=incomplete,
         )
 
-    def _placed(self, analysis: Analysis, finding: Finding) -> Placed:
-        if self.task.with_fixes:
-            finding = replace(finding, fixes=fixes_for(analysis, finding, _FIXES))
-        related = (
-            Annotation(
-                Span(0, 0) if note.at.document else analysis.span(note.at), note.message, note.at.document
+    def _placed(self, analysis: Analysis) -> tuple[Placed, ...]:
+        left, placed = _MOST_WORKED_OUT if self.task.with_fixes else 0, []
+        for finding in analysis.findings:
+            if self.task.with_fixes:
+                fixes = fixes_for(analysis, finding, min(left, _FIXES))
+                left -= len(fixes) - len(finding.fixes)
+                finding = replace(finding, fixes=fixes)
+            related = (
+                Annotation(
+                    Span(0, 0) if note.at.document else analysis.span(note.at), note.message, note.at.document
+                )
+                for note in finding.related
             )
-            for note in finding.related
-        )
-        return Placed(finding, analysis.span(finding.at), tuple(related))
+            placed.append(Placed(finding, analysis.span(finding.at), tuple(related)))
+        return tuple(placed)
 
 
 def _reader(task: Task) -> tuple[Reader, Repeats | None]:

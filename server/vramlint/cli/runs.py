@@ -82,10 +82,10 @@ def _runs(document: Document, reader: Reader) -> Iterator[dict[str, Any]]:
 
 def _described(document: Document, reader: Reader) -> tuple[Described, ...]:
     if document.language in PROGRAMS:
-        from vramlint.analysis.programs import program_runs
+        from vramlint.analysis.programs import all_runs
 
         around = reader.workspace.surroundings(document.path, reader.overrides)
-        return program_runs(document, around, reader.overrides)
+        return all_runs(document, around, reader.overrides)
     from vramlint.analysis.runs import runs_of
 
     return runs_of(document, reader.workspace, reader.overrides)

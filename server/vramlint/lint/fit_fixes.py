@@ -63,7 +63,7 @@ class Tries:
     def keys(self, changes: Changes) -> tuple[SetKey, ...] | None:
         """The keys that say some changes; None where the file cannot."""
         context = self.context
-        if context.dialect is None or context.job is None:
+        if context.dialect is None or context.job is None or not context.document.takes_keys:
             return None
         return context.dialect.edits(context.values, context.job, changes) or None
 

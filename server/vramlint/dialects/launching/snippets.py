@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -48,7 +48,7 @@ def snippets(text: str, path: str) -> Iterator[Snippet]:
     elif name.suffix in (".yaml", ".yml"):
         yield from run_values(text)
         if _LIST.search(text):
-            yield from listed_commands(text, partial(_take_given, text))
+            yield from listed_commands(text, partial(_take_given, text, tuple(_VARIABLES.finditer(text))))
 
 
 def fences(text: str) -> Iterator[Snippet]:
@@ -91,9 +91,10 @@ def run_values(text: str) -> Iterator[Snippet]:
     that the file gives to the step, its job or all.
     """
     found = [(each.start(), each) for each in (*_RUN_KEY.finditer(text), *_PLAIN.finditer(text))]
+    given = tuple(_VARIABLES.finditer(text))
     for start, match in sorted(found, key=lambda pair: pair[0]):
         built = Builder()
-        _take_given(text, built, start)
+        _take_given(text, given, built, start)
         before = len(built.text)
         if "value" in match.re.groupindex:
             value = match["value"].rstrip()
@@ -107,9 +108,9 @@ def run_values(text: str) -> Iterator[Snippet]:
             yield built.snippet()
 
 
-def _take_given(text: str, built: Builder, at: int) -> None:
+def _take_given(text: str, given: Sequence[re.Match[str]], built: Builder, at: int) -> None:
     """The variables that a file gives to what is at an offset."""
-    for variables in _VARIABLES.finditer(text):
+    for variables in given:
         if _encloses(text, variables, at):
             _take_variables(built, text, variables)
 
@@ -119,7 +120,7 @@ def _take_block(built: Builder, text: str, found: re.Match[str]) -> None:
     indent = len(found[1])
     offset = found.end() + 1
     folded = ">" in found[0]
-    for line in text[offset:].splitlines(keepends=True):
+    for line in _lines(text, offset, len(text)):
         begin = len(line) - len(line.lstrip(" "))
         if line.strip() and begin <= indent - (2 if "- " in found[1] else 0):
             break
@@ -149,14 +150,25 @@ def _take_shell(built: Builder, text: str, offset: int) -> None:
     built.take(text[at:], offset + at, offset + len(text))
 
 
+def _lines(text: str, start: int, end: int) -> Iterator[str]:
+    """The lines of a part of a text with their breaks, one after the other: most who ask stop soon."""
+    while start < end:
+        found = text.find("\n", start, end)
+        after = end if found < 0 else found + 1
+        yield text[start:after]
+        start = after
+
+
 def _encloses(text: str, variables: re.Match[str], at: int) -> bool:
     """Whether a mapping of variables belongs to the mapping around an offset, or to one
     around it: no line between them is further out.
     """
     indent = len(variables["before"])
     first, last = sorted((variables.start(), at))
-    between = text[text.find("\n", first) + 1 : last].splitlines()
-    inside = all(len(line) - len(line.lstrip(" ")) >= indent for line in between if line.strip())
+    between = _lines(text, text.find("\n", first) + 1, last)
+    inside = not indent or all(
+        len(line) - len(line.lstrip(" ")) >= indent for line in between if line.strip()
+    )
     line = text[at : text.find("\n", at)]
     return (
         inside and len(line) - len(line.lstrip(" ")) + (2 if line.lstrip().startswith("- ") else 0) >= indent
@@ -166,7 +178,7 @@ def _encloses(text: str, variables: re.Match[str], at: int) -> bool:
 def _take_variables(built: Builder, text: str, variables: re.Match[str]) -> None:
     """A mapping of variables as assignments; a value that is worked out elsewhere stays open."""
     offset = variables.end() + 1
-    for line in text[offset:].splitlines(keepends=True):
+    for line in _lines(text, offset, len(text)):
         found = _VARIABLE.match(line.rstrip("\r\n"))
         begin = len(line) - len(line.lstrip(" "))
         if line.strip() and begin <= len(variables["before"]):

@@ -35,7 +35,7 @@ def view(
     ]
     end = max([launch.end, *ends])
     root = _map(document.text, [(each.key, each) for each in given], Span(launch.start, end))
-    return replace(document, root=replace(root, value=values))
+    return replace(document, root=replace(root, value=values), of_run=True)
 
 
 def _map(text: str, items: list[tuple[KeyPath, Argument]], span: Span) -> Node:
