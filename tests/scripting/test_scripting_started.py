@@ -417,3 +417,21 @@ def test_programs_that_one_script_starts_have_one_budget(tmp_path: Path) -> None
     judged = [run for run in runs if run.estimate is not None]
     assert 5 < len(judged) < 20
     assert all(run.cannot is not None for run in runs if run.estimate is None)
+
+
+def test_defaults_that_a_program_declares_do_not_make_it_another_frameworks(tmp_path: Path) -> None:
+    program = (
+        "from dataclasses import dataclass, field\n"
+        "from transformers import HfArgumentParser, TrainingArguments\n"
+        "@dataclass\n"
+        "class Data:\n"
+        "    dataset_dir: str = field(default='data')\n"
+        "    overwrite_cache: bool = field(default=True)\n"
+        "data, args = HfArgumentParser((Data, TrainingArguments)).parse_args_into_dataclasses()\n"
+        "fit(data, args)\n"
+    )
+    flags = "--model_name_or_path gpt2 --do_train --do_eval --per_device_train_batch_size 4"
+    project(tmp_path, {"run_own.py": program, "run.sh": f"python run_own.py {flags}\n"})
+    (run,) = described(tmp_path, "run.sh")
+    assert fields(run)["framework"] == "hf-trainer"
+    assert run.estimate is None

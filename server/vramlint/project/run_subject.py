@@ -107,7 +107,7 @@ def subject_of(run: Run, open_file: Opener, files: Files) -> Subject:
     arguments = {
         key: given.value for key, given in run.arguments.items() if given.value is not None or not given.why
     }
-    flat = {key: value for key, value in arguments.items() if "." not in key}
+    flat = {key: value for key, value in arguments.items() if "." not in key and _said(run.arguments[key])}
     if framework is None and EXAMPLE_SCRIPTS.match(str(run.program.value)):
         framework = "trl"
     elif framework is None and not sources:
@@ -119,6 +119,11 @@ def subject_of(run: Run, open_file: Opener, files: Files) -> Subject:
         values.setdefault("packing", True)
     dialect = load(framework) if framework else None
     return Subject(run, dialect, values, tuple(sources), tuple(missing), dialect is None)
+
+
+def _said(given: Given) -> bool:
+    """Whether a value is the launch line's own. A default that the script declares tells no framework."""
+    return given.how != "declared-default"
 
 
 def opened(name: str, open_file: Opener, files: Files) -> Source | None:
