@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
-from vramlint.document.node import Span
+from vramlint.document import Document
+from vramlint.document.node import Span, SyntaxProblem
 from vramlint.lint.context import RuleContext
 from vramlint.lint.finding import Finding
 from vramlint.lint.rule import Rule
@@ -17,7 +19,8 @@ class Syntax(Rule):
 
     Text that is not YAML, JSON or TOML, and files that are not text at all. The keys around the broken place
     are still read, so hovers and the other rules go on working while you type. A file that no dialect
-    recognises is only mentioned where it was named on the command line.
+    recognises is only mentioned where it was named on the command line. A JSON file in which nothing is wrong
+    but words such as `BATCH_SIZE` in the place of values is a template, and one information says so.
 
     ## Why it matters
 
@@ -52,6 +55,16 @@ class Syntax(Rule):
             return
         problems = [problem for problem in context.document.problems if problem.kind != "duplicate-key"]
         severity = self.severity if context.dialect else "information"
+        if _fills_in(context.document, problems):
+            first, more = problems[0].span, len(problems) - 1
+            word = context.document.text[first.start : first.end]
+            others = f" and {more} more words" if more > 1 else " and one more word" if more else ""
+            message = (
+                f"{word}{others} in the place of values: a template, of which nothing is said until they are "
+                "filled in"
+            )
+            yield self.finding(message, span=first, severity="information")
+            problems = []
         for problem in problems:
             yield self.finding(problem.message, span=problem.span, severity=severity)
         if context.dialect is not None and context.dialect.role != "launcher":
@@ -67,3 +80,13 @@ class Syntax(Rule):
             yield self.finding(
                 f"{found}: a training config is a mapping of keys", part="file", severity=severity
             )
+
+
+_PLACEHOLDER = re.compile(r"(?=\w*_)(?:\w+_)?[A-Z][A-Z0-9]*(?:_\w+)?", re.ASCII)
+"""A name of words in which one is in capitals: `GROUPS` may be a value without its quotes, `Q_GROUPS` is none."""
+
+
+def _fills_in(document: Document, problems: Sequence[SyntaxProblem]) -> bool:
+    """Whether all that is wrong with a JSON file are words that a script replaces by values (`sed`)."""
+    words = (document.text[problem.span.start : problem.span.end] for problem in problems)
+    return document.language == "json" and bool(problems) and all(map(_PLACEHOLDER.fullmatch, words))

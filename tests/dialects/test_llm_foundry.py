@@ -152,3 +152,9 @@ def test_heads_may_have_a_width_of_their_own() -> None:
     shared = estimate_job(job_of(changed(MPT, model={"name": "mpt_causal_lm", **model})))
     biases = 3 * 1024
     assert own.parameters - shared.parameters == 12 * (4 * 1024 * 1024 + biases)
+
+
+def test_auto_is_no_value_to_be_corrected() -> None:
+    assert not reading(changed(MPT, device_train_microbatch_size="auto")).unusable
+    (refused,) = reading(changed(MPT, device_train_microbatch_size="many")).unusable
+    assert refused.value == "many"

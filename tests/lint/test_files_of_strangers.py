@@ -209,3 +209,12 @@ def test_a_key_of_ones_own_is_no_misspelling_of_a_longer_one(tmp_path: Path) -> 
     )
     assert "VL002" not in codes(check(tmp_path, recipe.format("chat_template: own")))
     assert codes(check(tmp_path, recipe.format("chat_template_pat: own.jinja")))["VL002"] == "warning"
+
+
+def test_a_json_file_that_a_script_fills_in_is_a_template(tmp_path: Path) -> None:
+    text = '{"train_micro_batch_size_per_gpu": BATCH_SIZE, "zero_optimization": {"stage": Zero_STAGE}}'
+    (finding,) = check(tmp_path, text, "ds.json").findings
+    assert (finding.code, finding.severity) == ("VL001", "information")
+    assert finding.message.startswith("BATCH_SIZE and one more word in the place of values")
+    mistaken = '{"train_micro_batch_size_per_gpu": BATCH_SIZE, "zero_optimization": {"stage": TRUE}}'
+    assert codes(check(tmp_path, mistaken, "ds.json"))["VL001"] == "error"

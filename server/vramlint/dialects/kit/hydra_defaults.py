@@ -19,6 +19,8 @@ from vramlint.lazy_dataclasses import dataclass, field, replace
 
 _MOST = 60
 """Files that one config may inherit from."""
+_HYDRAS = "hydra/"
+"""Groups of Hydra itself, which its package and its plug-ins bring and which say nothing of the run."""
 
 
 @dataclass(slots=True)
@@ -89,14 +91,17 @@ class _Family:
         own = {key: value for key, value in values.items() if key != "defaults"}
         result: Mapping[str, Any] = {}
         placed = False
-        for name, section in _entries(values.get("defaults")):
+        for name, section, group in _entries(values.get("defaults")):
             if name == "_self_":
                 result, placed = _over(own, result), True
-            else:
-                result = _over(_under(section, self._parent(name, folder, above)), result)
+            elif not name.startswith(_HYDRAS):
+                result = _over(_under(section, self._parent(name, group, folder, above)), result)
         return result if placed else _over(own, result)
 
-    def _parent(self, name: str, folder: str, above: tuple[str, ...]) -> Mapping[str, Any]:
+    def _parent(self, name: str, group: str, folder: str, above: tuple[str, ...]) -> Mapping[str, Any]:
+        """The values of one parent. Names in a file that a group holds start at the group, wherever below it
+        the file is.
+        """
         self.left -= 1
         if self.left < 0 or self.found.circle:
             return {}
@@ -111,7 +116,10 @@ class _Family:
                 start = above.index(companion.path)
                 self.found.circle = (*above[start:], companion.path)
                 return {}
-            whole = self.whole(values, posixpath.dirname(companion.path), (*above, companion.path))
+            inner = posixpath.dirname(companion.path)
+            for _ in range(name.count("/") - group.count("/") - 1 if group else 0):
+                inner = posixpath.dirname(inner)
+            whole = self.whole(values, inner, (*above, companion.path))
             self.found.parents.setdefault(companion.path, whole)
             return whole
         if name not in self.found.missing:
@@ -119,12 +127,14 @@ class _Family:
         return {}
 
 
-def _entries(defaults: Any) -> Iterator[tuple[str, str]]:
-    """The files that `defaults` names, each with the dotted section that its values belong under."""
+def _entries(defaults: Any) -> Iterator[tuple[str, str, str]]:
+    """The files that `defaults` names, each with the dotted section that its values belong under, and its
+    group, if it names one.
+    """
     for entry in defaults if isinstance(defaults, list) else [defaults]:
         if isinstance(entry, str) and entry:
             name, _, section = entry.partition("@")
-            yield name, section
+            yield name, section, ""
         elif isinstance(entry, Mapping):
             for group, option in entry.items():
                 words = str(group).split()
@@ -132,7 +142,8 @@ def _entries(defaults: Any) -> Iterator[tuple[str, str]]:
                     continue
                 folder, at, section = words[-1].partition("@")
                 under = section if at else folder.strip("/").replace("/", ".")
-                yield f"{folder}/{option}".lstrip("/"), "" if under == "_global_" else under
+                folder = folder.lstrip("/")
+                yield f"{folder}/{option}", "" if under == "_global_" else under, folder
 
 
 def _spellings(name: str, folder: str) -> Iterator[str]:

@@ -71,7 +71,8 @@ def read(values: Mapping[str, Any], context: Context) -> ReadResult:
 
 
 def _job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:
-    micro = reader.get("device_train_microbatch_size", positive)
+    auto = reader.raw("device_train_microbatch_size") == "auto"
+    micro = None if auto else reader.get("device_train_microbatch_size", positive)
     length = reader.get("max_seq_len", positive)
     if micro is None:
         why = "auto is lowered at run time until a step fits, so that the file says no size"
