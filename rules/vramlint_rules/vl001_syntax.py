@@ -83,7 +83,7 @@ class Syntax(Rule):
 
 
 _PLACEHOLDER = re.compile(r"(?=\w*_)(?:\w+_)?[A-Z][A-Z0-9]*(?:_\w+)?", re.ASCII)
-"""A name of words in which one is in capitals: `GROUPS` may be a value without its quotes, `Q_GROUPS` is none."""
+"""Words of which one is in capitals: `GROUPS` may be a value without its quotes, `Q_GROUPS` is none."""
 
 
 def _fills_in(document: Document, problems: Sequence[SyntaxProblem]) -> bool:

@@ -136,7 +136,9 @@ REGISTRY = (
             ("dataset", texts), "lora_rank", "quantization_method", "train_dataset",
             "dist_config.name", "peft_config.name",
         ),
-        hint=("model_name_or_path", "per_device_train_batch_size", "plot_loss", "overwrite_cache", "do_train"),
+        hint=(
+            "model_name_or_path", "per_device_train_batch_size", "plot_loss", "overwrite_cache", "do_train",
+        ),
         foreign=(*_COMPOSED, "base_model", "vramlint", "actor_rollout_ref", "datasets", "resources"),
         required=("model_name_or_path", ("model", text)),
     )),
