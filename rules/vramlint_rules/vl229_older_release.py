@@ -11,7 +11,8 @@ class OlderRelease(ProblemRule):
     ## What it finds
 
     Keys of TRL, torchtitan or ms-swift that were renamed or dropped, from which it follows which release the
-    file was written for, where neither comment nor settings name one (`versions=trl@0.18`).
+    file was written for, where neither comment nor settings name one (`versions=trl@0.18`); and arguments of
+    a call in a script that newer releases of TRL or transformers refuse.
 
     ## Why it matters
 

@@ -164,3 +164,9 @@ def _implied(framework: str, version: str | None) -> Libraries:
     return next(
         (libraries for since, libraries in rows if at_least(version, since)), rows[-1][1] if rows else {}
     )
+
+
+def newest_beside(framework: str, library: str, version: str) -> str:
+    """The newest known release of a framework that ran with nothing newer than this release of a library."""
+    rows = [(since, beside[library]) for since, beside in _BY_RELEASE[framework] if library in beside]
+    return next((since for since, newest in rows if at_least(version, newest)), rows[-1][0])

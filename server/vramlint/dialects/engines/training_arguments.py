@@ -279,7 +279,7 @@ RENAMED: tuple[Renamed, ...] = (
     Renamed("per_gpu_train_batch_size", "transformers 5.0", "per_device_train_batch_size"),
     Renamed("per_gpu_eval_batch_size", "transformers 5.0", "per_device_eval_batch_size"),
     Renamed("adafactor", "transformers 5.0", "optim"),
-    Renamed("evaluation_strategy", "transformers 5.0", "eval_strategy"),
+    Renamed("evaluation_strategy", "transformers 4.51", "eval_strategy"),
     Renamed("push_to_hub_token", "transformers 5.0", "hub_token"),
     Renamed("tpu_num_cores", "transformers 5.0"),
     Renamed("torchdynamo", "transformers 5.0", "torch_compile_backend"),

@@ -91,6 +91,13 @@ class Trainer(NamedTuple):
     """The model is loaded with a `device_map` that spreads its layers over all GPUs."""
     by_name: bool = False
     """The trainer loads the model, whose name it is given."""
+    called: bool = False
+    """A call in a script makes it, whose arguments are refused where a library does not know them."""
+
+    @property
+    def given_model(self) -> bool:
+        """Whether the script loads the model itself."""
+        return self.called and not self.by_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ its other trainers).
 
 from __future__ import annotations
 
-from vramlint.dialects.scripting.facts import Facts, bits_of
+from vramlint.dialects.scripting.facts import bits_of
+from vramlint.dialects.scripting.given import Facts
 from vramlint.document.place import Place
 from vramlint.document.python.values import Made, Table, Value
 from vramlint.lazy_dataclasses import replace

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from vramlint.dialects.kit.run import Given, Launch, Run
 from vramlint.dialects.launching.arguments import CONFIG_OPTIONS
-from vramlint.dialects.scripting.facts import Facts, given
+from vramlint.dialects.scripting.given import Facts, given
 from vramlint.document.place import Place
 from vramlint.document.python.values import Class, Items, Known, Loaded, Made, Open, Symbol, Value
 

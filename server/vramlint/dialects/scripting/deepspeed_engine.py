@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vramlint.dialects.kit.run import Given
-from vramlint.dialects.scripting.facts import Facts, argument_of, given
+from vramlint.dialects.scripting.given import Facts, argument_of, given
 from vramlint.document.place import Place
 from vramlint.document.python.evaluate import Evaluation
 from vramlint.document.python.values import Known, Made, Table, Value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
 
 from vramlint.dialects.kit.run import Given
 from vramlint.dialects.scripting.classes import (
@@ -18,51 +17,21 @@ from vramlint.dialects.scripting.classes import (
     WRAPPERS,
     Argument,
 )
+from vramlint.dialects.scripting.given import Facts, argument_of, as_value, given, take
 from vramlint.document.place import Place
 from vramlint.document.python.values import (
     COMMAND_LINE,
     ENVIRONMENT,
-    Items,
     Known,
     Made,
     Open,
     Symbol,
     Value,
-    Word,
-    holds_open,
     plain,
 )
 from vramlint.lazy_dataclasses import replace
 
-Facts: TypeAlias = dict[str, Given]
 MODEL = "model_name_or_path"
-
-
-def given(value: Value, place: Place, word: Word | None = None) -> Given:
-    """A value of the script as an argument of the run; `place` is the call that it is used in, `word` where
-    the call names it.
-    """
-    key, used = word if word is not None else (None, place)
-    if isinstance(value, Open):
-        return Given(None, value.place, "literal", used, value.why, key)
-    found = plain(value)
-    unknown = holds_open(found)
-    if unknown is not None:
-        return Given(None, unknown.place, "literal", used, unknown.why, key)
-    if isinstance(value, Known):
-        return Given(found, value.place, value.how, used, key=key)
-    where = value.place if isinstance(value, Symbol | Items | Made) else used
-    return Given(found, where, "literal", used, key=key)
-
-
-def argument_of(made: Made, name: str, position: int | None = None) -> Given | None:
-    """An argument of a call, by its keyword or its position."""
-    value = made.argument(name, position)
-    if value is None:
-        return None
-    if name not in made.keywords and isinstance(value, Known):
-        return given(value, made.place, Word(value.place, value.place))
-    return given(value, made.place, made.words.get(name))
 
 
 _FROM_OUTSIDE = re.compile(f"{ENVIRONMENT}|{COMMAND_LINE}")
@@ -147,26 +116,12 @@ def _either(found: list[Facts | None], place: Place) -> Facts | None:
     return result
 
 
-def _take(value: Made, table: Mapping[str, Argument]) -> Facts:
-    """The arguments of a call by their keys, and the class's own defaults where those differ."""
-    found: Facts = {}
-    for name, argument in table.items():
-        written = value.argument(name)
-        if written is not None:
-            found[argument.key] = given(written, value.place, value.words.get(name))
-        elif value.missing:
-            found[argument.key] = Given(None, value.place, "literal", value.place, value.missing)
-        elif argument.default is not None:
-            found.setdefault(argument.key, Given(argument.default, value.place, "implied"))
-    return {key: each for key, each in found.items() if each.value is not None or each.why}
-
-
 def adapter_facts(config: Value | None, place: Place) -> Facts:
     """A LoraConfig as keys of a recipe."""
     if config is None or (isinstance(config, Known) and config.value is None):
         return {}
     if isinstance(config, Made) and config.kind == "LoraConfig":
-        return {"use_peft": Given(True, config.place), **_take(config, LORA), **_narrowed(config)}
+        return {"use_peft": Given(True, config.place), **take(config, LORA), **_narrowed(config)}
     why = config.why if isinstance(config, Open) else "an adapter that is not known here"
     if isinstance(config, Made):
         why = f"{config.kind} is not read"
@@ -209,11 +164,11 @@ def _continued(value: Made, below: Facts | None) -> Facts | None:
 
 
 def _loaded(value: Made) -> Facts:
-    """from_pretrained: without a dtype, transformers 5 takes the checkpoint's own."""
+    """from_pretrained. What it loads in without a dtype, the release of transformers decides."""
     name = argument_of(value, "pretrained_model_name_or_path", 0)
-    found: Facts = {"dtype": Given("auto", value.place, "implied")}
+    found: Facts = {}
     found[MODEL] = _named(name or Given(None, value.place, "literal", value.place, "no model is named"))
-    found |= _take(value, LOADING)
+    found |= take(value, LOADING)
     spread = value.argument("device_map")
     if isinstance(spread, Known) and spread.value in ("auto", "balanced"):
         found[SPREAD] = given(spread, value.place)
@@ -238,7 +193,7 @@ def bits_of(config: Value | None, place: Place) -> Facts:
     if config is None or (isinstance(config, Known) and config.value is None):
         return {}
     if isinstance(config, Made) and config.kind == "BitsAndBytesConfig":
-        return _take(config, BITS)
+        return take(config, BITS)
     if isinstance(config, Made) and config.kind == "Mxfp4Config":
         unpacked = config.argument("dequantize")  # quantizers/quantizer_mxfp4.py of transformers 5.24
         if isinstance(unpacked, Known) and unpacked.value is True:
@@ -254,7 +209,7 @@ def _from_config(value: Made) -> Facts:
     """A model with fresh weights in float32; its shape is that of a name only where nothing is changed."""
     config = value.argument("config", 0)
     found: Facts = {"dtype": Given("float32", value.place, "implied"), "fresh": Given(True, value.place)}
-    found |= _take(value, LOADING)
+    found |= take(value, LOADING)
     name = config.argument("pretrained_model_name_or_path", 0) if isinstance(config, Made) else None
     shaped = [key for key in config.keywords if key not in _NOT_SHAPE] if isinstance(config, Made) else []
     if name is None or shaped:
@@ -360,7 +315,7 @@ def _unsloth(value: Made) -> Facts:
     otherwise; training every weight switches them off.
     """
     name = argument_of(value, "model_name", 0)
-    found = _take(
+    found = take(
         value,
         {
             "max_seq_length": Argument("unsloth_length", 2048),
@@ -383,7 +338,7 @@ def _unsloth(value: Made) -> Facts:
 
 def _unsloth_adapter(value: Made) -> Facts:
     """FastLanguageModel.get_peft_model (models/llama.py)."""
-    found = _take(
+    found = take(
         value,
         {
             "r": Argument("lora_r", 16),
@@ -399,8 +354,3 @@ def _unsloth_adapter(value: Made) -> Facts:
     if "use_gradient_checkpointing" not in value.keywords:
         found.pop("gradient_checkpointing", None)
     return {"use_peft": Given(True, value.place), **found}
-
-
-def as_value(found: Mapping[str, Given], key: str) -> Any:
-    """The value at a key; None where it is open or absent."""
-    return found[key].value if key in found else None

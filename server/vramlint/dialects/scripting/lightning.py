@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
-from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, SPREAD, Facts, argument_of, model_facts
+from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, SPREAD, model_facts
+from vramlint.dialects.scripting.given import Facts, argument_of
 from vramlint.dialects.scripting.loops import (
     arguments_of,
     is_language_model,
@@ -103,7 +104,9 @@ def _made(
         "own-script",
         arguments=arguments,
         open=tuple(opened),
-        trainer=Trainer("own", "pretrain" if fresh else "sft", bool(prepared and prepared.value), "freed"),
+        trainer=Trainer(
+            "own", "pretrain" if fresh else "sft", bool(prepared and prepared.value), "freed", called=True
+        ),
     )
     return run, stated
 

@@ -14,16 +14,8 @@ from vramlint.dialects.kit.run import Given, Run, Trainer, Unknown
 from vramlint.dialects.own_script.names import ACCUMULATION
 from vramlint.dialects.scripting.classes import CAUSAL, WRAPPERS
 from vramlint.dialects.scripting.deepspeed_engine import config_of, engine_facts, engine_of, named_optimizer
-from vramlint.dialects.scripting.facts import (
-    MODEL,
-    PREPARED,
-    SHAPE,
-    SPREAD,
-    Facts,
-    argument_of,
-    given,
-    model_facts,
-)
+from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, SPREAD, model_facts
+from vramlint.dialects.scripting.given import Facts, argument_of, given
 from vramlint.dialects.scripting.rows import agreed, batch_of, length_of, undecided
 from vramlint.dialects.scripting.workers import launched
 from vramlint.document.place import Place
@@ -102,7 +94,7 @@ def _run(
         loop = "trainer"
     alone = not any(each.kind in _DISTRIBUTED for each in reading.made)
     raised = bool(prepared and prepared.value)
-    trainer = Trainer("own", "pretrain" if fresh else "sft", raised, loop, alone)
+    trainer = Trainer("own", "pretrain" if fresh else "sft", raised, loop, alone, called=True)
     run = Run(
         launched(place, reading.made, alone=alone),
         Given("own loop", place),

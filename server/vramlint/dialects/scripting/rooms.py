@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from vramlint.dialects.scripting.classes import BITS, LOADING, LORA
-from vramlint.dialects.scripting.facts import MODEL, Facts
+from vramlint.dialects.scripting.facts import MODEL
+from vramlint.dialects.scripting.given import Facts
 from vramlint.dialects.scripting.unsloth import KEYS
 from vramlint.document.place import Place, Room
 from vramlint.document.python.values import Made, Value

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from vramlint.dialects.kit.run import Given, Unknown
 from vramlint.dialects.own_script.names import BATCHES
 from vramlint.dialects.own_script.names import LENGTHS as NAMED_LENGTHS
-from vramlint.dialects.scripting.facts import given
+from vramlint.dialects.scripting.given import given
 from vramlint.dialects.trl.read import LENGTHS
 from vramlint.document.place import Place
 from vramlint.document.python.evaluate import Evaluation

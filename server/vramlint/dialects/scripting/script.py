@@ -10,18 +10,8 @@ from vramlint.dialects.kit.reader import text as as_text
 from vramlint.dialects.kit.run import Given, Launch, Run, Trainer, Unknown
 from vramlint.dialects.scripting.by_name import handed_on, quantized_by_name
 from vramlint.dialects.scripting.classes import ARGUMENTS_OF_TRAINER, IMAGES, is_arguments, trainer_of
-from vramlint.dialects.scripting.facts import (
-    MODEL,
-    PREPARED,
-    SHAPE,
-    SPREAD,
-    Facts,
-    adapter_facts,
-    argument_of,
-    as_value,
-    given,
-    model_facts,
-)
+from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, SPREAD, adapter_facts, model_facts
+from vramlint.dialects.scripting.given import Facts, argument_of, as_value, given
 from vramlint.dialects.scripting.lightning import lightning_run
 from vramlint.dialects.scripting.loops import own_loop
 from vramlint.dialects.scripting.machine import asked_gpu, hosted_gpu
@@ -195,6 +185,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
             images=_reads_images(made),
             spread=spread is not None,
             by_name=isinstance(model, Known),
+            called=True,
         ),
         rooms=room,
     )

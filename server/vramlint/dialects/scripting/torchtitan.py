@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vramlint.dialects.kit.run import Given, Launch, Run, Unknown
-from vramlint.dialects.scripting.facts import Facts, given
+from vramlint.dialects.scripting.given import Facts, given
 from vramlint.document.place import How, Place
 from vramlint.document.python.evaluate import Evaluation
 from vramlint.document.python.values import Function, Items, Known, Made, Open, Symbol, Value

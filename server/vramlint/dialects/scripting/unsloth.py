@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from vramlint.dialects.kit.run import Given
 from vramlint.dialects.scripting.classes import UNSLOTH_PARTS
-from vramlint.dialects.scripting.facts import Facts, as_value
+from vramlint.dialects.scripting.given import Facts, as_value
 from vramlint.lazy_dataclasses import replace
 
 _PATCHED: Mapping[str, object] = {

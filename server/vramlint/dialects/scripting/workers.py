@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vramlint.dialects.kit.run import Given, Launch
-from vramlint.dialects.scripting.facts import argument_of
+from vramlint.dialects.scripting.given import argument_of
 from vramlint.document.place import Place
 from vramlint.document.python.values import Made
 

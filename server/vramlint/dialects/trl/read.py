@@ -39,8 +39,9 @@ from vramlint.dialects.kit.reading import (
     world_size,
 )
 from vramlint.dialects.trl.checks import TRL, float32_compute
+from vramlint.dialects.trl.dated import Dated, dated
 from vramlint.dialects.trl.edits import edits
-from vramlint.dialects.trl.keys import KEYS, LAST_KNOWN, NO_TRAINER, RENAMED
+from vramlint.dialects.trl.keys import KEYS, NO_TRAINER, RENAMED
 from vramlint.dialects.trl.method import (
     check_precomputing,
     read_generation,
@@ -62,7 +63,6 @@ from vramlint.dialects.trl.weights import (
 )
 from vramlint.job import Kernels, Precision, TrainingJob
 from vramlint.lazy_dataclasses import replace
-from vramlint.versions import release
 from vramlint.vocabulary import Loop
 
 VERSION = "1.16"
@@ -155,34 +155,39 @@ def _reader(values: Mapping[str, Any], context: Context) -> tuple[Reader, Contex
     plain = any(name in values for name in _OWN_SCRIPT) or not any(name in values for name in _ONLY_TRL)
     if context.trainer is not None:
         plain = context.trainer.library == "transformers"
-    if "trl" in context.versions:
-        return framework_reader(values, context, "trl", VERSION, _TABLE), context
-    if plain:
+    declared = "trl" in context.versions or (plain and "transformers" in context.versions)
+    old = None if declared else dated(values, context, plain=plain)
+    if old is not None:
+        context = replace(context, versions={**context.versions, old.library: old.last})
+    if plain and "trl" not in context.versions:
         reader = framework_reader(values, context, "transformers", TRANSFORMERS, _TABLE)
         # TRL does not run: its rows are as before its first release.
-        return replace(reader, releases={**reader.releases, "trl": "0"}), context
-    known = [(release, name) for name, release in LAST_KNOWN.items() if values.get(name) is not None]
-    if not known:
-        return framework_reader(values, context, "trl", VERSION, _TABLE), context
-    oldest, name = min(known, key=lambda pair: release(pair[0]) or ())
-    dated = replace(context, versions={**context.versions, "trl": oldest})
-    reader = framework_reader(values, dated, "trl", VERSION, _TABLE)
-    reader.problem(
-        "older-release",
-        name,
-        f"{name} is unknown to trl {VERSION}, which drops it; read as trl {oldest}, the last release "
-        f"seen that knew it",
-        "information",
-    )
-    return reader, dated
+        reader = replace(reader, releases={**reader.releases, "trl": "0"})
+    else:
+        reader = framework_reader(values, context, "trl", VERSION, _TABLE)
+    if old is not None:
+        _say(reader, context, old)
+    return reader, context
+
+
+def _say(reader: Reader, context: Context, old: Dated) -> None:
+    """Tell of the release that a name gives away."""
+    gone = "transformers" if old.beside else old.library
+    newest = f"{gone} {VERSION if gone == 'trl' else TRANSFORMERS}"
+    fate = "refuses" if context.trainer is not None and context.trainer.called else "drops"
+    beside = f", which ran beside transformers {old.beside}" if old.beside else ""
+    read_as = f"{old.library} {old.last}{beside}, the last release seen that knew it"
+    message = f"{old.name} is unknown to {newest}, which {fate} it; read as {read_as}"
+    reader.problem("older-release", old.name, message, "information")
 
 
 def job_of(reader: Reader, context: Context, model: Model) -> TrainingJob:
     """The job that a reader of TRL's and TrainingArguments' keys describes."""
     objective = read_objective(reader, context)
-    quantization = read_quantization(reader, model)
+    given = context.trainer is not None and context.trainer.given_model
+    quantization = read_quantization(reader, model, given=given)
     method = read_method(reader, quantization)
-    precision = read_precision(reader, model)
+    precision = read_precision(reader, model, given=given)
     batch = read_batch(reader)
     engine = _engine(reader, context, model, precision, method, batch)
     quantization = prepared(reader, quantization, engine, precision.autocast)

@@ -32,10 +32,15 @@ _DTYPE_KEYS = ("dtype", "torch_dtype", "model_init_kwargs.dtype", "model_init_kw
 ADAPTER_FLAGS = ("use_peft", "use_lora", "use_qlora")
 
 
-def read_quantization(reader: Reader, model: Model) -> Quantization | None:
-    """bitsandbytes' scheme of the base, or that of a checkpoint stored quantized."""
+def read_quantization(reader: Reader, model: Model, *, given: bool = False) -> Quantization | None:
+    """bitsandbytes' scheme of the base, or that of a checkpoint stored quantized. `given`: the script loads
+    the model, which up to transformers 4.57 it has in float16 where it names no dtype
+    (quantizers/quantizer_bnb_4bit.py, update_dtype).
+    """
     double = reader.read("use_bnb_nested_quant", boolean, field="quantization.double_quant")
     compute = load_dtype(reader, model) or "float32"
+    if given and load_dtype(reader, model) is None:
+        compute = checkpoint_dtype(model) if reader.runs("transformers", "5.0") else "float16"
     for path in ("load_in_4bit", "use_qlora"):
         if reader.flag(path):
             reader.written("quantization.scheme", path)
@@ -116,11 +121,11 @@ def load_dtype(reader: Reader, model: Model) -> Dtype | None:
     return None
 
 
-def read_precision(reader: Reader, model: Model) -> Precision:
-    """Load dtype and autocast."""
+def read_precision(reader: Reader, model: Model, *, given: bool = False) -> Precision:
+    """Load dtype and autocast. `given`: the script loads the model, so that TRL's default is not asked."""
     weights = load_dtype(reader, model)
     if weights is None:
-        if reader.runs("trl", "0.25") or not reader.runs("transformers", "5.0"):
+        if (not given and reader.runs("trl", "0.25")) or not reader.runs("transformers", "5.0"):
             reader.default("precision.weights")
             weights = "float32"
         else:
