@@ -246,3 +246,46 @@ def test_trainings_at_the_same_time_are_a_lower_bound() -> None:
     awake = SHARED | {"ds": {"zero_stage": 3}}
     assert isinstance(job(awake).origin("roles.critic_steps"), Open)
     assert not isinstance(job(SHARED).origin("roles.critic_steps"), Open)
+
+
+ALONE: dict[str, Any] = {
+    "script": "openrlhf.cli.train_ppo",
+    "pretrain": MODEL,
+    "reward_pretrain": MODEL,
+    "zero_stage": 2,
+    "flash_attn": True,
+}
+
+
+def test_ppo_without_ray_holds_four_models_in_the_processes_of_its_launch() -> None:
+    """cli/train_ppo.py of 0.5.9: nothing is on GPUs of its own, and actor and critic train in turn."""
+    found = job(ALONE, gpus=4)
+    assert found.parallel.data == 4
+    assert found.objective == "ppo"
+    assert found.reference_model == "resident"
+    assert found.roles.critic not in ("none", "unknown")
+    assert found.roles.reward_model not in ("none", "unknown")
+    assert found.generation is not None
+    assert found.generation.engine == "in-process"
+    assert found.generation.scored_tokens == 8 * 2048
+    assert not any(isinstance(origin, Open) for origin in found.origins.values())
+
+
+@pytest.mark.parametrize(
+    ("release", "more", "kernel"),
+    [
+        ("0.3.8", {}, "eager"),
+        ("0.8.9", {}, "eager"),
+        ("0.8.9", {"flash_attn": True}, "flash_attention_2"),
+        ("0.8.9", {"packing_samples": True}, "flash_attention_2"),
+        ("0.8.11", {}, "flash_attention_2"),
+    ],
+)
+def test_flash_attention_was_a_switch(release: str, more: dict[str, Any], kernel: str) -> None:
+    """models/model.py up to 0.8.9: `"flash_attention_2" if use_flash_attention_2 else "eager"`."""
+    dialect = load("openrlhf")
+    assert dialect is not None
+    context = Context(MODELS, gpu_count=8, gpu_declared=True, versions={"openrlhf": release})
+    found = dialect.read(OLD | more, context).job
+    assert found is not None
+    assert found.attention == kernel

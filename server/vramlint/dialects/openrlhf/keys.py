@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vramlint.dialects.kit.dialect import Key
+from vramlint.dialects.kit.dialect import Key, before
 
 SCRIPT = "script"
 """The program itself, `openrlhf.cli.train_dpo`, where a launch line names it."""
@@ -98,7 +98,13 @@ KEYS: tuple[Key, ...] = (
     Key("ds.adam_offload", "parallel.offload", "Keeps the optimizer, and its step, on the host.", False),
     Key("ds.overlap_comm", "parallel.buckets.overlap_comm", "Overlaps reduction with backward.", False),
     Key("ds.grad_accum_dtype", "precision.gradients", "Dtype in which gradients add up.", None),
-    Key("ds.attn_implementation", "attention", "Attention kernel.", "flash_attention_2"),
+    Key(
+        "ds.attn_implementation",
+        "attention",
+        "Attention kernel.",
+        "flash_attention_2",
+        by_release=(before("eager", openrlhf="0.8.10"),),
+    ),
     Key("ds.use_liger_kernel", "kernels.liger", "Liger's kernels in the layers; logits stay whole.", False),
     Key("ds.packing_samples", "packing", "Runs the rows of a batch one after the other, unpadded.", False),
     Key("ds.load_in_4bit", "quantization", "Stores the frozen base in NF4, with double quantization.", False),

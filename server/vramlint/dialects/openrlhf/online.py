@@ -2,7 +2,8 @@
 
 Semantics of 0.11.2 (`cli/train_ppo_ray.py`, `trainer/ppo_trainer.py`, `trainer/ray/`). With `colocate_all`
 all of them share the actor's GPUs; else the actor's GPUs are estimated, with the reference where it is there
-too.
+too. Up to 0.5 there was `train_ppo`, without Ray: the processes of one launch hold all four models,
+transformers generates, and actor and critic train one after the other (0.5.9, `cli/train_ppo.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from vramlint.dialects.engines.distribution import ParallelPlan, WorldSize
 from vramlint.dialects.engines.liger import read_liger
 from vramlint.dialects.kit.dialect import Context, Obstacle
 from vramlint.dialects.kit.reader import Reader, boolean, number, positive, text
-from vramlint.dialects.kit.reading import hardware, role_model, unmodelled
+from vramlint.dialects.kit.reading import hardware, role_model, unmodelled, world_size
 from vramlint.dialects.openrlhf.arguments import flag, get, spelling
 from vramlint.dialects.openrlhf.arguments import read as read_argument
 from vramlint.dialects.openrlhf.engine import (
@@ -22,7 +23,7 @@ from vramlint.dialects.openrlhf.engine import (
     read_engine,
     read_optimizer,
 )
-from vramlint.dialects.openrlhf.keys import OLD
+from vramlint.dialects.openrlhf.keys import OLD, SCRIPT
 from vramlint.job import Generation, Kernels, Quantization, RoleModel, Roles, TrainingJob
 from vramlint.lazy_dataclasses import dataclass
 from vramlint.vocabulary import Away, Reference
@@ -47,10 +48,14 @@ def is_online(reader: Reader, script: str) -> bool:
 
 def online_job(reader: Reader, context: Context, model: Model) -> TrainingJob | Obstacle:
     """The run on the actor's GPUs."""
-    nodes = read_argument(reader, "actor.num_nodes", positive)
-    per_node = read_argument(reader, "actor.num_gpus_per_node", positive)
+    alone = _without_ray(reader)
+    if alone:
+        nodes, per_node = context.nodes, world_size(reader, context) // context.nodes
+    else:
+        nodes = read_argument(reader, "actor.num_nodes", positive)
+        per_node = read_argument(reader, "actor.num_gpus_per_node", positive)
     engine = read_engine(reader, WorldSize(nodes * per_node, nodes), model)
-    together = flag(reader, "train.colocate_all")
+    together = alone or flag(reader, "train.colocate_all")
     learns_value = (get(reader, "algo.advantage.estimator", text) or "gae") == "gae"
     if learns_value and not together and (apart := _smaller_group(reader, nodes * per_node)):
         return apart
@@ -87,6 +92,10 @@ def online_job(reader: Reader, context: Context, model: Model) -> TrainingJob | 
         origins=reader.record.origins,
         **{**hardware(context), "gpu_count": per_node, "nodes": nodes},
     )
+
+
+def _without_ray(reader: Reader) -> bool:
+    return (reader.get(SCRIPT, text) or "").removesuffix(".py").endswith("train_ppo")
 
 
 def _smaller_group(reader: Reader, world: int) -> Obstacle | None:
@@ -132,6 +141,9 @@ def _reference(reader: Reader, engine: ParallelPlan, together: bool) -> Referenc
         reader.written("reference_model", spelling(reader, "algo.kl.init_coef"))
         return "none"
     shared = together or flag(reader, "train.colocate_actor_ref")
+    if _without_ray(reader):
+        reader.default("reference_model", "beside the actor")
+        return "quantized" if flag(reader, "ds.load_in_4bit") else "resident"
     path = "train.colocate_all" if together else "train.colocate_actor_ref"
     away = flag(reader, "ref.offload") or reader.flag("ref_reward_offload")
     if not shared or (away and engine.parallel.strategy == "zero3"):
@@ -155,7 +167,7 @@ def _roles(reader: Reader, context: Context, together: bool, learns_value: bool,
     if critic == "auto":
         critic = "same-as-model" if reward in ("none", "unknown") else reward
     others = Roles(critic=critic, reward_model=reward, critic_steps="apart", critic_away=away)
-    if away == "none":
+    if away == "none" and not _without_ray(reader):
         reason = "actor and critic train at the same time, of which one peak is counted"
         reader.leave_open("roles.critic_steps", reason, at_least=True)
     return others
@@ -207,7 +219,8 @@ def _scored(reader: Reader, rows: Rows) -> int | None:
     if flag(reader, "train.dynamic_batch_enable"):
         tokens = get(reader, "rollout.max_tokens_per_gpu", positive) or 0
     else:
-        tokens = (get(reader, "rollout.micro_batch_size", positive) or 1) * rows.length
+        default = 8 if reader.has("pretrain") else 1
+        tokens = (get(reader, "rollout.micro_batch_size", positive) or default) * rows.length
     if tokens <= rows.micro * rows.length:
         return None
     reader.written("generation.scored_tokens", spelling(reader, "rollout.micro_batch_size"))
