@@ -164,3 +164,33 @@ def test_the_newest_imply_nothing(named: dict[str, str]) -> None:
 def test_a_mixture_of_an_older_unsloth_is_quantized_to_its_experts() -> None:
     newest, older = (job_of(MIXTURE, versions=versions) for versions in ({}, {"unsloth": "2025.8"}))
     assert estimate_job(older).components["weights"] < estimate_job(newest).components["weights"] / 2.5
+
+
+@pytest.mark.parametrize(
+    ("written", "release", "kernel"),
+    [
+        ("", "0.6", "eager"),
+        ("flash_attn: true\n", "0.6", "flash_attention_2"),
+        ("", "0.7", "sdpa"),
+        ("flash_attn: 'off'\n", "0.8", "eager"),
+        ("flash_attn: fa2\n", "0.9.3", "flash_attention_2"),
+    ],
+)
+def test_flash_attention_was_a_switch_of_llamafactory(written: str, release: str, kernel: str) -> None:
+    """llmtuner 0.5.3 to 0.6.2, model/patcher.py: eager without it."""
+    job = job_of(LLAMAFACTORY + written, versions={"llamafactory": release})
+    assert job.attention == kernel
+
+
+@pytest.mark.parametrize(
+    ("release", "recomputes", "strategy"),
+    [("0.3", "none", "fsdp1"), ("0.4", "none", "fsdp2"), ("0.5", "full", "fsdp2")],
+)
+def test_the_first_fine_tuning_of_verl(release: str, recomputes: str, strategy: str) -> None:
+    """trainer/config/sft_trainer.yaml of 0.2.0, 0.4.0 and 0.5.0."""
+    config = {
+        "data": {"micro_batch_size_per_gpu": 1, "train_files": "a"},
+        "model": {"partial_pretrain": "meta-llama/Llama-3.2-1B", "fsdp_config": {"model_dtype": "fp32"}},
+    }
+    job = job_of(config, versions={"verl": release})
+    expect(job, {"gradient_checkpointing": recomputes, "parallel.strategy": strategy})

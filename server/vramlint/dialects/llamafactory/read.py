@@ -83,6 +83,7 @@ _OBJECTIVES: Mapping[str, Objective] = {
 _ATTENTION: Mapping[str, Attention] = {
     "auto": "sdpa",
     "disabled": "eager",
+    "off": "eager",  # up to 0.8
     "sdpa": "sdpa",
     "fa2": "flash_attention_2",
     "fa3": "flash_attention_3",
@@ -181,7 +182,7 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         image_pixels=reader.read("image_max_pixels", positive),
         gradient_checkpointing=_checkpointing(reader, engine),
         activation_offload=reader.read("use_unsloth_gc", boolean),
-        attention=reader.read("flash_attn", choice(_ATTENTION), "sdpa"),
+        attention=_attention(reader),
         loss=read_loss(reader, model, objective),
         kernels=Kernels(liger_kernels(reader, model)),
         loop="trainer",
@@ -198,6 +199,18 @@ def _job(reader: Reader, context: Context, model: Model) -> TrainingJob:
         origins=reader.record.origins,
         **hardware(context),
     )
+
+
+def _attention(reader: Reader) -> Attention:
+    """The kernel. Up to 0.6 a switch: FlashAttention 2, or eager without it (llmtuner 0.5.3 and 0.6.2,
+    model/patcher.py).
+    """
+    before = not reader.runs("llamafactory", "0.7")
+    switch = reader.get("flash_attn", boolean) if before else None
+    if switch is not None:
+        reader.written("attention", "flash_attn")
+        return "flash_attention_2" if switch else "eager"
+    return reader.read("flash_attn", choice(_ATTENTION), "eager" if before else "sdpa")
 
 
 def _images(reader: Reader, objective: Objective) -> Images:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vramlint.dialects.kit.dialect import Key
+from vramlint.dialects.kit.dialect import Key, before
 
 ACTOR, ROLLOUT, CRITIC = "actor_rollout_ref.actor", "actor_rollout_ref.rollout", "critic"
 _BOOLEAN = (True, False)
@@ -36,6 +36,7 @@ FINE_TUNING: tuple[Key, ...] = (
         "gradient_checkpointing",
         "Recomputes layers in backward.",
         True,
+        by_release=(before(False, verl="0.5"),),
     ),
     Key(
         "model.enable_activation_offload",
@@ -47,7 +48,14 @@ FINE_TUNING: tuple[Key, ...] = (
     Key("model.lora_rank", "adapter.r", "Above 0, trains an adapter of this rank over a frozen base.", 0),
     Key("model.lora_alpha", "adapter.alpha", "Scale of the adapter. Costs no memory.", 16),
     Key("model.target_modules", "adapter.targets", "Linears that get an adapter.", "all-linear"),
-    Key("model.strategy", "parallel.strategy", "fsdp (version 1) or fsdp2.", "fsdp2", ("fsdp", "fsdp2")),
+    Key(
+        "model.strategy",
+        "parallel.strategy",
+        "fsdp (version 1) or fsdp2.",
+        "fsdp2",
+        ("fsdp", "fsdp2"),
+        by_release=(before("fsdp", verl="0.4"),),
+    ),
     Key("model.use_liger", "loss", "Liger's kernels: no logits in float32.", False),
     Key(
         "model.use_fused_kernels", "loss", "Log-probabilities in chunks: no logits of the whole batch.", False
