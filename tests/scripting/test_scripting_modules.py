@@ -91,6 +91,14 @@ def test_a_program_that_only_starts_a_module_is_one_that_trains(tmp_path: Path, 
     assert fields(run)["micro_batch"] == 7
     assert starts_run(main.encode())
     assert not starts_run(b"from sklearn.model_selection import train_test_split\n'__main__'\n")
+    assert not starts_run(b"import helpers\n'__main__'\n")
+
+
+def test_a_line_for_the_shell_in_a_string_is_a_notebooks() -> None:
+    line = b'"!torchrun train.py"'
+    assert starts_run(b'{"cells": [{"source": [%b]}]}' % line)
+    assert not starts_run(b"text = %b\n" % line)
+    assert starts_run(b"!torchrun train.py\n".join((b"# a cell\n", b"")))
 
 
 def test_a_function_is_called_like_its_module(tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 import re
 
-_TRAINERS = (b"rainer(", b"rainer (")
-"""After the T of a trainer that is called: one letter is found a hundred times as fast as a word."""
+_TRAINERS = (b"Trainer(", b"Trainer (")
 _MAINS = (b"sft_main(", b"rlhf_main(", b"pt_main(")
 _CALLS = (b"run_exp(", b"load_cfg(")
 _LIBRARIES = (b"transformers", b"trl", b"unsloth", b"llamafactory", b"axolotl", b"swift")
@@ -31,7 +30,7 @@ def starts_run(data: bytes) -> bool:
     return (
         _calls(data)
         or _loops(data)
-        or (b"__main__" in data and _BRINGS_TRAINING.search(data) is not None)
+        or (b"__main__" in data and b"train" in data and _BRINGS_TRAINING.search(data) is not None)
         or (b"entry_point" in data and b"sagemaker" in data)
         or (_shells(data) and any(word in data for word in STARTS + _WORDS))
     )
@@ -56,11 +55,11 @@ def holds_lines(text: str) -> bool:
 
 def _calls(data: bytes) -> bool:
     """Whether a trainer is called, or declared by its `Config`."""
-    after = data.split(b"T")[1:]
-    if any(each.startswith(b"rainer.Config") for each in after):
+    trainer = b"Trainer" in data  # once through most programs, not three times
+    if trainer and b"Trainer.Config" in data:
         return True
     called = (
-        any(each.startswith(_TRAINERS) for each in after)
+        (trainer and any(call in data for call in _TRAINERS))
         or any(call in data for call in _CALLS)
         or (b"_main(" in data and any(call in data for call in _MAINS))
     )
@@ -74,8 +73,10 @@ def _loops(data: bytes) -> bool:
 
 def _shells(data: bytes) -> bool:
     """Whether there is a shell line of a notebook (`!pip`, `%%bash`), or a call that starts a command."""
+    before = {each[-1:] for each in data.split(b"!")[:-1]}
     return (
-        any(before.endswith((b"\n", b'"')) for before in data.split(b"!")[:-1])
+        b"\n" in before
+        or (b'"' in before and b"cells" in data)  # a notebook's lines are strings
         or b"" in data.split(b"%")[1:-1]
         or b"subprocess" in data
         or b"os.system" in data
