@@ -7,7 +7,7 @@ the same text, around which the answers are the same, need not be read again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from vramlint.catalog.facts import Model
@@ -37,6 +37,8 @@ class Questions:
     launchers: list[Launcher | None] = field(default_factory=list)
     of_its_own: bool = False
     """Whether an answer is about this very file: another that it names is there."""
+    asking: Surroundings | None = None
+    """What is around the file, so that each question is kept."""
 
     def open(self, around: Surroundings, name: str) -> Companion | None:
         """A companion, asked for."""
@@ -98,12 +100,16 @@ class AskedWorkspace(Workspace):
     """Of the file that is analysed next, where None."""
 
     def surroundings(self, path: str | None, overrides: Overrides) -> Surroundings:
-        """The same, and each question is kept. A file is analysed several times where its fixes are tried."""
-        around = super().surroundings(path, overrides)
-        if self.questions is None:
-            self.questions = Questions(path, around)
+        """The same, and each question is kept. A file is analysed several times where its fixes are tried, and
+        what is around it is looked for once.
+        """
         asked = self.questions
-        return replace(
+        if asked is not None and asked.path == path and asked.asking is not None:
+            return asked.asking
+        around = super().surroundings(path, overrides)
+        if asked is None:
+            asked = self.questions = Questions(path, around)
+        asking = replace(
             around,
             open=partial(asked.open, around),
             script=partial(asked.script, around),
@@ -111,18 +117,22 @@ class AskedWorkspace(Workspace):
             launcher=partial(asked.launcher, around),
             catalog=_AskedCatalog(around.catalog, asked),
         )
+        if asked.path == path:
+            asked.asking = asking
+        return asking
 
 
 class _AskedCatalog:
     """A catalog whose models depend on the folder where a name starts."""
 
     def __init__(self, catalog: Catalog, asked: Questions) -> None:
-        self._catalog, self._asked = catalog, asked
+        self._catalog = catalog
         self.nearest = catalog.nearest
+        self._model = cache(partial(asked.model, catalog))
 
     def model(self, name: str, folder: str | None = None) -> Model | None:
         """As of the catalog."""
-        return self._asked.model(self._catalog, name, folder)
+        return self._model(name, folder)
 
     def from_config(self, config: Mapping[str, Any], name: str = "config") -> Model | None:
         """As of the catalog."""
