@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -131,9 +132,16 @@ def _replace(instance: Any, /, **changes: Any) -> Any:
     if not changes.keys() <= cls.__fields__.keys():
         raise TypeError(f"{cls.__name__} has no field {', '.join(changes.keys() - cls.__fields__.keys())}")
     made = cls.__new__(cls)
-    for name in cls.__fields__:
-        _set(made, name, changes[name] if name in changes else getattr(instance, name))
+    for name, put in _slots(cls):
+        put(made, changes[name] if name in changes else getattr(instance, name))
     return made
+
+
+@cache
+def _slots(cls: type) -> tuple[tuple[str, Callable[[Any, Any], None]], ...]:
+    """The fields with what sets them, of a frozen instance too: faster than by name."""
+    names = cls.__fields__  # type: ignore[attr-defined]
+    return tuple((name, getattr(cls, name).__set__) for name in names)
 
 
 def _made_anew(cls: type, base: type, kw_only: bool) -> type:
@@ -188,7 +196,7 @@ def _assigned(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> b
 
 def _compiled(cls: Any) -> Callable[..., None]:
     """`__init__` with a parameter for each field, the fastest way to make an instance."""
-    names: dict[str, Any] = {"_set": _set, "_missing": _MISSING}
+    names: dict[str, Any] = {"_missing": _MISSING, **{f"_set_{name}": put for name, put in _slots(cls)}}
     parameters, lines = ["self"], ["pass"]
     for name, each in cls.__fields__.items():
         parameter = value = name
@@ -201,7 +209,7 @@ def _compiled(cls: Any) -> Callable[..., None]:
             value = f"_{name}() if {name} is _missing else {name}"
         parameters.append(parameter)
         lines.append(
-            f"_set(self, {name!r}, {value})" if issubclass(cls, _Frozen) else f"self.{name} = {value}"
+            f"_set_{name}(self, {value})" if issubclass(cls, _Frozen) else f"self.{name} = {value}"
         )
     body = "\n    ".join(lines)
     exec(f"def __init__({', '.join(parameters)}):\n    {body}", names)
