@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache
 from typing import Any
 
 from vramlint.document.language import Language
@@ -82,6 +83,7 @@ def _yaml_float(value: float) -> str:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{power}" if exponent else mantissa
 
 
+@lru_cache(1024)
 def _reads_plain(text: str, flow: bool) -> bool:
     """Whether the text without quotes comes back as the same string."""
     if not text or not text.isprintable() or text != text.strip() or text[0] in "[{&*!|>'\"%@`#":

@@ -242,12 +242,15 @@ def _at(values: Mapping[Any, Any], path: str) -> Iterator[tuple[str, Any]]:
         yield path, values[path]
         return
     step, _, rest = path.partition(".")
-    keys = [step] if step in values else []
-    if "*" in step:
-        keys = fnmatch.filter(map(str, islice(values, _MOST_KEYS)), step)
-    for key in keys:
+    for key in _like(step, values, bool(rest)) if "*" in step else (step,) if step in values else ():
         value = values.get(key)
         if not rest:
             yield key, value
         elif isinstance(value, Mapping):
             yield from ((f"{key}.{below}", inner) for below, inner in _at(value, rest))
+
+
+def _like(pattern: str, values: Mapping[Any, Any], sections: bool) -> list[str]:
+    """The keys that match a pattern; of `sections` only, which few files have many of."""
+    keys = (key for key, value in values.items() if isinstance(value, dict)) if sections else values
+    return fnmatch.filter(map(str, islice(keys, _MOST_KEYS)), pattern)
