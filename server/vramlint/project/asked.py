@@ -100,8 +100,8 @@ class AskedWorkspace(Workspace):
     """Of the file that is analysed next, where None."""
 
     def surroundings(self, path: str | None, overrides: Overrides) -> Surroundings:
-        """The same, and each question is kept. A file is analysed several times where its fixes are tried, and
-        what is around it is looked for once.
+        """The same, and each question is kept. While fixes of a file are tried, what is around it is looked
+        for once.
         """
         asked = self.questions
         if asked is not None and asked.path == path and asked.asking is not None:
