@@ -303,6 +303,10 @@ TOGETHER = {
         [("flow", "c"), [1]],
         [("deep", 0, "val"), 3],
         [("text",), "short"],
+        [("fresh", "a"), "auto"],
+        [("fresh", "deeper", "b"), 1],
+        [("fresh", "deeper", "c"), [2]],
+        [("fresh", "d"), True],
     ],
     "json": [[("a",), 2], [("b", "x"), 3], [("e", "f"), 4], [("g",), [5]]],
     "toml": [[("a",), 2], [("t", "k"), "w"], [("t", "sub", "r"), 4], [("b",), 5], [("c",), 6]],
@@ -330,7 +334,9 @@ def test_many_keys_at_once_as_one_after_the_other(name: str, backwards: bool) ->
 @pytest.mark.parametrize(
     "keys",
     [
-        [(("fresh", "a"), 1), (("fresh", "b"), 2)],
+        [(("fresh", "a"), 1), (("fresh", "a"), 2)],
+        [(("fresh", "a"), 1), (("fresh", "a", "b"), 2)],
+        [(("fresh",), {"a": 1}), (("fresh", "b"), 2)],
         [(("lr",), 1), (("lr",), 2)],
         [(("lora",), 1), (("lora", "r"), 2)],
         [((), 1)],

@@ -51,12 +51,13 @@ def _parsed(text: str, path: str | None, language: Language) -> Document:
 
 def set_keys(document: Document, keys: Iterable[tuple[KeyPath, Any]]) -> tuple[TextEdit, ...] | None:
     """The edits that write all values at once, each where it would go alone; None where one of them has to
-    see what another wrote.
+    see what another wrote. What goes into one mapping that is not there yet is one edit.
     """
-    expected, edits = document.values(), []
+    keys, expected, edits = [*keys], document.values(), []
+    for path, value in keys:
+        expected = _with(expected, path, value)
     try:
-        for path, value in keys:
-            expected = _with(expected, path, value)
+        for path, value in _gathered(document, keys):
             edit = _written(document, path, value) if path else None
             if edit is None:
                 return None
@@ -65,6 +66,26 @@ def set_keys(document: Document, keys: Iterable[tuple[KeyPath, Any]]) -> tuple[T
     except (CannotWrite, ValueError):  # they overlap
         return None
     return tuple(edits) if _holds(document, after, expected) else None
+
+
+class _Block(dict[Any, Any]):
+    """Pairs to be written; as a value those of a YAML mapping that is not there yet, each on its own line."""
+
+
+def _gathered(document: Document, keys: Iterable[tuple[KeyPath, Any]]) -> Iterable[tuple[KeyPath, Any]]:
+    """The keys, where those that go into one mapping which is not there yet are one."""
+    found = _Block()
+    for path, value in keys:
+        depth = next((at for at in range(1, len(path)) if document.node(path[:at]) is None), len(path))
+        below = [str(name) for name in path[depth:]] if document.language == "yaml" else []
+        into: Any = found
+        for name in (path[:depth], *below[:-1]) if below else ():
+            into = into.setdefault(name, _Block()) if isinstance(into, _Block) else None
+        last = below[-1] if below else path
+        if not isinstance(into, _Block) or last in into:
+            raise CannotWrite("one value is written over another")
+        into[last] = value
+    return found.items()
 
 
 def set_key(document: Document, path: KeyPath, value: Any, after: str | None = None) -> TextEdit | None:
@@ -200,12 +221,14 @@ def _insertion(document: Document, path: KeyPath, value: Any, after: str | None)
     names = [str(part) for part in path[depth:]]
     if parent is None:
         return _first_pair(document, names, value)
-    if parent.kind == "scalar" and parent.value is None and depth:
+    if parent.kind == "scalar" and parent.value is None and depth and not isinstance(value, _Block):
         return _replacement(document, path[:depth], _nested(names, value))
     if parent.kind != "map":
         return None
     own = [pair for pair in parent.pairs if pair.merged_from is None]
     sibling = next((pair for pair in own if pair.key.raw == after), own[-1] if own else None)
+    if isinstance(value, _Block) and parent.style != "block":
+        return None
     if parent.style == "flow":
         return _flow_insertion(document, parent, sibling, names, value)
     if document.language == "toml":
@@ -222,7 +245,11 @@ def _nested(names: list[str], value: Any) -> Any:
 def _block_lines(names: list[str], value: Any, indent: str, newline: str) -> str:
     """`a:`, below it `b: value`, each mapping two columns deeper."""
     lines = [f"{indent}{'  ' * depth}{write_key(name, 'yaml')}:" for depth, name in enumerate(names)]
-    return newline.join(lines) + " " + write_value(value, "yaml")
+    if not isinstance(value, _Block):
+        return newline.join(lines) + " " + write_value(value, "yaml")
+    below = indent + "  " * len(names)
+    lines += (_block_lines([name], each, below, newline) for name, each in value.items())
+    return newline.join(lines)
 
 
 def _first_pair(document: Document, names: list[str], value: Any) -> TextEdit | None:
