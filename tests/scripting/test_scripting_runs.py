@@ -394,3 +394,25 @@ def test_a_checkpoint_in_mxfp4_that_is_unpacked_has_16_bit_weights(tmp_path: Pat
     assert run.reading is not None
     assert run.estimate is not None
     assert run.estimate.components["weights"] == pytest.approx(2 * 20.9e9, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("release", "bits", "weights"),
+    [
+        ("5.2", "", "bfloat16"),
+        ("4.57", "", "float32"),
+        ("4.57", ", torch_dtype='auto'", "bfloat16"),
+        ("4.57", ", quantization_config=BitsAndBytesConfig(load_in_4bit=True)", "float16"),
+    ],
+)
+def test_a_model_that_is_loaded_without_a_dtype_gets_the_one_of_its_release(
+    tmp_path: Path, release: str, bits: str, weights: str
+) -> None:
+    """`from_pretrained` without one: modeling_utils.py, and quantizers/quantizer_bnb_4bit.py before 5.0."""
+    text = f"# vramlint: versions=transformers@{release}\n{HEAD}" + (
+        f"model = AutoModelForCausalLM.from_pretrained('Qwen/Qwen2.5-7B'{bits})\n"
+        "SFTTrainer(model=model, args=SFTConfig('out'), peft_config=LoraConfig(r=8)).train()\n"
+    )
+    (run,) = described(tmp_path, text, gpu="A100-80GB")
+    assert run.reading is not None
+    assert run.reading.job.precision.weights == weights

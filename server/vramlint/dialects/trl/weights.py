@@ -125,7 +125,11 @@ def read_precision(reader: Reader, model: Model, *, given: bool = False) -> Prec
     """Load dtype and autocast. `given`: the script loads the model, so that TRL's default is not asked."""
     weights = load_dtype(reader, model)
     if weights is None:
-        if (not given and reader.runs("trl", "0.25")) or not reader.runs("transformers", "5.0"):
+        quantized = reader.flag("load_in_4bit") or reader.flag("load_in_8bit")
+        if given and quantized and not reader.runs("transformers", "5.0"):
+            reader.default("precision.weights", "transformers' beside bitsandbytes' weights")
+            weights = "float16"
+        elif (not given and reader.runs("trl", "0.25")) or not reader.runs("transformers", "5.0"):
             reader.default("precision.weights")
             weights = "float32"
         else:
