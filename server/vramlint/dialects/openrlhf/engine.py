@@ -88,8 +88,9 @@ def read_checkpointing(reader: Reader, section: str = "model") -> Checkpointing:
 
 def read_attention(reader: Reader) -> Attention:
     """The attention kernel. Up to 0.8.9 a switch (cli/train_sft.py), which packed rows turn on."""
-    for path in ("flash_attn", spelling(reader, "ds.packing_samples")):
-        if reader.flag(path) and not reader.has(spelling(reader, "ds.attn_implementation")):
+    switches = ("flash_attn", spelling(reader, "ds.packing_samples"))
+    for path in () if reader.runs("openrlhf", "0.8.10") else switches:
+        if reader.flag(path):
             reader.written("attention", path)
             return "flash_attention_2"
     return read_argument(reader, "ds.attn_implementation", attention)
