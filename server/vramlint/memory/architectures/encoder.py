@@ -1,19 +1,20 @@
-"""Encoders with a masked-language-model head, on the same layers as decoders."""
+"""Encoders with a masked-language-model head or one that scores, on the same layers as decoders."""
 
 from __future__ import annotations
 
 from vramlint.job import TrainingJob
 from vramlint.lazy_dataclasses import dataclass, replace
 from vramlint.memory.architectures.deberta_attention import relative_positions
-from vramlint.memory.architectures.decoder import layers, shared_inputs
+from vramlint.memory.architectures.decoder import SCORES, layers, shared_inputs
 from vramlint.memory.architectures.decoder_spec import Decoder
 from vramlint.memory.architectures.network import Inputs, Network
 from vramlint.memory.architectures.partition import rank_part
+from vramlint.memory.objectives import objective_of
 from vramlint.memory.ops.activations import activated
 from vramlint.memory.ops.basic import add, cast, dropout
 from vramlint.memory.ops.embedding import embedding, token_embedding
 from vramlint.memory.ops.linear import Linear, linear
-from vramlint.memory.ops.loss import token_loss
+from vramlint.memory.ops.loss import sliced, token_loss
 from vramlint.memory.ops.norm import norm
 from vramlint.memory.tape import Tape
 from vramlint.memory.tensors import Tensor
@@ -38,7 +39,12 @@ class Encoder:
 
 
 def build_encoder(encoder: Encoder, weights: Weights, job: TrainingJob) -> Network:
-    """Embeddings, layers, transform, tied head with its bias (modeling_bert.py, BertForMaskedLM)."""
+    """Embeddings, layers, transform, tied head with its bias (modeling_bert.py, BertForMaskedLM). To score,
+    the first token goes through a dense layer and a head of its own (BertForSequenceClassification with its
+    pooler; RobertaClassificationHead; ContextPooler in modeling_deberta_v2.py; pre-norm encoders have a norm
+    between the two, ModernBertPredictionHead).
+    """
+    scores = objective_of(job).loss == "score"
     whole = replace(job, parallel=replace(job.parallel, sequence=False))
     body = rank_part(encoder.body, whole)
     outside = weights.group("embedding").parameters
@@ -61,11 +67,18 @@ def build_encoder(encoder: Encoder, weights: Weights, job: TrainingJob) -> Netwo
     stages, order = layers(body, weights, job)
     last = weights.group("head").parameters
     final = weights.norm("final_norm", body.hidden, body.norm, body.norm_bias) if encoder.final_norm else None
-    transform = weights.linear(encoder.transform, body.hidden, body.hidden, encoder.transform_bias)
-    transform_norm = weights.norm(
-        "cls.predictions.transform.LayerNorm", body.hidden, body.norm, body.norm_bias
+    transform = weights.linear(
+        "pooler.dense" if scores else encoder.transform, body.hidden, body.hidden, encoder.transform_bias
     )
-    head = Linear(words, weights.parameter("cls.predictions.bias", (body.vocabulary,), "head"))
+    transform_norm = (
+        None
+        if scores and not encoder.final_norm
+        else weights.norm("cls.predictions.transform.LayerNorm", body.hidden, body.norm, body.norm_bias)
+    )
+    if scores:
+        head = weights.linear("classifier", SCORES, body.hidden, True, quantizable=False, role="head")
+    else:
+        head = Linear(words, weights.parameter("cls.predictions.bias", (body.vocabulary,), "head"))
 
     def begin(t: Tape) -> tuple[Tensor, Inputs]:
         batch, tokens = job.micro_batch_size, job.sequence_length
@@ -82,7 +95,10 @@ def build_encoder(encoder: Encoder, weights: Weights, job: TrainingJob) -> Netwo
     def end(t: Tape, x: Tensor) -> Tensor:
         if final is not None:
             x = norm(t, x, final)
-        return norm(t, activated(t, linear(t, x, transform), body.activation), transform_norm)
+        if scores:
+            x = sliced(t, x.view(x.shape[0] * x.shape[1], body.hidden), x.shape[0])
+        x = activated(t, linear(t, x, transform), body.activation)
+        return x if transform_norm is None else norm(t, x, transform_norm)
 
     def loss(t: Tape, x: Tensor) -> tuple[Tensor, Tensor | None]:
         logits = linear(t, x, head, "logits")
