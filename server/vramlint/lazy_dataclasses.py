@@ -208,9 +208,7 @@ def _compiled(cls: Any) -> Callable[..., None]:
             names[f"_{name}"], parameter = each.default_factory, f"{name}=_missing"
             value = f"_{name}() if {name} is _missing else {name}"
         parameters.append(parameter)
-        lines.append(
-            f"_set_{name}(self, {value})" if issubclass(cls, _Frozen) else f"self.{name} = {value}"
-        )
+        lines.append(f"_set_{name}(self, {value})" if issubclass(cls, _Frozen) else f"self.{name} = {value}")
     body = "\n    ".join(lines)
     exec(f"def __init__({', '.join(parameters)}):\n    {body}", names)
     compiled: Callable[..., None] = names["__init__"]
