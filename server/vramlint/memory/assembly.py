@@ -154,7 +154,7 @@ def _tops(walked: Sequence[PeakCandidate], persistent: PersistentBytes) -> Itera
 
 def _moment(held: Held, overhead: int) -> Moment:
     """A moment with what lies outside its tensors."""
-    return Moment.of(
+    return Moment(
         held.name,
         {
             "weights": held.weights,

@@ -53,13 +53,11 @@ class Moment:
 
     name: MomentName
     components: Mapping[Component, int]
-    device_bytes: int
-    """What the GPU must have to live through it. A search asks for it thousands of times."""
 
-    @classmethod
-    def of(cls, name: MomentName, components: Mapping[Component, int]) -> Moment:
-        """The moment with these bytes."""
-        return cls(name, components, sum(components.values()))
+    @property
+    def device_bytes(self) -> int:
+        """What the GPU must have to live through it."""
+        return sum(self.components.values())
 
     @property
     def allocated_bytes(self) -> int:
@@ -242,7 +240,7 @@ class Estimate:
         """The peak of each moment that is known to happen, in the order of the run."""
         worst = self.worst
         return tuple(
-            Moment.of(worst.name, self.components) if moment is worst else moment for moment in self.counted
+            Moment(worst.name, self.components) if moment is worst else moment for moment in self.counted
         )
 
     @property
