@@ -97,8 +97,9 @@ def build_encoder(encoder: Encoder, weights: Weights, job: TrainingJob) -> Netwo
             x = norm(t, x, final)
         if scores:
             x = sliced(t, x.view(x.shape[0] * x.shape[1], body.hidden), x.shape[0])
-        x = activated(t, linear(t, x, transform), body.activation)
-        return x if transform_norm is None else norm(t, x, transform_norm)
+        if transform_norm is None:
+            return activated(t, linear(t, x, transform), body.activation)
+        return norm(t, activated(t, linear(t, x, transform), body.activation), transform_norm)
 
     def loss(t: Tape, x: Tensor) -> tuple[Tensor, Tensor | None]:
         logits = linear(t, x, head, "logits")
