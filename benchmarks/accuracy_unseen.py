@@ -89,7 +89,8 @@ adapter's modules, its framework's default was taken before anything was estimat
 CAUSES_THIRD = """\
 What was wrong: PPO of OpenRLHF before Ray, of which the actor alone was counted; scripts that load a model
 without a dtype, which was float32 before transformers 5; attention that was eager in older releases of
-LLaMA-Factory and OpenRLHF; the first fine-tuning trainer of verl, which kept all activations. What is left:
+LLaMA-Factory and OpenRLHF; the first fine-tuning trainer of verl, which kept all activations; encoders that
+classify, which were given the logits of their language head. What is left:
 limits of length that the data do not reach (estimates of PEFT's runs are 9 to 14 % high whatever the adapter,
 those of GLM's more); what the driver shows of runs with large batches, where batches of 64 rows are taken to
 differ in length as single rows do (57 to 95 % too high). No cause is known for the four runs that ran out
