@@ -102,9 +102,72 @@ BASES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             }
         },
     },
-    "nemo": {"adapter": {"policy.dtensor_cfg.lora_cfg": {"enabled": True, "dim": 8}}},
+    "nemo": {
+        "adapter": {"policy.dtensor_cfg.lora_cfg": {"enabled": True, "dim": 8}},
+        "megatron": {
+            "policy.dtensor_cfg.enabled": False,
+            "policy.megatron_cfg": {"enabled": True, "tensor_model_parallel_size": 2},
+        },
+    },
     "oumi": {"full": {"training.use_peft": False}},
-    "openrlhf": {"adapter": {"ds": {"zero_stage": 3, "load_in_4bit": True, "lora": {"rank": 8}}}},
+    "openrlhf": {
+        "adapter": {"ds": {"zero_stage": 3, "load_in_4bit": True, "lora": {"rank": 8}}},
+        "preferences": {"script": "openrlhf.cli.train_dpo"},
+        "reward": {"script": "openrlhf.cli.train_rm"},
+        "online": {
+            "script": "openrlhf.cli.train_ppo_ray",
+            "train.colocate_all": True,
+            "actor": {"model_name_or_path": MODEL, "num_nodes": 1, "num_gpus_per_node": 2},
+            "vllm": {"num_engines": 2, "enable_sleep": True},
+        },
+        "apart": {
+            "script": "openrlhf.cli.train_ppo_ray",
+            "actor": {"model_name_or_path": MODEL, "num_nodes": 1, "num_gpus_per_node": 2},
+            "rollout.micro_batch_size": 4,
+        },
+    },
+    "gpt-neox": {
+        "gated": {
+            "activation": "swiglu",
+            "norm": "rmsnorm",
+            "pos_emb": "rotary",
+            "rotary_pct": 0.25,
+            "tokenizer_type": "HFTokenizer",
+            "hidden_size": 512,
+        },
+        "beside": {"gpt_j_residual": True, "pos_emb": "alibi", "hidden_size": 512, "hidden_dropout": 0.1},
+        "shards": {"zero_optimization": {"stage": 3}, "bf16": {"enabled": True}, "hidden_size": 512},
+    },
+    "llm-foundry": {
+        "loaded": {"model": {"name": "hf_causal_lm", "pretrained_model_name_or_path": MODEL}},
+        "adapter": {
+            "model": {
+                "name": "hf_causal_lm",
+                "pretrained_model_name_or_path": MODEL,
+                "peft_config": {"peft_type": "LORA", "r": 8, "target_modules": "all-linear"},
+            }
+        },
+        "shards": {"fsdp_config": {"sharding_strategy": "FULL_SHARD", "mixed_precision": "PURE"}},
+        "grouped": {"model.attn_config": {"attn_type": "grouped_query_attention", "kv_n_heads": 1}},
+    },
+    "h2o-llm-studio": {
+        "adapter": {"training.lora": True, "architecture.backbone_dtype": "int4"},
+        "shards": {"environment.use_deepspeed": True, "environment.gpus": ["0", "1"]},
+        "full": {"training.lora": False, "architecture.backbone_dtype": "float32"},
+    },
+    "nanotron": {
+        "divided": {"parallelism.tp": 1, "parallelism.pp": 2, "optimizer.zero_stage": 0},
+        "plain": {"model.model_config.is_llama_config": False, "model.model_config.is_qwen2_config": True},
+    },
+    "torchtitan": {
+        "divided": {"parallelism": {"tensor_parallel_degree": 2}, "compile": {"enable": True}},
+        "replicas": {"parallelism": {"data_parallel_replicate_degree": 2, "data_parallel_shard_degree": 1}},
+        "experts": {"model": {"name": "deepseek_v3", "flavor": "16B"}},
+    },
+    "own-script": {
+        "adapter": {"lora": {"r": 8, "alpha": 16}, "model.load_in_4bit": True},
+        "shards": {"deepspeed": "ds.json", "gradient_checkpointing": True},
+    },
 }
 """What a file of a dialect can be about beside its seed: a key that does nothing in one does something in
 another.
@@ -118,7 +181,18 @@ KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "train_dataset": "x",
             "peft_config": {"name": "lora", "r": 8, "lora_alpha": 16},
             "dist_config": {"name": "fsdp2"},
-        }
+        },
+        "second engine, preferences": {
+            "model": MODEL,
+            "micro_batch_size": 1,
+            "cutoff_len": 512,
+            "train_dataset": "x",
+            "pref_loss": "sigmoid",
+            "pref_beta": 0.1,
+            "quant_config": {"name": "bnb", "quantization_bit": 4},
+            "peft_config": {"name": "freeze", "freeze_trainable_layers": 2},
+            "dist_config": {"name": "deepspeed", "config_file": "ds.json"},
+        },
     },
     "nemo": {
         "automodel": {
