@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import script_texts
 import started_programs
 import test_scripting_loops as loops
 import test_scripting_runs as runs
@@ -42,6 +43,7 @@ SCRIPTS = {
     "torchtitan": torchtitan.HEAD + CHANGED,
     "unsloth": "".join(text for text in runs.UNSLOTH if text.startswith(("from", "trainer"))),
     "data classes": started_programs.CLASSES,
+    **script_texts.SCRIPTS,
 }
 JOB = "loop", "precision", "gradient_clipping", "loss", "trainable_layers", "adapter", "parallel"
 """Fields of the job that no field of a run tells."""
