@@ -16,7 +16,8 @@ SCHEMAS: tuple[dict[str, Any], ...] = (
     {"anyOf": [{"type": "string"}, {"minimum": 2}]}, {"pattern": "^a.$"}, {"items": {"type": "integer"}},
     {"properties": {"a": {"type": "integer"}}}, {"minimum": 1}, {"maximum": 1}, {"exclusiveMinimum": 1},
     {"exclusiveMaximum": 1}, {"title": "t", "x-type": "u"}, {"not": {"type": "string"}},
-    {"type": "integer", "minimum": 1},
+    {"type": "integer", "minimum": 1}, {"$schema": "s", "description": "d"}, {"default": 1},
+    {"deprecated": True}, {"type": "string", "deprecated": True, "minLength": 1}, {"x-enum": [1]},
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, 2, 1.0, 1.5, "", "a", "ab", "b", [], [1], ["a", 1], {}, {"a": 1}, {"a": "b"},
