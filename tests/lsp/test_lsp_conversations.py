@@ -5,6 +5,7 @@ every message of both sides, as text that a reader can review.
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
@@ -255,6 +256,28 @@ async def actions(wire: Wire) -> None:
     await wire.about("codeAction", project, range=everything, context={"diagnostics": []})
 
 
+async def completions(wire: Wire) -> None:
+    """At each end of a word, in each language; the first of them resolved."""
+    texts = {
+        "a.yaml": f'# vramlint: gpu=T4 versi\n{AXOLOTL}optimizer: ada\nadapter: "q"\n'
+        "lora_target_modules: [q_proj, ]\nfsdp_config:\n  offl: t\n  \ngradient_checkpointing: t\nmicro\n",
+        "a.json": '{"vramlint": 1, "model": "gpt", "optimizer": "ada",\n'
+        '"parallel": {"strategy": ""}, "mic": 4, ""}\n',
+        "a.toml": 'vramlint = 1\nmodel = "gp"\noptimizer = ""\n'
+        '[parallel]\nstrategy = "fsdp2"\nda\n# vramlint: \n',
+        "empty.yaml": "",
+        "new.yaml": "vram\n",
+    }
+    for name, text in texts.items():
+        uri = await wire.open(name, text, name.rpartition(".")[2])
+        for number, line in enumerate(text.splitlines() or [""]):
+            for end in dict.fromkeys((*(each.end() for each in re.finditer(r"\w+|\"", line)), len(line))):
+                offered = await wire.about("completion", uri, number, end)
+                items = (offered or {}).get("items", ())
+                for item in items[:1]:
+                    await wire.ask("completionItem/resolve", item)
+
+
 async def our_requests(wire: Wire) -> None:
     """Estimates, what would be, GPUs."""
     uri = await wire.open("train.yaml", FULL)
@@ -312,7 +335,8 @@ async def life(wire: Wire) -> None:
 TALKS: Mapping[str, Talk] = {
     talk.__name__: talk
     for talk in (
-        documents, languages, notebook, companions, settings, folder, commands, actions, our_requests, life,
+        documents, languages, notebook, companions, settings, folder, commands, actions, completions,
+        our_requests, life,
     )
 }  # fmt: skip
 OPTIONS: Mapping[str, Mapping[str, Any]] = {

@@ -37,7 +37,7 @@ ABLE: Mapping[str, Any] = {
 }
 MODEST: Mapping[str, Any] = {}
 _PATIENCE = 30.0
-_LONGEST = 1_200
+_LONGEST = 600
 """Letters of a message that are kept; a sum stands for the rest."""
 
 
