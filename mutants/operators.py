@@ -201,9 +201,12 @@ def _for_types(node: ast.AST) -> bool:
 
 
 def _logging(node: ast.AST) -> bool:
-    call = node.value if isinstance(node, ast.Expr) else None
+    """A call of a logger, or the one that gets it."""
+    call = node.value if isinstance(node, (ast.Expr, ast.Assign)) else None
     if not isinstance(call, ast.Call):
         return False
+    if isinstance(node, ast.Assign):
+        return ast.unparse(call.func) == "logging.getLogger"
     inner: ast.expr = call.func
     while isinstance(inner, (ast.Attribute, ast.Call)):
         inner = inner.value if isinstance(inner, ast.Attribute) else inner.func

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["least"]
 Side: TypeAlias = "a" | None
-
+log = logging.getLogger("x.y")
 
 @cache(maxsize=64)
 def least(size: Literal["a"], of: int = 4) -> int:

@@ -256,6 +256,20 @@ async def actions(wire: Wire) -> None:
     await wire.about("codeAction", project, range=everything, context={"diagnostics": []})
 
 
+async def pins(wire: Wire) -> None:
+    """A model written into the project's settings: a file that is missing, ends in a line or not, is empty,
+    is no text.
+    """
+    for number, settings in enumerate((None, b'gpu = "T4"\n', b'gpu = "T4"', b"", b"\xff\n")):
+        project = wire.folder / f"project{number}"
+        project.mkdir()
+        if settings is not None:
+            (project / "vramlint.toml").write_bytes(settings)
+        text = "vramlint: 1\nmodel: mistralai/Mistral-7B-v0.l\n"
+        uri = await wire.open(f"project{number}/train.yaml", text)
+        await wire.about("codeAction", uri, range=span(1, 0, 9), context={"diagnostics": []})
+
+
 async def completions(wire: Wire) -> None:
     """At each end of a word, in each language; the first of them resolved."""
     texts = {
@@ -336,6 +350,7 @@ TALKS: Mapping[str, Talk] = {
     talk.__name__: talk
     for talk in (
         documents, languages, notebook, companions, settings, folder, commands, actions, completions,
+        pins,
         our_requests, life,
     )
 }  # fmt: skip
