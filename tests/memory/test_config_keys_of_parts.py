@@ -41,7 +41,7 @@ def shallow(config: Mapping[str, Any]) -> Config:
     return made
 
 
-def asked_for(config: Config, job: TrainingJob) -> dict[tuple[str, ...], None]:
+def asked_for(config: Config, job: TrainingJob) -> list[tuple[str, ...]]:
     """The keys that are asked for, in each section, and those that the config has."""
     notes: dict[tuple[str, ...], dict[str, None]] = {}
 
@@ -55,7 +55,7 @@ def asked_for(config: Config, job: TrainingJob) -> dict[tuple[str, ...], None]:
     model = MODELS.from_config(config, "x")
     if model is not None:
         told(replace(job, model=replace(model, config=noted(model.config, ()))))
-    return {(*above, key): None for above, keys in notes.items() for key in keys}
+    return sorted((*above, key) for above, keys in notes.items() for key in keys)
 
 
 def others(value: Any) -> Iterator[Any]:
