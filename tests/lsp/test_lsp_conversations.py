@@ -130,7 +130,7 @@ async def companions(wire: Wire) -> None:
     """Files that a run reads, on the disk and in the editor; links to them."""
     uri = await wire.open("train.yaml", AXOLOTL)
     await wire.about("diagnostic", uri)
-    (wire.folder / "ds.json").write_text(ZERO)
+    wire.file("ds.json", ZERO)
     event = {"uri": (wire.folder / "ds.json").as_uri(), "type": 1}
     await wire.tell("workspace/didChangeWatchedFiles", {"changes": [event]})
     for method in ("documentLink", "codeLens", "diagnostic"):
@@ -154,14 +154,14 @@ async def settings(wire: Wire) -> None:
     await wire.tell("workspace/didChangeConfiguration", {"settings": {"vramlint": {"gpu": "H100-80GB"}}})
     await wire.about("codeLens", uri)
     await wire.tell("workspace/didChangeConfiguration", {"settings": {"vramlint": {"gpu": "H100-80GB"}}})
-    (wire.folder / "vramlint.toml").write_text('gpu = "A100-40GB"\nignore = ["VL102"]\n')
+    wire.file("vramlint.toml", 'gpu = "A100-40GB"\nignore = ["VL102"]\n')
     event = {"uri": (wire.folder / "vramlint.toml").as_uri(), "type": 1}
     await wire.tell("workspace/didChangeWatchedFiles", {"changes": [event]})
     await wire.about("codeLens", uri)
     await wire.command("vramlint.debugInformation", uri)
     inner = wire.folder / "inner"
     inner.mkdir()
-    (inner / "vramlint.toml").write_text('gpu = "T4"\n')
+    wire.file("inner/vramlint.toml", 'gpu = "T4"\n')
     change = {"added": [{"uri": inner.as_uri(), "name": "inner"}], "removed": []}
     await wire.tell("workspace/didChangeWorkspaceFolders", {"event": change})
     await wire.about("codeLens", await wire.open("inner/b.yaml", FULL.partition("\n")[2]))
@@ -173,16 +173,16 @@ async def settings(wire: Wire) -> None:
 async def folder(wire: Wire) -> None:
     """Files that are not open."""
     for number in range(41):
-        (wire.folder / f"n{number:02}.yaml").write_text("services: 1\n")
-    (wire.folder / "n20.yaml").write_text(FULL)
-    (wire.folder / "z.yaml").write_text(f"{AXOLOTL}# vramlint: gpu=T4\nmicro_batch_sise: 3\n")
-    (wire.folder / "ds.json").write_text(ZERO)
+        wire.file(f"n{number:02}.yaml", "services: 1\n")
+    wire.file("n20.yaml", FULL)
+    wire.file("z.yaml", f"{AXOLOTL}# vramlint: gpu=T4\nmicro_batch_sise: 3\n")
+    wire.file("ds.json", ZERO)
     (wire.folder / "binary.yaml").write_bytes(b"vramlint: 1\0\n")
-    (wire.folder / ".gitignore").write_text("ignored.yaml\n")
+    wire.file(".gitignore", "ignored.yaml\n")
     (wire.folder / ".git").mkdir()
-    (wire.folder / "ignored.yaml").write_text(FULL)
+    wire.file("ignored.yaml", FULL)
     await wire.open("open.yaml", FULL)
-    (wire.folder / "open.yaml").write_text(FULL)
+    wire.file("open.yaml", FULL)
 
     async def pull(before: Any, **tokens: str) -> Any:
         previous = [{"uri": uri, "value": value} for uri, value in before.items()]
@@ -194,7 +194,7 @@ async def folder(wire: Wire) -> None:
     await pull({}, workDoneToken="bar")
     await pull({}, workDoneToken="bar", partialResultToken="part")
     await pull(first)
-    (wire.folder / "ds.json").write_text('{"zero_optimization": {"stage": 2}}\n')
+    wire.file("ds.json", '{"zero_optimization": {"stage": 2}}\n')
     second = await pull(first)
     (wire.folder / "z.yaml").unlink()
     await pull(second, partialResultToken="part")
@@ -309,7 +309,7 @@ async def our_requests(wire: Wire) -> None:
 
 async def since_commit(wire: Wire) -> None:
     """The run of the last commit beside the one that is typed."""
-    (wire.folder / "train.yaml").write_text(SMALL)
+    wire.file("train.yaml", SMALL)
     uri = await wire.open("train.yaml", SMALL)
     trusted = {"textDocument": {"uri": uri}, "trusted": True}
     await wire.ask("vramlint/sinceCommit", trusted)

@@ -72,6 +72,13 @@ class Wire:
     def close(self) -> None:
         """Nothing is open."""
 
+    def file(self, name: str, text: str) -> str:
+        """Write a file; its URI."""
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode())
+        return path.as_uri()
+
     async def begin(self, capabilities: Mapping[str, Any], **options: Any) -> None:
         """Shake hands."""
         folders = [{"uri": self.folder.as_uri(), "name": "w"}]
@@ -155,11 +162,13 @@ class Wire:
 
 def plain(text: str, folder: Path) -> str:
     """The text without what depends on the machine."""
-    text = text.replace(folder.as_uri(), "file:///w").replace(str(folder), "/w")
     for pattern, what in (
+        (rf"(file|vscode-notebook-cell):[^\s\"]*?/{folder.name}", r"\1:///w"),
+        (rf"(?:[A-Za-z]:)?[\\/][^\s\"]*?{folder.name}", "/w"),
+        (r"(/w[^\s\"]*?)\\\\", r"\1/"),
         (r"file://[^\s\"]*/vramlint-pages-[^/\"]*/", "file:///pages/"),
         (r"\b[0-9a-f]{16}\b", "RESULT"),
-        (r"python +\d[^\\\"]*", "python"),
+        (r"python +\d.*?(?<!\\)\\n", "python\\\\n"),
         (r"\d+\.\d ms", "N ms"),
         (r"\"version\": \"\d+\.[^\"]*\"", '"version": ""'),
         (r"vramlint +\d+\.\d+[\w.+]*", "vramlint"),
