@@ -317,7 +317,13 @@ async def since_commit(wire: Wire) -> None:
     who = ("-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false")
     for command in (("init", "-q"), ("add", "train.yaml"), (*who, "commit", "-qm", "m")):
         subprocess.run(["git", *command], cwd=wire.folder, check=True, capture_output=True)
-    for change in ("micro_batch_size: 1", "micro_batch_size: 16", "sequence_length: 2", "vramlint: 9"):
+    for change in (
+        "micro_batch_size: 1",
+        "sequence_length: 513",
+        "micro_batch_size: 16",
+        "sequence_length: 2",
+        "vramlint: 9",
+    ):
         key = change.partition(":")[0]
         lines = [change if line.startswith(key) else line for line in SMALL.splitlines()]
         await wire.change(uri, 2, {"text": "\n".join([*lines, ""])})

@@ -145,6 +145,14 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
         "gradient_checkpointing": "full",
         "loss": "chunked",
     },
+    "cast": {
+        "method": "qlora",
+        "precision": {"weights": "float32", "autocast": "none"},
+        "quantization": {"scheme": "bnb-nf4", "compute": "float16"},
+        "attention": "sdpa",
+        "optimizer": "paged_adamw_8bit",
+        "padded_batch": True,
+    },
     "staged": {
         "runtime": "megatron",
         "parallel": {"strategy": "zero1", "data": 2, "pipeline": 2, "context": 2, "expert": 2},
