@@ -20,12 +20,13 @@ from vramlint.memory.targets import MLP_LINEARS, OTHER_NAMES
 from vramlint.memory.weights import WHOLE_MODULES
 
 TYPES = (
-    "bert", "bloom", "deepseek_v2", "falcon", "gemma2", "gpt2", "gpt_neox", "gpt_neo", "gptj", "llama", "mixtral",
-    "mpt", "opt", "phi", "phi3", "qwen2_moe",
+    "bert", "bloom", "deepseek_v2", "falcon", "gemma2", "gpt2", "gpt_neox", "gpt_neo", "gptj", "llama",
+    "mixtral", "mpt", "opt", "phi", "phi3", "qwen2_moe",
 )  # fmt: skip
 LINEARS = (
     *sorted(MLP_LINEARS), "q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "query_key_value", "dense",
-    "out_proj", "c_attn", "Wqkv", "query", "gate", "experts", "self_attn.q_proj", "layers.0.mlp.fc1", r".*\.(up|c)_.*",
+    "out_proj", "c_attn", "Wqkv", "query", "gate", "experts", "self_attn.q_proj", "layers.0.mlp.fc1",
+    r".*\.(up|c)_.*",
 )  # fmt: skip
 
 
