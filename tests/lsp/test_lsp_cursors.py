@@ -27,7 +27,7 @@ text: |
   a: 1
 word
 ? odd
-last: http://x  
+last: http://x
 """,
     "json": """\
 {
