@@ -162,7 +162,28 @@ args = SFTConfig(
 trainer = SFTTrainer(model=model, tokenizer=tokenizer, train_dataset=[], dataset_text_field="text", args=args)
 trainer.train()
 """
+ENGINE = """\
+import deepspeed
+from transformers import AutoModelForCausalLM
+
+config = {
+    "train_micro_batch_size_per_gpu": 2,
+    "gradient_accumulation_steps": 4,
+    "optimizer": {"type": "AdamW", "params": {"lr": 1e-5, "torch_adam": True}},
+    "zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}},
+    "bf16": {"enabled": True},
+}
+model = AutoModelForCausalLM.from_pretrained("gpt2")
+engine, optimizer, _, _ = deepspeed.initialize(
+    model=model, model_parameters=model.parameters(), config=config
+)
+for batch in []:
+    loss = engine(batch["input_ids"], labels=batch["input_ids"]).loss
+    engine.backward(loss)
+    engine.step()
+"""
 SCRIPTS = {
+    "engine and its optimizer": ENGINE,
     "commands": COMMANDS,
     "changed model": CHANGED_MODEL,
     "preferences": PREFERENCES,

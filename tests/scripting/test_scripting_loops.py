@@ -85,6 +85,11 @@ def test_the_gradient_is_clipped_only_where_the_loop_does(tmp_path: Path) -> Non
             "    if i % 100 == 0:\n        scheduler.step()\n",
             1,
         ),
+        (
+            "for batch in loader:\n    for part in [0, 1, 2]:\n        model(**batch).loss.backward()\n"
+            "    optimizer.step()\n",
+            3,
+        ),
     ],
 )
 def test_backward_passes_to_a_step(tmp_path: Path, loop: str, steps: int) -> None:
@@ -95,6 +100,9 @@ def test_backward_passes_to_a_step(tmp_path: Path, loop: str, steps: int) -> Non
 @pytest.mark.parametrize(
     ("before", "after", "field"),
     [
+        ("batch_size=4", "batch_size=[4, 8]", "micro_batch"),
+        ("max_length=1024", "max_length=[1024]", "seq_len"),
+        ("max_length=1024", "max_length={'a': 1}", "seq_len"),
         ("batch_size=4", "batch_size=size()", "micro_batch"),
         ("max_length=1024", "max_length=longest(data)", "seq_len"),
         ('from_pretrained("Qwen/Qwen2.5-0.5B", d', "from_pretrained(input(), d", "model"),

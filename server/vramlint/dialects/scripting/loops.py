@@ -16,7 +16,7 @@ from vramlint.dialects.scripting.classes import CAUSAL, WRAPPERS
 from vramlint.dialects.scripting.deepspeed_engine import config_of, engine_facts, engine_of, named_optimizer
 from vramlint.dialects.scripting.facts import MODEL, PREPARED, SHAPE, SPREAD, model_facts
 from vramlint.dialects.scripting.given import Facts, argument_of, given
-from vramlint.dialects.scripting.rows import agreed, batch_of, length_of, undecided
+from vramlint.dialects.scripting.rows import agreed, batch_of, counted, length_of, undecided
 from vramlint.dialects.scripting.workers import launched
 from vramlint.document.place import Place
 from vramlint.document.python.cells import Cell
@@ -254,13 +254,20 @@ def _accumulation(reading: Evaluation, place: Place) -> Given:
         each.kind == "Accelerator" and each.argument("gradient_accumulation_plugin") for each in reading.made
     ):
         return Given(None, place, "literal", place, "decided by a plugin of Accelerate")
-    rounds = [given(each, place) for each in reading.rounds]
+    rounds = [_passes(given(each, place)) for each in reading.rounds]
     if not rounds:
         return Given(1, place, "implied")
     values = {each.value for each in rounds}
     if len(values) == 1:
         return rounds[0]
     return Given(None, place, "literal", place, "conditions around the step disagree")
+
+
+def _passes(found: Given) -> Given:
+    """How many passes a loop makes that goes over a number of them, or over a list."""
+    if isinstance(found.value, list) and found.value:
+        return replace(found, value=len(found.value))
+    return counted(found)
 
 
 def precision(made: Sequence[Made], place: Place) -> Facts:

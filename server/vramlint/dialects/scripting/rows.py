@@ -13,6 +13,7 @@ from vramlint.dialects.trl.read import LENGTHS
 from vramlint.document.place import Place
 from vramlint.document.python.evaluate import Evaluation
 from vramlint.document.python.values import Known, Made, Value
+from vramlint.lazy_dataclasses import replace
 
 _MORE_BATCHES = ("per_device_train_batch_size", "per_device_batch_size", "batch_size_training")
 _MORE_LENGTHS = ("max_len", "maxlen", "ctx_len", "context_len", "context_size", "block_size")
@@ -32,6 +33,11 @@ def batch_of(reading: Evaluation, place: Place) -> Given:
     return Given(None, found[0].place if found else place, "literal", place, why)
 
 
+def counted(found: Given) -> Given:
+    """A value that several places may say alike, open where it is a collection."""
+    return replace(found, value=None, why="is no number") if isinstance(found.value, (list, dict)) else found
+
+
 def _shuffles(loader: Made) -> bool:
     value = loader.argument("shuffle", 2)
     return "sampler" in loader.keywords or (isinstance(value, Known) and bool(value.value))
@@ -40,7 +46,7 @@ def _shuffles(loader: Made) -> bool:
 def _size(loader: Made) -> Given:
     value = loader.argument("batch_size", 1)
     if value is not None:
-        return given(value, loader.place, loader.words.get("batch_size"))
+        return counted(given(value, loader.place, loader.words.get("batch_size")))
     if loader.missing or "batch_sampler" in loader.keywords:
         return Given(
             None, loader.place, "literal", loader.place, loader.missing or "a sampler makes the batches"
@@ -103,7 +109,7 @@ def tokenized(made: Sequence[Made]) -> Given | None:
 def asked_length(made: Sequence[Made]) -> Given | None:
     """The length among the arguments that the script declares for its command line, by its name."""
     found = [
-        given(each.keywords[name], each.place, each.words.get(name))
+        counted(given(each.keywords[name], each.place, each.words.get(name)))
         for each in made
         if each.kind == "Namespace" or each.defined is not None
         for name in LENGTHS
@@ -118,4 +124,4 @@ def _cut(made: Made) -> Given | None:
         return None
     truncation, length = made.argument("truncation"), made.argument("max_length")
     cuts = isinstance(truncation, Known) and truncation.value not in (False, None)
-    return given(length, made.place) if cuts and length is not None else None
+    return counted(given(length, made.place)) if cuts and length is not None else None
