@@ -19,9 +19,10 @@ from mutants.operators import Mutant
 from mutants.record import ROOTS
 
 Outcome = Literal["killed", "hangs", "survived"]
-SILENCE, WORK = 45.0, 2.0
+SILENCE, WORK, SILENCES = 45.0, 2.0, 4
 """Seconds on the clock without the end of a test, and of processor time meanwhile, after which it is taken to
-wait for ever; what computes for ever is stopped by its processor time."""
+wait for ever; what computes for ever is stopped by its processor time, or where it is another process, after
+so many of them."""
 MEMORY = 8 << 30
 """Bytes of address space a process may have."""
 _HEAVY = (
@@ -127,17 +128,17 @@ class Bench:
 
 def _waited(child: int, output: Path) -> int | None:
     """How the process ended; None: it had to be stopped, since it neither printed nor worked any more."""
-    heard, printed, worked = time.monotonic(), 0, 0.0
+    heard, printed, worked, silences = time.monotonic(), 0, 0.0, 0
     try:
         while True:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return os.waitstatus_to_exitcode(status)
             if output.exists() and output.stat().st_size != printed:
-                heard, printed = time.monotonic(), output.stat().st_size
+                heard, printed, silences = time.monotonic(), output.stat().st_size, 0
             elif time.monotonic() > heard + SILENCE:
-                before, worked = worked, _processor_seconds(child)
-                if worked < before + WORK:
+                before, worked, silences = worked, _processor_seconds(child), silences + 1
+                if worked < before + WORK or silences == SILENCES:
                     return None
                 heard = time.monotonic()
             time.sleep(0.05)
