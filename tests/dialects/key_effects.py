@@ -57,6 +57,7 @@ BASES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "adapter": {"quantization_bit": 4, "lora_target": "all"},
         "shards": {"finetuning_type": "full", **SHARDED},
         "preferences": {"stage": "dpo", "pref_loss": "sigmoid"},
+        "rotations": {"finetuning_type": "oft", "oft_target": "all"},
         "megatron": {"finetuning_type": "full", "tensor_model_parallel_size": 2},
     },
     "ms-swift": {
@@ -65,6 +66,13 @@ BASES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "preferences": {"rlhf_type": "dpo"},
         "generation": {"rlhf_type": "grpo", "use_vllm": True, "vllm_mode": "colocate"},
         "megatron": {"tuner_type": "full", "tensor_model_parallel_size": 2, "micro_batch_size": 1},
+        "classes": {"task_type": "seq_cls", "num_labels": 2},
+        "megatron recomputing": {
+            "tuner_type": "full",
+            "tensor_model_parallel_size": 1,
+            "micro_batch_size": 1,
+            "recompute_granularity": "full",
+        },
         "megatron adapter": {"tensor_model_parallel_size": 1, "micro_batch_size": 1},
     },
     "torchtune": {
@@ -157,11 +165,13 @@ BASES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
     "nanotron": {
         "divided": {"parallelism.tp": 1, "parallelism.pp": 2, "optimizer.zero_stage": 0},
+        "alone": {"parallelism.dp": 1, "parallelism.tp": 1, "optimizer.zero_stage": 0},
         "plain": {"model.model_config.is_llama_config": False, "model.model_config.is_qwen2_config": True},
     },
     "torchtitan": {
         "divided": {"parallelism": {"tensor_parallel_degree": 2}, "compile": {"enable": True}},
         "replicas": {"parallelism": {"data_parallel_replicate_degree": 2, "data_parallel_shard_degree": 1}},
+        "stages": {"parallelism": {"pipeline_parallel_degree": 2, "pipeline_parallel_schedule": "1F1B"}},
         "experts": {"model": {"name": "deepseek_v3", "flavor": "16B"}},
     },
     "own-script": {

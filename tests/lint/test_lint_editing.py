@@ -28,6 +28,14 @@ def test_nothing_to_change_is_no_edit() -> None:
     assert edits_of_keys(document, (SetKey(("absent",), REMOVE),)) is None
 
 
+def test_a_key_that_is_not_there_is_removed_without_an_edit() -> None:
+    document = Document.parse(TEXT, "x.yaml")
+    keys = (SetKey(("absent",), REMOVE), SetKey(("nodes",), 4))
+    edits = edits_of_keys(document, keys)
+    assert edits is not None
+    assert apply_edits(TEXT, edits) == TEXT.replace("nodes: 2", "nodes: 4")
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

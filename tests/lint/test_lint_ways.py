@@ -13,7 +13,14 @@ import pytest
 from vramlint.analysis.analyse import analyse
 from vramlint.document import Document
 from vramlint.document.edit import apply_edits
-from vramlint.lint.fit_fixes import Tries, WayToFit, largest_ways, partial_savings, ways_to_fit
+from vramlint.lint.fit_fixes import (
+    Tries,
+    WayToFit,
+    _complaints,
+    largest_ways,
+    partial_savings,
+    ways_to_fit,
+)
 from vramlint.lint.result import Analysis
 from vramlint.project.overrides import Overrides
 from vramlint.project.workspace import Workspace
@@ -88,3 +95,27 @@ def test_a_search_analyses_so_many_files_and_no_more(tmp_path: Path) -> None:
     (way, *_) = ways_to_fit(tries.context)
     assert [tries.confirm(way.advice), tries.confirm(way.advice)] == ["enough", "refused"]
     assert list(tries.done) == [way.title]
+
+
+def test_what_a_change_must_not_bring(tmp_path: Path) -> None:
+    """Errors and warnings, but for whether the run fits."""
+    text = f"{JOB}method: lora\nadapter: {{r: 8, targets: all-linear}}\nmicro_batch_sise: 3\nnone_such: 1\n"
+    for gpu, verdict in (("T4", "VL101"), ("A100-80GB", None)):
+        analysis = analysed(tmp_path, text, gpu)
+        codes = {found.code: found.severity for found in analysis.findings}
+        assert verdict is None or codes[verdict] == "error"
+        grave = {code for code, severity in codes.items() if severity in ("error", "warning")}
+        assert _complaints(analysis) == grave - {"VL101", "VL102"}
+        assert _complaints(analysis)
+    odd = analysed(tmp_path, JOB.replace("sequence_length: 1024", "sequence_length: many"), "T4")
+    assert {found.severity for found in odd.findings} >= {"error"}
+    assert _complaints(odd) >= {found.code for found in odd.findings if found.severity == "error"}
+
+
+def test_a_tight_fit_is_no_new_complaint(tmp_path: Path) -> None:
+    batches = (
+        analysed(tmp_path, JOB.replace("_size: 8", f"_size: {batch}"), "A100-80GB")
+        for batch in range(40, 4, -1)
+    )
+    tight = next(found for found in batches if "VL102" in {each.code for each in found.findings})
+    assert _complaints(tight) == set()

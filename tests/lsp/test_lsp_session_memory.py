@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from lsp_talk import FULL
 from lsprotocol import types
 
+from vramlint.lint.finding import Finding, Fix
+from vramlint.lsp import search
 from vramlint.lsp.answers import ANSWERS
 from vramlint.lsp.complete_values import resolve_completion
-from vramlint.lsp.diagnostics import diagnostics
+from vramlint.lsp.diagnostics import companion_uri, diagnostics
 from vramlint.lsp.session import Session
 
 AXOLOTL = "base_model: Qwen/Qwen2.5-1.5B\ndatasets: [{path: x, type: alpaca}]\nmicro_batch_size: 1\n"
@@ -132,3 +136,56 @@ def test_files_are_offered_nearest_first_and_json_before_others(tmp_path: Path) 
     session.open(path.as_uri(), "yaml", 1, text)
     labels = offered(session, path)
     assert labels == ["c.json", "z.json", "b.yaml", "below/a.json"]
+
+
+def test_nothing_is_unsettled_before_it_was_looked_at() -> None:
+    session, uri = Session(), "file:///folder/train.yaml"
+    assert session.unsettled(uri) is None
+    session.open(uri, "yaml", 1, FULL)
+    assert session.unsettled(uri) is None
+    assert session.view(uri) is not None
+
+
+def test_who_asks_while_a_search_goes_on_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And searches anew only for what it did not find."""
+    session, uri = Session(), "file:///folder/train.yaml"
+    session.open(uri, "yaml", 1, FULL)
+    view = session.view(uri)
+    assert view is not None
+    (finding, *_) = view.analysis.findings
+    asked: list[str] = []
+
+    def found(analysis: object, finding: Finding) -> tuple[Fix, ...]:
+        asked.append(finding.code)
+        return ()
+
+    monkeypatch.setattr(search, "fixes_for", found)
+
+    async def both() -> None:
+        search.begin(session, view, [finding])
+        search.begin(session, view, [finding])
+        assert await search.all_fixes(session, view, view.analysis, finding) == ()
+        assert await search.all_fixes(session, view, view.analysis, finding) == ()
+        other = replace(finding, message="another")
+        search.begin(session, view, [finding])
+        assert await search.still_unknown(session, view, [finding, other], 0) == [other]
+        assert await search.all_fixes(session, view, view.analysis, other) == ()
+
+    asyncio.run(both())
+    assert len(asked) == 3
+
+
+def test_the_place_of_a_companion(tmp_path: Path) -> None:
+    session = Session()
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "ds.json").write_text("{}")
+    uri = (tmp_path / "inner" / "train.yaml").as_uri()
+    session.open(uri, "yaml", 1, FULL)
+    session.open("untitled:new", "yaml", 1, FULL)
+    saved, new = session.view(uri), session.view("untitled:new")
+    assert saved is not None
+    assert new is not None
+    absolute = tmp_path / "elsewhere.json"
+    assert companion_uri(saved, str(absolute)) == companion_uri(new, str(absolute)) == absolute.as_uri()
+    assert companion_uri(saved, "ds.json") == (tmp_path / "ds.json").as_uri()
+    assert companion_uri(saved, "none.json") == (tmp_path / "inner" / "none.json").as_uri()

@@ -11,6 +11,8 @@ import pytest
 from lsp_talk import SMALL, Editor
 from lsprotocol import types
 
+from vramlint.lsp import git
+
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(shutil.which("git") is None, reason="no git"),
@@ -76,3 +78,13 @@ async def test_nothing_of_the_repository_is_run(editor: Editor) -> None:
     assert await since(editor, uri) is not None
     await compare(editor, uri)
     assert not proof.exists()
+
+
+@pytest.mark.parametrize(("size", "read"), [(2**21, True), (2**21 + 1, False)])
+async def test_what_is_too_large_is_not_read(tmp_path: Path, size: int, read: bool) -> None:
+    (tmp_path / "large.yaml").write_bytes(b"#" * size)
+    commit(tmp_path)
+    found = git.committed(str(tmp_path / "large.yaml"))
+    assert found is not None
+    assert (git.content(str(tmp_path / "large.yaml"), found.blob) is not None) == read
+    assert git.committed(str(tmp_path / "none.yaml")) is None
