@@ -174,7 +174,7 @@ class Fsdp2(Fsdp):
         by_rows = self.job.in_trainer or self.job.runtime == "torchtune"
         if not by_rows or parameter.scheme is not None or parameter.spread > 1:
             return Fsdp.share(self, parameter)
-        return -(-rows // self.ranks) * (parameter.numel // rows)
+        return -(-rows // self.ranks) * (parameter.numel // max(rows, 1))  # none where rounding left none
 
     def elements(self, parameter: Parameter) -> int:
         """Those of padded rows too, of every rank."""
