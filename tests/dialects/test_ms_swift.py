@@ -238,6 +238,10 @@ def test_train_type_dates_the_file() -> None:
         ({"lisa_activated_layers": 2}, "lisa_activated_layers"),
         ({"task_type": "embedding"}, "task_type"),
         ({"tensor_model_parallel_size": 2, "rlhf_type": "grpo"}, "rlhf_type"),
+        (
+            {"tensor_model_parallel_size": 2, "recompute_granularity": "full", "recompute_method": "block"},
+            "recompute_method",
+        ),
         ({"tensor_model_parallel_size": 2, "task_type": "embedding"}, "task_type"),
     ],
 )
