@@ -21,6 +21,7 @@ OWN = {
     "more",
     [
         {"lora_rank": 64},
+        {"lora_rank": 64, "shuffle": False},
         {"train_mode": "qlora"},
         {"bits": 4},
         {"q_lora": True, "lora_alpha": 16},

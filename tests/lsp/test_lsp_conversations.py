@@ -143,6 +143,12 @@ async def companions(wire: Wire) -> None:
     await wire.tell("workspace/didChangeWatchedFiles", {"changes": [event]})
     await wire.tell("textDocument/didClose", {"textDocument": {"uri": other}})
     await wire.about("codeLens", uri)
+    wire.file("ds.json", '{"train_micro_batch_size_per_gpu": 9, "zero_optimization": {"stage": 3}}\n')
+    await wire.tell("workspace/didChangeWatchedFiles", {"changes": [event]})
+    await wire.about("diagnostic", uri)
+    wire.file("ds.json", "{}\n")
+    await wire.tell("workspace/didChangeWatchedFiles", {"changes": [event]})
+    await wire.about("definition", uri, 2, 14)
     elsewhere = {"uri": (wire.folder / "other.json").as_uri(), "type": 2}
     await wire.tell("workspace/didChangeWatchedFiles", {"changes": [elsewhere]})
 
@@ -302,6 +308,8 @@ async def our_requests(wire: Wire) -> None:
         await wire.ask("vramlint/whatIf", {**document, "gpu": "H100-80GB x2"})
         await wire.ask("vramlint/whatIf", {**document, "changes": {"method": "qlora"}})
         await wire.ask("vramlint/whatIf", {**document, "changes": {"none": 3}, "gpu": 4})
+        for size in (0, -1, 1, 2**31 - 1, 2**31, True, 4.0):
+            await wire.ask("vramlint/whatIf", {**document, "changes": {"micro_batch_size": size}})
     for params in ({}, {"textDocument": 3}, {"textDocument": {"uri": "file:///none"}}, []):
         for method in ("estimate", "whatIf", "sinceCommit"):
             await wire.ask(f"vramlint/{method}", params)

@@ -166,6 +166,7 @@ def test_who_asks_while_a_search_goes_on_waits_for_it(monkeypatch: pytest.Monkey
         search.begin(session, view, [finding])
         assert await search.all_fixes(session, view, view.analysis, finding) == ()
         assert await search.all_fixes(session, view, view.analysis, finding) == ()
+        assert len(asked) == 1
         other = replace(finding, message="another")
         search.begin(session, view, [finding])
         assert await search.still_unknown(session, view, [finding, other], 0) == [other]
