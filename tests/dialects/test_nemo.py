@@ -203,6 +203,11 @@ DISTILLATION = changed(
             id="ppo",
         ),
         pytest.param(
+            changed(PPO, value__max_total_sequence_length=None),
+            {"roles.critic_steps": "apart", "roles.critic_tokens": None},
+            id="ppo, with rows of the value model that are as long as the policy's",
+        ),
+        pytest.param(
             DISTILLATION,
             {"objective": "sft", "roles.teacher": "none", "generation.away": "both"},
             id="distillation",

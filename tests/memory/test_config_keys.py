@@ -34,6 +34,20 @@ SMALL: Mapping[str, Any] = {
 """Of a family of which the catalog has no model."""
 ODD: tuple[Any, ...] = (True, 3, 0.25)
 MOST_VALUES, MOST_LETTERS = 2, 80
+LEAST = (
+    *(
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "vocab_size",
+        "d_model",
+        "n_layer",
+        "n_head",
+    ),
+    *("n_embd", "n_layers", "n_heads", "model_type"),
+)
+"""What hardly a config leaves out."""
+DEFAULT = "as by default"
 NOT_SHAPES = "architectures", "model_type"
 
 
@@ -134,7 +148,13 @@ def short(text: str) -> str:
 def test_what_a_key_of_a_config_does(name: str, snapshot: Callable[[str, str], None]) -> None:
     config = configs()[name]
     before = declared(name, config)
-    lines = [f"{field}: {value}" for field, value in before.items()] + [""]
+    lines = [f"{field}: {value}" for field, value in before.items()]
+    least = declared(name, {key: value for key, value in config.items() if key in LEAST})
+    differs = [field for field in {**before, **least} if before.get(field) != least.get(field)]
+    lines.append(
+        f"of sizes alone: {'; '.join(f'{field} {short(least.get(field, DEFAULT))}' for field in differs)}"
+    )
+    lines.append("")
     for key in keys():
         by_effect: dict[str, list[str]] = {}
         changed = {dumps(value): {**config, key: value} for value in (*released().get(key, ()), *ODD)}
@@ -144,7 +164,7 @@ def test_what_a_key_of_a_config_does(name: str, snapshot: Callable[[str, str], N
             differs = [field for field in {**before, **after} if before.get(field) != after.get(field)]
             if "no" in after:
                 differs = ["no"]
-            done = "; ".join(f"{field} {short(after.get(field, 'as by default'))}" for field in differs)
+            done = "; ".join(f"{field} {short(after.get(field, DEFAULT))}" for field in differs)
             if done:
                 by_effect.setdefault(done, []).append(short(how))
         lines += [f"{key} = {' or '.join(words)}: {done}" for done, words in by_effect.items()]
