@@ -145,3 +145,12 @@ def test_settings_of_another_shape_are_problems(text: str) -> None:
     settings = parse_settings(text, "vramlint.toml")
     assert settings is not None
     assert len(settings.problems) == 1
+
+
+def test_what_a_project_depends_on_pins_too_and_files_without_pins_are_passed_over(tmp_path: Path) -> None:
+    pins = '[project]\ndependencies = ["trl[peft]==0.12.2", "torch>=2", "peft == 0.13 ; sys_platform"]\n'
+    (tmp_path / "pyproject.toml").write_text(pins, encoding="utf-8")
+    inner = tmp_path / "a"
+    inner.mkdir()
+    (inner / "requirements.txt").write_text("numpy==2\n", encoding="utf-8")
+    assert locked_versions(inner, tmp_path)[0] == {"trl": "0.12.2", "peft": "0.13"}

@@ -1,4 +1,4 @@
-"""Versions from the lock or requirements file of a project: uv.lock, poetry.lock, requirements.txt."""
+"""Versions that a project pins: in its lock, its requirements, or what it says to depend on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vramlint.files import Unreadable, read_text
 from vramlint.patterns import pattern
 from vramlint.versions import release
 
-NAMES = ("uv.lock", "poetry.lock", "requirements.txt")
+NAMES = ("uv.lock", "poetry.lock", "requirements.txt", "pyproject.toml", "setup.py")
 """Strongest first: what a folder has of these."""
 LIBRARIES = frozenset(NAMES_OF_DIALECTS) | {
     *("bitsandbytes", "flash-attn", "liger-kernel", "peft", "torch", "torchao", "transformers"),
@@ -36,19 +36,27 @@ def unknown_library(name: str, key: str) -> str | None:
 _LARGEST = 16 * 2**20
 _PACKAGE = pattern(r'^name = "([^"\n]+)"\s*\nversion = "([^"\n]+)"', re.MULTILINE)
 _REQUIREMENT = pattern(r"^\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^]\n]*\])?\s*===?\s*([\w.!+-]+)", re.MULTILINE)
+_QUOTED = pattern(r"""["']\s*([A-Za-z0-9][\w.-]*)\s*(?:\[[^]"'\n]*\])?\s*===?\s*([\w.!+-]+)\s*["';,]""")
+_PATTERNS = {".lock": _PACKAGE, ".txt": _REQUIREMENT, ".toml": _QUOTED, ".py": _QUOTED}
 
 
 def locked_versions(folder: Path, root: Path) -> tuple[Mapping[str, str], str | None]:
-    """The versions of the nearest such file from `folder` up to `root`, and its path, if there is one."""
+    """The versions that are pinned in the nearest folder that pins any, from `folder` up to `root`, and the
+    strongest file there that does.
+    """
     for place in (folder, *folder.parents):
-        for name in NAMES:
-            text = _read(place / name, root)
-            if text is not None:
-                pattern = _REQUIREMENT if name.endswith(".txt") else _PACKAGE
-                return dict(_certain(pattern.findall(text))), str(place / name)
+        said = [(found, place / name) for name in NAMES if (found := _pinned(place / name, root))]
+        if said:
+            versions = {name: each for found, _ in reversed(said) for name, each in found.items()}
+            return versions, str(said[0][1])
         if place == root:
             break
     return {}, None
+
+
+def _pinned(file: Path, root: Path) -> Mapping[str, str]:
+    text = _read(file, root)
+    return {} if text is None else dict(_certain(_PATTERNS[file.suffix].findall(text)))
 
 
 def _certain(found: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
