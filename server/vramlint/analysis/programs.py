@@ -26,15 +26,15 @@ from vramlint.dialects.scripting.declared import Started, declared_in, started
 from vramlint.dialects.scripting.machine import hosted_gpu
 from vramlint.dialects.scripting.marks import may_train
 from vramlint.dialects.scripting.program import Program, read_program
-from vramlint.dialects.scripting.script import ScriptRun, runs_in_program
+from vramlint.dialects.scripting.script import ScriptRun, runs_in_program, unfollowed
 from vramlint.document import PROGRAMS, Document
 from vramlint.document.document import MOST_BYTES
 from vramlint.document.language import Language
 from vramlint.document.node import KeyPath, Span
 from vramlint.document.place import Piece, Place, Snippet
 from vramlint.document.python.cells import SEPARATOR
-from vramlint.document.python.evaluate import Work
 from vramlint.document.python.values import Loaded
+from vramlint.document.python.work import Work
 from vramlint.files import Unreadable, read_text
 from vramlint.lazy_dataclasses import replace
 from vramlint.lint.directives import read_directives
@@ -166,6 +166,9 @@ def _of_lines(where: Where) -> Iterator[_Later]:
             yield _nothing
         for run in script.runs:
             yield partial(_launched, run, script, *_header(run, around) or (header, snippet.text), where)
+        if script.unread:
+            yield partial(_stated, unfollowed(script.unread, "a script", document.text), None, "", where)
+            return
 
 
 def _nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from operator import attrgetter
 from typing import Literal, NamedTuple, TypeAlias
 
 from vramlint.document.node import Span
@@ -87,9 +89,7 @@ class Snippet(NamedTuple):
         return Snippet(self.text[start:end], tuple(pieces) or (nothing,))
 
     def _piece(self, offset: int) -> Piece:
-        found = self.pieces[0]
-        for piece in self.pieces:
-            if piece.start > offset:
-                break
-            found = piece
-        return found
+        return self.pieces[max(bisect_right(self.pieces, offset, key=_START) - 1, 0)]
+
+
+_START = attrgetter("start")

@@ -18,6 +18,7 @@ from vramlint.document.place import How, Piece, Place, Snippet
 from vramlint.document.shell.evaluate import Opener, evaluate
 from vramlint.document.shell.expand import place_of
 from vramlint.document.shell.found import Command
+from vramlint.document.shell.limits import UNOPENED
 from vramlint.document.shell.values import Value, Variable, how_of, why_open
 from vramlint.lazy_dataclasses import replace
 
@@ -31,6 +32,8 @@ class Script(NamedTuple):
     runs: tuple[Run, ...]
     files: dict[str, Value | WrittenFile]
     opened: tuple[str, ...] = ()
+    unread: str = ""
+    """Why runs may be missing: what the script has too much of to follow."""
 
 
 def read_script(
@@ -41,7 +44,8 @@ def read_script(
     """The runs that a script starts, in its order. `variables`: those that it finds set."""
     found = evaluate(snippet, open_file, variables, _queued)
     runs = [run for command in found.commands if (run := run_of_command(command)) is not None]
-    return Script(tuple(runs), dict(found.files), found.opened)
+    missing = any(word == UNOPENED or LAUNCH_LINE.match(word) for word in found.passed)
+    return Script(tuple(runs), dict(found.files), found.opened, found.unread if missing else "")
 
 
 def _queued(snippet: Snippet) -> Mapping[str, Variable]:

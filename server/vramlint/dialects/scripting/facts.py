@@ -38,8 +38,13 @@ _FROM_OUTSIDE = re.compile(f"{ENVIRONMENT}|{COMMAND_LINE}")
 """In why a value is open that is given as text: the name of a model, without an adapter."""
 
 
-def model_facts(value: Value | None, place: Place) -> Facts | None:
+_Seen: TypeAlias = "dict[Made, Facts | None]"
+"""What is known of the models that one is made of: of each once, however many ways lead to it."""
+
+
+def model_facts(value: Value | None, place: Place, seen: _Seen | None = None) -> Facts | None:
     """What is known of the model that a trainer is given; None where it is no language model."""
+    seen = {} if seen is None else seen
     if value is None or isinstance(value, Open):
         why = value.why if isinstance(value, Open) else "no model is given to the trainer"
         where = value.place if isinstance(value, Open) else place
@@ -51,39 +56,43 @@ def model_facts(value: Value | None, place: Place) -> Facts | None:
         return {MODEL: _named(given(value, place))}
     if not isinstance(value, Made):
         return _unknown(place, place, "only the run knows")
-    found = _made(value)
-    if found is not None:
-        found |= _methods(value)
-    return found
+    if value not in seen:
+        seen[value] = _unknown(value.place, value.place, "made of itself")
+        found = _made(value, seen)
+        if found is not None:
+            found |= _methods(value)
+        seen[value] = found
+    known = seen[value]
+    return None if known is None else dict(known)
 
 
-def _made(value: Made) -> Facts | None:
+def _made(value: Made, seen: _Seen) -> Facts | None:
     """By the call that made the model."""
     kind, name = value.kind, value.name
     owner = name.split(".")[-2] if "." in name else ""
     inner = value.argument(WRAPPERS.get(name, "model"), 0)
     if name == "one of":
-        return _either([model_facts(each, value.place) for each in value.arguments], value.place)
+        return _either([model_facts(each, value.place, seen) for each in value.arguments], value.place)
     if kind == "from_pretrained" and owner in UNSLOTH:
         return _unsloth(value)
     if kind == "from_pretrained" and owner.startswith("Peft"):
-        return _continued(value, model_facts(value.argument("model", 0), value.place))
+        return _continued(value, model_facts(value.argument("model", 0), value.place, seen))
     if kind == "from_pretrained":
         return _loaded(value) if CAUSAL.match(owner) or CLASSIFIER.match(owner) else None
     if kind in ("from_config", "_from_config") or (CAUSAL.match(kind) and name.startswith("transformers.")):
         return _from_config(value)
     if kind == "get_peft_model" and owner in UNSLOTH:
-        return _over(model_facts(inner, value.place), _unsloth_adapter(value))
+        return _over(model_facts(inner, value.place, seen), _unsloth_adapter(value))
     if kind == "get_peft_model":
         config = value.argument("peft_config", 1)
-        return _over(model_facts(inner, value.place), adapter_facts(config, value.place))
+        return _over(model_facts(inner, value.place, seen), adapter_facts(config, value.place))
     if kind in ("prepare_model_for_kbit_training", "prepare_model_for_int8_training"):
-        below = model_facts(inner, value.place)
+        below = model_facts(inner, value.place, seen)
         return _over(below, _prepared(value, below or {}))
     if name in WRAPPERS or (owner in UNSLOTH and kind in _SWITCHES):
-        return model_facts(inner, value.place)
+        return model_facts(inner, value.place, seen)
     if kind == "0" and value.owner is not None:
-        return model_facts(value.owner, value.place)
+        return model_facts(value.owner, value.place, seen)
     return _unknown(value.place, value.place, f"made by {name}(), which is not followed")
 
 

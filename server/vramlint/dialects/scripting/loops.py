@@ -48,25 +48,25 @@ def own_loop(reading: Evaluation, cells: Sequence[Cell]) -> tuple[Run, Facts] | 
     if not trained and facts[MODEL].value is None and SHAPE not in facts:
         return None  # neither what is optimized nor the model is known: a library's definition
     opened: list[Unknown] = []
-    trees = [cell.tree for cell in cells if cell.tree is not None]
-    backward = next(_calls(trees, "backward"), None)
+    nodes = [node for cell in cells for node in cell.nodes]
+    backward = next(_calls(nodes, "backward"), None)
     if len({id(each) for each in bases}) > 1:
         opened.append(Unknown("method", "more than one language model takes part", place))
     elif _generates(made):
         opened.append(Unknown("method", "the loop generates text with the model", place))
-    elif backward is not None and not _has_language_loss(trees):
+    elif backward is not None and not _has_language_loss(nodes):
         opened.append(Unknown("method", "the loss is not that of the language model", place))
     if backward is None:
         opened.append(Unknown("estimate", "the loop is in another module", place))
-    if freezes(trees):
+    if freezes(nodes):
         opened.append(Unknown("estimate", "which weights are trained is decided by the script", place))
     facts |= _loop_facts(reading, optimizers, backward is not None, place)
     if engine is not None:
         facts |= engine_facts(engine, reading)
-    stated = _engine(facts, made, opened, trees)
+    stated = _engine(facts, made, opened)
     if engine is not None and (named := named_optimizer(engine, reading)) is not None:
         stated["optimizer"] = given(named, place)
-    return _run(facts, stated, reading, opened, place, trees)
+    return _run(facts, stated, reading, opened, place, nodes)
 
 
 def _run(
@@ -75,7 +75,7 @@ def _run(
     reading: Evaluation,
     opened: list[Unknown],
     place: Place,
-    trees: Sequence[ast.AST],
+    nodes: Sequence[ast.AST],
 ) -> tuple[Run, Facts]:
     """The run with what its loop states."""
     fresh = facts.pop("fresh", None)
@@ -85,7 +85,7 @@ def _run(
     arguments = arguments_of(facts, reading, opened, place)
     if not any(each.field == "method" for each in opened):
         stated["method"] = Given("pretrain" if fresh else "sft", fresh.place if fresh else place)
-    loop: Loop = "plain" if _keeps_outputs(trees) else "freed"
+    loop: Loop = "plain" if _keeps_outputs(nodes) else "freed"
     if any(each.kind == "Accelerator" for each in reading.made):
         half = arguments.get("bf16")  # else its launcher says
         if loop == "plain" and (half is None or half.value is not False):
@@ -312,7 +312,7 @@ _DISTRIBUTED = frozenset(
 """What a script does only where a launcher starts it on every GPU."""
 
 
-def _engine(facts: Facts, made: Sequence[Made], opened: list[Unknown], trees: Sequence[ast.AST]) -> Facts:
+def _engine(facts: Facts, made: Sequence[Made], opened: list[Unknown]) -> Facts:
     """The engine that the script itself puts under the model, as a stated field."""
     for each in made:
         if each.kind in _SHARDS:
@@ -340,37 +340,27 @@ def _generates(made: Sequence[Made]) -> bool:
     ) and any("reward" in each.name.lower() or "advantage" in each.name.lower() for each in made)
 
 
-def freezes(trees: Sequence[ast.AST]) -> bool:
+def freezes(nodes: Sequence[ast.AST]) -> bool:
     """Whether weights are frozen one by one."""
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Assign) and any(
-                isinstance(target, ast.Attribute) and target.attr == "requires_grad"
-                for target in node.targets
-            ):
-                return True
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "requires_grad_"
-            ):
-                return True
-    return False
+    return next(_calls(nodes, "requires_grad_"), None) is not None or any(
+        isinstance(target, ast.Attribute) and target.attr == "requires_grad"
+        for node in nodes
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    )
 
 
-def _calls(trees: Sequence[ast.AST], name: str) -> Iterator[ast.Call]:
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
-                yield node
+def _calls(nodes: Sequence[ast.AST], name: str) -> Iterator[ast.Call]:
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
+            yield node
 
 
 _LOSSES = frozenset(("loss", "cross_entropy", "CrossEntropyLoss"))
 
 
-def _has_language_loss(trees: Sequence[ast.AST]) -> bool:
+def _has_language_loss(nodes: Sequence[ast.AST]) -> bool:
     """Whether the loss may be that of the next token: the model's own, or a cross entropy."""
-    nodes = [node for tree in trees for node in ast.walk(tree)]
     return any(
         (isinstance(node, ast.Attribute) and node.attr in _LOSSES)
         or (isinstance(node, ast.Name) and node.id in _LOSSES - {"loss"})
@@ -379,8 +369,8 @@ def _has_language_loss(trees: Sequence[ast.AST]) -> bool:
     )
 
 
-def _keeps_outputs(trees: Sequence[ast.AST]) -> bool:
+def _keeps_outputs(nodes: Sequence[ast.AST]) -> bool:
     """Whether what the model returned has a name while backward runs: not in `model(**batch).loss`."""
-    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    taken = [node.value for node in nodes if node.attr in ("loss", "logits")]
+    attributes = (node for node in nodes if isinstance(node, ast.Attribute))
+    taken = [node.value for node in attributes if node.attr in ("loss", "logits")]
     return not taken or any(not isinstance(value, ast.Call) for value in taken)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from vramlint.dialects.scripting.declared import Load, Started
 from vramlint.document.language import Language
 from vramlint.document.python.cells import Cell, cells_of
-from vramlint.document.python.evaluate import Evaluation, Work
+from vramlint.document.python.evaluate import Evaluation
 from vramlint.document.python.modules import Finder, Modules
+from vramlint.document.python.work import Work
 
 
 class Program(NamedTuple):
@@ -18,6 +19,8 @@ class Program(NamedTuple):
     language: Language
     cells: tuple[Cell, ...]
     reading: Evaluation
+    document: str | None = None
+    """Its path as shown, where it is not the document itself."""
 
 
 def read_program(
@@ -32,7 +35,10 @@ def read_program(
     `started` says how a launch line starts it; `work` is what all programs of a document have together.
     """
     document, command, environment, words = started or (None, None, None, None)
-    cells = cells_of(text, language, document)
     modules = Modules(find, document) if find is not None else None
-    reading = Evaluation(command, load, environment, modules, words, work).read(cells)
-    return Program(text, language, cells, reading)
+    reading = Evaluation(command, load, environment, modules, words, work)
+    cells: tuple[Cell, ...] = ()
+    with reading.limited():
+        cells = cells_of(text, language, document, reading.work)
+        reading.read(cells)
+    return Program(text, language, cells, reading, document)

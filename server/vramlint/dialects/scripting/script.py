@@ -23,6 +23,7 @@ from vramlint.dialects.scripting.torchtitan import registry_runs
 from vramlint.dialects.scripting.unsloth import as_config, unread, unsloth_arguments
 from vramlint.dialects.scripting.workers import launched
 from vramlint.dialects.trl.read import LENGTHS
+from vramlint.document.node import Span
 from vramlint.document.place import Place, Room
 from vramlint.document.python.evaluate import Evaluation
 from vramlint.document.python.values import Known, Made, Open, Table, Value
@@ -42,9 +43,35 @@ class ScriptRun(NamedTuple):
 
 
 def runs_in_program(program: Program) -> tuple[ScriptRun, ...]:
-    """The runs that a script or a notebook starts, in the order of its lines."""
-    text, language, cells, reading = program
-    found = [_with_environment(run, reading) for made in tuple(reading.made) if (run := _run(made, reading))]
+    """The runs that a script or a notebook starts, in the order of its lines; one of which nothing is known
+    where not all of it is followed.
+    """
+    found: tuple[ScriptRun, ...] = ()
+    with program.reading.limited():
+        found = found if program.reading.unread else _runs(program)
+    return (_unfollowed(program),) if program.reading.unread else found
+
+
+def _unfollowed(program: Program) -> ScriptRun:
+    """What is said of a program that is too long to follow: read in part, it may say something else."""
+    return unfollowed(program.reading.unread, "a program", program.text, program.document)
+
+
+def unfollowed(why: str, what: str, text: str, document: str | None = None) -> ScriptRun:
+    """The run of which only that is known, at the first line of the text."""
+    place = Place(Span(0, len(text.partition("\n")[0].rstrip("\r"))), document)
+    opened = Unknown("estimate", f"too long to follow: {why}", place)
+    run = Run(Launch(place, ("python",)), Given(what, place), "own-script", open=(opened,))
+    return ScriptRun(run, {"framework": Given(None, place)}, {})
+
+
+def _runs(program: Program) -> tuple[ScriptRun, ...]:
+    text, language, cells, reading, _ = program
+    found = []
+    for made in tuple(reading.made):
+        if (run := _run(made, reading)) is not None:
+            reading.spend(_OF_RUN + len(reading.made) // 4)
+            found.append(_with_environment(run, reading))
     looped = own_loop(reading, cells) if not found else None
     if looped is not None:
         found.append(_with_environment(ScriptRun(*looped, {}), reading))
@@ -54,6 +81,10 @@ def runs_in_program(program: Program) -> tuple[ScriptRun, ...]:
     gpu = hosted_gpu(text) if language == "notebook" else asked_gpu(reading.made)
     ordered = sorted(found, key=lambda each: each.run.launch.place.span.start)
     return tuple(each._replace(gpu=gpu) for each in ordered)
+
+
+_OF_RUN = 50
+"""The work that the facts of a run are, beside what all calls of the program say of it."""
 
 
 def _registered(run: Run) -> Facts:

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from vramlint.dialects.kit.run import Run, Unknown, WrittenFile
-from vramlint.dialects.launching.lines import read_script, run_of_command
+from vramlint.dialects.launching.lines import Script, read_script, run_of_command
 from vramlint.dialects.scripting.sagemaker import command_of, is_estimator
 from vramlint.document.place import Place, Snippet
 from vramlint.document.python.evaluate import Evaluation, Stop
-from vramlint.document.python.values import Items, Known, Made, Open, Table, Value
+from vramlint.document.python.values import Items, Known, Made, Open, Table, Value, parts
+from vramlint.document.python.work import LONGEST, TOO_LONG, Spent
 from vramlint.document.shell.found import Command
 from vramlint.document.shell.values import Fragment, Variable, as_snippet
 from vramlint.document.shell.values import Value as ShellValue
@@ -34,7 +35,7 @@ def shell_runs(reading: Evaluation) -> Iterator[tuple[Run, Files]]:
             elif magic.kind == "file":
                 files[magic.name] = _text(magic.snippet)
             else:
-                script = read_script(magic.snippet, variables={**_variables(stop), **variables})
+                script = _read(magic.snippet, {**_variables(stop), **variables}, reading)
                 files |= script.files
                 for run in script.runs:
                     by = ("notebook", *run.launch.by)
@@ -49,6 +50,8 @@ def started_runs(reading: Evaluation) -> Iterator[tuple[Run, Files]]:
         name: (Fragment(str(value.value), value.place, "variable"),) for name, value in environment.items()
     }
     for made in reading.made:
+        if made.name in _STARTS or is_estimator(made):
+            reading.spend(_OF_RUN)
         handed = command_of(made, visible) if is_estimator(made) else None
         if handed is not None and (run := run_of_command(handed)) is not None:
             yield run, files
@@ -64,8 +67,22 @@ def started_runs(reading: Evaluation) -> Iterator[tuple[Run, Files]]:
         elif isinstance(command, Known):
             variables = {name: Variable(value, None, True) for name, value in visible.items()}
             text, _ = as_snippet((Fragment(str(command.value), command.place),))
-            for run in read_script(text, variables=variables).runs:
+            for run in _read(text, variables, reading).runs:
                 yield run, files
+
+
+_OF_TEXT, _OF_RUN, _CHARACTERS = 20, 60, 8
+"""The work that a text of the shell is, each of its runs, and so many characters of it."""
+
+
+def _read(snippet: Snippet, variables: Mapping[str, Variable], reading: Evaluation) -> Script:
+    """What shell text starts, as far as there is work left for it."""
+    reading.spend(_OF_TEXT + len(snippet.text) // _CHARACTERS)
+    script = read_script(snippet, variables=variables)
+    if script.unread:
+        raise Spent(script.unread)
+    reading.spend(_OF_RUN * len(script.runs))
+    return script
 
 
 _STARTS = frozenset(
@@ -129,6 +146,8 @@ def _file_name(file: Value | None) -> str | None:
 def _table_file(table: Table) -> WrittenFile:
     places: dict[tuple[str | int, ...], Place] = {}
     opened: list[Unknown] = []
+    if parts(table) > LONGEST:
+        return WrittenFile({}, {}, (Unknown("config", TOO_LONG, table.place),))
     values = _plain(table, (), places, opened)
     return WrittenFile(values, places, tuple(opened))
 

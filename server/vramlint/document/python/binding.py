@@ -17,6 +17,7 @@ from vramlint.document.python.values import (
     Value,
     handed,
 )
+from vramlint.document.python.work import copied
 
 
 def bind(
@@ -39,6 +40,7 @@ def bind(
         if default is not None
     }
     given = dict(zip(names, arguments, strict=False))
+    run.spend(copied(len(names) + len(keywords) + len(arguments)))
     known = {*names, *(each.arg for each in spec.kwonlyargs)}
     for name in known:
         if name in keywords:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from vramlint.document.node import Span
 from vramlint.document.place import Place
 from vramlint.document.python import command_line, paths
-from vramlint.document.python.expressions import attribute, evaluate, spread
+from vramlint.document.python.expressions import attribute, evaluate, spread, taken
 from vramlint.document.python.operations import builtin
 from vramlint.document.python.values import (
     ENVIRONMENT,
@@ -28,7 +28,9 @@ from vramlint.document.python.values import (
     Value,
     Word,
     handed,
+    parts,
 )
+from vramlint.document.python.work import LONGEST, TOO_LONG
 
 
 def arguments_of(node: ast.Call, scope: Scope, run: Evaluation) -> Given:
@@ -37,15 +39,15 @@ def arguments_of(node: ast.Call, scope: Scope, run: Evaluation) -> Given:
     keywords = Table({}, run.locate(node))
     missing = ""
     for argument in node.args:
-        value = evaluate(argument, scope, run)
+        value = taken(evaluate(argument, scope, run), run)
         if not isinstance(argument, ast.Starred):
             arguments.append(value)
-        elif isinstance(value, Items):
+        elif isinstance(value, Items) and len(arguments) + len(value.items) <= LONGEST:
             arguments.extend(value.items)
         else:
             missing = "arguments that are not known here"
     for keyword in node.keywords:
-        value = evaluate(keyword.value, scope, run)
+        value = taken(evaluate(keyword.value, scope, run), run)
         if keyword.arg is None:
             spread(keywords, value)
         else:
@@ -177,7 +179,8 @@ def _symbol(callee: Symbol, given: Given, place: Place, run: Evaluation) -> Valu
     if name in ("list", "tuple") and len(given.arguments) == 1 and isinstance(given.arguments[0], Items):
         return given.arguments[0]
     if name in ("copy.copy", "copy.deepcopy") and len(given.arguments) == 1:
-        return _copied(given.arguments[0])
+        only = given.arguments[0]
+        return _copied(only) if parts(only) <= LONGEST else Open(TOO_LONG, place)
     if name in _LOADS:
         return _loaded(name, given, place, run)
     if name in _MERGED and not given.missing:
@@ -240,6 +243,8 @@ def _merged(tables: list[Value], place: Place) -> Value:
     for each in tables:
         if isinstance(each, Known) and each.value is None:
             continue
+        if parts(found) + parts(each) > LONGEST:
+            return Open(TOO_LONG, place)
         if not isinstance(each, Table):
             return each if isinstance(each, Open) else Open("a part of the config is not known", place)
         _merge(found, each)

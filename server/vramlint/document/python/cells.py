@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from vramlint.document.json import parse_json
@@ -13,6 +14,7 @@ from vramlint.document.lines import LineIndex
 from vramlint.document.node import Node, Span
 from vramlint.document.place import Piece, Place, Snippet
 from vramlint.document.python.magics import Magic, magics
+from vramlint.document.python.work import MOST_WORDS, Spent, Work
 from vramlint.lazy_dataclasses import dataclass, field
 
 
@@ -25,25 +27,56 @@ class Cell:
     tree: ast.Module | None
     magics: tuple[Magic, ...] = ()
     """Of a notebook: what the cell has for other languages."""
+    nodes: Sequence[ast.AST] = ()
+    """All nodes of the tree, as `ast.walk` has them."""
     _places: dict[ast.AST, Place] = field(default_factory=dict, repr=False, compare=False)
     """Of what was looked at: functions are followed more than once."""
+    _columns: dict[int, Sequence[int]] = field(default_factory=dict, repr=False, compare=False)
+    """Of lines with more than ASCII: the character that each byte in UTF-8 belongs to."""
 
     def locate(self, node: ast.AST) -> Place:
         """Where a node is in the file."""
         place = self._places.get(node)
         if place is None:
-            place = self._places[node] = self.snippet.locate(_span(self.snippet.text, node))
+            line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+            last, end = getattr(node, "end_lineno", line), getattr(node, "end_col_offset", column)
+            span = Span(self._offset(line, column), self._offset(last, end))
+            place = self._places[node] = self.snippet.locate(span)
         return place
 
+    def _offset(self, line: int, column: int) -> int:
+        """An offset from a line, counted from 1, and a column in UTF-8 bytes, as `ast` has them."""
+        text = self.snippet.text
+        starts = _starts(text)
+        start = starts[min(line, len(starts)) - 1]
+        if text.isascii():
+            return start + column
+        if line not in self._columns:
+            end = text.find("\n", start)
+            row = text[start : end if end >= 0 else len(text)]
+            bytes_of = (index for index, each in enumerate(row) for _ in each.encode(errors="replace"))
+            self._columns[line] = array("I", (*bytes_of, len(row)))
+        columns = self._columns[line]
+        return start + columns[min(column, len(columns) - 1)]
 
-def cells_of(text: str, language: Language, document: str | None = None) -> tuple[Cell, ...]:
+
+def cells_of(
+    text: str, language: Language, document: str | None = None, work: Work | None = None
+) -> tuple[Cell, ...]:
     """The cells of a file, each parsed alone: an error in one does not lose the others. `document`: its path
-    as shown, where another file is analysed.
+    as shown, where another file is analysed. Raises Spent where they are too long to read.
     """
-    if document is not None:
-        return (_cell(0, Snippet.whole(text, document), False),)
-    notebook = language == "notebook"
-    return tuple(_cell(index, snippet, notebook) for index, snippet in sources(text, language))
+    work = work or Work()
+    cells = work.cells.get((text, document))
+    if cells is None:
+        alone = ((0, Snippet.whole(text, document)),)
+        found = alone if document is not None else tuple(sources(text, language))
+        if not work.holds([snippet.text for _, snippet in found]):
+            raise Spent(f"more than {MOST_WORDS:,} words and signs")
+        notebook = document is None and language == "notebook"
+        cells = tuple(_cell(index, snippet, notebook) for index, snippet in found)
+        work.cells[text, document] = cells
+    return cells
 
 
 def sources(text: str, language: Language) -> Iterator[tuple[int, Snippet]]:
@@ -72,7 +105,8 @@ def _cell(index: int, snippet: Snippet, notebook: bool) -> Cell:
         tree = ast.parse(without_magics(snippet.text) if notebook else snippet.text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         tree = None
-    return Cell(index, snippet, tree, tuple(magics(snippet)) if notebook else ())
+    nodes = tuple(ast.walk(tree)) if tree is not None else ()
+    return Cell(index, snippet, tree, tuple(magics(snippet)) if notebook else (), nodes)
 
 
 _MAGIC = re.compile(
@@ -98,25 +132,10 @@ def _nothing(found: re.Match[str]) -> str:
     return f"{before}{'pass'[:first]}{blank[first:]}"
 
 
-def _span(text: str, node: ast.AST) -> Span:
-    line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-    last, end = getattr(node, "end_lineno", line), getattr(node, "end_col_offset", column)
-    return Span(_offset(text, line, column), _offset(text, last, end))
-
-
 @lru_cache(maxsize=64)
 def _starts(text: str) -> tuple[int, ...]:
     """Where each line starts."""
     return (0, *(found.end() for found in re.finditer("\n", text)))
-
-
-def _offset(text: str, line: int, column: int) -> int:
-    """An offset from a line, counted from 1, and a column in UTF-8 bytes, as `ast` has them."""
-    starts = _starts(text)
-    start = starts[min(line, len(starts)) - 1]
-    end = text.find("\n", start)
-    row = text[start : end if end >= 0 else len(text)]
-    return start + (column if row.isascii() else len(row.encode()[:column].decode(errors="ignore")))
 
 
 def _of_json(text: str) -> Iterator[tuple[int, Snippet]]:
@@ -126,13 +145,15 @@ def _of_json(text: str) -> Iterator[tuple[int, Snippet]]:
         kind, source = _at(cell, "cell_type"), _at(cell, "source")
         if kind is None or kind.value != "code" or source is None:
             continue
-        built = ""
+        built: list[str] = []
+        length = 0
         pieces: list[Piece] = []
         for line in source.items if source.kind == "seq" else (source,):
             if isinstance(line.value, str):
-                pieces.extend(_pieces(len(built), text[slice(*line.span)], line.span))
-                built += line.value
-        yield index, Snippet(built, tuple(pieces) or (Piece(0, Place(Span(0, 0))),))
+                pieces.extend(_pieces(length, text[slice(*line.span)], line.span))
+                built.append(line.value)
+                length += len(line.value)
+        yield index, Snippet("".join(built), tuple(pieces) or (Piece(0, Place(Span(0, 0))),))
 
 
 def _at(node: Node | None, key: str) -> Node | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 from vramlint.document.place import Place
@@ -69,7 +70,7 @@ def elements(value: Value) -> Sequence[Value]:
     if isinstance(value, Items) and value.whole:
         return value.items
     if isinstance(value, Table) and value.whole:
-        return [Known(key, value.place) for key in value.entries]
+        return [Known(key, value.place) for key in islice(value.entries, _MOST + 1)]
     raise _Unknown(value.why if isinstance(value, Open) else "made of something that only the run knows")
 
 

@@ -14,8 +14,17 @@ def leaves(body: Sequence[ast.stmt]) -> bool:
     if isinstance(last, ast.Expr) and _returned(last.value):
         return False
     called = last.value.func if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call) else None
-    name = ast.unparse(called) if called is not None else ""
+    name = dotted(called)
     return name in ("sys.exit", "exit", "quit", "os._exit") or name.endswith("parser.error")
+
+
+def dotted(node: ast.AST | None) -> str:
+    """A name with its attributes; of an attribute of anything else, the last parts from a dot on."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join((node.id if isinstance(node, ast.Name) else "", *reversed(parts)))
 
 
 def _returned(node: ast.expr | None) -> bool:

@@ -21,6 +21,7 @@ from vramlint.document.python.values import (
     Value,
     handed,
 )
+from vramlint.document.python.work import copied
 
 
 def bring_in(node: ast.Import | ast.ImportFrom, scope: Scope, place: Place) -> None:
@@ -55,16 +56,19 @@ def class_of(node: ast.ClassDef, scope: Scope, run: Evaluation) -> Class:
             found.fields = (*base.fields, *found.fields)
             found.nested |= base.nested
     own = Scope({}, scope)
+    fields: list[str] = []
     for statement in node.body:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             found.functions[statement.name] = Function(statement, scope, run.here)
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            found.fields = (*found.fields, statement.target.id)
+            fields.append(statement.target.id)
             kind = evaluate(statement.annotation, scope, run)
             if isinstance(kind, Class):
                 found.nested[statement.target.id] = kind
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             run.statement(statement, own)
+    found.fields = (*found.fields, *fields)
+    run.spend(copied(len(found.defaults) + len(found.functions) + len(found.fields)))
     found.defaults |= {name: _default(value, run) for name, value in own.names.items()}
     return found
 
@@ -80,18 +84,13 @@ def _default(value: Value, run: Evaluation) -> Value:
     return handed(value, "declared-default")
 
 
-def entries(cell: Cell, cells: Sequence[Cell]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+def entries(cells: Sequence[Cell]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Functions that something outside starts: those under a decorator, and `main`, if nothing here uses
     them.
     """
-    used = {
-        node.id
-        for each in cells
-        if each.tree is not None
-        for node in ast.walk(each.tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    for node in cell.tree.body if cell.tree is not None else ():
+    names = (node for cell in cells for node in cell.nodes if isinstance(node, ast.Name))
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    for node in (node for cell in cells if cell.tree is not None for node in cell.tree.body):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name in used:
             continue
         if node.decorator_list or node.name == "main":

@@ -8,6 +8,7 @@ calls of anything else are recorded with what they are given.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -17,9 +18,9 @@ from vramlint.document.place import Place
 from vramlint.document.python import calls, rounds
 from vramlint.document.python.binding import bind
 from vramlint.document.python.cells import Cell
-from vramlint.document.python.conditions import fits, leaves
+from vramlint.document.python.conditions import dotted, fits, leaves
 from vramlint.document.python.definitions import bring_in, class_of, entries
-from vramlint.document.python.expressions import attribute, brought, evaluate
+from vramlint.document.python.expressions import attribute, brought, evaluate, taken
 from vramlint.document.python.linears import EVERY, collects_linears
 from vramlint.document.python.magics import Magic
 from vramlint.document.python.methods import GROWING, grow, method
@@ -40,18 +41,18 @@ from vramlint.document.python.values import (
     Word,
     as_table,
 )
-from vramlint.lazy_dataclasses import dataclass
+from vramlint.document.python.work import DEEPEST, PARTS, TOO_DEEP, Spent, Work, copied
 
-_STEPS = 5_000
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
 _DEPTH = 12
 _LOOPS = 16
+_WAYS = 32
 
 
-@dataclass(slots=True)
-class Work:
-    """How many more statements are followed in all that one document starts."""
-
-    left: int = 8_000
+def _possible(made: Made) -> list[Value]:
+    """What a call may have made, each alone."""
+    return made.arguments if made.name == "one of" else [made]
 
 
 class Stop(NamedTuple):
@@ -73,6 +74,9 @@ class Evaluation:
     that hold other languages too; `rounds`, how many backward passes its loops make to a step; `origin`, the
     call of the file that led into a module of the project, while one is read.
     """
+
+    unread = ""
+    """Why not all of it was followed: what it comes to is not known then."""
 
     def __init__(
         self,
@@ -96,36 +100,74 @@ class Evaluation:
         self.called: set[ast.AST] = set()
         self.here: Callable[[ast.AST], Place] = _nowhere
         self.work = work or Work()
-        self._steps = _STEPS
         self._depth = 0
+        self.nested = 0
+        self._rounds_of: dict[ast.AST, ast.expr | None] = {}
+        self._linears: dict[ast.AST, bool] = {}
         self._turns = 0
         self._unsure: list[Open] = []
         self._returned: list[list[Value]] = []
 
     def read(self, cells: Sequence[Cell]) -> Evaluation:
         """All cells in their order, then the functions that something else starts."""
+        with self.limited():
+            self._read(cells)
+        return self
+
+    @contextmanager
+    def limited(self) -> Iterator[None]:
+        """Where more is asked for than is followed, that is said of the whole."""
+        try:
+            yield
+        except Spent as why:
+            self.unread = str(why)
+        except RecursionError:
+            self.unread = TOO_DEEP
+
+    def _read(self, cells: Sequence[Cell]) -> None:
         for cell in cells:
             self.here = cell.locate
             if cell.tree is not None:
                 self.block(cell.tree.body, self.top)
             if cell.magics:
-                known = {name: each for name, each in self.top.names.items() if isinstance(each, Known)}
+                names = {name for magic in cell.magics for name in _NAME.findall(magic.snippet.text)}
+                known = {name: each for name in names if isinstance(each := self.top.names.get(name), Known)}
+                self.spend(copied(len(names) + len(self.environment)))
                 self.stops.append(Stop(cell.magics, known, dict(self.environment)))
-        for cell in cells:
-            for function in entries(cell, cells):
-                value = self.top.names.get(function.name)
-                if function not in self.called and isinstance(value, Function):
-                    self.follow(value, [], {}, value.locate(function))
-        return self
+        for function in entries(cells):
+            value = self.top.names.get(function.name)
+            if function not in self.called and isinstance(value, Function):
+                self.follow(value, [], {}, value.locate(function))
 
     def aside(
-        self, tree: ast.Module | None, scope: Scope, locate: Callable[[ast.AST], Place], steps: int
-    ) -> None:
-        """A module that an import brings, in `steps` of its own and as in every run."""
-        kept = self.here, self._steps, self._unsure
-        self.here, self._steps, self._unsure = locate, steps, []
-        self.block(tree.body if tree is not None else (), scope)
-        self.here, self._steps, self._unsure = kept
+        self, tree: ast.Module | None, scope: Scope, locate: Callable[[ast.AST], Place], most: int
+    ) -> bool:
+        """A module that an import brings, as in every run; False where it takes more than `most` work."""
+        kept = self.here, self._unsure, self._depth, self.nested
+        self.here, self._unsure = locate, []
+        own = min(most, self.work.left)
+        before, self.work.left = self.work.left, own
+        try:
+            self.block(tree.body if tree is not None else (), scope)
+        except Spent:
+            if own < most:
+                raise
+            return False
+        finally:
+            self.work.left += before - own
+            self.here, self._unsure, self._depth, self.nested = kept
+        return True
+
+    def walk(self, node: ast.AST) -> Iterator[ast.AST]:
+        """All nodes below one."""
+        for count, each in enumerate(ast.walk(node)):
+            if count % PARTS == 0:
+                self.spend()
+            yield each
+
+    def spend(self, amount: int = 1) -> None:
+        """Count what is done. Raises Spent where the document has no more of it."""
+        self.work.spend(amount)
 
     def load(self, name: str, place: Place) -> Value:
         """The config file of a name, as a dictionary."""
@@ -149,15 +191,20 @@ class Evaluation:
 
     def block(self, body: Sequence[ast.stmt], scope: Scope) -> bool:
         """Statements one after the other; False where what follows them is not reached."""
+        self.nested += 1
+        if self.nested > DEEPEST:
+            raise Spent(TOO_DEEP)
+        reached = True
         for statement in body:
-            self._steps -= 1
-            self.work.left -= 1
-            if min(self._steps, self.work.left) < 0 or not self.statement(statement, scope):
-                return False
-        return True
+            if not self.statement(statement, scope):
+                reached = False
+                break
+        self.nested -= 1
+        return reached
 
     def statement(self, node: ast.stmt, scope: Scope) -> bool:
         """One statement; False where what follows it is not reached."""
+        self.spend()
         match node:
             case ast.Assign(targets=targets, value=value):
                 found = evaluate(value, scope, self)
@@ -168,7 +215,8 @@ class Evaluation:
             case ast.AugAssign(target=target, op=kind, value=value):
                 place = self.locate(node)
                 left = evaluate(target, scope, self)
-                self.assign(target, binary(kind, left, evaluate(value, scope, self), place), scope)
+                found = binary(kind, left, evaluate(value, scope, self), place)
+                self.assign(target, taken(found, self), scope)
             case ast.Expr(value=value):
                 found = evaluate(value, scope, self)
                 return not (isinstance(found, Made) and found.name in ("sys.exit", "exit", "quit"))
@@ -191,7 +239,7 @@ class Evaluation:
             case ast.ClassDef():
                 scope.names[node.name] = class_of(node, scope, self)
             case ast.If(test=test, body=body, orelse=other):
-                self._round(rounds.divisor(node), scope)
+                self._round(rounds.divisor, node, scope)
                 said = truth(evaluate(test, scope, self))
                 if self.command is None and said is not None and leaves(body if said else other):
                     said = None  # what it asks for is given where it is started
@@ -199,7 +247,7 @@ class Evaluation:
             case ast.Match():
                 return self._match(node, scope)
             case ast.For() | ast.AsyncFor():
-                self._round(rounds.repeated(node), scope)
+                self._round(rounds.repeated, node, scope)
                 self._loop(node, scope)
             case ast.While(body=body):
                 self._turns += 1
@@ -212,9 +260,14 @@ class Evaluation:
                 return self.block(last, scope) and going
         return True
 
-    def _round(self, count: ast.expr | None, scope: Scope) -> None:
+    def _round(
+        self, counts: Callable[[ast.AST, rounds.Walk], ast.expr | None], node: ast.stmt, scope: Scope
+    ) -> None:
         """Note how many backward passes come to a step."""
-        if isinstance(count, ast.Call) and ast.unparse(count.func) == "range" and len(count.args) == 1:
+        if node not in self._rounds_of:
+            self._rounds_of[node] = counts(node, self.walk)
+        count = self._rounds_of[node]
+        if isinstance(count, ast.Call) and dotted(count.func) == "range" and len(count.args) == 1:
             count = count.args[0]
         if count is not None:
             self.rounds.append(evaluate(count, scope, self))
@@ -273,6 +326,7 @@ class Evaluation:
 
     def _ways(self, node: ast.AST, ways: list[list[ast.stmt]], scope: Scope) -> bool:
         """Each way from the same start; what the ways that go on disagree on is open."""
+        self.spend(copied(len(scope.names) * (len(ways) + 1)))
         before = dict(scope.names)
         ends: list[dict[str, Value]] = []
         place = self.locate(node)
@@ -312,10 +366,13 @@ class Evaluation:
         if isinstance(left, Symbol) and isinstance(right, Symbol) and left.name == right.name:
             return left
         if isinstance(left, Items) and isinstance(right, Items) and len(left.items) == len(right.items):
+            self.spend(len(left.items))
             pairs = zip(left.items, right.items, strict=True)
             return Items([self.merged(one, two, place) for one, two in pairs], place)
         if isinstance(left, Made) and isinstance(right, Made):
-            return Made("one of", [left, right], {}, place)
+            each = dict.fromkeys(one for made in (left, right) for one in _possible(made))
+            if len(each) <= _WAYS:
+                return Made("one of", list(each), {}, place)
         if isinstance(left, Known) and isinstance(right, Known):
             return Open(
                 f"{left.value} or {right.value}: decided by a condition that only the run knows", place
@@ -324,6 +381,7 @@ class Evaluation:
 
     def _match(self, node: ast.Match, scope: Scope) -> bool:
         subject = evaluate(node.subject, scope, self)
+        self.spend(copied(len(node.cases)))
         if isinstance(subject, Known):
             for case in node.cases:
                 if fits(case.pattern, subject.value):
@@ -340,7 +398,7 @@ class Evaluation:
             else [Open("differs from round to round", self.locate(node))]
         )
         self._turns += not known
-        for value in values:
+        for value in tuple(values):
             self.assign(node.target, value, scope)
             self.block(node.body, scope)
         self._turns -= not known
@@ -363,7 +421,7 @@ class Evaluation:
                 return Known(None, place)
             if isinstance(owner, Known | Table):
                 given = calls.arguments_of(node, scope, self)
-                return method(owner, node.func.attr, given.arguments, given.keywords, place)
+                return taken(method(owner, node.func.attr, given.arguments, given.keywords, place), self)
             callee = brought(attribute(owner, node.func.attr, self.locate(node.func)), self)
         else:
             callee = evaluate(node.func, scope, self)
@@ -375,10 +433,12 @@ class Evaluation:
     ) -> Value:
         """What a function of the script returns."""
         node = function.node
-        if self._depth >= _DEPTH or min(self._steps, self.work.left) < 0:
+        if self._depth >= _DEPTH:
             return Open("too deep to follow", place)
         self.called.add(node)
-        if collects_linears(node):
+        if node not in self._linears:
+            self._linears[node] = collects_linears(node, self.walk)
+        if self._linears[node]:
             return Known(EVERY, function.locate(node), "implied")
         inner = Scope({}, function.scope)
         outer, self.here, came = self.here, function.locate, self.origin

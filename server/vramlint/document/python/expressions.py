@@ -25,12 +25,27 @@ from vramlint.document.python.values import (
     Table,
     Value,
     Word,
+    is_long,
+    parts,
 )
+from vramlint.document.python.work import DEEPEST, LONGEST, TOO_DEEP, TOO_LONG, copied
 
 
 def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
     """The worth of an expression."""
     place = run.locate(node)
+    run.spend()
+    nested = run.nested
+    if nested >= DEEPEST:
+        return Open(TOO_DEEP, place)
+    run.nested = nested + 1
+    try:
+        return _worth(node, scope, run, place)
+    finally:
+        run.nested = nested
+
+
+def _worth(node: ast.expr, scope: Scope, run: Evaluation, place: Place) -> Value:
     match node:
         case ast.Constant(value=value):
             return Known(value, place)
@@ -50,18 +65,20 @@ def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
             if isinstance(index, Known) and str(index.value) in names:
                 return names[str(index.value)]
             return _subscript(owner, index, place)
-        case ast.JoinedStr(values=parts):
-            return _joined([evaluate(part, scope, run) for part in parts], place)
+        case ast.JoinedStr(values=inner):
+            return _joined([evaluate(part, scope, run) for part in inner], place)
         case ast.FormattedValue(value=inner):
             return evaluate(inner, scope, run)
         case ast.BinOp(left=left, op=kind, right=right):
-            return binary(kind, evaluate(left, scope, run), evaluate(right, scope, run), place)
+            made = binary(kind, evaluate(left, scope, run), evaluate(right, scope, run), place)
+            return taken(made, run)
         case ast.UnaryOp(op=sign, operand=inner):
             return unary(sign, evaluate(inner, scope, run), place)
         case ast.Compare(left=left, ops=[comparison], comparators=[right]):
-            return compared(comparison, evaluate(left, scope, run), evaluate(right, scope, run), place)
-        case ast.BoolOp(op=join, values=parts):
-            return _joined_logic(join, [evaluate(part, scope, run) for part in parts], place)
+            first, second = evaluate(left, scope, run), taken(evaluate(right, scope, run), run)
+            return compared(comparison, first, second, place)
+        case ast.BoolOp(op=join, values=inner):
+            return _joined_logic(join, [evaluate(part, scope, run) for part in inner], place)
         case ast.IfExp():
             return _either(node, scope, run, place)
         case ast.NamedExpr(target=ast.Name(id=name), value=inner):
@@ -81,6 +98,15 @@ def evaluate(node: ast.expr, scope: Scope, run: Evaluation) -> Value:
 
 def _read(run: Evaluation, node: ast.expr, scope: Scope) -> Value:
     return evaluate(node, scope, run)
+
+
+def taken(value: Value, run: Evaluation) -> Value:
+    """A value that another is made of, for the work of going through it; open where it is too long."""
+    if not isinstance(value, Items | Table):
+        return value
+    count = parts(value)
+    run.spend(copied(count))
+    return value if count <= LONGEST else Open(TOO_LONG, value.place)
 
 
 STARTS = frozenset(["remote", "spawn", "local", "delay"])
@@ -156,10 +182,10 @@ def bound(function: Function, owner: Made | None, of: Class) -> Function:
 def _items(nodes: list[ast.expr], scope: Scope, run: Evaluation, place: Place) -> Value:
     found: list[Value] = []
     for node in nodes:
-        value = evaluate(node, scope, run)
+        value = taken(evaluate(node, scope, run), run)
         if not isinstance(node, ast.Starred):
             found.append(value)
-        elif isinstance(value, Items):
+        elif isinstance(value, Items) and len(found) + len(value.items) <= LONGEST:
             found.extend(value.items)
         else:
             return Open("a part of the list is not known", place)
@@ -169,7 +195,7 @@ def _items(nodes: list[ast.expr], scope: Scope, run: Evaluation, place: Place) -
 def _table(node: ast.Dict, scope: Scope, run: Evaluation, place: Place) -> Table:
     table = Table({}, place)
     for key, inner in zip(node.keys, node.values, strict=True):
-        value = evaluate(inner, scope, run)
+        value = taken(evaluate(inner, scope, run), run)
         if key is None:
             spread(table, value)
             continue
@@ -184,7 +210,7 @@ def _table(node: ast.Dict, scope: Scope, run: Evaluation, place: Place) -> Table
 
 def spread(table: Table, value: Value) -> None:
     """`**value` into a dictionary."""
-    if isinstance(value, Table):
+    if isinstance(value, Table) and len(table.entries) + len(value.entries) <= LONGEST:
         table.entries |= value.entries
         table.words |= value.words
         table.whole = table.whole and value.whole
@@ -212,15 +238,20 @@ def _subscript(value: Value, key: Value, place: Place) -> Value:
     return Open("an element that only the run knows", place)
 
 
-def _joined(parts: list[Value], place: Place) -> Value:
+def _joined(pieces: list[Value], place: Place) -> Value:
     """An f-string; through one name, where that is decided."""
-    parts = [_as_text(part) for part in parts]
-    unknown = next((part for part in parts if not isinstance(part, Known)), None)
+    pieces = [_as_text(piece) for piece in pieces]
+    unknown = next((part for part in pieces if not isinstance(part, Known)), None)
     if unknown is not None:
         return unknown if isinstance(unknown, Open) else Open("a part of the text is not known", place)
-    known = [part for part in parts if isinstance(part, Known)]
+    known = [part for part in pieces if isinstance(part, Known)]
+    if any(is_long(part) for part in known):
+        return Open(TOO_LONG, place)
+    texts = [str(part.value) for part in known]
+    if sum(map(len, texts)) > LONGEST:
+        return Open(TOO_LONG, place)
     how: How = next((part.how for part in known if part.how != "literal"), "literal")
-    return Known("".join(str(part.value) for part in known), place, how)
+    return Known("".join(texts), place, how)
 
 
 def _as_text(value: Value) -> Value:
@@ -228,13 +259,13 @@ def _as_text(value: Value) -> Value:
     return value.arguments[0] if isinstance(value, Made) and paths.is_path(value) else value
 
 
-def _joined_logic(join: ast.boolop, parts: list[Value], place: Place) -> Value:
+def _joined_logic(join: ast.boolop, operands: list[Value], place: Place) -> Value:
     """`and` and `or`: the operand that decides."""
-    last: Value = parts[-1]
-    for part in parts:
+    last: Value = operands[-1]
+    for part in operands:
         said = truth(part)
         if said is None:
-            later = any(truth(each) is isinstance(join, ast.Or) for each in parts)
+            later = any(truth(each) is isinstance(join, ast.Or) for each in operands)
             return (
                 Known(isinstance(join, ast.Or), place)
                 if later and isinstance(join, ast.And)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 EVERY = "all-linear"
 """PEFT's word for the linear layers without the head (tuners/tuners_utils.py of peft 0.21.2)."""
@@ -12,7 +12,7 @@ _QUANTIZED = frozenset(("Linear4bit", "Linear8bitLt"))
 _CLASSES = _QUANTIZED | {"Linear"}
 
 
-def collects_linears(function: ast.AST) -> bool:
+def collects_linears(function: ast.AST, walk: Callable[[ast.AST], Iterator[ast.AST]]) -> bool:
     """Whether a function goes through `named_modules()` and keeps the last part of each linear layer's name,
     without the head: it takes it out by its name, or looks for quantized layers alone.
     """
@@ -24,14 +24,19 @@ def collects_linears(function: ast.AST) -> bool:
             pass
         case _:
             return False
-    if chosen.orelse or any(isinstance(each, ast.If | ast.Continue | ast.Break) for each in _below(chosen)):
+    if chosen.orelse or any(
+        isinstance(each, ast.If | ast.Continue | ast.Break)
+        for statement in chosen.body
+        for each in walk(statement)
+    ):
         return False
     match chosen.test:
         case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kinds]) if name == module:
-            classes = set(_classes(kinds, function))
+            nodes = list(walk(function))
+            classes = set(_classes(kinds, nodes))
         case _:
             return False
-    removed = any(isinstance(each, ast.Constant) and each.value == "lm_head" for each in ast.walk(function))
+    removed = any(isinstance(each, ast.Constant) and each.value == "lm_head" for each in nodes)
     return bool(classes) and classes <= _CLASSES and (removed or classes <= _QUANTIZED)
 
 
@@ -40,23 +45,20 @@ def _goes_through(loop: ast.For) -> bool:
     return isinstance(called, ast.Attribute) and called.attr == "named_modules"
 
 
-def _below(chosen: ast.If) -> Iterator[ast.AST]:
-    for statement in chosen.body:
-        yield from ast.walk(statement)
-
-
-def _classes(kinds: ast.expr, function: ast.AST) -> Iterator[str]:
-    """The classes that an expression names, through a name that the function gives it."""
-    if isinstance(kinds, ast.Name):
-        given = [
-            each.value
-            for each in ast.walk(function)
-            if isinstance(each, ast.Assign)
-            and any(isinstance(target, ast.Name) and target.id == kinds.id for target in each.targets)
-        ]
-        for value in given:
-            yield from _classes(value, function)
-    else:
-        for each in ast.walk(kinds):
+def _classes(kinds: ast.expr, nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """The classes that an expression names, through names that the function gives it."""
+    given: dict[str, list[ast.expr]] = {}
+    for each in nodes:
+        if isinstance(each, ast.Assign):
+            for target in each.targets:
+                if isinstance(target, ast.Name):
+                    given.setdefault(target.id, []).append(each.value)
+    waiting = [kinds]
+    while waiting:
+        kind = waiting.pop()
+        if isinstance(kind, ast.Name):
+            waiting += given.pop(kind.id, [])
+            continue
+        for each in ast.walk(kind):
             if isinstance(each, ast.Attribute) and each.attr[:1].isupper():
                 yield each.attr

@@ -10,6 +10,7 @@ from vramlint.document.place import Place, Snippet
 from vramlint.document.python.cells import cells_of
 from vramlint.document.python.expressions import attribute, brought
 from vramlint.document.python.values import Evaluation, Known, Scope, Value
+from vramlint.document.python.work import Spent
 
 Finder: TypeAlias = Callable[[str, "str | None"], "Snippet | None"]
 """The text of a module by its path without a suffix, looked for from the folder of a program upwards; of a
@@ -17,8 +18,7 @@ folder that is no package, an empty text.
 """
 
 _MOST = 32
-_LARGEST = 200_000
-_STEPS = 1_000
+_MOST_WORK = 8_000
 _DEEPEST = 8
 """Imports that lead to one another."""
 _LONGEST = 16
@@ -77,10 +77,19 @@ class Modules:
         if name not in self._scopes:
             self._scopes[name] = None
             snippet = self._find(name, self._program) if len(self._scopes) <= _MOST else None
-            if snippet is not None and len(snippet.text) <= _LARGEST:
+            if snippet is not None:
                 scope = self._scopes[name] = Scope({})
-                document = snippet.pieces[0].place.document or name
-                for cell in cells_of(snippet.text, "python", document):
-                    scope.names["__name__"] = Known(name.replace("/", "."), cell.snippet.pieces[0].place)
-                    run.aside(cell.tree, scope, cell.locate, _STEPS)
+                if not _read(name, snippet, scope, run):
+                    self._scopes[name] = None  # read in part, it may say something else
         return self._scopes[name]
+
+
+def _read(name: str, snippet: Snippet, scope: Scope, run: Evaluation) -> bool:
+    """Read a module into its scope; False where it is too long to follow."""
+    document = snippet.pieces[0].place.document or name
+    try:
+        cells = cells_of(snippet.text, "python", document, run.work)
+    except Spent:
+        return False
+    scope.names["__name__"] = Known(name.replace("/", "."), cells[0].snippet.pieces[0].place)
+    return all(run.aside(cell.tree, scope, cell.locate, _MOST_WORK) for cell in cells)

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from vramlint.document.place import How, Place
 from vramlint.document.python import paths
-from vramlint.document.python.values import COMMAND_LINE, Items, Known, Made, Open, Table, Value
-
-_LARGEST = 1 << 63
-_LONGEST = 10_000
+from vramlint.document.python.values import COMMAND_LINE, Items, Known, Made, Open, Table, Value, is_long
+from vramlint.document.python.work import LARGEST, LONGEST, TOO_LONG
 
 
 def _multiplied(left: Any, right: Any) -> Any:
     return left * right if isinstance(left, int | float) and isinstance(right, int | float) else None
 
 
+_LARGEST_BASE, _LARGEST_POWER = 10_000, 64
+_WIDTH = re.compile(r"%[^%a-zA-Z]*\d{4}")
+
+
+def _remainder(left: Any, right: Any) -> Any:
+    """Of numbers; or a text with one value in it, which may ask for any width."""
+    return None if isinstance(left, str | bytes) and _wide(left) else left % right
+
+
+def _wide(text: str | bytes) -> bool:
+    return _WIDTH.search(text if isinstance(text, str) else text.decode("latin-1")) is not None
+
+
+def _rounded(value: Any, digits: Any = 0) -> Any:
+    return round(value, digits) if isinstance(digits, int) and abs(digits) <= _LARGEST_POWER else None
+
+
 def _power(left: Any, right: Any) -> Any:
-    small = isinstance(left, int | float) and isinstance(right, int | float) and abs(right) <= 64
-    return left**right if small and abs(left) < _LONGEST else None
+    small = isinstance(left, int | float) and isinstance(right, int | float) and abs(right) <= _LARGEST_POWER
+    return left**right if small and abs(left) < _LARGEST_BASE else None
 
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -30,7 +46,7 @@ _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: _multiplied,
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Mod: _remainder,
     ast.Pow: _power,
 }
 _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -57,7 +73,7 @@ _BUILTINS: Mapping[str, Callable[..., Any]] = {
     "bool": bool,
     "max": max,
     "min": min,
-    "round": round,
+    "round": _rounded,
     "abs": abs,
 }
 _NUMERIC = (int, float, bool, str, type(None))
@@ -66,8 +82,12 @@ _NUMERIC = (int, float, bool, str, type(None))
 def binary(kind: ast.operator, left: Value, right: Value, place: Place) -> Value:
     """Two values put together."""
     if isinstance(left, Items) and isinstance(right, Items) and isinstance(kind, ast.Add):
+        if len(left.items) + len(right.items) > LONGEST:
+            return Open(TOO_LONG, place)
         return Items([*left.items, *right.items], place)
     if isinstance(left, Table) and isinstance(right, Table) and isinstance(kind, ast.BitOr):
+        if len(left.entries) + len(right.entries) > LONGEST:
+            return Open(TOO_LONG, place)
         return Table({**left.entries, **right.entries}, place, left.whole and right.whole)
     joined = paths.joined(left, right, place) if isinstance(kind, ast.Div) else None
     if joined is not None:
@@ -169,15 +189,16 @@ def _both(left: Value, right: Value) -> tuple[Known, Known] | None:
 
 
 def _made(function: Callable[..., Any], values: tuple[Known, ...], place: Place, how: How) -> Value:
+    if any(is_long(each) for each in values):
+        return Open(TOO_LONG, place)
     try:
         result = function(*(each.value for each in values))
     except (TypeError, ValueError, ArithmeticError):
         return Open("no value comes of it", place)
-    if result is None or (isinstance(result, int | float) and abs(result) > _LARGEST):
+    if result is None or (isinstance(result, int | float) and abs(result) > LARGEST):
         return Open("no value comes of it", place)
-    if isinstance(result, str) and len(result) > _LONGEST:
-        return Open("too long", place)
-    return Known(result, place, how)
+    made = Known(result, place, how)
+    return Open(TOO_LONG, place) if is_long(made) else made
 
 
 def _open(left: Value, right: Value, place: Place) -> Value:

@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+Walk: TypeAlias = Callable[[ast.AST], Iterator[ast.AST]]
 
 
-def divisor(node: ast.If) -> ast.expr | None:
-    """N of `if step % N == 0: optimizer.step()`, or of `if step % N: continue`."""
-    inside = (each for each in ast.walk(node.test) if isinstance(each, ast.BinOp))
+def divisor(node: ast.AST, walk: Walk) -> ast.expr | None:
+    """N of `if step % N == 0: optimizer.step()`, or of `if step % N: continue`; `walk` goes down a node."""
+    if not isinstance(node, ast.If):
+        return None
+    inside = (each for each in walk(node.test) if isinstance(each, ast.BinOp))
     found = next((each.right for each in inside if isinstance(each.op, ast.Mod)), None)
     if found is None:
         return None
     goes_on = any(isinstance(each, ast.Continue) for each in node.body)
-    return found if goes_on or calls(node.body, "step") else None
+    return found if goes_on or _calls(node.body, "step", walk) else None
 
 
-def repeated(node: ast.For | ast.AsyncFor) -> ast.expr | None:
+def repeated(node: ast.AST, walk: Walk) -> ast.expr | None:
     """What a loop goes over that has a backward pass and no step of an optimizer: `for _ in range(N)`."""
-    if not calls(node.body, "backward") or calls(node.body, "step") or _leaves(node.body):
+    if not isinstance(node, ast.For | ast.AsyncFor) or not _calls(node.body, "backward", walk):
         return None
-    inner = any(isinstance(each, ast.For) and calls(each.body, "backward") for each in _all(node.body))
-    return None if inner else node.iter
+    if _calls(node.body, "step", walk) or any(isinstance(each, ast.Return) for each in node.body):
+        return None
+    loops = (each for each in _all(node.body, walk) if isinstance(each, ast.For))
+    return None if any(_calls(each.body, "backward", walk) for each in loops) else node.iter
 
 
-def calls(body: Sequence[ast.stmt], name: str) -> bool:
+def _calls(body: Sequence[ast.stmt], name: str, walk: Walk) -> bool:
     """Whether a method of that name is called; a scheduler's step is no step."""
     return any(
         isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
         and each.func.attr == name
-        and "sched" not in ast.unparse(each.func.value).lower()
-        for each in _all(body)
+        and not any("sched" in said.lower() for part in walk(each.func.value) for said in _names(part))
+        for each in _all(body, walk)
     )
 
 
-def _leaves(body: Sequence[ast.stmt]) -> bool:
-    return any(isinstance(each, ast.Return) for each in body)
+def _names(node: ast.AST) -> Iterator[str]:
+    """The words that a node says itself."""
+    for each in ("id", "attr", "arg", "value"):
+        said = getattr(node, each, None)
+        if isinstance(said, str):
+            yield said
 
 
-def _all(body: Sequence[ast.stmt]) -> Iterator[ast.AST]:
+def _all(body: Sequence[ast.stmt], walk: Walk) -> Iterator[ast.AST]:
     for statement in body:
-        yield from ast.walk(statement)
+        yield from walk(statement)

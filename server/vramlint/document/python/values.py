@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from vramlint.document.node import Span
 from vramlint.document.place import How, Place
+from vramlint.document.python.work import LARGEST, LONGEST, TOO_LONG, Work
 from vramlint.lazy_dataclasses import dataclass, field
 
 COMMAND_LINE = "the command line"
@@ -209,10 +210,18 @@ class Evaluation(Protocol):
     def imported(self, name: str, place: Place) -> Value | None:
         """What a dotted name stands for in a module of the project."""
 
+    work: Work
+    """What is left to do for the document."""
+    nested: int
+    """How many statements and expressions are being read, one in another."""
+
+    def spend(self, amount: int = 1) -> None:
+        """Count what is done. Raises Spent where the document has no more of it."""
+
     def aside(
-        self, tree: ast.Module | None, scope: Scope, locate: Callable[[ast.AST], Place], steps: int
-    ) -> None:
-        """Read a module that an import brings."""
+        self, tree: ast.Module | None, scope: Scope, locate: Callable[[ast.AST], Place], most: int
+    ) -> bool:
+        """Read a module that an import brings; False where it takes more than `most` work."""
 
     @property
     def certain(self) -> bool:
@@ -239,11 +248,48 @@ class Evaluation(Protocol):
         """What a function of the script returns."""
 
 
+_DEEPEST = 50
+"""Lists and dictionaries in one another."""
+
+
+def parts(value: Value | None) -> int:
+    """How many values are in a value, itself included and each as often as it is in there: as much work it is
+    to go through them. Counted up to one more than LONGEST, which a list that holds itself or a list of lists
+    of lists comes to as well.
+    """
+    count = 0
+    waiting: list[tuple[Value | None, int]] = [(value, 0)]
+    while waiting:
+        each, depth = waiting.pop()
+        count += 1
+        inner = each.items if isinstance(each, Items) else each.entries if isinstance(each, Table) else ()
+        if count + len(waiting) + len(inner) > LONGEST or depth > _DEEPEST:
+            return LONGEST + 1
+        if inner:
+            below = inner.values() if isinstance(inner, dict) else inner
+            waiting.extend((one, depth + 1) for one in below)
+    return count
+
+
+def is_long(value: Value | None) -> bool:
+    """Whether a value is a text or a number that nothing is made of."""
+    if not isinstance(value, Known):
+        return False
+    if isinstance(value.value, int):
+        return abs(value.value) > LARGEST
+    return isinstance(value.value, str | bytes) and len(value.value) > LONGEST
+
+
 def as_table(loaded: Loaded, place: Place) -> Table:
     """A config file as a dictionary whose values keep their places in it."""
+    count = 0
 
     def built(value: Any, path: tuple[str | int, ...]) -> Value:
+        nonlocal count
+        count += 1
         where = loaded.place(path) or place
+        if count > LONGEST:
+            return Open(TOO_LONG, where)
         if isinstance(value, Mapping):
             return Table({str(key): built(inner, (*path, key)) for key, inner in value.items()}, where)
         if isinstance(value, list):
@@ -255,20 +301,26 @@ def as_table(loaded: Loaded, place: Place) -> Table:
 
 
 def plain(value: Value | None) -> Any:
-    """A value as plain data; `Open` inside where a part is not known."""
+    """A value as plain data; `Open` inside where a part is not known, and in place of what is too long."""
+    if isinstance(value, Items | Table) and parts(value) > LONGEST:
+        return Open(TOO_LONG, value.place)
+    return _plain(value)
+
+
+def _plain(value: Value | None) -> Any:
     if isinstance(value, Known):
         return value.value
     if isinstance(value, Symbol):
         return value.name
     if isinstance(value, Items):
         rest = () if value.whole else (Open("more may be in the list", value.place),)
-        return [*(plain(item) for item in value.items), *rest]
+        return [*(_plain(item) for item in value.items), *rest]
     if isinstance(value, Table):
-        return {key: plain(item) for key, item in value.entries.items()}
+        return {key: _plain(item) for key, item in value.entries.items()}
     if isinstance(value, Open):
         return value
     if isinstance(value, Made) and value.name == "pathlib.Path" and len(value.arguments) == 1:
-        return plain(value.arguments[0])
+        return _plain(value.arguments[0])
     return Open("made by a call", value.place if isinstance(value, Made | Bound | Class) else _NOWHERE)
 
 

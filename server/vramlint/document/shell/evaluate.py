@@ -20,6 +20,7 @@ from vramlint.document.shell.conditions import Operand, Truth
 from vramlint.document.shell.expand import Expander
 from vramlint.document.shell.found import Command, Evaluated, given_to, written_by
 from vramlint.document.shell.lexer import Word, tokenize
+from vramlint.document.shell.limits import Limits
 from vramlint.document.shell.options import assigned, export_flags, parses_options
 from vramlint.document.shell.values import (
     Fragment,
@@ -33,11 +34,6 @@ from vramlint.document.shell.values import (
 )
 from vramlint.document.shell.variables import Variables
 
-MOST_STEPS = 2_000
-"""Commands that are walked; nobody reads more, and a loop in a loop can ask for any number."""
-MOST_COMMANDS = 200
-MOST_TEXT = 1 << 18
-"""Characters that are read, those of scripts and variables that are run included."""
 _MOST_TURNS = 16
 _DEEPEST = 20
 _SHELLS = frozenset(("bash", "sh", "zsh", "dash"))
@@ -73,7 +69,8 @@ def evaluate(
     walk.variables.update(variables or {})
     with suppress(_Exit, _Break):
         walk.text(snippet)
-    return Evaluated(tuple(walk.commands), walk.files, tuple(walk.opened))
+    passed = frozenset(walk.limits.passed)
+    return Evaluated(tuple(walk.commands), walk.files, tuple(walk.opened), walk.limits.why, passed)
 
 
 class _Exit(Exception):
@@ -90,14 +87,13 @@ class _Walk:
         self.opened: list[str] = []
         self.through: tuple[str, ...] = ()
         self.expander = Expander(Snippet("", ()), self.variables)
-        self.steps = 0
-        self.read = 0
+        self.limits = Limits()
+        self.scripts: dict[str, Snippet | None] = {}
         self.depth = 0
 
     def text(self, snippet: Snippet, opened: Mapping[str, Fragment] | None = None) -> Truth:
         """Walk a text; `opened` are the open pieces that private characters in it stand for."""
-        self.read += len(snippet.text)
-        if self.read > MOST_TEXT:
+        if not self.limits.reads(snippet):
             return None
         tokens = tokenize(snippet.text)
         outer = self.expander
@@ -123,10 +119,9 @@ class _Walk:
         return status
 
     def command(self, command: tree.Command) -> Truth:
-        self.steps += 1
         self.depth += 1
         try:
-            if self.steps > MOST_STEPS or self.depth > _DEEPEST or len(self.commands) >= MOST_COMMANDS:
+            if not self.limits.walks(command, len(self.commands)) or self.depth > _DEEPEST:
                 return None
             return self._command(command)
         finally:
@@ -412,7 +407,12 @@ class _Walk:
 
     def _script(self, name: Value, arguments: list[Value], queued: bool = False) -> bool:
         """Walk another file of the workspace."""
-        found = self.open_file(pattern_of(name)) if self.depth < _DEEPEST else None
+        if self.depth >= _DEEPEST or not self.limits.opens():
+            return False
+        path = pattern_of(name)
+        if path not in self.scripts:
+            self.scripts[path] = self.open_file(path)
+        found = self.scripts[path]
         if found is None:
             return False
         shown = found.pieces[0].place.document

@@ -35,6 +35,10 @@ class Evaluated(NamedTuple):
     files: Mapping[str, Value]
     opened: tuple[str, ...] = ()
     """Scripts that took part, as shown."""
+    unread: str = ""
+    """What there was too much of; empty where all was walked."""
+    passed: frozenset[str] = frozenset()
+    """The first words of commands that were passed over for it."""
 
 
 class Written(NamedTuple):
