@@ -53,7 +53,9 @@ def judge(context: RuleContext, overrides: Overrides, *, files: bool = True) -> 
     suppressions = () if overrides.ignore_comments else context.directives.suppressions
     findings = list(_run(rules, context, overrides, after_suppressions=False))
     remaining, silenced, served = suppress.split(document, findings, suppressions)
-    unused = suppress.unused(suppressions, served, partial(_judged, rules, context))
+    named = {each.code: each for each in suppressions}  # a code may be in any number of comments
+    judged = {code: _judged(rules, context, each) for code, each in named.items()}
+    unused = suppress.unused(suppressions, served, lambda each: judged[each.code])
     context = replace(context, unused=unused)
     if (settled := _settled(context, remaining)) is not None:
         return judge(settled, overrides, files=files)

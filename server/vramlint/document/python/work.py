@@ -66,4 +66,4 @@ def copied(length: int) -> int:
 
 
 def _words(text: str) -> int:
-    return sum(1 for _ in _WORD.finditer(text))
+    return len(_WORD.findall(text))
