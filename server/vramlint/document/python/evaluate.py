@@ -326,7 +326,7 @@ class Evaluation:
 
     def _ways(self, node: ast.AST, ways: list[list[ast.stmt]], scope: Scope) -> bool:
         """Each way from the same start; what the ways that go on disagree on is open."""
-        self.spend(copied(len(scope.names) * (len(ways) + 1)))
+        self.spend(2 * len(ways) + copied(len(scope.names) * (len(ways) + 1)))
         before = dict(scope.names)
         ends: list[dict[str, Value]] = []
         place = self.locate(node)
