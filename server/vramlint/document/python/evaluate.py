@@ -331,11 +331,11 @@ class Evaluation:
         ends: list[dict[str, Value]] = []
         place = self.locate(node)
         gone = [leaves(way) for way in ways]
+        sure = gone.count(False) == 1
         for way, left in zip(ways, gone, strict=True):
             if left:
                 continue
             scope.names = dict(before)
-            sure = sum(not each for each in gone) == 1
             with self._only(not sure, Open("decided by a condition that only the run knows", place)):
                 if self.block(way, scope):
                     ends.append(scope.names)
