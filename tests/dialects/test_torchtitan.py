@@ -240,6 +240,20 @@ def test_edits_read_back_as_what_was_asked(changes: dict[str, Any]) -> None:
     assert {name: value_at(job, name) for name in changes} == changes
 
 
+@pytest.mark.parametrize(("stages", "chunks", "layers"), [(2, 2, 9), (6, 2, 3), (5, 2, None), (8, 1, None)])
+def test_layers_of_a_chunk(stages: int, chunks: int, layers: int | None) -> None:
+    """Of 32 layers with embedding and head, in as many chunks of equal size as are asked for."""
+    asked = {
+        "parallel.pipeline": stages,
+        "parallel.virtual_pipeline": chunks,
+        "parallel.schedule": "interleaved",
+    }
+    keys = DIALECT.edits(BASE, job_of(BASE, gpus=8), asked)
+    said = {".".join(map(str, key.path)): key.value for key in keys or ()}
+    assert said.get("parallelism.pipeline_parallel_layers_per_stage") == layers
+    assert (keys is None) == (layers is None)
+
+
 def test_adapters_cannot_be_said() -> None:
     assert DIALECT.edits(BASE, job_of(BASE), {"method": "lora"}) is None
 
