@@ -358,7 +358,9 @@ def test_one_layer_is_trained_at_a_time() -> None:
 
 
 def test_oft_says_what_it_does_not_count() -> None:
-    assert estimate_job(job_of(BASE + "finetuning_type: oft")).unknown
+    job = job_of(BASE + "finetuning_type: oft")
+    assert estimate_job(job).unknown
+    assert isinstance(job.origins["adapter.targets"], FrameworkDefault)
 
 
 def test_scattered_weights_are_not_modelled() -> None:

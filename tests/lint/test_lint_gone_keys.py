@@ -15,6 +15,7 @@ from vramlint.analysis.analyse import analyse
 from vramlint.dialects import load_all
 from vramlint.dialects.kit.dialect import Dialect
 from vramlint.document import Document
+from vramlint.lint.unknown_keys import _close
 from vramlint.project.workspace import Workspace
 from vramlint_schemas import load_schema
 
@@ -60,3 +61,19 @@ def test_what_is_said_of_a_key_that_is_gone(
             by_said.setdefault(said or "nothing", []).append(release or "as known")
         lines += [f"{path} ({', '.join(whose)}): {said}" for said, whose in by_said.items()]
     snapshot(f"gone-{dialect.name}.txt", "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "close"),
+    [
+        ("sample", "sample_packing", True),
+        ("sampl", "sample_packing", False),
+        ("optimi", "optimizer_name", True),
+        ("sample", "sample_packing_length", False),
+    ],
+)
+def test_a_beginning_of_six_letters_stands_for_a_key_of_one_more_word(
+    name: str, known: str, close: bool
+) -> None:
+    assert _close(name, (known,), False) == (known if close else None)
+    assert _close(name, (known,), True) is None
