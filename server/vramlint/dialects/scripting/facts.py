@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from vramlint.dialects.kit.run import Given
 from vramlint.dialects.scripting.classes import (
