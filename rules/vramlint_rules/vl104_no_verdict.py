@@ -14,7 +14,11 @@ from vramlint.project.severity import Severity
 
 _SAID_ELSEWHERE = frozenset({"not-a-training-file", "too-large", "too-deep"})
 """Why there is no estimate → VL001 says so already, or there is no run to speak of."""
-_SEVERITIES: Mapping[str, Severity] = {"internal-error": "error", "open-value": "information"}
+_SEVERITIES: Mapping[str, Severity] = {
+    "internal-error": "error",
+    "open-value": "information",
+    "too-many-runs": "information",
+}
 """Of obstacles: a script that takes a value from its command line is not wrong."""
 _GPUS_OFFERED = 3
 

@@ -42,7 +42,7 @@ from vramlint.project.overrides import Overrides
 from vramlint.project.run_subject import Subject
 from vramlint.project.surroundings import Surroundings
 
-MOST_RUNS, MOST_LINES = 32, 400
+MOST_RUNS, MOST_LINES = 20, 400
 """Of one document that are read: an estimate takes some 20 ms, a command that trains nothing about one."""
 TOO_MANY_RUNS = "too-many-runs"
 

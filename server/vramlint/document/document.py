@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vramlint.document.yaml.pieces import Pieces
 
 LONGEST_PROGRAM = 2 * 1024 * 1024
-LONGEST_CONFIG = 256 * 1024
+LONGEST_CONFIG = 200_000
 """Of longer texts (in code points) only the beginning is parsed: no training config is that long. A notebook
 with its output may be.
 """

@@ -96,9 +96,11 @@ def _excerpt(text: str, lines: LineIndex, placed: Placed, paint: Paint) -> Itera
             yield f"  {'':>{gutter}} …"
         last = row
         span = lines.line_span(row)
-        source = text[span.start : span.end].rstrip("\r\n")
+        source = text[span.start : min(span.end, span.start + WIDEST_LINE + 1)].rstrip("\r\n")
         yield f"  {row + 1:>{gutter}} | {_cut(inert_line(source))}".rstrip()
         for start, length, sign, message in sorted(marks[row], key=lambda mark: mark[2] != "^"):
+            if start > WIDEST_LINE:
+                continue
             pad = "".join(
                 "\t" if character == "\t" else " " * _cells(character) for character in source[:start]
             )

@@ -30,6 +30,8 @@ second and 100 MiB.
 MOST_WORK = 40_000
 _SHORT = 500
 """Characters of which the words are not counted."""
+_OF_TEXT = 20
+"""Words that reading a text takes as long as, whatever it holds: a notebook may have any number of cells."""
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -54,7 +56,8 @@ class Work:
 
     def holds(self, texts: Sequence[str]) -> bool:
         """Whether there is room for further texts, which is theirs then."""
-        count = sum(map(_words, texts)) if sum(map(len, texts)) > _SHORT else 0
+        many = len(texts) > 1 or sum(map(len, texts)) > _SHORT
+        count = sum(map(_words, texts), _OF_TEXT * len(texts)) if many else 0
         fits = count <= self.words
         self.words -= count if fits else 0
         return fits
