@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _FIXES = 2
 """Worked out for a finding: each is a search and a check of the edited file. `vramlint fit` lists more."""
-_MOST_WORKED_OUT = 20
+_MOST_WORKED_OUT = 10
 """Fixes of one file that are worked out: a launch script may start any number of runs."""
 
 
