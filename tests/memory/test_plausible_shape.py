@@ -38,8 +38,11 @@ def test_a_sound_config_has_a_verdict(tmp_path: Path) -> None:
         ("num_key_value_heads", 5, "num_attention_heads is 32, which num_key_value_heads 5 does not divide"),
         ("text_config", {"num_hidden_layers": -1}, "text_config.num_hidden_layers is -1"),
         ("vocab_size", 10**300, "vocab_size is more than 1,000,000,000"),
+        ("text_config", 7, "text_config is not a mapping"),
+        ("vision_config", True, "vision_config is not a mapping"),
+        ("layer_types", 3, "layer_types is not a list"),
+        ("layer_types", {"a": 1}, "layer_types is not a list"),
     ],
-    ids=["negative", "layers", "huge", "text", "heads", "nested", "digits"],
 )
 def test_nonsense_is_refused_by_name(field: str, value: Any, said: str, tmp_path: Path) -> None:
     analysis = check(tmp_path, **{field: value})
@@ -47,3 +50,7 @@ def test_nonsense_is_refused_by_name(field: str, value: Any, said: str, tmp_path
     (finding,) = (found for found in analysis.findings if found.code == "VL104")
     assert finding.message == f"no verdict: in the config of ./model, {said}"
     assert finding.at.key == ("base_model",)
+
+
+def test_a_section_without_a_model_may_be_a_switch(tmp_path: Path) -> None:
+    assert check(tmp_path, encoder_config=False).verdict == "fits"

@@ -60,10 +60,15 @@ class Model:
     """Where `config` is that of another model of about this size: `parameters` over its parameters."""
 
     @property
+    def texts(self) -> tuple[Mapping[str, Any], ...]:
+        """Where the shape of the text model may be said: config.json, and a section of its own in it."""
+        inner = self.config.get("text_config")
+        return (self.config, inner) if isinstance(inner, Mapping) else (self.config,)
+
+    @property
     def attends_linearly(self) -> bool:
         """Whether some of its layers run the gated delta rule in place of attention."""
-        parts = (self.config, self.config.get("text_config") or {})
-        return any("linear_num_value_heads" in part for part in parts)
+        return any("linear_num_value_heads" in part for part in self.texts)
 
     @property
     def reads_images(self) -> bool:

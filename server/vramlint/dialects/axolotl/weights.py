@@ -110,7 +110,7 @@ def prepared(reader: Reader, model: Model, quantization: Quantization, strategy:
     """
     loaded = reader.get("adapter", text) == "qlora" or reader.flag("load_in_8bit")
     whole = strategy in ("none", "ddp", "zero1", "zero2")
-    mixture = has_experts({**model.config, **(model.config.get("text_config") or {})})
+    mixture = any(has_experts(each) for each in model.texts)
     if not (
         mixture and loaded and whole and quantization.kbit_prep == "none" and quantization.experts == "auto"
     ):

@@ -39,8 +39,7 @@ def attention_of(reader: Reader, context: Context, model: Model) -> Literal["sdp
     if model.model_type == "gpt_oss" and reader.runs("unsloth", "2025.9"):
         return "flex"
     lacks = context.gpu is not None and context.gpu.supports.get("flash_attention_2") is False
-    parts = (model.config, model.config.get("text_config") or {})
-    wide = any(size > _FLASH_HEAD for part in parts for size in _heads(part))
+    wide = any(size > _FLASH_HEAD for part in model.texts for size in _heads(part))
     if model.model_type in _XFORMERS:
         return "sdpa-efficient" if lacks else "sdpa"
     return "sdpa-efficient" if (lacks or wide) and reader.runs("unsloth", "2026.10.7") else "sdpa"

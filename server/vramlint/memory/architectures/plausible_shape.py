@@ -25,6 +25,8 @@ _SINGLE = pattern(
     r"(num|n)_(\w+_)?(layers?|heads?|experts?|groups?)|(hidden|vocab)_size|(\w+_)?head_dim|(q|kv|o)_lora_rank"
 )
 """Those that are one whole number for the whole model; other sizes may be listed by layer or by axis."""
+_PARTS = ("text_config", "vision_config", "audio_config")
+"""Models inside of a model; other sections may be switched on and off."""
 MOST_LAYERS = 10_000
 LARGEST_SIZE = 10**9
 """Far beyond the widest layer and the largest vocabulary that has been trained."""
@@ -50,11 +52,18 @@ def _problems(config: Mapping[str, Any], prefix: str) -> Iterator[str]:
     for key, value in config.items():
         if isinstance(value, Mapping) and key.endswith("_config") and key != "quantization_config":
             yield from _problems(value, f"{prefix}{key}.")
-        elif key.endswith("_config") and not isinstance(value, Mapping | bool | None):
+        elif key.endswith("_config") and not isinstance(value, Mapping | None) and not _is_switch(key, value):
             yield f"{prefix}{key} is not a mapping"
+        elif key == "layer_types" and not isinstance(value, list | None):
+            yield f"{prefix}{key} is not a list"
         elif _SIZE.fullmatch(key) and (problem := _of_size(key, value)) is not None:
             yield f"{prefix}{key} {problem}"
     yield from _of_heads(config, prefix)
+
+
+def _is_switch(key: str, value: Any) -> bool:
+    """Whether a section is switched on or off, as those that hold no model may be."""
+    return isinstance(value, bool) and key not in _PARTS
 
 
 def _of_size(key: str, value: Any) -> str | None:
