@@ -42,6 +42,7 @@ def test_a_sound_config_has_a_verdict(tmp_path: Path) -> None:
         ("vision_config", True, "vision_config is not a mapping"),
         ("layer_types", 3, "layer_types is not a list"),
         ("layer_types", {"a": 1}, "layer_types is not a list"),
+        ("mlp_only_layers", True, "mlp_only_layers is not a list"),
     ],
 )
 def test_nonsense_is_refused_by_name(field: str, value: Any, said: str, tmp_path: Path) -> None:

@@ -27,6 +27,17 @@ _SINGLE = pattern(
 """Those that are one whole number for the whole model; other sizes may be listed by layer or by axis."""
 _PARTS = ("text_config", "vision_config", "audio_config")
 """Models inside of a model; other sections may be switched on and off."""
+_LISTS = frozenset(
+    (
+        "attn_layer_indices",
+        "layer_types",
+        "layers_block_type",
+        "mlp_only_layers",
+        "moe_layers",
+        "no_rope_layers",
+    )
+)
+"""What lists layers, by number or by kind."""
 MOST_LAYERS = 10_000
 LARGEST_SIZE = 10**9
 """Far beyond the widest layer and the largest vocabulary that has been trained."""
@@ -54,7 +65,7 @@ def _problems(config: Mapping[str, Any], prefix: str) -> Iterator[str]:
             yield from _problems(value, f"{prefix}{key}.")
         elif key.endswith("_config") and not isinstance(value, Mapping | None) and not _is_switch(key, value):
             yield f"{prefix}{key} is not a mapping"
-        elif key == "layer_types" and not isinstance(value, list | None):
+        elif key in _LISTS and not isinstance(value, list | None):
             yield f"{prefix}{key} is not a list"
         elif _SIZE.fullmatch(key) and (problem := _of_size(key, value)) is not None:
             yield f"{prefix}{key} {problem}"
