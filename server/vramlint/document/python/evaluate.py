@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from vramlint.document.node import Span
 from vramlint.document.place import Place
 from vramlint.document.python import calls, rounds
+from vramlint.document.python.assigning import assign
 from vramlint.document.python.binding import bind
 from vramlint.document.python.cells import Cell
 from vramlint.document.python.conditions import dotted, fits, leaves
@@ -23,11 +23,11 @@ from vramlint.document.python.definitions import bring_in, class_of, entries
 from vramlint.document.python.expressions import attribute, brought, evaluate, taken
 from vramlint.document.python.linears import EVERY, collects_linears
 from vramlint.document.python.magics import Magic
+from vramlint.document.python.merging import UNDECIDED, merged
 from vramlint.document.python.methods import GROWING, grow, method
 from vramlint.document.python.modules import Modules
 from vramlint.document.python.operations import binary, truth
 from vramlint.document.python.values import (
-    Bound,
     Function,
     Items,
     Known,
@@ -35,10 +35,8 @@ from vramlint.document.python.values import (
     Made,
     Open,
     Scope,
-    Symbol,
     Table,
     Value,
-    Word,
     as_table,
 )
 from vramlint.document.python.work import DEEPEST, PARTS, TOO_DEEP, Spent, Work, copied
@@ -47,12 +45,6 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 _DEPTH = 12
 _LOOPS = 16
-_WAYS = 32
-
-
-def _possible(made: Made) -> list[Value]:
-    """What a call may have made, each alone."""
-    return made.arguments if made.name == "one of" else [made]
 
 
 class Stop(NamedTuple):
@@ -209,14 +201,14 @@ class Evaluation:
             case ast.Assign(targets=targets, value=value):
                 found = evaluate(value, scope, self)
                 for target in targets:
-                    self.assign(target, found, scope, self.locate(value))
+                    assign(target, found, scope, self, self.locate(value))
             case ast.AnnAssign(target=target, value=ast.expr() as value):
-                self.assign(target, evaluate(value, scope, self), scope, self.locate(value))
+                assign(target, evaluate(value, scope, self), scope, self, self.locate(value))
             case ast.AugAssign(target=target, op=kind, value=value):
                 place = self.locate(node)
                 left = evaluate(target, scope, self)
                 found = binary(kind, left, evaluate(value, scope, self), place)
-                self.assign(target, taken(found, self), scope)
+                assign(target, taken(found, self), scope, self)
             case ast.Expr(value=value):
                 found = evaluate(value, scope, self)
                 return not (isinstance(found, Made) and found.name in ("sys.exit", "exit", "quit"))
@@ -272,49 +264,9 @@ class Evaluation:
         if count is not None:
             self.rounds.append(evaluate(count, scope, self))
 
-    def assign(self, target: ast.expr, value: Value, scope: Scope, written: Place | None = None) -> None:
-        """Bind a target to a value, which is `written` somewhere."""
-        place = self.locate(target)
-        written = written or place
-        match target:
-            case ast.Name(id=name):
-                scope.names[name] = value
-            case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                given = value.items if isinstance(value, Items) and len(value.items) == len(parts) else None
-                for index, part in enumerate(parts):
-                    self.assign(part, given[index] if given else calls.part(value, index, place), scope)
-            case ast.Attribute(value=inner, attr=name):
-                owner = evaluate(inner, scope, self)
-                if isinstance(owner, Made):
-                    owner.keywords[name] = self._later(value, place)
-                    end = place.span.end
-                    key = place._replace(span=Span(max(end - len(name), place.span.start), end))
-                    owner.words[name] = Word(key, written)
-                elif isinstance(owner, Table):
-                    owner.entries[name] = value
-                elif isinstance(owner, Bound) and owner.owner.kind == "Config":
-                    section = Made(f"{owner.owner.name}.{owner.name}", [], {}, place)
-                    section.keywords[name] = self._later(value, place)
-                    owner.owner.keywords[owner.name] = section  # the rest of it has its defaults
-            case ast.Subscript(value=inner, slice=key):
-                word = Word(self.locate(key), written)
-                self._set_item(evaluate(inner, scope, self), evaluate(key, scope, self), value, word)
-
-    def _later(self, value: Value, place: Place) -> Value:
+    def later(self, value: Value, place: Place) -> Value:
         """A value that is set afterwards: open where it is not certain that it is."""
         return value if self.certain else Open(self._unsure[-1].why, place)
-
-    def _set_item(self, owner: Value, key: Value, value: Value, word: Word) -> None:
-        if not isinstance(key, Known):
-            return
-        if isinstance(owner, Table | Made):
-            owner.words[str(key.value)] = word
-        if isinstance(owner, Table):
-            owner.entries[str(key.value)] = self._later(value, key.place)
-        elif isinstance(owner, Made):
-            owner.keywords[str(key.value)] = self._later(value, key.place)
-        elif isinstance(owner, Symbol) and owner.name == "os.environ":
-            self.environment[str(key.value)] = value
 
     def _branch(
         self, said: bool | None, node: ast.AST, body: list[ast.stmt], other: list[ast.stmt], scope: Scope
@@ -336,7 +288,7 @@ class Evaluation:
             if left:
                 continue
             scope.names = dict(before)
-            with self._only(not sure, Open("decided by a condition that only the run knows", place)):
+            with self._only(not sure, Open(UNDECIDED, place)):
                 if self.block(way, scope):
                     ends.append(scope.names)
         scope.names = before
@@ -347,7 +299,7 @@ class Evaluation:
             values = [end[name] for end in ends if name in end]
             found = values[0]
             for value in values[1:]:
-                found = self.merged(found, value, place)
+                found = merged(found, value, place, self)
             before[name] = found
         return True
 
@@ -358,26 +310,6 @@ class Evaluation:
         yield
         if unsure:
             self._unsure.pop()
-
-    def merged(self, left: Value, right: Value, place: Place) -> Value:
-        """One value where two are possible."""
-        if left is right or (isinstance(left, Known) and isinstance(right, Known) and left[0] == right[0]):
-            return left
-        if isinstance(left, Symbol) and isinstance(right, Symbol) and left.name == right.name:
-            return left
-        if isinstance(left, Items) and isinstance(right, Items) and len(left.items) == len(right.items):
-            self.spend(len(left.items))
-            pairs = zip(left.items, right.items, strict=True)
-            return Items([self.merged(one, two, place) for one, two in pairs], place)
-        if isinstance(left, Made) and isinstance(right, Made):
-            each = dict.fromkeys(one for made in (left, right) for one in _possible(made))
-            if len(each) <= _WAYS:
-                return Made("one of", list(each), {}, place)
-        if isinstance(left, Known) and isinstance(right, Known):
-            return Open(
-                f"{left.value} or {right.value}: decided by a condition that only the run knows", place
-            )
-        return Open("decided by a condition that only the run knows", place)
 
     def _match(self, node: ast.Match, scope: Scope) -> bool:
         subject = evaluate(node.subject, scope, self)
@@ -399,7 +331,7 @@ class Evaluation:
         )
         self._turns += not known
         for value in tuple(values):
-            self.assign(node.target, value, scope)
+            assign(node.target, value, scope, self)
             self.block(node.body, scope)
         self._turns -= not known
 
@@ -407,7 +339,7 @@ class Evaluation:
         for item in node.items:
             value = evaluate(item.context_expr, scope, self)
             if item.optional_vars is not None:
-                self.assign(item.optional_vars, value, scope)
+                assign(item.optional_vars, value, scope, self)
         return self.block(node.body, scope)
 
     def call(self, node: ast.Call, scope: Scope) -> Value:
@@ -454,7 +386,7 @@ class Evaluation:
             returned = self._returned.pop()
             found = returned[0] if returned else Known(None, place)
             for other in returned[1:]:
-                found = self.merged(found, other, place)
+                found = merged(found, other, place, self)
         self._depth -= 1
         self.here, self.origin = outer, came
         return found

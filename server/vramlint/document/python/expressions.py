@@ -7,6 +7,7 @@ from functools import partial
 
 from vramlint.document.place import How, Place
 from vramlint.document.python import comprehensions, paths
+from vramlint.document.python.merging import merged
 from vramlint.document.python.methods import decorated
 from vramlint.document.python.operations import binary, compared, truth, unary
 from vramlint.document.python.values import (
@@ -280,4 +281,4 @@ def _either(node: ast.IfExp, scope: Scope, run: Evaluation, place: Place) -> Val
     said = truth(evaluate(node.test, scope, run))
     if said is not None:
         return evaluate(node.body if said else node.orelse, scope, run)
-    return run.merged(evaluate(node.body, scope, run), evaluate(node.orelse, scope, run), place)
+    return merged(evaluate(node.body, scope, run), evaluate(node.orelse, scope, run), place, run)

@@ -236,8 +236,8 @@ class Evaluation(Protocol):
     def statement(self, node: ast.stmt, scope: Scope) -> bool:
         """Read one statement; False where what follows it is not reached."""
 
-    def merged(self, left: Value, right: Value, place: Place) -> Value:
-        """One value where two are possible."""
+    def later(self, value: Value, place: Place) -> Value:
+        """A value that is set afterwards: open where it is not certain that it is."""
 
     def call(self, node: ast.Call, scope: Scope) -> Value:
         """What a call makes."""
