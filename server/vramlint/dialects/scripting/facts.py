@@ -20,6 +20,7 @@ from vramlint.dialects.scripting.classes import (
 )
 from vramlint.dialects.scripting.given import Facts, argument_of, as_value, given, take
 from vramlint.document.place import Place
+from vramlint.document.python.merging import UNDECIDED
 from vramlint.document.python.values import (
     COMMAND_LINE,
     ENVIRONMENT,
@@ -121,7 +122,7 @@ def _either(found: list[Facts | None], place: Place) -> Facts | None:
         values = [each.get(key) for each in known]
         first = next(each for each in values if each is not None)
         same = all(each is not None and each.value == first.value for each in values)
-        why = "decided by a condition that only the run knows"
+        why = UNDECIDED
         result[key] = first if same else Given(None, place, "literal", place, why)
     return result
 
@@ -309,7 +310,7 @@ def _methods(value: Made) -> Iterator[tuple[str, Given]] | Facts:
         elif method.name == "add_adapter":
             found |= adapter_facts(method.made.argument("adapter_config", 0), place)
         if not method.made.certain:
-            why = "decided by a condition that only the run knows"
+            why = UNDECIDED
             found = {
                 key: Given(None, place, "literal", place, why) if each.place == place else each
                 for key, each in found.items()

@@ -26,6 +26,7 @@ from vramlint.dialects.trl.read import LENGTHS
 from vramlint.document.node import Span
 from vramlint.document.place import Place, Room
 from vramlint.document.python.evaluate import Evaluation
+from vramlint.document.python.merging import UNDECIDED
 from vramlint.document.python.values import Known, Made, Open, Table, Value
 from vramlint.lazy_dataclasses import replace
 from vramlint.vocabulary import Objective
@@ -203,7 +204,7 @@ def _trained(made: Made, trainer: Trainer, reading: Evaluation) -> ScriptRun | N
             opened.append(undecided(reading.made, place))
     launch = launched(place, reading.made, alone=not _needs_launcher(arguments, reading.made))
     if not made.certain:
-        opened.append(Unknown("entry", "decided by a condition that only the run knows", place))
+        opened.append(Unknown("entry", UNDECIDED, place))
     stated = _halved(arguments) | ({"model": shape} if shape is not None else {})
     run = Run(
         launch,
